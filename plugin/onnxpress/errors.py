@@ -1,0 +1,51 @@
+"""One exception per stage of the street; every message says where, what, and what instead.
+
+OnnxPressError
+├── SpecError          demos/*.yml and models/*.yml
+├── ModelError         the model file cannot be fetched, read or given static shapes
+├── UnsupportedError   the model is fine, and this compiler cannot run it
+├── PassError          a pass left a graph that does not check
+├── PlanError          no complete plan exists for a target
+├── PackError          the pack cannot be written or read
+└── ProofError         a pack's numbers differ from the reference
+"""
+
+from difflib import get_close_matches
+
+
+class OnnxPressError(Exception):
+    """The base of every error that a person can mend; anything else is a bug."""
+
+
+class SpecError(OnnxPressError):
+    pass
+
+
+class ModelError(OnnxPressError):
+    pass
+
+
+class UnsupportedError(OnnxPressError):
+    pass
+
+
+class PassError(OnnxPressError):
+    pass
+
+
+class PlanError(OnnxPressError):
+    pass
+
+
+class PackError(OnnxPressError):
+    pass
+
+
+class ProofError(OnnxPressError):
+    pass
+
+
+def did_you_mean(word: str, known: "list[str] | tuple[str, ...]") -> str:
+    """' Did you mean "x"?' for the known word nearest to `word`, or an empty string."""
+    near = get_close_matches(str(word), list(known), n=1)
+    return f' Did you mean "{near[0]}"?' if near else ""

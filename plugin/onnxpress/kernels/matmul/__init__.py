@@ -1,0 +1,10 @@
+"""Batched matrix product a[...,M,K] b[...,K,N] + bias[N] with an epilogue."""
+
+from ...graph import Graph, Node
+from ..base import Needs
+from . import js, wasm
+
+
+def needs(node: Node, graph: Graph, target: str) -> Needs:
+    """What this kernel asks of linear memory for `node` on "wasm" or "js"."""
+    return {"js": js, "wasm": wasm}[target].needs(node, graph)
