@@ -1,0 +1,140 @@
+"""Graph -> two WebAssembly modules, "relaxed" (fused multiply-add) and "simd128".
+
+Both share one LinearPlan, so their addresses and weight placements are equal. A module exports
+`memory`, `run()`, `step(i)` and a packer for each packed layout it uses.
+"""
+
+from collections.abc import Callable
+from math import prod
+
+from ..graph import Graph
+from ..kernels import KERNELS
+from ..kernels.base import Step, Tensor
+from ..ops import OPS
+from ..plan import LinearPlan, plan_linear
+from . import wasm_packs
+from .program import Program
+from .wasm_asm import I32, Function, Module
+
+PAGE = 65536
+ISAS = ("relaxed", "simd128")
+
+
+class Emitter:
+    """A module under construction. Kernels are functions made on first use and shared by steps."""
+
+    def __init__(self, isa: str, plan: LinearPlan) -> None:
+        self.isa, self.plan = isa, plan
+        self.module = Module()
+        self.step = Function("")
+        self._kernels: dict[tuple, Function] = {}
+        self._data: dict[bytes, int] = {}
+        self._data_end = plan.elements * 4
+
+    @property
+    def relaxed(self) -> bool:
+        return self.isa == "relaxed"
+
+    def kernel(self, key: tuple, build: Callable[[], Function], export: bool = False) -> Function:
+        """The function for `key`, built and added on first use."""
+        if key not in self._kernels:
+            self._kernels[key] = self.module.add(build(), export)
+        return self._kernels[key]
+
+    def data(self, content: bytes) -> int:
+        """The byte address of constant `content` (index tables and the like)."""
+        if content not in self._data:
+            at = -(-self._data_end // 16) * 16
+            self._data[content] = at
+            self.module.segments.append((at, content))
+            self._data_end = at + len(content)
+        return self._data[content]
+
+    def call(self, function: Function, *args: int) -> None:
+        """A call with literal arguments, in the current step."""
+        for arg in args:
+            self.step.i32(arg)
+        self.step.call(function)
+
+    def madd(self, f: Function, a: int, b: int, acc: int) -> None:
+        """acc += a * b on vector locals."""
+        if self.relaxed:
+            f.get(a, b, acc).op("f32x4.relaxed_madd").set(acc)
+        else:
+            f.get(acc, a, b).op("f32x4.mul", "f32x4.add").set(acc)
+
+    def splat(self, f: Function, address: int, offset: int) -> None:
+        """Pushes the f32 at local `address` + `offset` in all lanes. JavaScriptCore, which has no
+        relaxed SIMD, is a third faster with a scalar load and a splat; V8 with load32_splat."""
+        f.get(address)
+        if self.relaxed:
+            f.load("v128.load32_splat", offset)
+        else:
+            f.load("f32.load", offset).op("f32x4.splat")
+
+    def encode(self) -> bytes:
+        return self.module.encode(-(-(self._data_end + 64) // PAGE))
+
+
+def address(t: Tensor) -> int:
+    """The byte address of a tensor's logical element [0, …, 0]."""
+    return t.offset * 4
+
+
+def build(graph: Graph) -> Program:
+    """The two modules of `graph` and the manifest's facts about them.
+
+    Raises:
+        PlanError: an operator has no WebAssembly kernel.
+    """
+    plan = plan_linear(graph, "wasm")
+    files = {isa: (_emit(plan, isa), "wasm") for isa in ISAS}
+    return Program("wasm", files, describe(plan, graph))
+
+
+def _emit(plan: LinearPlan, isa: str) -> bytes:
+    e = Emitter(isa, plan)
+    steps = []
+    for i, step in enumerate(plan.steps):
+        e.step = Function(f"step{i}")
+        KERNELS[step.node.op].wasm.emit(step, e)
+        steps.append(e.module.add(e.step))
+    for slot in plan.slots:
+        if slot.pack.kind != "raw":
+            wasm_packs.export(slot.pack.kind, e)
+    run = e.module.add(Function("run"), export=True)
+    one = e.module.add(Function("step", [I32]), export=True)
+    for i, function in enumerate(steps):
+        run.call(function)
+        one.get(0).i32(i).op("i32.eq")
+        with one.if_():
+            one.call(function)
+    return e.encode()
+
+
+def describe(plan: LinearPlan, graph: Graph) -> dict:
+    """The manifest's facts of a linear plan (wasm and js): offsets and lengths in f32 elements."""
+    place = lambda t: {"name": t.name, "offset": t.offset, "length": prod(t.shape)}  # noqa: E731
+    return {
+        "elements": plan.elements,
+        "staging": plan.staging,
+        "weights": [
+            {"tensor": s.constant, "offset": s.offset, "pack": s.pack.kind,
+             "args": list(s.pack.args)}
+            for s in plan.slots
+        ],
+        "inputs": [place(t) for t in plan.inputs],
+        "outputs": [{**place(t), "name": n}
+                    for n, t in zip(graph.outputs, plan.outputs, strict=True)],
+        "steps": [_label(s) for s in plan.steps],
+    }
+
+
+def _label(step: Step) -> list:
+    """[text, flops] of one step, for timings."""
+    shapes = [t.shape for t in step.inputs]
+    sizes = "x".join(map(str, shapes[0])) if shapes else ""
+    out = "x".join(map(str, step.outputs[0].shape))
+    op = OPS.get(step.node.op)
+    flops = op.flops(step.node, [list(s) for s in shapes]) if op and step.node.op in OPS else 0
+    return [f"{step.node.op} {sizes} -> {out}".replace("  ", " "), int(flops)]
