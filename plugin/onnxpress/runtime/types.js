@@ -1,0 +1,219 @@
+/**
+ * The shapes of everything that the runtime reads (manifest.json) and gives (Model).
+ * URLs in a manifest are relative to the manifest itself.
+ */
+
+/**
+ * @typedef {Object} Port  An input or output, as in the ONNX model.
+ * @property {string} name
+ * @property {number[]} shape
+ * @property {"f32"|"f64"|"f16"|"i8"|"u8"|"i16"|"u16"|"i32"|"u32"|"i64"|"u64"|"bool"} dtype
+ */
+
+/**
+ * @typedef {Object} FileEntry  One published file; its name carries a content hash.
+ * @property {string} url
+ * @property {number} bytes
+ * @property {string} sha256  hexadecimal
+ */
+
+/**
+ * @typedef {Object} WeightTensor
+ * @property {string} name
+ * @property {number[]} shape
+ * @property {"f32"|"f16"|"int8"} encoding  int8 is symmetric per last axis
+ * @property {number} shard
+ * @property {number} offset  in bytes, a multiple of 16
+ * @property {number} bytes
+ * @property {{offset: number, bytes: number}} [scale]  int8: one f32 per index of the last axis
+ */
+
+/**
+ * @typedef {Object} Golden  Random inputs and what onnxruntime made of them.
+ * @property {number} seed
+ * @property {[number, number][]} ranges  one per input
+ * @property {{indices: number[], values: number[], peak: number}[]} outputs
+ * @property {number} tolerance  on max |error| / peak
+ */
+
+/**
+ * @typedef {Object} Manifest
+ * @property {1} onnxpress  the format's version
+ * @property {string} name
+ * @property {Port[]} inputs
+ * @property {Port[]} outputs
+ * @property {{bytes: number, shards: FileEntry[], tensors: WeightTensor[]}} weights
+ * @property {Object<string, {files: Object<string, FileEntry>}>} targets
+ * @property {Golden} golden
+ * @property {{target: string, build: string, max_error_over_peak: number}[]} proof
+ * @property {{where: string, reason: string}[]} notes
+ * @property {Demo} [demo]  absent where a pack was compiled without a spec
+ */
+
+/**
+ * @typedef {Object} Demo  What `<onnx-demo>` shows around the model.
+ * @property {string} title
+ * @property {"image-classification"|"image-to-image"|"segmentation"|"tensor"} task
+ * @property {string} [description]
+ * @property {ImageInput} [image]  the input that takes a picture; absent for "tensor"
+ * @property {Output} output
+ * @property {string[]|string} [labels]  a list, or the URL of a text file with one label per line
+ * @property {Sample[]} [samples]  the first one is the poster's
+ * @property {(Blend|Slider|Constant)[]} [controls]  every other input of the model
+ * @property {View} [view]
+ * @property {string} [weightsNote]  shown in plain sight, e.g. "The weights are untrained: ..."
+ * @property {string} [licence]
+ * @property {string} [source]  https URL of the model's origin
+ * @property {string} [citation]
+ */
+
+/**
+ * @typedef {Object} ImageInput  From a picture to a tensor; see inputs/picture.js and resample.js.
+ * Steps: orient by EXIF, put on white where transparent, resize, centre-crop, then
+ * (value * scale - mean) / std with value in 0..255, then reorder.
+ * @property {string} input  the port's name
+ * @property {[number, number]} size  [height, width] of the tensor
+ * @property {"cover"|"contain"|"stretch"|{shorter: number}} resize  cover: fill and crop; contain:
+ *   fit inside and pad; stretch: ignore proportions; shorter: that many pixels on the shorter side
+ *   (the other side rounded down), then crop to `size`
+ * @property {"bilinear"|"bicubic"} [filter]  bilinear; both antialias, as Pillow does
+ * @property {"nchw"|"nhwc"} layout
+ * @property {"rgb"|"bgr"|"gray"} [channels]  rgb; gray is ITU-R 601 luma, as Pillow's "L"
+ * @property {number} [scale]  1/255
+ * @property {number[]} [mean]  one per channel or a single number; 0
+ * @property {number[]} [std]  the same; 1
+ * @property {number} [pad]  the grey (0..255) around a "contain" picture; 0
+ */
+
+/**
+ * @typedef {Object} Output
+ * @property {string} name
+ * @property {"logits"|"probabilities"|"classes"} [kind]  classification: softmax is applied to
+ *   logits. segmentation: "logits" or "probabilities" have a class axis, "classes" holds indices
+ * @property {"nchw"|"nhwc"} [layout]  of a picture or a mask
+ * @property {"rgb"|"bgr"|"gray"} [channels]  of a picture; rgb
+ * @property {[number, number]} [range]  of a picture: the values of black and white; [0, 1]
+ */
+
+/**
+ * @typedef {Object} Sample
+ * @property {string} url
+ * @property {string} title  also the picture's text alternative
+ * @property {string} [thumbnail]  URL of a small square picture
+ * @property {string} [licence]
+ * @property {string} [source]
+ * @property {{top?: {label: string, score: number}[], image?: string}} [result]  computed at build:
+ *   shown while the model loads. `image` is the URL of a picture or of a mask's overlay
+ */
+
+/**
+ * @typedef {Object} Blend  An input that is a weighted mean of the options' values.
+ * @property {"blend"} kind
+ * @property {string} input
+ * @property {string} label  e.g. "Style"
+ * @property {{name: string, thumbnail?: string, values?: number[]}[]} options  without values: one-hot
+ * @property {number} [initial]  index of the option chosen at first; 0
+ * @property {string} [encoder]  URL of another pack's manifest that turns the visitor's own picture
+ *   into values for this input (its demo.image says how)
+ */
+
+/**
+ * @typedef {Object} Slider  An input filled with one number.
+ * @property {"slider"} kind
+ * @property {string} input
+ * @property {string} label
+ * @property {number} min
+ * @property {number} max
+ * @property {number} [step]
+ * @property {number} value
+ */
+
+/**
+ * @typedef {Object} Constant  An input that the visitor does not change.
+ * @property {"constant"} kind
+ * @property {string} input
+ * @property {number[]} values
+ */
+
+/**
+ * @typedef {Object} View
+ * @property {number} [top]  classification: how many bars; 5
+ * @property {number} [opacity]  segmentation: of the overlay, 0..1; 0.6
+ */
+
+/**
+ * The poster, written at build inside `<onnx-demo>`; it stays until the visitor's first run and is
+ * all there is without JavaScript. The page links onnxpress.css for it; the classes are:
+ *
+ *   <onnx-demo src="manifest.json" loading="click">
+ *     <figure class="onnx-poster">
+ *       <div class="onnx-picture"><img src="cat.jpg" alt="A cat" width="451" height="300"></div>
+ *       <ol class="onnx-bars">
+ *         <li class="onnx-bar"><span>Egyptian cat</span><b>52.1 %</b>
+ *           <svg aria-hidden="true"><rect width="52.1%" height="100%"></rect></svg></li>
+ *       </ol>
+ *       <figcaption>Computed when this page was built.</figcaption>
+ *     </figure>
+ *   </onnx-demo>
+ *
+ * A picture result has `<div class="onnx-pair"><img alt="Before"><img alt="After"></div>` in place
+ * of the picture and the bars.
+ */
+
+/**
+ * @typedef {Object} Candidate  A target that may run here, best first.
+ * @property {"webgpu"|"wasm"|"js"} target
+ * @property {string} build  the name of the file in manifest.targets[target].files
+ * @property {string} reason  a sentence: why this one
+ */
+
+/**
+ * @typedef {Object} Executable  What a backend opens.
+ * @property {(inputs: Float32Array[]) => Promise<Float32Array[]>} run
+ * @property {(inputs: Float32Array[]) => Promise<{label: string, ms: number}[]>} profile
+ * @property {() => void} dispose
+ */
+
+/**
+ * @typedef {Object} LoadOptions
+ * @property {"auto"|"webgpu"|"wasm"|"js"} [target]
+ * @property {(progress: Progress) => void} [onProgress]
+ * @property {(fallback: {from: string, to: string, reason: string}) => void} [onFallback]
+ * @property {boolean} [worker]  run in a module worker
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * @typedef {Object} Progress
+ * @property {"detecting"|"fetching"|"preparing"|"ready"} state
+ * @property {number} fraction  0..1, never falls
+ * @property {number} loaded  bytes
+ * @property {number} total  bytes
+ * @property {string} [target]
+ */
+
+/**
+ * @typedef {Object} Timings  Milliseconds; `first` is the golden check's run, `runs` the later ones.
+ * @property {number} fetch
+ * @property {number} prepare
+ * @property {number} first
+ * @property {number[]} runs
+ */
+
+/**
+ * @typedef {Object} Model
+ * @property {string} target
+ * @property {string} build
+ * @property {string} reason  why this target
+ * @property {string[]} notes  what did not go as planned, in words
+ * @property {Timings} timings
+ * @property {{maxError: number, tolerance: number}} check  the golden check on this device
+ * @property {Port[]} inputs
+ * @property {Port[]} outputs
+ * @property {(inputs: Object<string, ArrayBufferView>, options?: {signal?: AbortSignal}) =>
+ *   Promise<Object<string, ArrayBufferView>>} run
+ * @property {(inputs: Object<string, ArrayBufferView>) => Promise<{label: string, ms: number}[]>} profile
+ * @property {() => void} dispose
+ */
+
+export {};
