@@ -1,0 +1,85 @@
+"""A small builder of NCHW ONNX graphs for recipes: opset 17, f32, batch 1, names that repeat."""
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+OPSET = 17
+
+
+class Net:
+    """Adds one operator per call and returns its output's name.
+
+    With no trained weights, `conv` and `dense` draw He-normal ones (He et al. 2015, "Delving Deep
+    into Rectifiers", eq. 10) from a seeded generator, so a recipe gives the same bytes every time.
+    """
+
+    def __init__(self, name: str, input_shape: tuple[int, ...], seed: int = 0) -> None:
+        self.name, self.input_shape = name, input_shape
+        self.random = np.random.default_rng(seed)
+        self.nodes, self.initializers = [], []
+        self.channels = {"input": input_shape[1]}
+
+    def constant(self, array: np.ndarray, stem: str = "const") -> str:
+        name = f"{stem}.{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def op(self, kind: str, *inputs: str, channels: int | None = None, **attrs) -> str:
+        out = f"{kind.lower()}.{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], name=out, **attrs))
+        self.channels[out] = self.channels[inputs[0]] if channels is None else channels
+        return out
+
+    def conv(self, x: str, channels: int, kernel: int, stride: int = 1, *, pads=None, groups=1,
+             weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> str:
+        """`weight`: [O, C/groups, K, K]; `pads`: (top, left, bottom, right), or None for K//2."""
+        fan_in = self.channels[x] // groups * kernel * kernel
+        if weight is None:
+            shape = (channels, self.channels[x] // groups, kernel, kernel)
+            weight = self.random.standard_normal(shape) * np.sqrt(2 / fan_in)
+        inputs = [x, self.constant(weight.astype(np.float32), "weight")]
+        if bias is not None:
+            inputs.append(self.constant(bias.astype(np.float32), "bias"))
+        pads = [kernel // 2] * 4 if pads is None else list(pads)
+        return self.op("Conv", *inputs, channels=channels, kernel_shape=[kernel] * 2,
+                       strides=[stride] * 2, pads=pads, group=groups)
+
+    def batch_norm(self, x: str, epsilon: float = 1e-5, scale: float = 1.0, *,
+                   parameters: list[np.ndarray] | None = None) -> str:
+        """`parameters`: gamma, beta, mean, variance, each [C]; drawn near (scale, 0, 0, 1) else."""
+        if parameters is None:
+            c, r = self.channels[x], self.random
+            parameters = [scale * r.uniform(0.7, 1.3, c), r.normal(0, 0.2, c),
+                          r.normal(0, 0.2, c), r.uniform(0.6, 1.6, c)]
+        names = [self.constant(p.astype(np.float32), "norm") for p in parameters]
+        return self.op("BatchNormalization", x, *names, epsilon=epsilon)
+
+    def clip(self, x: str, low: float, high: float) -> str:
+        bounds = [self.constant(np.float32(v), "bound") for v in (low, high)]
+        return self.op("Clip", x, *bounds)
+
+    def dense(self, x: str, features: int, *, weight: np.ndarray | None = None,
+              bias: np.ndarray | None = None) -> str:
+        """`weight`: [features, C] of an input [1, C]."""
+        c = self.channels[x]
+        if weight is None:
+            weight = self.random.standard_normal((features, c)) * np.sqrt(2 / c)
+            bias = self.random.normal(0, 0.1, features)
+        names = [self.constant(a.astype(np.float32), "dense") for a in (weight, bias)]
+        return self.op("Gemm", x, *names, channels=features, transB=1)
+
+    def classifier(self, x: str, classes: int, **parameters) -> str:
+        """Global average pool, then a dense layer."""
+        x = self.op("Flatten", self.op("GlobalAveragePool", x))
+        return self.dense(x, classes, **parameters)
+
+    def model(self, output: str, shape: tuple[int, ...]) -> ModelProto:
+        """The finished model with input "input" and output "output"."""
+        self.nodes.append(helper.make_node("Identity", [output], ["output"], name="output"))
+        float_tensor = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self.nodes, self.name,
+            [float_tensor("input", TensorProto.FLOAT, self.input_shape)],
+            [float_tensor("output", TensorProto.FLOAT, shape)], self.initializers)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
+                                 producer_name="onnxpress recipe", ir_version=8)
