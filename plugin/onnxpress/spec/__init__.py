@@ -1,0 +1,20 @@
+"""YAML text -> frozen Demo and Card; `parse` is the way in, `values` what comes out."""
+
+from .parse import load_card, load_demo, parse_demo
+from .values import (
+    TARGETS,
+    TASKS,
+    WEIGHTS,
+    Card,
+    Control,
+    Demo,
+    Output,
+    Preprocessing,
+    Sample,
+    Source,
+)
+
+__all__ = [
+    "TARGETS", "TASKS", "WEIGHTS", "Card", "Control", "Demo", "Output", "Preprocessing", "Sample",
+    "Source", "load_card", "load_demo", "parse_demo",
+]

@@ -1,0 +1,150 @@
+"""Spec text and model cards -> Demo and Card.
+
+A card gives defaults (where the model comes from, how pictures reach it); a spec overrides them.
+The schemas in schema/ say what is admitted; this file and sections.py add what a schema cannot say.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import SpecError, did_you_mean
+from .check import check
+from .files import local_path, package_path
+from .sections import Merged, read_controls, read_labels, read_pixels
+from .text import Tree, read_yaml
+from .values import TARGETS, Card, Demo, Output, Preprocessing, Sample, Source
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def load_demo(path: Path, models: Path, where: str | None = None) -> Demo:
+    """The demo that the spec file holds; `models` is the folder of cards and labels.
+
+    Raises:
+        SpecError: file, line, and what to write instead.
+    """
+    where = where or path.as_posix()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{where}: the spec cannot be read ({error.strerror})") from None
+    return parse_demo(data, path.stem, models, base=path.parent, where=where)
+
+
+def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where: str,
+               first_line: int = 1) -> Demo:
+    """The demo that `text` holds; its relative paths start at `base`."""
+    if not NAME.fullmatch(name):
+        raise SpecError(f'{where}: "{name}" cannot be part of a web address; '
+                        "use letters, digits, - and _")
+    tree = read_yaml(text, where, first_line)
+    check(tree, "demo")
+    card, card_tree = _card_of(tree, models, base)
+    value = tree.value
+    merged = Merged(tree, card_tree)
+    labels = merged.section("labels")
+    return Demo(
+        name=name,
+        where=where,
+        title=value["title"],
+        task=value["task"],
+        card=_with_prose(card, value),
+        description=value.get("description") or card.description,
+        shapes={k: tuple(map(int, v)) for k, v in merged.mapping("shapes").items()},
+        preprocessing=Preprocessing(**read_pixels(merged, "preprocessing")),
+        output=Output(**read_pixels(merged, "output")),
+        labels=read_labels(labels, models, base) if labels else (),
+        samples=tuple(_sample(tree, i, base) for i in range(len(value.get("samples", ())))),
+        weights=value.get("weights", "auto"),
+        targets=tuple(t for t in TARGETS if t in value.get("targets", TARGETS)),
+        loading=value.get("loading", "click"),
+        top=value.get("view", {}).get("top", 5),
+        controls=read_controls(tree, card_tree, models, base),
+    )
+
+
+def load_card(path: Path, where: str | None = None) -> Card:
+    """The card in the file.
+
+    Raises:
+        SpecError: file, line, and what to write instead.
+    """
+    return _read_card(path, where or path.as_posix())[0]
+
+
+def _read_card(path: Path, where: str) -> tuple[Card, Tree]:
+    try:
+        tree = read_yaml(path.read_bytes(), where)
+    except OSError as error:
+        raise SpecError(f"{where}: the card cannot be read ({error.strerror})") from None
+    check(tree, "card")
+    value = tree.value
+    sources = value["source"]
+    if isinstance(sources, dict):
+        parsed = (_source(tree, ("source",), path.parent),)
+    else:
+        parsed = tuple(_source(tree, ("source", i), path.parent) for i in range(len(sources)))
+    prose = {k: value[k] for k in
+             ("title", "description", "author", "homepage", "licence", "citation", "limits")
+             if k in value}
+    return Card(name=path.stem, sources=parsed, **prose), tree
+
+
+def _card_of(tree: Tree, models: Path, base: Path) -> tuple[Card, Tree | None]:
+    """The card that `model` names, or one made from a source written in the spec."""
+    model = tree.value["model"]
+    at = tree.at(("model",))
+    if isinstance(model, dict):
+        source = _source(tree, ("model",), base)
+        return Card(Path(source.url or source.package or "model").stem, "", (source,)), None
+    if "://" in model:
+        raise SpecError(f"{at}: model: a model from the web needs its sha256; "
+                        f"write model: {{url: {model}, sha256: …}}")
+    if model.startswith("package:"):
+        reference = model.removeprefix("package:")
+        package_path(reference, f"{at}: model")
+        return Card(Path(reference).stem, "", (Source(at, base, package=reference),)), None
+    if model.endswith(".onnx"):
+        file = local_path(model, base, f"{at}: model")
+        return Card(Path(model).stem, "", (Source(at, base, file=file),)), None
+    path = models / f"{model}.yml"
+    if not NAME.fullmatch(model) or not path.is_file():
+        known = sorted(p.stem for p in models.glob("*.yml"))
+        raise SpecError(f'{at}: model: there is no card "{model}" in {models.name}/.'
+                        f"{did_you_mean(model, known)}")
+    return _read_card(path, f"{models.name}/{path.name}")
+
+
+def _source(tree: Tree, path: tuple[str | int, ...], base: Path) -> Source:
+    value = tree.value
+    for part in path:
+        value = value[part]
+    at = f"{tree.at(path)}: {path[0]}"
+    kinds = [k for k in ("url", "package", "file", "recipe") if k in value]
+    if len(kinds) != 1:
+        raise SpecError(f"{at}: name exactly one of url, package, file and recipe"
+                        + (f", not {' and '.join(kinds)}" if kinds else ""))
+    if kinds == ["url"] and "sha256" not in value:
+        raise SpecError(f"{at}: sha256 is missing; a file from the web must be pinned")
+    fields = dict(value)
+    if "file" in fields:
+        fields["file"] = local_path(fields["file"], base, at)
+    return Source(where=tree.at(path), folder=base, **fields)
+
+
+def _with_prose(card: Card, value: Mapping[str, Any]) -> Card:
+    own = {k: value[k] for k in ("licence", "citation", "limits") if k in value}
+    return replace(card, title=card.title or value["title"], **own)
+
+
+def _sample(tree: Tree, index: int, base: Path) -> Sample:
+    value = dict(tree.value["samples"][index])
+    image = value.pop("image")
+    at = tree.at(("samples", index, "image"))
+    where = f"{at}: samples[{index + 1}].image"
+    if image.startswith("package:"):
+        return Sample(package_path(image.removeprefix("package:"), where), where=where, **value)
+    return Sample(local_path(image, base, where), where=where, **value)

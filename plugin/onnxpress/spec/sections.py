@@ -1,0 +1,110 @@
+"""The sections of a spec that lie over the same sections of its card."""
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import SpecError, did_you_mean
+from .files import read_lines
+from .text import Tree
+from .values import Control
+
+
+class Merged:
+    """Fields of the spec over the card's; `at` is where a field was written."""
+
+    def __init__(self, spec: Tree, card: Tree | None) -> None:
+        self.trees = [t for t in (card, spec) if t]
+
+    def section(self, key: str) -> tuple[Any, Tree] | None:
+        """The value of the spec's field, else the card's, with the tree it stands in."""
+        for tree in reversed(self.trees):
+            if key in tree.value:
+                return tree.value[key], tree
+        return None
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        return {k: v for tree in self.trees for k, v in tree.value.get(key, {}).items()}
+
+    def at(self, key: str, inner: str) -> str:
+        for tree in reversed(self.trees):
+            if inner in tree.value.get(key, {}):
+                return f"{tree.at((key, inner))}: {key}.{inner}"
+        return self.trees[-1].where
+
+
+def read_pixels(merged: Merged, key: str) -> dict[str, Any]:
+    """A preprocessing or output section with numbers as floats and checked lengths."""
+    fields = merged.mapping(key)
+    count = 1 if fields.get("channels") == "gray" else 3
+    for name in ("mean", "std"):
+        if name in fields:
+            value = fields[name]
+            numbers = tuple(map(float, value if isinstance(value, list) else [value]))
+            if len(numbers) not in (1, count):
+                raise SpecError(f"{merged.at(key, name)}: {len(numbers)} values for {count} "
+                                f"channel{'s' if count > 1 else ''}; write 1 or {count}")
+            if name == "std" and 0.0 in numbers:
+                raise SpecError(f"{merged.at(key, name)}: 0 cannot be divided by")
+            fields[name] = numbers
+    if "range" in fields:
+        fields["range"] = tuple(map(float, fields["range"]))
+    if "scale" in fields:
+        fields["scale"] = _fraction(fields["scale"], merged.at(key, "scale"))
+    return fields
+
+
+def _fraction(value: float | str, at: str) -> float:
+    if not isinstance(value, str):
+        return float(value)
+    above, below = value.split("/")
+    try:
+        return float(above) / float(below)
+    except (ValueError, ZeroDivisionError):
+        raise SpecError(f'{at}: "{value}" is not a number or a fraction such as 1/255') from None
+
+
+def read_labels(section: tuple[Any, Tree], models: Path, base: Path,
+                path: tuple[str, ...] = ("labels",)) -> tuple[str, ...]:
+    value, tree = section
+    if isinstance(value, list):
+        return tuple(value)
+    return read_lines(value, (models / "labels", base), f"{tree.at(path)}: {'.'.join(path)}")
+
+
+def read_controls(tree: Tree, card: Tree | None, models: Path, base: Path) -> tuple[Control, ...]:
+    found: dict[str, Control] = {}
+    places = [(card, ("controls",))] if card else []
+    for source, path in (*places, (tree, ("view", "controls"))):
+        section: Any = source.value
+        for part in path:
+            section = section.get(part, {})
+        for name, value in section.items():
+            here = (*path, name)
+            fields = {"label": name, **value}
+            if "options" in value:
+                section_of = (value["options"], source)
+                fields["options"] = read_labels(section_of, models, base, (*here, "options"))
+            found[name] = _control(name, fields, f"{source.at(here)}: {'.'.join(here)}")
+    return tuple(found.values())
+
+
+NEEDED = {"blend": "options", "slider": "value", "constant": "values"}
+
+
+def _control(name: str, fields: dict[str, Any], at: str) -> Control:
+    needed = NEEDED[fields["kind"]]
+    if needed not in fields:
+        raise SpecError(f"{at}: a {fields['kind']} needs {needed}")
+    if "initial" in fields:
+        options = fields.get("options", ())
+        if fields["initial"] not in options:
+            raise SpecError(f'{at}.initial: there is no option "{fields["initial"]}".'
+                            f"{did_you_mean(fields['initial'], options)}")
+        fields["initial"] = options.index(fields["initial"])
+    if "values" in fields:
+        fields["values"] = tuple(map(float, fields["values"]))
+    control = Control(input=name, **fields)
+    if control.kind == "slider" and not control.min <= control.value <= control.max:
+        raise SpecError(f"{at}: the value {control.value:g} is not between min {control.min:g} "
+                        f"and max {control.max:g}")
+    return control

@@ -1,0 +1,125 @@
+"""What a spec and a model card say, as frozen values; made by parse.py, complete or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TARGETS = ("webgpu", "wasm", "js")
+WEIGHTS = ("f32", "f16", "int8", "auto")
+TASKS = ("image-classification", "image-to-image", "segmentation", "tensor")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place a model comes from: exactly one of url, package ("NAME/path"), file and recipe.
+
+    `recipe` is "MODULE:FUNCTION" in `folder`/recipes; the function returns a ModelProto.
+    """
+
+    where: str
+    folder: Path
+    url: str | None = None
+    package: str | None = None
+    file: Path | None = None
+    recipe: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+    trained: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """Pixels 0..255 -> (pixel * scale - mean) / std, per channel in `channels` order."""
+
+    input: str | None = None  # None: the model's first input
+    resize: str = "cover"
+    filter: str = "bilinear"
+    channels: str = "rgb"
+    layout: str = "nchw"
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    pad: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How the shown output is read; `range` is the values of black and white in a picture."""
+
+    output: str | None = None  # None: the model's first output
+    kind: str = "logits"
+    channels: str = "rgb"
+    layout: str = "nchw"
+    range: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How a further input is set. blend: one weight per option, `initial` has 1; slider: `value`
+    everywhere, between min and max; constant: `values`."""
+
+    input: str
+    kind: str
+    label: str
+    options: tuple[str, ...] = ()
+    initial: int = 0
+    min: float = 0.0
+    max: float = 1.0
+    step: float | None = None
+    value: float = 0.0
+    values: tuple[float, ...] = ()
+
+    def start(self, elements: int) -> tuple[float, ...]:
+        """The input's values before the visitor touches anything."""
+        if self.kind == "blend":
+            return tuple(float(i == self.initial) for i in range(elements))
+        if self.kind == "slider":
+            return (self.value,) * elements
+        return self.values * elements if len(self.values) == 1 else self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    path: Path
+    title: str
+    licence: str
+    author: str = ""
+    source: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model and what is known about it."""
+
+    name: str
+    title: str
+    sources: tuple[Source, ...]
+    description: str = ""
+    author: str = ""
+    homepage: str = ""
+    licence: str = ""
+    citation: str = ""
+    limits: str = ""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Everything a build needs; card and spec merged."""
+
+    name: str
+    where: str
+    title: str
+    task: str
+    card: Card
+    description: str = ""
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    preprocessing: Preprocessing = Preprocessing()
+    output: Output = Output()
+    labels: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    weights: str = "auto"
+    targets: tuple[str, ...] = TARGETS
+    loading: str = "click"
+    top: int = 5
+    controls: tuple[Control, ...] = ()
