@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from .download import fetch
 from .errors import ModelError, OnnxPressError
 from .spec import Card, Source
-from .spec_files import package_path
+from .spec.files import package_path
 
 MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit
 

@@ -24,7 +24,6 @@ PATTERNS = {
     "^[0-9a-f]{64}": "is not a sha256; write its 64 lower-case hex digits",
     "^(stretch|": "is not one of stretch, cover, contain, shorter:N (for example shorter:256)",
     "^[0-9.]+/": "is not a number or a fraction such as 1/255",
-    "^[a-z_]": "is not a recipe; write MODULE or MODULE:FUNCTION",
 }
 TYPES = {"string": "text", "integer": "a whole number", "number": "a number", "array": "a list",
          "object": "a mapping", "boolean": "true or false"}

@@ -106,10 +106,10 @@ def _card_of(tree: Tree, models: Path, base: Path) -> tuple[Card, Tree | None]:
     if model.startswith("package:"):
         reference = model.removeprefix("package:")
         package_path(reference, f"{at}: model")
-        return Card(Path(reference).stem, "", (Source(at, base, package=reference),)), None
+        return Card(Path(reference).stem, "", (Source(at, package=reference),)), None
     if model.endswith(".onnx"):
         file = local_path(model, base, f"{at}: model")
-        return Card(Path(model).stem, "", (Source(at, base, file=file),)), None
+        return Card(Path(model).stem, "", (Source(at, file=file),)), None
     path = models / f"{model}.yml"
     if not NAME.fullmatch(model) or not path.is_file():
         known = sorted(p.stem for p in models.glob("*.yml"))
@@ -129,10 +129,15 @@ def _source(tree: Tree, path: tuple[str | int, ...], base: Path) -> Source:
                         + (f", not {' and '.join(kinds)}" if kinds else ""))
     if kinds == ["url"] and "sha256" not in value:
         raise SpecError(f"{at}: sha256 is missing; a file from the web must be pinned")
+    if kinds != ["recipe"] and value.keys() & {"arguments", "weights"}:
+        raise SpecError(f"{at}: only a recipe takes arguments and weights")
     fields = dict(value)
-    if "file" in fields:
-        fields["file"] = local_path(fields["file"], base, at)
-    return Source(where=tree.at(path), folder=base, **fields)
+    for kind in ("file", "recipe"):
+        if kind in fields:
+            fields[kind] = local_path(fields[kind], base, at)
+    if "weights" in fields:
+        fields["weights"] = _source(tree, (*path, "weights"), base)
+    return Source(where=tree.at(path), **fields)
 
 
 def _with_prose(card: Card, value: Mapping[str, Any]) -> Card:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 TARGETS = ("webgpu", "wasm", "js")
 WEIGHTS = ("f32", "f16", "int8", "auto")
@@ -11,17 +12,20 @@ TASKS = ("image-classification", "image-to-image", "segmentation", "tensor")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One place a model comes from: exactly one of url, package ("NAME/path"), file and recipe.
+    """One place a model, or a recipe's weights, comes from: exactly one of url, package
+    ("NAME/path"), file and recipe.
 
-    `recipe` is "MODULE:FUNCTION" in `folder`/recipes; the function returns a ModelProto.
+    `recipe` is Python whose build(**arguments) returns a ModelProto; build gets weights=PATH too
+    if `weights` is set.
     """
 
     where: str
-    folder: Path
     url: str | None = None
     package: str | None = None
     file: Path | None = None
-    recipe: str | None = None
+    recipe: Path | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    weights: "Source | None" = None
     sha256: str | None = None
     bytes: int | None = None
     trained: bool = True
