@@ -1,0 +1,178 @@
+"""The street on one screen: source model -> graph -> passes -> programs -> pack -> proof.
+
+`press` is the whole build of one model; everything else here reads what came out.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from .emit import js, wasm, webgpu
+from .errors import PackError, PlanError, ProofError, UnsupportedError
+from .golden import MARGIN, draw, golden, ranges
+from .graph import Graph
+from .importer import import_model
+from .ops import OPS
+from .pack import Pack, write_manifest, write_pack
+from .passes import run_passes
+from .runtime_files import write_runtime
+from .simplify import simplify
+from .source import read_model
+from .verify import Reference, Row, prove, require
+
+BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
+AUTO = ("int8", "f16", "f32")  # smallest first: the first whose proof holds is taken
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person decides. `feeds`: inputs to prove on beside random ones, such as the samples;
+    `bounds`: (low, high) of random inputs by name."""
+
+    name: str = "model"
+    targets: tuple[str, ...] = ("webgpu", "wasm", "js")
+    weights: str = "f32"
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    feeds: Sequence[Mapping[str, np.ndarray]] = ()
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass
+class Notes:
+    """What the compiler decided and why; shown by `explain` and on the page."""
+
+    entries: list[dict[str, str]] = field(default_factory=list)
+
+    def __call__(self, where: str, reason: str) -> None:
+        entry = {"where": where, "reason": reason}
+        if entry not in self.entries:
+            self.entries.append(entry)
+
+
+def lower(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], note: Notes) -> Graph:
+    """Source model -> the graph that all targets start from."""
+    return run_passes(import_model(simplify(model, shapes, note), shapes), note)
+
+
+def press(model: onnx.ModelProto, folder: Path, options: Options,
+          progress: Progress = lambda stage: None) -> Pack:
+    """The proven pack of `model` in `folder`, ready to be served.
+
+    Raises:
+        ModelError, UnsupportedError: the model cannot be read or run.
+        PlanError: no target is left.
+        ProofError: the numbers differ from onnxruntime's.
+    """
+    note = Notes()
+    progress("reading")
+    graph = lower(model, options.shapes, note)
+    progress("compiling")
+    programs = _programs(graph, options.targets, note)
+    folder.mkdir(parents=True, exist_ok=True)
+    proof = _Proof(model, graph, options)
+    progress("proving")
+    manifest, rows = _encode(graph, programs, options, folder, proof, note)
+    manifest = {
+        "name": options.name,
+        **manifest,
+        "golden": proof.golden(rows),
+        "proof": require(rows, options.name),
+        "notes": note.entries,
+        "statistics": statistics(graph),
+    }
+    return finish(manifest, folder)
+
+
+def finish(manifest: Mapping[str, Any], folder: Path) -> Pack:
+    """The pack, with its manifest written into `folder`."""
+    entries = [*manifest["weights"]["shards"],
+               *(e for t in manifest["targets"].values() for e in t["files"].values())]
+    files = [folder / entry["url"] for entry in entries]
+    files.append(write_manifest(manifest, folder))
+    return Pack(folder, manifest, tuple(dict.fromkeys(files)))
+
+
+def compile_model(path: Path, folder: Path, options: Options,
+                  progress: Progress = lambda stage: None) -> Pack:
+    """The pack of an ONNX file with the browser runtime beside it, ready to be served."""
+    pack = press(read_model(path), folder, options, progress)
+    write_runtime(folder, tuple(pack.manifest["targets"]))
+    return pack
+
+
+def _programs(graph: Graph, targets: Sequence[str], note: Notes) -> list:
+    """A program per target; one that cannot run the graph is left out, with a note."""
+    programs = []
+    for target in targets:
+        try:
+            programs.append(BUILDERS[target](graph))
+        except (PlanError, UnsupportedError) as error:
+            note(target, f"left out: {error}")
+    if not programs:
+        raise PlanError("; ".join(e["reason"] for e in note.entries if e["where"] in targets))
+    return programs
+
+
+class _Proof:
+    """The inputs a pack is proven on, and the reference's view of them."""
+
+    def __init__(self, model: onnx.ModelProto, graph: Graph, options: Options) -> None:
+        self.graph = graph
+        self.quantized = any(n.op_type == "QuantizeLinear" for n in model.graph.node)
+        self.reference = Reference(model.SerializeToString())
+        ports = [{"name": n, "shape": graph.shape(n), "dtype": graph.values[n].dtype}
+                 for n in graph.inputs]
+        self.bounds = ranges(ports, options.bounds)
+        self.random = draw(ports, self.bounds)
+        self.inputs = [self.random, *options.feeds]
+
+    def rows(self, manifest: Mapping[str, Any], folder: Path) -> list[Row]:
+        return prove(manifest, folder, self.graph, self.reference, self.inputs,
+                     quantized=self.quantized)
+
+    def golden(self, rows: Sequence[Row]) -> dict:
+        """Expected outputs are onnxruntime's; an encoding's own, proven error is admitted."""
+        metric = "l2" if self.quantized else "peak"
+        worst = max(r.relative_l2 if self.quantized else r.max_error_over_peak for r in rows)
+        limit = max(r.limit for r in rows if r.judged != "psnr_db") if self.quantized else 1e-4
+        return golden(self.bounds, self.reference.run(self.random), metric=metric,
+                      tolerance=float(f"{max(limit * MARGIN, 2 * worst):.3g}"))
+
+
+def _encode(graph: Graph, programs: list, options: Options, folder: Path, proof: _Proof,
+            note: Notes) -> tuple[dict, list[Row]]:
+    """The manifest and its proof, in the encoding asked for; "auto" takes the smallest that holds."""
+    if options.weights != "auto":
+        manifest = write_pack(graph, programs, options.weights, folder)
+        return manifest, proof.rows(manifest, folder)
+    tried = []
+    for encoding in AUTO:
+        with tempfile.TemporaryDirectory(prefix="onnxpress-") as trial:
+            try:
+                manifest = write_pack(graph, programs, encoding, Path(trial))
+                rows = proof.rows(manifest, Path(trial))
+                require(rows, options.name)
+            except (ProofError, PackError) as error:
+                tried.append(f"{encoding}: {error}")
+                continue
+        for reason in tried:
+            note("weights", reason)
+        return write_pack(graph, programs, encoding, folder), rows
+    raise ProofError(tried[-1])
+
+
+def statistics(graph: Graph) -> dict:
+    """Parameters, floating-point operations and steps, for the page."""
+    flops = sum(OPS[n.op].flops(n, [graph.shape(i) for i in n.inputs]) for n in graph.nodes)
+    counts: dict[str, int] = {}
+    for node in graph.nodes:
+        counts[node.op] = counts.get(node.op, 0) + 1
+    return {"parameters": int(sum(c.size for c in graph.constants.values())),
+            "flops": int(flops), "operators": counts}

@@ -1,0 +1,159 @@
+"""The proof: a pack's published bytes are run and compared with onnxruntime on the same inputs.
+
+Both WebAssembly builds run through wasmtime, with weights decoded from the shards; the graph also
+runs through the float64 interpreter. A breach is an error and nothing is published.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from .errors import ProofError
+from .graph import Graph
+from .interpret import interpret
+from .pack import read_file, read_weights
+from .wasmtime_runner import WasmProgram
+
+Feeds = Mapping[str, np.ndarray]
+
+TOLERANCE = 1e-4  # of the output's peak, f32 weights
+# A net can be ill-conditioned: then onnxruntime's own f32 result is this far from float64's, and
+# no second f32 implementation can be nearer to it than a few times that.
+CONDITION, TOLERANCE_CAP = 4, 5e-4
+QUANTIZED_L2 = 0.08  # activations on an integer grid: one rounding tie moves all that follows
+
+# Gates for encodings that change the weights.
+COSINE, PSNR_DB, AGREEMENT = 0.999, 40.0, 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One build against onnxruntime, over all inputs. `limit` bounds what `judged` names."""
+
+    target: str
+    build: str
+    max_error_over_peak: float
+    relative_l2: float
+    cosine: float
+    same_top1: bool | None
+    psnr_db: float
+    judged: str
+    limit: float
+    holds: bool
+
+
+class Reference:
+    """onnxruntime on the original model: the yardstick."""
+
+    def __init__(self, model_bytes: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(model_bytes, options,
+                                                    providers=["CPUExecutionProvider"])
+        self.types = {i.name: i.type for i in self.session.get_inputs()}
+
+    def run(self, feeds: Feeds) -> list[np.ndarray]:
+        """Outputs in the model's order and layout."""
+        cast = {name: array.astype(_dtype(self.types[name])) for name, array in feeds.items()}
+        return self.session.run(None, cast)
+
+
+def _dtype(kind: str) -> np.dtype:
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    return np.dtype({"float": "float32", "double": "float64"}.get(name, name))
+
+
+def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, reference: Reference,
+          inputs: Sequence[Feeds], *, quantized: bool) -> list[Row]:
+    """A row for the interpreter and for each WebAssembly build; `inputs` are tried in turn."""
+    wanted = [reference.run(feeds) for feeds in inputs]
+    lossy = any(t["encoding"] == "f16" or (t["encoding"] == "int8" and not quantized)
+                for t in manifest["weights"]["tensors"])
+    weights = read_weights(manifest, folder)
+    graph = Graph(graph.inputs, graph.outputs, graph.nodes, graph.values, weights)
+    exact = [list(interpret(graph, feeds).values()) for feeds in inputs]
+    tolerance = _tolerance(exact, wanted)
+    rows = [_row("reference", "float64", exact, wanted, lossy, quantized, tolerance)]
+    if "wasm" in manifest["targets"]:
+        about = manifest["targets"]["wasm"]
+        for build, entry in about["files"].items():
+            program = WasmProgram(read_file(entry, folder), about, weights)
+            got = [program.run([feeds[n] for n in graph.inputs]) for feeds in inputs]
+            rows.append(_row("wasm", build, got, wanted, lossy, quantized, tolerance))
+    return rows
+
+
+def _tolerance(exact: list, wanted: list) -> float:
+    distance = max(_peak_error(e, w) for e, w in _pairs(exact, wanted))
+    return float(min(max(TOLERANCE, CONDITION * distance), TOLERANCE_CAP))
+
+
+def _pairs(got: list, wanted: list) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(np.asarray(g, np.float64).reshape(w.shape), np.asarray(w, np.float64))
+            for gs, ws in zip(got, wanted, strict=True) for g, w in zip(gs, ws, strict=True)]
+
+
+def _peak_error(got: np.ndarray, want: np.ndarray) -> float:
+    peak = float(np.abs(want).max(initial=0)) or 1.0
+    error = np.abs(np.asarray(got, np.float64).reshape(want.shape) - want)
+    return float(np.nan_to_num(error.max(initial=0), nan=np.inf)) / peak
+
+
+def _row(target: str, build: str, got: list, wanted: list, lossy: bool, quantized: bool,
+         tolerance: float) -> Row:
+    pairs = _pairs(got, wanted)
+    peak = max(_peak_error(g, w) for g, w in pairs)
+    l2 = max(float(np.linalg.norm(g - w) / (np.linalg.norm(w) or 1)) for g, w in pairs)
+    cosine = min(_cosine(g, w) for g, w in pairs)
+    vectors = [(g, w) for g, w in pairs if _is_classification(w)]
+    top1 = all(g.argmax() == w.argmax() for g, w in vectors) if vectors else None
+    psnr = min(_psnr(g, w) for g, w in pairs)
+    if lossy:
+        judged, limit = ("cosine", COSINE) if vectors else ("psnr_db", PSNR_DB)
+        holds = (cosine >= COSINE and bool(top1)) if vectors else psnr >= PSNR_DB
+    elif quantized:
+        judged, limit, holds = "relative_l2", QUANTIZED_L2, l2 <= QUANTIZED_L2
+    else:
+        judged, limit = "max_error_over_peak", tolerance
+        holds = peak <= tolerance and top1 is not False
+    return Row(target, build, peak, l2, cosine, top1, psnr, judged, limit, bool(holds))
+
+
+def _is_classification(output: np.ndarray) -> bool:
+    """One vector of scores, whatever unit axes surround it."""
+    return output.size > 1 and output.size == max(output.shape)
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    scale = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float((a * b).sum()) / scale if scale else float(np.allclose(a, b))
+
+
+def _psnr(got: np.ndarray, want: np.ndarray) -> float:
+    """In dB, against the range that the reference spans; capped at 200."""
+    span = float(np.ptp(want)) or 1.0
+    mse = float(np.mean((got - want) ** 2))
+    return min(200.0, 10 * float(np.log10(span * span / mse))) if mse else 200.0
+
+
+def require(rows: Sequence[Row], name: str) -> list[dict]:
+    """The rows as JSON.
+
+    Raises:
+        ProofError: one does not hold.
+    """
+    for row in rows:
+        if not row.holds:
+            value = getattr(row, row.judged)
+            hint = " (top-1 differs)" if row.same_top1 is False else ""
+            raise ProofError(f"{name}: {row.target} {row.build} differs from onnxruntime: "
+                             f"{row.judged} is {value:.3g}, the limit is {row.limit:.3g}{hint}")
+    return [{k: _short(v) for k, v in asdict(row).items()} for row in rows]
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
