@@ -1,0 +1,287 @@
+"""ONNX's elementwise operators, a row each: the scalar expression is the whole definition.
+
+A row's function takes one expression an input (None for an absent one) and the ONNX attributes as
+keywords, with ONNX's defaults. The keywords `dtype` and `to` receive the first input's and the
+result's type: integers divide, wrap and shift otherwise than floats.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ..expr import PRIMS, Expr, call, evaluate, input_indices
+from ..graph import Node
+from .base import Arrays, Op, Shape, Shapes, doubles, need
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise:
+    """`result` is the ONNX type of the output: "same" as the first input's, or a dtype."""
+
+    name: str
+    build: Callable[..., Expr]
+    result: str = "same"
+
+
+# --- spelling -------------------------------------------------------------------------------------
+
+eq, lt, le, exp, log, sqrt, select, floor, trunc = (
+    partial(call, name)
+    for name in ("eq", "lt", "le", "exp", "log", "sqrt", "select", "floor", "trunc")
+)
+least, greatest, absolute, tanh, rounded = (
+    partial(call, name) for name in ("min", "max", "abs", "tanh", "round")
+)
+
+EXP_MAX = 88.0  # exp stays finite in f32 up to 88.72
+
+
+def clamp(x: Expr, lo: Expr | float, hi: Expr | float) -> Expr:
+    return least(greatest(x, lo), hi)
+
+
+def sigmoid(x: Expr) -> Expr:
+    return 1 / (1 + exp(least(-x, EXP_MAX)))
+
+
+def log1p(x: Expr) -> Expr:
+    """log(1 + x) to full precision for small x >= 0.
+
+    Source: Goldberg, "What every computer scientist should know about floating-point
+    arithmetic", 1991, theorem 4.
+    """
+    u = 1 + x
+    return select(eq(u, 1), x, log(u) * x / select(eq(u, 1), 1, u - 1))
+
+
+def softplus(x: Expr) -> Expr:
+    return greatest(x, 0) + log1p(exp(-absolute(x)))
+
+
+def mish(x: Expr) -> Expr:
+    """x * tanh(softplus(x)); with e = exp(x) the tanh is (e² + 2e) / (e² + 2e + 2), 1 beyond 20."""
+    e = exp(least(x, 20))
+    n = e * (e + 2)
+    return x * (n / (n + 2))
+
+
+def gelu(x: Expr, *, approximate: str = "none") -> Expr:
+    if approximate == "tanh":
+        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1 + call("erf", x * math.sqrt(0.5)))
+
+
+def clip(x: Expr, lo: Expr | None = None, hi: Expr | None = None, *,
+         min: float | None = None, max: float | None = None) -> Expr:
+    """Bounds are attributes before opset 11, inputs since."""
+    low, high = (lo if lo is not None else min), (hi if hi is not None else max)
+    x = x if low is None else greatest(x, low)
+    return x if high is None else least(x, high)
+
+
+def power(x: Expr, y: Expr) -> Expr:
+    """x ** y; common constant exponents avoid `pow`, which targets approximate."""
+    if y.op == "const":
+        simple = {2.0: lambda: x * x, 0.5: lambda: sqrt(x), 1.0: lambda: x, 3.0: lambda: x * x * x,
+                  -1.0: lambda: 1 / x, -0.5: lambda: 1 / sqrt(x), 4.0: lambda: (x * x) * (x * x)}
+        if y.value in simple:
+            return simple[y.value]()
+    return call("pow", x, y)
+
+
+def fold(op: str, *xs: Expr) -> Expr:
+    """A balanced tree of `op` over any number of expressions."""
+    while len(xs) > 1:
+        paired = [call(op, a, b) for a, b in zip(xs[::2], xs[1::2], strict=False)]
+        xs = (*paired, *xs[len(paired) * 2:])
+    return xs[0]
+
+
+# --- integers -------------------------------------------------------------------------------------
+
+BITS = {"i8": 8, "u8": 8, "i16": 16, "u16": 16, "i32": 32, "u32": 32, "i64": 64, "u64": 64}
+FLOATS = ("f32", "f16", "f64")
+
+
+def wrap(x: Expr, dtype: str) -> Expr:
+    """x modulo the width of an 8- or 16-bit type. Wider ones exceed what f32 holds anyway."""
+    bits = BITS.get(dtype, 64)
+    if bits > 16:
+        return x
+    size = 2.0**bits
+    low = -size / 2 if dtype[0] == "i" else 0.0
+    return x - size * floor((x - low) * (1 / size))
+
+
+def divide(a: Expr, b: Expr, *, dtype: str = "f32") -> Expr:
+    """a / b; integers truncate. The half moves a off whole multiples of b, where a division
+    that is not correctly rounded (WGSL's) could fall short of the quotient."""
+    if dtype in FLOATS:
+        return a / b
+    return trunc((a + select(lt(a, 0), -0.5, 0.5)) / b)
+
+
+def modulo(a: Expr, b: Expr, *, fmod: int = 0, dtype: str = "f32") -> Expr:
+    """The remainder with the sign of b, or of a if `fmod`."""
+    if fmod:
+        return a - b * (trunc(a / b) if dtype in FLOATS else divide(a, b, dtype=dtype))
+    if dtype in FLOATS:
+        return a - b * floor(a / b)
+    return a - b * floor((a + select(lt(b, 0), -0.5, 0.5)) / b)
+
+
+def shift(a: Expr, b: Expr, *, direction: str, dtype: str) -> Expr:
+    scale = rounded(call("pow", 2, b))
+    return wrap(a * scale, dtype) if direction == "LEFT" else floor((a + 0.5) / scale)
+
+
+def invert(x: Expr, *, dtype: str) -> Expr:
+    """Every bit flipped: -1 - x in two's complement."""
+    return (2.0 ** BITS[dtype] - 1 if dtype[0] == "u" else -1.0) - x
+
+
+def cast(x: Expr, *, dtype: str, to: str) -> Expr:
+    """x as type `to`. Narrower floats keep f32 precision: every value is an f32 at run time."""
+    if to == "bool":
+        return 1 - eq(x, 0)
+    if to in FLOATS or dtype == "bool":
+        return x
+    if dtype in FLOATS:
+        return trunc(x)
+    narrower = BITS[to] < BITS[dtype] or dtype[0] != to[0]
+    return wrap(x, to) if narrower else x
+
+
+def infinite(x: Expr, *, detect_negative: int = 1, detect_positive: int = 1) -> Expr:
+    if not (detect_negative or detect_positive):
+        return lt(x, x)
+    found = call("isinf", x)
+    if not detect_negative:
+        found = found * lt(0, x)
+    return found if detect_positive else found * lt(x, 0)
+
+
+def quantize(x: Expr, scale: Expr, zero: Expr | None, *, lo: float, hi: float) -> Expr:
+    steps = rounded(x / scale)
+    return clamp(steps if zero is None else steps + zero, lo, hi)
+
+
+def dequantize(x: Expr, scale: Expr, zero: Expr | None) -> Expr:
+    return (x if zero is None else x - zero) * scale
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
+
+
+def _same(prim: str) -> Callable[[Expr], Expr]:
+    return lambda x: call(prim, x)
+
+
+POINTWISE: dict[str, Pointwise] = {
+    row.name: row
+    for row in (
+        *(Pointwise(name, _same(name.lower())) for name in (
+            "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Erf",
+            "Exp", "Floor", "Log", "Neg", "Round", "Sin", "Sinh", "Sqrt", "Tan", "Tanh",
+        )),
+        Pointwise("Add", lambda a, b, *, dtype: wrap(a + b, dtype)),
+        Pointwise("Sub", lambda a, b, *, dtype: wrap(a - b, dtype)),
+        Pointwise("Mul", lambda a, b, *, dtype: wrap(a * b, dtype)),
+        Pointwise("Div", divide),
+        Pointwise("Mod", modulo),
+        Pointwise("Pow", power),
+        Pointwise("Sum", lambda *xs: fold("add", *xs)),
+        Pointwise("Mean", lambda *xs: fold("add", *xs) * (1 / len(xs))),
+        Pointwise("Max", lambda *xs: fold("max", *xs)),
+        Pointwise("Min", lambda *xs: fold("min", *xs)),
+        Pointwise("Reciprocal", lambda x: 1 / x),
+        Pointwise("Sign", lambda x: lt(0, x) - lt(x, 0)),
+        Pointwise("Clip", clip),
+        Pointwise("Relu", lambda x: greatest(x, 0)),
+        Pointwise("LeakyRelu", lambda x, *, alpha=0.01: select(lt(x, 0), alpha * x, x)),
+        Pointwise("PRelu", lambda x, slope: select(lt(x, 0), slope * x, x)),
+        Pointwise("ThresholdedRelu", lambda x, *, alpha=1.0: select(lt(alpha, x), x, 0)),
+        Pointwise("Elu", lambda x, *, alpha=1.0:
+                  select(lt(x, 0), alpha * (exp(least(x, 0)) - 1), x)),
+        Pointwise("Celu", lambda x, *, alpha=1.0:
+                  greatest(x, 0) + alpha * (exp(least(x, 0) / alpha) - 1)),
+        Pointwise("Selu", lambda x, *, alpha=SELU_ALPHA, gamma=SELU_GAMMA:
+                  gamma * select(lt(0, x), x, alpha * (exp(least(x, 0)) - 1))),
+        Pointwise("Gelu", gelu),
+        Pointwise("HardSigmoid", lambda x, *, alpha=0.2, beta=0.5: clamp(alpha * x + beta, 0, 1)),
+        Pointwise("HardSwish", lambda x: x * clamp(x + 3, 0, 6) * (1 / 6)),
+        Pointwise("Mish", mish),
+        Pointwise("Shrink", lambda x, *, lambd=0.5, bias=0.0:
+                  select(lt(x, -lambd), x + bias, select(lt(lambd, x), x - bias, 0))),
+        Pointwise("Sigmoid", sigmoid),
+        Pointwise("Softplus", softplus),
+        Pointwise("Softsign", lambda x: x / (1 + absolute(x))),
+        Pointwise("Swish", lambda x, *, alpha=1.0: x * sigmoid(alpha * x)),
+        Pointwise("Equal", eq, "bool"),
+        Pointwise("Less", lt, "bool"),
+        Pointwise("LessOrEqual", le, "bool"),
+        Pointwise("Greater", lambda a, b: lt(b, a), "bool"),
+        Pointwise("GreaterOrEqual", lambda a, b: le(b, a), "bool"),
+        Pointwise("And", lambda a, b: a * b, "bool"),
+        Pointwise("Or", lambda a, b: greatest(a, b), "bool"),
+        Pointwise("Xor", lambda a, b: absolute(a - b), "bool"),
+        Pointwise("Not", lambda x: 1 - x, "bool"),
+        Pointwise("IsInf", infinite, "bool"),
+        Pointwise("IsNaN", lambda x: call("isnan", x), "bool"),
+        Pointwise("Where", select),
+        Pointwise("BitShift", shift),
+        Pointwise("BitwiseAnd", lambda a, b: call("band", a, b)),
+        Pointwise("BitwiseOr", lambda a, b: call("bor", a, b)),
+        Pointwise("BitwiseXor", lambda a, b: call("bxor", a, b)),
+        Pointwise("BitwiseNot", invert),
+    )
+}
+
+# --- the internal operator ------------------------------------------------------------------------
+
+# Rounding of one primitive in f32 ulps, the loosest target's: WGSL's accuracy rules for arithmetic
+# (section 15.7.4 of its specification), polynomials of a few terms for the others. Rest: exact.
+ULPS = {
+    "add": 0.5, "sub": 0.5, "mul": 0.5, "div": 2.5, "sqrt": 3, "exp": 4, "log": 4, "pow": 32,
+    "atan2": 16, "sin": 16, "cos": 16, "tan": 16, "asin": 16, "acos": 16, "atan": 16, "sinh": 16,
+    "cosh": 16, "tanh": 16, "asinh": 16, "acosh": 16, "atanh": 16, "erf": 16,
+}
+
+
+def primitives(expr: Expr) -> list[str]:
+    """The primitives that one element costs; a subtree that occurs twice counts once."""
+    seen: set[Expr] = set()
+    stack = [expr]
+    while stack:
+        e = stack.pop()
+        if e not in seen:
+            seen.add(e)
+            stack.extend(e.args)
+    return [e.op for e in seen if e.op in PRIMS]
+
+
+def _infer(node: Node, shapes: Shapes) -> tuple[Shape]:
+    used = input_indices(node.attrs["expr"])
+    need(bool(shapes) and max(used, default=0) < len(shapes), "the expression reads absent inputs")
+    return (tuple(np.broadcast_shapes(*shapes)),)
+
+
+def _reference(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
+    out = evaluate(node.attrs["expr"], doubles(arrays))
+    return (np.broadcast_to(out, np.broadcast_shapes(*(a.shape for a in arrays))),)
+
+
+def _flops(node: Node, shapes: Shapes) -> int:
+    return len(primitives(node.attrs["expr"])) * math.prod(_infer(node, shapes)[0])
+
+
+def _ulps(node: Node, shapes: Shapes) -> float:
+    return float(sum(ULPS.get(p, 0) for p in primitives(node.attrs["expr"])))
+
+
+OPS: Sequence[Op] = (Op("pointwise", _infer, _reference, _flops, _ulps),)
