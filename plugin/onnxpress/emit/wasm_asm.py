@@ -7,6 +7,7 @@ Source: WebAssembly Core Specification 2.0 (binary format) and the relaxed-simd 
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 I32, F32, V128 = 0x7F, 0x7D, 0x7B
 _VOID = 0x40
@@ -201,6 +202,14 @@ class Function:
         with self.loop():
             yield
             self.get(counter).i32(-1).op("i32.add").tee(counter).br_if(0)
+
+
+def function(name: str, params: str) -> tuple[Function, SimpleNamespace]:
+    """A function of i32 parameters, named in `params`, and their locals by name."""
+    names = params.split()
+    return Function(name, [I32] * len(names)), SimpleNamespace(
+        **{n: i for i, n in enumerate(names)}
+    )
 
 
 class Module:
