@@ -1,0 +1,99 @@
+/** Which targets run here, best first, and why the others do not. */
+import { PressError } from "./errors.js";
+
+export const LABELS = { webgpu: "WebGPU", wasm: "WebAssembly", js: "JavaScript" };
+const ORDER = ["webgpu", "wasm", "js"];
+
+// (module (func (result v128) (i32x4.splat (i32.const 0))))
+const SIMD = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
+  10, 8, 1, 6, 0, 65, 0, 253, 17, 11,
+];
+// (module (func (result v128) (f32x4.relaxed_madd x x x))), x as above
+const RELAXED = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
+  10, 19, 1, 17, 0, 65, 0, 253, 17, 65, 0, 253, 17, 65, 0, 253, 17, 253, 133, 2, 11,
+];
+
+/** @typedef {{build: string, reason: string, last?: boolean} | {refusal: string}} Verdict */
+
+/** @returns {Promise<Verdict>} */
+async function probeWebgpu() {
+  if (!globalThis.navigator?.gpu) return { refusal: "this browser does not offer WebGPU here" };
+  const { probe } = await import("./backends/webgpu.js");
+  const { ok, reason, software } = await probe();
+  if (!ok) return { refusal: reason };
+  if (software) return { build: "program", reason: "asked for; the GPU is emulated", last: true };
+  return { build: "program", reason: "the graphics processor is the fastest way" };
+}
+
+/** @param {Object<string, unknown>} files @returns {Verdict} */
+function probeWasm(files) {
+  if (typeof WebAssembly !== "object") {
+    return { refusal: "this browser has WebAssembly switched off" };
+  }
+  try {
+    // A content security policy without 'wasm-unsafe-eval' shows only when a module is made.
+    new WebAssembly.Module(new Uint8Array(SIMD.slice(0, 8)));
+  } catch {
+    return { refusal: "the page's content security policy does not allow it" };
+  }
+  if (files.relaxed && WebAssembly.validate(new Uint8Array(RELAXED))) {
+    return { build: "relaxed", reason: "with fused vector arithmetic (relaxed SIMD)" };
+  }
+  if (files.simd128 && WebAssembly.validate(new Uint8Array(SIMD))) {
+    return { build: "simd128", reason: "with vector arithmetic (SIMD)" };
+  }
+  return { refusal: "this browser's WebAssembly has no vector arithmetic (SIMD)" };
+}
+
+const PROBES = {
+  webgpu: probeWebgpu,
+  wasm: probeWasm,
+  js: () => ({ build: "module", reason: "which runs everywhere" }),
+};
+
+/**
+ * @param {import("./types.js").Manifest} manifest
+ * @param {string} target "auto" or the one target to use
+ * @param {Object<string, string>} [avoid] target -> why "auto" skips it
+ * @returns {Promise<{candidates: import("./types.js").Candidate[],
+ *   refused: {target: string, reason: string}[]}>} at least one candidate
+ * @throws {PressError} "target": nothing can run, or not what was asked for
+ */
+export async function detect(manifest, target, avoid = {}) {
+  const built = ORDER.filter((name) => name in manifest.targets);
+  const auto = target === "auto";
+  if (!auto && !built.includes(target)) {
+    const choice = ["auto", ...built].join(", ");
+    throw new PressError("target", `"${target}" is no target of this model; use one of: ${choice}.`);
+  }
+  const first = [], last = [], refused = [];
+  for (const name of auto ? built : [target]) {
+    if (auto && avoid[name]) {
+      refused.push({ target: name, reason: avoid[name] });
+      continue;
+    }
+    const verdict = await PROBES[name](manifest.targets[name].files);
+    if (verdict.refusal) refused.push({ target: name, reason: verdict.refusal });
+    else (verdict.last ? last : first).push({ target: name, ...verdict });
+  }
+  if (!first.length && !last.length) throw refusal(refused);
+  return { candidates: [...first, ...last], refused };
+}
+
+/** @param {{target: string, reason: string}[]} refused */
+function refusal(refused) {
+  const why = refused.map(({ target, reason }) => `${LABELS[target]}: ${reason}`).join("; ");
+  return new PressError("target", `The model cannot run in this browser (${why}). Try another browser.`);
+}
+
+/**
+ * @param {import("./types.js").Candidate} candidate
+ * @param {{target: string, reason: string}[]} refused
+ * @returns {string} why this target, for a person
+ */
+export function explain({ target, reason }, refused) {
+  const others = refused.map((r) => `${LABELS[r.target]} is not used: ${r.reason}.`);
+  return [`${LABELS[target]}, ${reason}.`, ...others].join(" ");
+}

@@ -1,0 +1,48 @@
+/**
+ * An error that a person can act on: the message says where, what, and what instead.
+ * `code` is for programs: manifest, download, integrity, target, input, golden, prepare, picture,
+ * disposed, webgpu-lost.
+ */
+export class PressError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {{cause?: unknown, file?: string, final?: boolean}} [more] `file`: the URL in the
+   *   manifest; `final`: another try would give the same
+   */
+  constructor(code, message, { cause, file, final } = {}) {
+    super(message, { cause });
+    this.name = "PressError";
+    this.code = code;
+    this.file = file;
+    this.final = final;
+  }
+}
+
+/** @param {unknown} error @returns {boolean} true where somebody asked to stop */
+export function isAbort(error) {
+  return error?.name === "AbortError";
+}
+
+/** @param {unknown} error @returns {string} one sentence for a person */
+export function sentence(error) {
+  const text = String(error?.message ?? error).trim() || "unknown error";
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** @param {unknown} error @returns {{code?: string, name: string, message: string}} */
+export function packError(error) {
+  return { code: error?.code, name: error?.name ?? "Error", message: error?.message ?? `${error}` };
+}
+
+/** The inverse of packError. @param {{code?: string, name: string, message: string}} packed */
+export function unpackError({ code, name, message }) {
+  if (name === "AbortError") return new DOMException(message, name);
+  return new PressError(code, message);
+}
+
+/** @param {number} bytes @returns {string} "18.8 MB" */
+export function formatBytes(bytes) {
+  if (bytes < 1e3) return `${bytes} B`;
+  return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,87 @@
+/**
+ * Antialiased resizing, bit for bit as Pillow's `Image.resize`: two passes of fixed-point weights
+ * with rounding to 8 bits after each (Pillow, src/libImaging/Resample.c, release 12).
+ * Browsers resize each in their own way; a model's answer must not depend on that.
+ */
+
+const BITS = 22;
+
+const FILTERS = {
+  bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+  bicubic: { support: 2, weight: bicubic },
+};
+
+/** Keys' kernel with a = -0.5 ("Cubic convolution interpolation", 1981). */
+function bicubic(x) {
+  const t = Math.abs(x);
+  if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
+  return t < 2 ? -0.5 * (((t - 5) * t + 8) * t - 4) : 0;
+}
+
+/** For each output position: the first input position and the weights from there on. */
+function taps(from, to, filter) {
+  const { support, weight } = FILTERS[filter];
+  const scale = from / to;
+  const stretch = Math.max(scale, 1);
+  return Array.from({ length: to }, (_, i) => {
+    const center = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support * stretch + 0.5));
+    const end = Math.min(from, Math.trunc(center + support * stretch + 0.5));
+    const raw = Array.from({ length: end - first }, (_, k) =>
+      weight((first + k - center + 0.5) * (1 / stretch)));
+    const sum = raw.reduce((a, b) => a + b, 0);
+    const fixed = raw.map((w) => {
+      const scaled = (w / sum) * 2 ** BITS;
+      return Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+    });
+    return { first, weights: Int32Array.from(fixed) };
+  });
+}
+
+/**
+ * One pass along the middle axis of [outer, from, inner] bytes.
+ * @returns {Uint8ClampedArray} [outer, to, inner]
+ */
+function pass(data, outer, from, to, inner, filter) {
+  const out = new Uint8ClampedArray(outer * to * inner);
+  const steps = taps(from, to, filter);
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < to; i++) {
+      const { first, weights } = steps[i];
+      for (let c = 0; c < inner; c++) {
+        let sum = 1 << (BITS - 1);
+        let at = (o * from + first) * inner + c;
+        for (let k = 0; k < weights.length; k++, at += inner) sum += data[at] * weights[k];
+        out[(o * to + i) * inner + c] = sum >> BITS;
+      }
+    }
+  }
+  return out;
+}
+
+/** @typedef {{data: Uint8ClampedArray, width: number, height: number}} Pixels  RGB, 3 bytes each */
+
+/**
+ * @param {Pixels} pixels
+ * @param {number} width
+ * @param {number} height
+ * @param {"bilinear"|"bicubic"} [filter]
+ * @returns {Pixels}
+ */
+export function resample(pixels, width, height, filter = "bilinear") {
+  let { data } = pixels;
+  if (width !== pixels.width) data = pass(data, pixels.height, pixels.width, width, 3, filter);
+  if (height !== pixels.height) data = pass(data, 1, pixels.height, height, width * 3, filter);
+  return { data, width, height };
+}
+
+/** A window of the picture; what lies outside is `fill`. @param {Pixels} pixels @returns {Pixels} */
+export function crop(pixels, left, top, width, height, fill = 0) {
+  const data = new Uint8ClampedArray(width * height * 3).fill(fill);
+  const x0 = Math.max(left, 0), x1 = Math.min(left + width, pixels.width);
+  for (let y = Math.max(top, 0); y < Math.min(top + height, pixels.height); y++) {
+    const row = pixels.data.subarray((y * pixels.width + x0) * 3, (y * pixels.width + x1) * 3);
+    data.set(row, ((y - top) * width + x0 - left) * 3);
+  }
+  return { data, width, height };
+}

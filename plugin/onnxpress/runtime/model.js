@@ -1,0 +1,190 @@
+/** The street in the browser: detect, fetch, prepare, check, run; and the next target on failure. */
+import { LABELS, detect, explain } from "./detect.js";
+import { PressError, isAbort, sentence } from "./errors.js";
+import { Downloads, fetchManifest } from "./fetch.js";
+import { goldenError, goldenInputs } from "./golden.js";
+import { Meter } from "./progress.js";
+import { readInputs, sizeOf, writeOutputs } from "./tensors.js";
+import { streamWeights } from "./weights.js";
+
+const BACKENDS = {
+  webgpu: () => import("./backends/webgpu.js"),
+  wasm: () => import("./backends/wasm.js"),
+  js: () => import("./backends/js.js"),
+};
+
+/**
+ * @param {string} url absolute, of a manifest
+ * @param {import("./types.js").LoadOptions & {avoid?: Object<string, string>}} [options]
+ *   `avoid`: target -> why "auto" is to skip it
+ * @returns {Promise<import("./types.js").Model>} ready to run, checked against its golden outputs
+ * @throws {PressError} or AbortError
+ */
+export async function openModel(url, options = {}) {
+  const { target = "auto", avoid, onProgress, onFallback = () => {}, signal } = options;
+  const meter = new Meter(onProgress);
+  const manifest = await fetchManifest(url, signal);
+  const found = await detect(manifest, target, avoid);
+  const model = new OpenModel(url, manifest, found, { meter, onFallback, signal });
+  await model.open(0);
+  return model;
+}
+
+/** @implements {import("./types.js").Model} */
+class OpenModel {
+  notes = [];
+  timings = { fetch: 0, prepare: 0, first: 0, runs: [] };
+  check = { maxError: 0, tolerance: 0 };
+  disposed = false;
+  #url;
+  #manifest;
+  #candidates;
+  #refused;
+  #options;
+  #at = 0;
+  #executable = null;
+  #tail = Promise.resolve();
+
+  constructor(url, manifest, { candidates, refused }, options) {
+    this.#url = url;
+    this.#manifest = manifest;
+    this.#candidates = candidates;
+    this.#refused = refused;
+    this.#options = options;
+    this.inputs = manifest.inputs;
+    this.outputs = manifest.outputs;
+  }
+
+  get target() {
+    return this.#candidates[this.#at].target;
+  }
+
+  get build() {
+    return this.#candidates[this.#at].build;
+  }
+
+  get reason() {
+    return explain(this.#candidates[this.#at], this.#refused);
+  }
+
+  /** Runs are served in order; one whose signal is aborted before its turn never starts. */
+  async run(inputs, { signal } = {}) {
+    const arrays = readInputs(this.inputs, inputs);
+    const outputs = await this.#queue(() => {
+      signal?.throwIfAborted();
+      return this.#runOrRecover(arrays);
+    });
+    signal?.throwIfAborted();
+    return writeOutputs(this.outputs, outputs);
+  }
+
+  /** Milliseconds of each step. */
+  async profile(inputs) {
+    const arrays = readInputs(this.inputs, inputs);
+    return this.#queue(() => this.#executable.profile(arrays));
+  }
+
+  dispose() {
+    this.disposed = true;
+    this.#close();
+  }
+
+  /** Opens the first candidate, from `from` on, that prepares and passes the golden check. */
+  async open(from) {
+    const { meter, signal } = this.#options;
+    const downloads = new Downloads(this.#url, {
+      signal, note: (text) => this.#note(text), onBytes: (bytes) => meter.add(bytes),
+    });
+    for (this.#at = from; ; this.#at++) {
+      try {
+        await this.#prepare(this.#candidates[this.#at], downloads);
+        downloads.release();
+        if (this.disposed) this.#close();
+        return meter.ready();
+      } catch (error) {
+        this.#close();
+        this.#giveUp(error);
+      }
+    }
+  }
+
+  async #prepare({ target, build }, downloads) {
+    const about = this.#manifest.targets[target];
+    const started = performance.now();
+    this.#options.meter.begin(target, this.#manifest.weights.bytes + about.files[build].bytes);
+    const { open } = await BACKENDS[target]();
+    this.#executable = await open(
+      about, (entry) => downloads.file(entry), streamWeights(this.#manifest, downloads),
+      { build, moduleUrl: (entry) => downloads.resolve(entry.url) });
+    const fetched = Math.max(downloads.last, started);
+    this.timings = {
+      fetch: fetched - started, prepare: performance.now() - fetched, first: 0, runs: [],
+    };
+    this.#options.meter.prepared();
+    await this.#checkGolden();
+  }
+
+  /** @throws {PressError} "golden" */
+  async #checkGolden() {
+    const { golden, inputs } = this.#manifest;
+    const arrays = goldenInputs(golden, inputs.map((port) => sizeOf(port.shape)));
+    const started = performance.now();
+    const outputs = await this.#executable.run(arrays);
+    this.timings.first = performance.now() - started;
+    const maxError = goldenError(golden, outputs);
+    this.check = { maxError, tolerance: golden.tolerance };
+    if (maxError <= golden.tolerance) return;
+    throw new PressError("golden", "on this device its results differ from the reference by " +
+      `${maxError.toPrecision(2)} of the peak, and only ${golden.tolerance} is allowed`);
+  }
+
+  /** Says why the present target is left; throws where no other can help. */
+  #giveUp(error) {
+    const weights = this.#manifest.weights.shards.some(({ url }) => url === error?.file);
+    if (isAbort(error) || weights || this.disposed) throw error;
+    const reason = `${LABELS[this.target]} failed: ${sentence(error)}`;
+    const next = this.#candidates[this.#at + 1];
+    if (!next) throw new PressError(error?.code ?? "prepare", reason, { cause: error });
+    this.#note(reason);
+    const short = sentence(error).replace(/\.$/, "");
+    this.#refused.push({ target: this.target, reason: `it failed here (${short})` });
+    this.#options.onFallback({ from: this.target, to: next.target, reason });
+  }
+
+  /** A lost graphics device is reopened once for the same input; after that the next target runs. */
+  async #runOrRecover(arrays) {
+    if (!this.#executable) await this.open(this.#at);
+    for (let lost = false; ;) {
+      const started = performance.now();
+      try {
+        const outputs = await this.#executable.run(arrays);
+        this.timings.runs.push(performance.now() - started);
+        return outputs;
+      } catch (error) {
+        this.#close();
+        const again = error?.code === "webgpu-lost" && !lost;
+        lost = true;
+        if (!again) this.#giveUp(error);
+        await this.open(again ? this.#at : this.#at + 1);
+      }
+    }
+  }
+
+  #close() {
+    this.#executable?.dispose();
+    this.#executable = null;
+  }
+
+  #note(text) {
+    if (!this.notes.includes(text)) this.notes.push(text);
+  }
+
+  #queue(job) {
+    const turn = this.#tail.then(() => {
+      if (!this.disposed) return job();
+      throw new PressError("disposed", "run(): the model is disposed; load() it again.");
+    });
+    this.#tail = turn.catch(() => {});
+    return turn;
+  }
+}

@@ -1,0 +1,35 @@
+/** onnxpress in a page: `load` for programs, `<onnx-demo>` for people. */
+import { watchAttempts } from "./attempts.js";
+import { OnnxDemo } from "./element.js";
+import { openModel } from "./model.js";
+import { openInWorker } from "./remote.js";
+
+export { PressError } from "./errors.js";
+export { OnnxDemo };
+
+/**
+ * @param {string|URL} url of a manifest.json, relative to the page
+ * @param {import("./types.js").LoadOptions} [options] `target` "auto" obeys ?target=... in the
+ *   page's address
+ * @returns {Promise<import("./types.js").Model>}
+ * @throws {PressError} with a sentence for a person; AbortError where `signal` says so
+ */
+export async function load(url, options = {}) {
+  const href = new URL(url, document.baseURI).href;
+  const asked = new URLSearchParams(location.search).get("target");
+  const target = (options.target ?? "auto") === "auto" ? (asked ?? "auto") : options.target;
+  const attempts = watchAttempts(href);
+  const onProgress = (progress) => {
+    if (progress.target) attempts.mark(progress.target);
+    options.onProgress?.(progress);
+  };
+  const open = options.worker ? openInWorker : openModel;
+  try {
+    return await open(href, { ...options, target, avoid: attempts.avoid, onProgress });
+  } finally {
+    attempts.clear();
+  }
+}
+
+OnnxDemo.load = load;
+if (!customElements.get("onnx-demo")) customElements.define("onnx-demo", OnnxDemo);
