@@ -1,0 +1,58 @@
+"""The passes that every target shares, in the order in which they run.
+
+A pass is a pure function `verb_noun(graph, note) -> Graph` in the file of its name. `note(where,
+reason)` records what a person would expect to happen and why it did not.
+"""
+
+from collections.abc import Callable
+
+from ..graph import Graph, check
+from ..ops import check_shapes
+from .fold_affine import fold_affine
+from .fold_constants import fold_constants
+from .fold_operands import fold_operands
+from .fold_pad import fold_pad
+from .fuse_epilogue import fuse_epilogue
+from .fuse_normalize import fuse_normalize
+from .fuse_pointwise import fuse_pointwise
+from .hoist_transposes import hoist_transposes
+from .merge_duplicates import merge_duplicates
+from .merge_reshapes import merge_reshapes
+from .simplify_expressions import simplify_expressions
+from .sink_transposes import sink_transposes
+
+Note = Callable[[str, str], None]
+Pass = Callable[[Graph, Note], Graph]
+
+PORTABLE: tuple[Pass, ...] = (
+    fold_constants,
+    sink_transposes,
+    hoist_transposes,
+    merge_reshapes,
+    merge_duplicates,
+    fold_constants,
+    simplify_expressions,
+    fuse_normalize,
+    fold_pad,
+    fold_affine,
+    fuse_pointwise,
+    fold_operands,
+    fuse_epilogue,
+    simplify_expressions,
+)
+
+
+def run_passes(graph: Graph, note: Note) -> Graph:
+    """The graph after all portable passes; each note's reason starts with the pass's name.
+
+    Raises:
+        PassError: a pass left a graph that does not check; the message names the pass.
+    """
+    for run in PORTABLE:
+        name = run.__name__
+
+        def noted(where: str, reason: str, name: str = name) -> None:
+            note(where, f"{name}: {reason}")
+
+        graph = check_shapes(check(run(graph, noted), after=name), after=name)
+    return graph

@@ -1,0 +1,76 @@
+"""Permutations of axes. `perm` means numpy.transpose: axis i of the result is axis perm[i]."""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+Perm = tuple[int, ...]
+
+
+def identity(rank: int) -> Perm:
+    return tuple(range(rank))
+
+
+def permute(items: Sequence[int], perm: Perm) -> tuple[int, ...]:
+    """The shape of a transposed tensor: item i of the result is items[perm[i]]."""
+    return tuple(items[p] for p in perm)
+
+
+def unpermute(items: Sequence[int], perm: Perm) -> tuple[int, ...]:
+    """The inverse of `permute`: item perm[i] of the result is items[i]."""
+    out = [0] * len(perm)
+    for i, p in enumerate(perm):
+        out[p] = items[i]
+    return tuple(out)
+
+
+def between(have: Perm, want: Perm) -> Perm:
+    """The transpose of s that yields w, where one value is both transpose(s, have) and
+    transpose(w, want)."""
+    return unpermute(have, want)
+
+
+def is_view(shape: Sequence[int], perm: Perm) -> bool:
+    """Whether transposing leaves the elements' order as it is: only axes of length 1 move."""
+    long = [p for p in perm if shape[p] != 1]
+    return long == sorted(long)
+
+
+def regroup(before: Sequence[int], after: Sequence[int]) -> list[tuple[Perm, Perm]]:
+    """The finest split of a reshape into independent ones, as (axes before, axes after).
+
+    Only axes longer than 1 are listed before; axes of length 1 after follow the axis they stand
+    behind, leading ones belong to no group.
+    """
+    ins = [i for i, n in enumerate(before) if n != 1]
+    outs = [i for i, n in enumerate(after) if n != 1]
+    groups: list[tuple[Perm, Perm]] = []
+    i = o = 0
+    while i < len(ins):
+        first_in, first_out = i, o
+        i, o = i + 1, o + 1
+        have, got = before[ins[first_in]], after[outs[first_out]]
+        while have != got:
+            if have < got:
+                have *= before[ins[i]]
+                i += 1
+            else:
+                got *= after[outs[o]]
+                o += 1
+        end = outs[o] if o < len(outs) else len(after)
+        groups.append((tuple(ins[first_in:i]), tuple(range(outs[first_out], end))))
+    assert prod(before) == prod(after)
+    return groups
+
+
+def rename_axes(attrs: Mapping[str, Any], perm: Perm) -> dict[str, Any]:
+    """The attributes of a node that runs on stored operands, where axis `a` is axis perm[a]."""
+    renamed = dict(attrs)
+    if "axis" in renamed:
+        renamed["axis"] = perm[renamed["axis"]]
+    if "axes" in renamed:
+        renamed["axes"] = tuple(sorted(perm[a] for a in renamed["axes"]))
+    for key in ("before", "after", "starts", "steps"):
+        if key in renamed:
+            renamed[key] = unpermute(renamed[key], perm)
+    return renamed

@@ -1,0 +1,82 @@
+"""A graph being rewritten: a pass walks the old nodes in order and adds the new ones here."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph, Node, Value
+
+
+class Draft:
+    """The new graph so far.
+
+    A pass that fuses a node into its producer adds the fused node under the consumer's name and
+    leaves the producer behind; `finish` drops whatever nobody reads any more. Names keep their
+    meaning, so `uses` of the old graph stays valid.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.values = dict(graph.values)
+        self.constants = dict(graph.constants)
+        self.nodes: list[Node] = []
+        self.makers: dict[str, Node] = {}
+        self.uses = Counter(name for node in graph.nodes for name in dict.fromkeys(node.inputs))
+        self.uses.update(graph.outputs)
+        self._renamed: dict[str, str] = {}
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.values[name].shape
+
+    def now(self, name: str) -> str:
+        """The name that stands for the old `name` by now."""
+        return self._renamed.get(name, name)
+
+    def inputs(self, node: Node) -> tuple[str, ...]:
+        return tuple(map(self.now, node.inputs))
+
+    def replace(self, old: str, new: str) -> None:
+        """From here on, readers of `old` read `new`; a graph output keeps its name as an alias."""
+        if old in self.graph.outputs:
+            self.add("reshape", (new,), self.shape(old), old)
+        else:
+            self._renamed[old] = new
+
+    def fresh(self, stem: str) -> str:
+        name, i = stem, 0
+        while name in self.values:
+            i += 1
+            name = f"{stem}.{i}"
+        return name
+
+    def constant(self, stem: str, array: np.ndarray) -> str:
+        """The name of a new constant; `array` is stored as f32."""
+        name = self.fresh(stem)
+        self.constants[name] = np.ascontiguousarray(array, dtype=np.float32)
+        self.values[name] = Value(self.constants[name].shape)
+        return name
+
+    def add(self, op: str, inputs: tuple[str, ...], shape: tuple[int, ...], name: str,
+            **attrs: Any) -> str:
+        """Adds a node whose output is `name`, with `shape`; an old name keeps its type."""
+        old = self.values.get(name)
+        self.values[name] = Value(tuple(shape), old.dtype if old else "f32")
+        self.keep(Node(op, inputs, (name,), attrs))
+        return name
+
+    def keep(self, node: Node) -> None:
+        """Adds `node`, its inputs renamed to what stands for them by now."""
+        node = Node(node.op, self.inputs(node), node.outputs, node.attrs)
+        self.nodes.append(node)
+        self.makers.update(dict.fromkeys(node.outputs, node))
+
+    def sole(self, name: str, op: str | tuple[str, ...]) -> Node | None:
+        """The node that makes `name`, if it is an `op` and one node alone reads it."""
+        maker = self.makers.get(name)
+        if maker is None or self.uses[name] != 1:
+            return None
+        return maker if maker.op in ((op,) if isinstance(op, str) else op) else None
+
+    def finish(self) -> Graph:
+        return self.graph.rebuild(self.nodes, self.values, self.constants)

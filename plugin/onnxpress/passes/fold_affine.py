@@ -1,0 +1,119 @@
+"""Folds per-channel scales and shifts into weights and bias, computed in float64.
+
+W * s and b * s + t for y * s + t behind the operator; W * s and b + sum W * t for x * s + t before.
+
+1. A pointwise operator behind a convolution or matmul that is affine in its result, with
+   constants per output channel: batch normalization, scale, bias. Chains fold one by one.
+2. The same before a convolution, with constants per input channel, if the padding is not zeros or
+   the shift is 0, since a padded zero would have to be shifted too.
+3. The same before a matmul with constants per inner element; with a shift only if the weights
+   have rank 2.
+4. Weights that several operators share, or that are computed, stay as they are.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..expr import Expr, evaluate
+from ..graph import Graph, Node
+from .algebra import affine, is_unsteady
+from .draft import Draft
+
+LINEAR = ("conv2d", "matmul")
+
+
+def fold_affine(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        if node.op == "pointwise":
+            node = _behind(draft, node, note) or node
+        elif node.op in LINEAR:
+            node = _before(draft, node, note)
+        draft.keep(node)
+    return draft.finish()
+
+
+def _behind(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node | None:
+    """Case 1: the operator that replaces producer and `node`."""
+    found = _affine_parts(draft, node)
+    host = draft.sole(found[0], LINEAR) if found else None
+    if found is None or host is None or len(host.inputs) > 3 or "epilogue" in host.attrs:
+        return None
+    if draft.shape(host.name) != draft.shape(node.name):
+        return None
+    reason = _obstacle(draft, host)
+    if reason:
+        note(f"%{node.name}", f"is not folded into {host.op} %{host.name}: {reason}")
+        return None
+    _, scale, shift = found
+    w, b = (draft.constants[n].astype(np.float64) for n in host.inputs[1:3])
+    names = _constants(draft, host, w * scale, b * scale + shift)
+    return Node(host.op, (host.inputs[0], *names), node.outputs, host.attrs)
+
+
+def _before(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node:
+    """Cases 2 and 3: `node`, reading what its producer reads if that can be folded."""
+    maker = draft.sole(node.inputs[0], "pointwise")
+    found = _affine_parts(draft, maker) if maker else None
+    if maker is None or found is None or draft.shape(found[0]) != draft.shape(maker.name):
+        return node
+    source, scale, shift = found
+    reason = _obstacle(draft, node)
+    if not reason and shift.any():
+        if node.op == "conv2d" and any(node.attrs["pads"]) and node.attrs["pad_mode"] == "zero":
+            reason = "the padding would have to be shifted too"
+        elif node.op == "matmul" and len(draft.shape(node.inputs[1])) > 2:
+            reason = "the shift differs between the products of the batch"
+    if reason:
+        note(f"%{maker.name}", f"is not folded into {node.op} %{node.name}: {reason}")
+        return node
+    w, b = (draft.constants[n].astype(np.float64) for n in node.inputs[1:3])
+    across = _per_weight(node, w, scale), _per_weight(node, w, shift)
+    b = b + (w * across[1]).sum(axis=tuple(range(w.ndim - 1)))
+    names = _constants(draft, node, w * across[0], b)
+    return Node(node.op, (source, *names, *node.inputs[3:]), node.outputs, node.attrs)
+
+
+def _per_weight(node: Node, w: np.ndarray, channels: np.ndarray) -> np.ndarray:
+    """Numbers per input channel as [C/groups, O], or [K, 1], to multiply `w` with."""
+    if node.op == "matmul":
+        return channels[:, None]
+    groups = node.attrs["groups"]
+    return np.repeat(channels.reshape(groups, -1).T, w.shape[-1] // groups, axis=1)
+
+
+def _affine_parts(draft: Draft, node: Node) -> tuple[str, np.ndarray, np.ndarray] | None:
+    """(source, scale[C], shift[C]) if `node` is source * scale + shift per channel."""
+    expr: Expr = node.attrs["expr"]
+    computed = [i for i, n in enumerate(node.inputs) if n not in draft.constants]
+    if len(computed) != 1 or is_unsteady(expr):
+        return None
+    parts = affine(expr, computed[0])
+    channels = draft.shape(node.name)[-1:]
+    constants = [n for i, n in enumerate(node.inputs) if i not in computed]
+    if parts is None or not channels or any(
+            not _is_per_channel(draft.shape(n), channels) for n in constants):
+        return None
+    arrays = [draft.constants[n].astype(np.float64).reshape(draft.shape(n)[-1:])
+              if n in draft.constants else np.float64(0) for n in node.inputs]
+    scale, shift = (np.broadcast_to(evaluate(p, arrays), channels) for p in parts)
+    return node.inputs[computed[0]], scale, shift
+
+
+def _is_per_channel(shape: tuple[int, ...], channels: tuple[int, ...]) -> bool:
+    return all(n == 1 for n in shape[:-1]) and shape[-1:] in ((), (1,), channels)
+
+
+def _obstacle(draft: Draft, node: Node) -> str:
+    if any(n not in draft.constants for n in node.inputs[1:3]):
+        return "its weights are computed"
+    if draft.uses[node.inputs[1]] > 1:
+        return "its weights are shared"
+    return ""
+
+
+def _constants(draft: Draft, node: Node, w: np.ndarray, b: np.ndarray) -> tuple[str, str]:
+    names = draft.constant(node.inputs[1], w), draft.constant(node.inputs[2], b)
+    draft.uses.update(names)
+    return names

@@ -1,0 +1,75 @@
+"""Shortens expressions by computing with their constant operands at build time.
+
+1. A subexpression that reads constant operands only becomes one constant operand, computed in
+   float64.
+2. A chain of additions and multiplications by constant operands on one value becomes
+   x * scale + shift, if that is shorter.
+3. A chain under or over a rounding step keeps its order, since an ulp may be a whole step there.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..expr import Expr, evaluate, inp, input_indices
+from ..graph import Graph, Node
+from .algebra import affine, compact, is_unsteady, size
+from .draft import Draft
+from .epilogue import HOSTS
+
+
+def fold_operands(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        key = "expr" if node.op == "pointwise" else "epilogue"
+        if key in node.attrs and "quant" not in node.attrs and not is_unsteady(node.attrs[key]):
+            own = HOSTS.get(node.op, 0)
+            names = [""] * (own > 0) + list(node.inputs[own:])
+            expr = _Folder(draft, node, names).fold(node.attrs[key])
+            expr, kept = compact(expr, names, fixed=int(own > 0))
+            if kept:
+                node = Node(node.op, node.inputs[:own] + kept[own > 0:], node.outputs,
+                            {**node.attrs, key: expr})
+        draft.keep(node)
+    return draft.finish()
+
+
+class _Folder:
+    """One expression being folded; new constants are appended to `names`."""
+
+    def __init__(self, draft: Draft, node: Node, names: list[str]) -> None:
+        self.draft, self.node, self.names = draft, node, names
+
+    def fold(self, expr: Expr) -> Expr:
+        if not expr.args:
+            return expr
+        read = input_indices(expr)
+        computed = [i for i in read if self.names[i] not in self.draft.constants]
+        if not computed and read:
+            return self.operand(expr)
+        if len(computed) == 1 and len(read) > 1:
+            parts = affine(expr, computed[0])
+            if parts is not None and self.steps(*parts) < size(expr):
+                scale, shift = parts
+                short = inp(computed[0])
+                short = short * self.operand(scale) if self.differs(scale, 1) else short
+                return short + self.operand(shift) if self.differs(shift, 0) else short
+        return Expr(expr.op, tuple(self.fold(a) for a in expr.args), expr.value)
+
+    def steps(self, scale: Expr, shift: Expr) -> int:
+        return self.differs(scale, 1) + self.differs(shift, 0)
+
+    def differs(self, expr: Expr, number: float) -> bool:
+        return bool((self.value(expr) != number).any())
+
+    def value(self, expr: Expr) -> np.ndarray:
+        arrays = [self.draft.constants[n].astype(np.float64) if n in self.draft.constants
+                  else np.float64(0) for n in self.names]
+        return np.asarray(evaluate(expr, arrays or [np.float64(0)]))
+
+    def operand(self, expr: Expr) -> Expr:
+        if not expr.args:
+            return expr
+        value = self.value(expr)
+        self.names.append(self.draft.constant(f"{self.node.name}.folded", value))
+        return inp(len(self.names) - 1)

@@ -1,0 +1,55 @@
+"""Gives a convolution, matmul or normalization the pointwise operator that reads it.
+
+1. The reader becomes the epilogue: input 0 of the expression is the producer's result, the
+   other operands follow the producer's own.
+2. An operand of the output's shape is a residual, one number per channel a vector; any other
+   broadcast keeps the operator apart.
+3. A producer that somebody else reads too, or that is a graph output, stays as it is.
+4. Of two convolutions that feed one addition the later takes it, and runs where the addition
+   stood, since by then the earlier one's result exists.
+5. A chain of pointwise operators that could not be merged is taken one after the other.
+"""
+
+from collections.abc import Callable
+
+from ..expr import inp, substitute
+from ..graph import Graph, Node
+from .algebra import compact
+from .draft import Draft
+from .epilogue import HOSTS, hosts
+
+
+def fuse_epilogue(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        if node.op == "pointwise":
+            found = hosts(draft, node)
+            if found:
+                node = _fused(found[-1], node)
+            else:
+                _explain(draft, node, note)
+        draft.keep(node)
+    return draft.finish()
+
+
+def _fused(host: Node, node: Node) -> Node:
+    own = HOSTS[host.op]
+    before = host.attrs.get("epilogue", inp(0))
+    names = ("", *host.inputs[own:], *(n for n in node.inputs if n != host.name))
+    spot = [before if n == host.name else inp(names.index(n)) for n in node.inputs]
+    expr, kept = compact(substitute(node.attrs["expr"], spot), names, fixed=1)
+    return Node(host.op, host.inputs[:own] + kept[1:], node.outputs,
+                {**host.attrs, "epilogue": expr})
+
+
+def _explain(draft: Draft, node: Node, note: Callable[[str, str], None]) -> None:
+    """Notes why a pointwise operator right behind a convolution or matmul is not fused."""
+    for name in dict.fromkeys(node.inputs):
+        maker = draft.makers.get(name)
+        if maker is None or maker.op not in HOSTS or draft.shape(name) != draft.shape(node.name):
+            continue
+        if draft.uses[name] > 1:
+            reason = f"%{name} has {draft.uses[name]} readers"
+        else:
+            reason = "an operand is neither of the output's shape nor one number per channel"
+        note(f"%{node.name}", f"stays apart from {maker.op} %{name}: {reason}")

@@ -1,0 +1,93 @@
+"""Merges pointwise operators into their pointwise readers, by substituting expressions.
+
+1. A producer of the reader's shape that nobody else reads is merged; it is written out once per
+   use, so if the reader uses it several times it must be cheap.
+2. A cheap producer with one computed operand that several pointwise operators read is merged
+   into each, which saves writing and reading it.
+3. A producer of a smaller shape stays: its work would be repeated for every broadcast.
+4. Merging stops at 8 operands and at 48 primitives.
+5. A producer that can become the epilogue of a convolution, matmul or normalization is not
+   merged into a reader that cannot.
+"""
+
+from collections.abc import Callable
+
+from ..expr import Expr, inp, substitute
+from ..graph import Graph, Node
+from .algebra import CHEAP, compact, count, size, uses_only
+from .draft import Draft
+from .epilogue import hosts
+
+MAX_OPERANDS = 8
+MAX_SIZE = 48
+
+
+def fuse_pointwise(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    readers = graph.consumers()
+    for node in graph.nodes:
+        if node.op == "pointwise":
+            node = _absorb(draft, readers, node, note)
+        draft.keep(node)
+    return draft.finish()
+
+
+def _absorb(draft: Draft, readers: dict[str, list[Node]], node: Node,
+            note: Callable[[str, str], None]) -> Node:
+    """`node` with every producer merged that may be, nearest first."""
+    refused: set[str] = set()
+    while True:
+        for name in node.inputs:
+            maker = draft.makers.get(name)
+            if name in refused or maker is None or maker.op != "pointwise":
+                continue
+            if draft.shape(name) != draft.shape(node.name):
+                continue
+            merged = _merge(node, maker)
+            reason = _refusal(draft, readers, node, maker, merged)
+            if reason is None:
+                node = merged
+                break
+            refused.add(name)
+            if reason:
+                note(f"%{node.name}", f"%{name} is not merged: {reason}")
+        else:
+            return node
+
+
+def _merge(node: Node, maker: Node) -> Node:
+    names = (*node.inputs, *maker.inputs)
+    body = substitute(maker.attrs["expr"], [inp(len(node.inputs) + i)
+                                            for i in range(len(maker.inputs))])
+    spot = [body if n == maker.name else inp(i) for i, n in enumerate(node.inputs)]
+    spot += [inp(i) for i in range(len(node.inputs), len(names))]
+    expr, kept = compact(substitute(node.attrs["expr"], spot), names)
+    return Node("pointwise", kept, node.outputs, {"expr": expr})
+
+
+def _refusal(draft: Draft, readers: dict[str, list[Node]], node: Node, maker: Node,
+             merged: Node) -> str | None:
+    """Why `maker` stays apart; "" where nobody would expect otherwise, None if it does not."""
+    expr: Expr = maker.attrs["expr"]
+    cheap = uses_only(expr, CHEAP)
+    if maker.name in draft.graph.outputs:
+        return ""
+    if draft.uses[maker.name] > 1:
+        computed = [n for n in maker.inputs if n not in draft.constants]
+        light = cheap and size(expr) <= 2 and len(computed) == 1
+        if not light or hosts(draft, maker) or any(
+            r.op != "pointwise" or draft.shape(r.name) != draft.shape(maker.name)
+            for r in readers[maker.name]
+        ):
+            return ""
+    uses = sum(count(node.attrs["expr"], i) for i, n in enumerate(node.inputs)
+               if n == maker.name)
+    if uses > 1 and not cheap and size(expr) > 4:
+        return "it is used several times and costly to repeat"
+    if len(merged.inputs) > MAX_OPERANDS:
+        return f"there would be {len(merged.inputs)} operands, more than {MAX_OPERANDS}"
+    if size(merged.attrs["expr"]) > MAX_SIZE:
+        return f"the expression would grow beyond {MAX_SIZE} primitives"
+    if hosts(draft, maker) and not hosts(draft, merged):
+        return ""
+    return None

@@ -1,0 +1,62 @@
+"""Moves a transpose that has to run up through its producer, so that the producer meets the
+operator that wanted the order.
+
+1. transpose(pad(x)): becomes pad(transpose(x)), which moves fewer elements and can fold into a
+   convolution.
+2. transpose(pointwise(x, constants)): becomes pointwise(transpose(x), transposed constants).
+3. transpose(pointwise(constants)), a dequantized weight: only the constants are transposed.
+4. A producer that others read too, or that has several computed operands, keeps its place.
+"""
+
+from collections.abc import Callable
+
+from ..graph import Graph
+from .axes import Perm, permute, rename_axes, unpermute
+from .draft import Draft
+
+LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))  # NCHW to NHWC, and back
+
+
+def hoist_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        if node.op == "transpose":
+            _hoist(draft, node.inputs[0], tuple(node.attrs["perm"]), node.outputs[0])
+        else:
+            draft.keep(node)
+    graph = draft.finish()
+    for node in graph.nodes:
+        inside = node.op == "transpose" and not (
+            node.inputs[0] in graph.inputs or node.name in graph.outputs)
+        if inside and tuple(node.attrs["perm"]) in LAYOUTS:
+            note(f"%{node.name}", f"{list(graph.shape(node.inputs[0]))} changes its layout by "
+                                  f"{list(node.attrs['perm'])} at run time")
+    return graph
+
+
+def _hoist(draft: Draft, source: str, perm: Perm, out: str) -> None:
+    """Adds transpose(source, perm) as `out`, as far up as it goes."""
+    shape = permute(draft.shape(source), perm)
+    maker = draft.sole(source, ("pad", "pointwise"))
+    computed = [n for n in maker.inputs if n not in draft.constants] if maker else []
+    if maker is None or len(computed) > 1 or draft.shape(maker.inputs[0]) == ():
+        draft.add("transpose", (source,), shape, out, perm=perm)
+        return
+    inputs = tuple(_transposed(draft, n, perm) for n in maker.inputs)
+    inverse = unpermute(tuple(range(len(perm))), perm)
+    draft.add(maker.op, inputs, shape, out, **rename_axes(maker.attrs, inverse))
+
+
+def _transposed(draft: Draft, name: str, perm: Perm) -> str:
+    shape = draft.shape(name)
+    lifted = (1,) * (len(perm) - len(shape)) + shape
+    if all(n == 1 for n in lifted):
+        return name
+    if name in draft.constants:
+        array = draft.constants[name].reshape(lifted).transpose(perm)
+        return draft.constant(f"{name}.moved", array)
+    if lifted != shape:
+        name = draft.add("reshape", (name,), lifted, draft.fresh(f"{name}.lifted"))
+    out = draft.fresh(f"{name}.moved")
+    _hoist(draft, name, perm, out)
+    return out

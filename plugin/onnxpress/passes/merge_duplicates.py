@@ -1,0 +1,24 @@
+"""Computes equal things once.
+
+1. Two nodes with the same operator, operands and attributes are one; the first stays.
+2. A duplicate that is a graph output stays, since its name is part of the model's interface.
+"""
+
+from collections.abc import Callable
+
+from ..graph import Graph
+from .draft import Draft
+
+
+def merge_duplicates(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    first: dict[tuple[object, ...], str] = {}
+    for node in graph.nodes:
+        attrs = repr(sorted(node.attrs.items()))
+        key = (node.op, draft.inputs(node), graph.shape(node.name), attrs)
+        if key in first and len(node.outputs) == 1 and node.name not in graph.outputs:
+            draft.replace(node.name, first[key])
+        else:
+            first.setdefault(key, node.name)
+            draft.keep(node)
+    return draft.finish()

@@ -1,0 +1,58 @@
+"""Removes reshapes that say nothing. A reshape is an alias, but it pins its memory to be dense.
+
+1. reshape(reshape(x)) is one reshape.
+2. A reshape to the shape it already has is its input.
+3. At a graph output case 2 gives the output's name to the operator that makes the value, unless
+   that is a graph input, a constant or another output.
+4. reshape of a constant is a constant.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..graph import Graph
+from .draft import Draft
+
+
+def merge_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        if node.op != "reshape":
+            draft.keep(node)
+            continue
+        source, out = draft.now(node.inputs[0]), node.outputs[0]
+        maker = draft.makers.get(source)
+        if maker is not None and maker.op == "reshape":
+            source = maker.inputs[0]
+        if source in draft.constants and out not in graph.outputs:
+            array = draft.constants[source].reshape(graph.shape(out))
+            draft.replace(out, draft.constant(out, array))
+        elif draft.shape(source) == graph.shape(out):
+            draft.replace(out, source)
+        else:
+            draft.add("reshape", (source,), graph.shape(out), out)
+    return _name_outputs(draft.finish())
+
+
+def _name_outputs(graph: Graph) -> Graph:
+    """Case 3."""
+    makers = graph.producers()
+    names: dict[str, str] = {}
+    for out in graph.outputs:
+        node = makers.get(out)
+        if node is None or node.op != "reshape":
+            continue
+        source = node.inputs[0]
+        if (graph.shape(source) == graph.shape(out) and source in makers
+                and source not in graph.outputs and source not in names):
+            names[source] = out
+    if not names:
+        return graph
+    aliases = set(names.values())
+    nodes = [
+        replace(node, inputs=tuple(names.get(n, n) for n in node.inputs),
+                outputs=tuple(names.get(n, n) for n in node.outputs))
+        for node in graph.nodes
+        if not (node.op == "reshape" and node.name in aliases)
+    ]
+    return graph.rebuild(nodes)

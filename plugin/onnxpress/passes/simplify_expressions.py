@@ -1,0 +1,106 @@
+"""Shortens expressions of pointwise operators and epilogues.
+
+1. A constant operand of one element becomes a number in the expression; operands that are read
+   twice, or not at all, are listed once, or not at all.
+2. Arithmetic on numbers is done, each step rounded to f32 as a device would.
+3. x * 1, x / 1, x + 0, x - 0, -(-x), and bounds of min and max that no finite f32 exceeds: gone.
+4. pow(x, 2), pow(x, 1), pow(x, 0.5), pow(x, -1), pow(x, -0.5): products, roots and quotients.
+5. x / c for a power of two c: x * (1 / c), which is exact.
+6. min(min(x, a), b) and max(max(x, a), b) with numbers: one bound; select on a number: its branch.
+7. A pointwise operator that is left as its operand, of the same shape, is gone.
+8. An operator with attribute `quant` keeps its operands: `lower_qdq` reads them.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..expr import Expr, call, const, evaluate, inp, substitute
+from ..graph import Graph, Node
+from .algebra import ONE, ZERO, compact, rewrite
+from .draft import Draft
+from .epilogue import HOSTS
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def simplify_expressions(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        if "quant" in node.attrs:
+            draft.keep(node)
+        elif node.op == "pointwise":
+            _pointwise(draft, node)
+        elif "epilogue" in node.attrs:
+            own = HOSTS[node.op]
+            names = ("", *draft.inputs(node)[own:])
+            expr, kept = _shorter(draft, node.attrs["epilogue"], names, fixed=1)
+            attrs = {**node.attrs, "epilogue": expr}
+            draft.keep(Node(node.op, node.inputs[:own] + kept[1:], node.outputs, attrs))
+        else:
+            draft.keep(node)
+    return draft.finish()
+
+
+def _pointwise(draft: Draft, node: Node) -> None:
+    expr, kept = _shorter(draft, node.attrs["expr"], draft.inputs(node), fixed=0)
+    if not kept:
+        expr, kept = node.attrs["expr"], node.inputs
+    if expr == inp(0) and draft.shape(kept[0]) == draft.shape(node.name):
+        draft.replace(node.name, kept[0])
+        return
+    draft.keep(Node("pointwise", kept, node.outputs, {**node.attrs, "expr": expr}))
+
+
+def _shorter(draft: Draft, expr: Expr, names: tuple[str, ...],
+             fixed: int) -> tuple[Expr, tuple[str, ...]]:
+    spot = [const(draft.constants[n].item()) if _is_number(draft, n) else inp(i)
+            for i, n in enumerate(names)]
+    return compact(rewrite(substitute(expr, spot), simplify), names, fixed)
+
+
+def _is_number(draft: Draft, name: str) -> bool:
+    return name in draft.constants and draft.constants[name].size == 1
+
+
+def simplify(expr: Expr) -> Expr:
+    """The expression, whose operands are simple already, in fewer or cheaper primitives."""
+    if not expr.args:
+        return expr
+    if all(a.op == "const" for a in expr.args):
+        number = evaluate(expr, [np.float32(0)])
+        return const(float(number)) if np.isfinite(number) else expr
+    if expr.op == "select" and expr.args[0].op == "const":
+        return expr.args[1] if expr.args[0].value else expr.args[2]
+    if expr.op == "neg" and expr.args[0].op == "neg":
+        return expr.args[0].args[0]
+    if len(expr.args) == 2 and expr.op in ("add", "mul", "min", "max"):
+        x, c = expr.args if expr.args[1].op == "const" else expr.args[::-1]
+        return _commutative(expr, x, c) if c.op == "const" else expr
+    if len(expr.args) == 2 and expr.args[1].op == "const":
+        return _right_number(expr, *expr.args)
+    return expr
+
+
+def _commutative(expr: Expr, x: Expr, c: Expr) -> Expr:
+    if (expr.op, c) in (("add", ZERO), ("mul", ONE)):
+        return x
+    if (expr.op == "min" and c.value >= LARGEST) or (expr.op == "max" and c.value <= -LARGEST):
+        return x
+    if expr.op in ("min", "max") and x.op == expr.op and x.args[1].op == "const":
+        return simplify(call(expr.op, x.args[0], simplify(call(expr.op, x.args[1], c))))
+    return Expr(expr.op, (x, c))
+
+
+def _right_number(expr: Expr, x: Expr, c: Expr) -> Expr:
+    if (expr.op, c) in (("sub", ZERO), ("div", ONE), ("pow", ONE)):
+        return x
+    if expr.op == "div" and abs(math.frexp(c.value)[0]) == 0.5 and np.isfinite(1 / c.value):
+        return x * (1 / c.value)
+    if expr.op == "pow":
+        if c.value == 2 and not x.args:
+            return x * x
+        root = {0.5: call("sqrt", x), -0.5: 1 / call("sqrt", x), -1.0: 1 / x}
+        return root.get(c.value, expr)
+    return expr

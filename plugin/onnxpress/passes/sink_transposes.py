@@ -1,0 +1,193 @@
+"""Moves every transpose down the graph until it meets its inverse, an output or an obstacle.
+
+One walk; each old value is known as transpose(stored, perm), and `perm` is not executed until an
+operator needs the value's own axis order.
+
+1. transpose: composed with the pending one; nothing is emitted.
+2. pointwise, concat, normalize, expand: run in the stored order of their operands. Where operands
+   differ, the order that moves the fewest elements wins; constants are transposed here.
+3. reduce, softmax, argmax, pad, slice: run in the stored order, with their axes renamed.
+4. reshape that splits or merges neighbouring axes: runs in the stored order, group by group
+   (channel shuffle, [N,C,H,W] -> [N,C,H*W]); groups that are not contiguous there are first
+   brought together, the innermost axis staying innermost.
+5. reshape [N,C,H,W] -> [N,C*H*W] read only by matmuls with constant weights: the rows of the
+   weights are permuted instead of the data.
+6. A transpose that moves only axes of length 1 is a reshape.
+7. Anything else, and graph outputs: the pending transpose is executed, once per order.
+"""
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from ..graph import Graph, Node
+from .axes import (
+    Perm,
+    between,
+    identity,
+    is_view,
+    permute,
+    regroup,
+    rename_axes,
+    unpermute,
+)
+from .draft import Draft
+
+
+def sink_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    sink = _Sink(graph)
+    for node in graph.nodes:
+        if node.op == "transpose":
+            name, perm = sink.pending[node.inputs[0]]
+            sink.pending[node.outputs[0]] = name, permute(perm, tuple(node.attrs["perm"]))
+        elif node.op == "reshape":
+            sink.reshape(node)
+        elif node.op in ("pointwise", "concat", "normalize", "expand"):
+            sink.run_in(sink.cheapest(node), node)
+        elif node.op in ("reduce", "softmax", "argmax", "pad", "slice"):
+            sink.run_in(sink.pending[node.inputs[0]][1], node)
+        else:
+            sink.run_as_is(node)
+    return sink.finish()
+
+
+class _Sink:
+    """`pending[v]` = (stored, perm): the value v is transpose(stored, perm)."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.draft = Draft(graph)
+        self.readers = graph.consumers()
+        self.pending = {n: (n, identity(len(v.shape))) for n, v in graph.values.items()}
+        self.made: dict[tuple[str, Perm, int], str] = {}
+        self.rows: dict[str, np.ndarray] = {}
+
+    # --- operands ---
+
+    def lifted(self, value: str, rank: int) -> tuple[str, Perm]:
+        """`pending` of the value with leading axes of length 1 up to `rank`."""
+        name, perm = self.pending[value]
+        extra = rank - len(perm)
+        return name, identity(extra) + tuple(p + extra for p in perm)
+
+    def is_free(self, value: str, perm: Perm) -> bool:
+        name, have = self.lifted(value, len(perm))
+        step = between(have, perm)
+        shape = self.draft.shape(name)
+        lifted = (1,) * (len(perm) - len(shape)) + shape
+        return (name in self.graph.constants or (name, step, len(perm)) in self.made
+                or is_view(lifted, step))
+
+    def stored(self, value: str, perm: Perm) -> str:
+        """A name whose transpose by `perm` is the value; emits what is missing."""
+        name, have = self.lifted(value, len(perm))
+        step = between(have, perm)
+        shape = self.draft.shape(name)
+        if step == identity(len(perm)) or prod(shape) == 1:
+            return name
+        key = (name, step, len(perm))
+        if key not in self.made:
+            self.made[key] = self._moved(name, step)
+        return self.made[key]
+
+    def _moved(self, name: str, step: Perm) -> str:
+        shape = self.draft.shape(name)
+        lifted = (1,) * (len(step) - len(shape)) + shape
+        if name in self.draft.constants:
+            array = self.draft.constants[name].reshape(lifted).transpose(step)
+            return self.draft.constant(f"{name}.moved", array)
+        out = self.draft.fresh(f"{name}.moved")
+        if is_view(lifted, step):
+            return self.draft.add("reshape", (name,), permute(lifted, step), out)
+        if lifted != shape:
+            name = self.draft.add("reshape", (name,), lifted, self.draft.fresh(f"{name}.lifted"))
+        return self.draft.add("transpose", (name,), permute(lifted, step), out, perm=step)
+
+    def cheapest(self, node: Node) -> Perm:
+        """The operands' order in which the others are cheapest to follow; pending orders first,
+        since they come from operators that will be met again."""
+        rank = len(self.graph.shape(node.outputs[0]))
+        moving = [n for n in node.inputs if n not in self.graph.constants]
+        orders = [self.lifted(n, rank)[1] for n in moving]
+        orders.sort(key=lambda perm: perm == identity(rank))
+        return min(orders or [identity(rank)], key=lambda perm: sum(
+            prod(self.graph.shape(n)) for n in moving if not self.is_free(n, perm)))
+
+    # --- nodes ---
+
+    def emit(self, node: Node, inputs: tuple[str, ...], shape: tuple[int, ...], perm: Perm,
+             **attrs: object) -> None:
+        """Adds `node` with its output stored in `perm` order; an output's name waits for the
+        value in its own order."""
+        value = node.outputs[0]
+        name = value
+        if value in self.graph.outputs and perm != identity(len(perm)):
+            name = self.draft.fresh(f"{value}.stored")
+        self.draft.add(node.op, inputs, shape, name, **{**node.attrs, **attrs})
+        self.pending[value] = name, perm
+
+    def run_as_is(self, node: Node) -> None:
+        inputs = [self.stored(n, identity(len(self.graph.shape(n)))) for n in node.inputs]
+        if node.op == "matmul" and node.inputs[0] in self.rows:
+            weights = self.draft.constants[inputs[1]]
+            rows = self.rows[node.inputs[0]]
+            inputs[1] = self.draft.constant(f"{inputs[1]}.rows", weights[..., rows, :])
+        self.draft.keep(Node(node.op, tuple(inputs), node.outputs, node.attrs))
+
+    def run_in(self, perm: Perm, node: Node) -> None:
+        """Cases 2 and 3: the node with every axis `a` renamed to perm[a]."""
+        inputs = tuple(self.stored(n, perm) for n in node.inputs)
+        shape = unpermute(self.graph.shape(node.outputs[0]), perm)
+        self.emit(node, inputs, shape, perm, **rename_axes(node.attrs, perm))
+
+    def reshape(self, node: Node) -> None:
+        value, (_, perm) = node.inputs[0], self.pending[node.inputs[0]]
+        before, after = self.graph.shape(value), self.graph.shape(node.outputs[0])
+        groups = sorted(regroup(before, after), key=lambda g: max(perm[a] for a in g[0]))
+        if self._flatten_into_rows(node, groups):
+            return
+        order = [a for ins, _ in groups for a in ins]
+        if order == sorted(order, key=lambda a: perm[a]):
+            name = self.pending[value][0]
+        else:
+            units = [a for a, n in enumerate(before) if n == 1]
+            name = self.stored(value, unpermute(identity(len(before)), tuple(units + order)))
+        grouped = {a for _, outs in groups for a in outs}
+        axes = tuple(a for a in range(len(after)) if a not in grouped)
+        axes += tuple(a for _, outs in groups for a in outs)
+        self.emit(node, (name,), permute(after, axes), unpermute(identity(len(after)), axes))
+
+    def _flatten_into_rows(self, node: Node, groups: list[tuple[Perm, Perm]]) -> bool:
+        """Case 5."""
+        value, out = node.inputs[0], node.outputs[0]
+        name, perm = self.pending[value]
+        after = self.graph.shape(out)
+        if not groups or name in self.graph.constants or out in self.graph.outputs:
+            return False
+        ins, outs = groups[-1]
+        stored = sorted(ins, key=lambda a: perm[a])
+        order = [a for axes, _ in groups[:-1] for a in axes]
+        if (
+            outs != (len(after) - 1,)
+            or tuple(stored) == ins
+            or sorted([*order, *stored], key=lambda a: perm[a]) != [*order, *stored]
+            or [*order, *ins] != sorted([*order, *ins])
+            or not all(r.op == "matmul" and r.inputs[0] == out and r.inputs[1] != out
+                       and r.inputs[1] in self.graph.constants for r in self.readers[out])
+        ):
+            return False
+        extents = [self.graph.shape(value)[a] for a in ins]
+        index = np.arange(prod(extents)).reshape(extents)
+        self.rows[out] = index.transpose([ins.index(a) for a in stored]).ravel()
+        self.emit(node, (name,), after, identity(len(after)))
+        return True
+
+    def finish(self) -> Graph:
+        for value in self.graph.outputs:
+            name, _ = self.pending[value]
+            if name == value:
+                continue
+            name = self.stored(value, identity(len(self.graph.shape(value))))
+            self.draft.add("reshape", (name,), self.graph.shape(value), value)
+        return self.draft.finish()
