@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+PAGE = 65536  # bytes
 I32, F32, V128 = 0x7F, 0x7D, 0x7B
 _VOID = 0x40
 

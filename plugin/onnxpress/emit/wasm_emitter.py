@@ -1,0 +1,117 @@
+"""The floor of the WebAssembly kernels: one module under construction, for one instruction set."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .wasm_asm import PAGE, Function, Module
+
+if TYPE_CHECKING:
+    from ..kernels.base import Tensor
+    from ..plan import LinearPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """base + sum of counter * stride: a call's argument that moves with the step's loops.
+    `terms` are (local of the step, stride)."""
+
+    base: int = 0
+    terms: tuple[tuple[int, int], ...] = ()
+
+    def __add__(self, other: "Affine | int") -> "Affine":
+        if isinstance(other, int):
+            return Affine(self.base + other, self.terms)
+        return Affine(self.base + other.base, self.terms + other.terms)
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: int) -> "Affine":
+        return Affine(self.base * factor, tuple((n, s * factor) for n, s in self.terms))
+
+    def push(self, f: Function) -> None:
+        f.i32(self.base)
+        for counter, stride in self.terms:
+            f.get(counter).i32(stride).op("i32.mul", "i32.add")
+
+
+class Emitter:
+    """A module under construction. Kernels are functions made on first use and shared by steps."""
+
+    def __init__(self, isa: str, plan: "LinearPlan") -> None:
+        self.isa, self.plan = isa, plan
+        self.module = Module()
+        self.step = Function("")
+        self._kernels: dict[tuple, Function] = {}
+        self._data: dict[bytes, int] = {}
+        self._data_end = plan.elements * 4
+
+    @property
+    def relaxed(self) -> bool:
+        return self.isa == "relaxed"
+
+    def kernel(self, key: tuple, build: Callable[[], Function], export: bool = False) -> Function:
+        """The function for `key`, built and added on first use."""
+        if key not in self._kernels:
+            self._kernels[key] = self.module.add(build(), export)
+        return self._kernels[key]
+
+    def data(self, content: bytes) -> int:
+        """The byte address of constant `content` (index tables and the like)."""
+        if content not in self._data:
+            at = -(-self._data_end // 16) * 16
+            self._data[content] = at
+            self.module.segments.append((at, content))
+            self._data_end = at + len(content)
+        return self._data[content]
+
+    def call(self, function: Function, *args: "int | Affine") -> None:
+        """A call in the current step."""
+        for arg in args:
+            (Affine(arg) if isinstance(arg, int) else arg).push(self.step)
+        self.step.call(function)
+
+    @contextmanager
+    def times(self, count: int) -> Iterator[Affine]:
+        """A loop of the current step around the calls made inside; its counter 0..count-1."""
+        if count == 1:
+            yield Affine()
+            return
+        i = self.step.local()
+        self.step.i32(0).set(i)
+        with self.step.loop():
+            yield Affine(0, ((i, 1),))
+            self.step.get(i).i32(1).op("i32.add").tee(i).i32(count).op("i32.lt_u").br_if(0)
+
+    def madd(self, f: Function, a: int, b: int, acc: int) -> None:
+        """acc += a * b on vector locals."""
+        self.fma(f, a, b, lambda: f.get(acc))
+        f.set(acc)
+
+    def fma(self, f: Function, a: int, b: int, c: Callable[[], object], sign: int = 1) -> None:
+        """Pushes c + sign * a * b; a and b are vector locals, `c()` pushes its vector."""
+        if self.relaxed:
+            f.get(a, b)
+            c()
+            f.op("f32x4.relaxed_madd" if sign > 0 else "f32x4.relaxed_nmadd")
+        else:
+            c()
+            f.get(a, b).op("f32x4.mul", "f32x4.add" if sign > 0 else "f32x4.sub")
+
+    def splat(self, f: Function, address: int, offset: int) -> None:
+        """Pushes the f32 at local `address` + `offset` in all lanes. JavaScriptCore, which has no
+        relaxed SIMD, is a third faster with a scalar load and a splat; V8 with load32_splat."""
+        f.get(address)
+        if self.relaxed:
+            f.load("v128.load32_splat", offset)
+        else:
+            f.load("f32.load", offset).op("f32x4.splat")
+
+    def encode(self) -> bytes:
+        return self.module.encode(-(-(self._data_end + 64) // PAGE))
+
+
+def address(t: "Tensor") -> int:
+    """The byte address of a tensor's logical element [0, …, 0]."""
+    return t.offset * 4

@@ -1,0 +1,71 @@
+"""What becomes of an accumulator before a kernel stores it: an expression over it and extras.
+
+An extra is a residual (the output's shape and strides: read at the output's address plus a
+constant distance) or a channel vector (read at the channel's byte offset).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..expr import Expr, inp
+from .wasm_asm import Function
+from .wasm_emitter import Affine, Emitter, address
+from .wasm_expr import render
+
+if TYPE_CHECKING:
+    from ..kernels.base import Step
+
+
+ACCUMULATOR = inp(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Epilogue:
+    """Input 0 of `expr` is the accumulator, input i the extra of `kinds[i - 1]`."""
+
+    expr: Expr = ACCUMULATOR
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def params(self) -> str:
+        """Names of the parameters a kernel takes for it, to append to its own."""
+        return "".join(f" extra{i}" for i in range(len(self.kinds)))
+
+    def args(self, extras: Sequence[Affine], channel: int) -> list[Affine]:
+        """The arguments for an output that starts `channel` bytes further in its pixel."""
+        return [x + channel if kind == "channel" else x
+                for x, kind in zip(extras, self.kinds, strict=True)]
+
+
+IDENTITY = Epilogue()
+
+
+def epilogue(step: "Step", first: int) -> tuple[Epilogue, list[Affine]]:
+    """The step's epilogue and its arguments; its extras start at input `first`."""
+    out = step.outputs[0]
+    kinds, args = [], []
+    for t in step.inputs[first:]:
+        residual = t.shape == out.shape
+        kinds.append("residual" if residual else "channel")
+        args.append(Affine(address(t) - (address(out) if residual else 0)))
+    return Epilogue(step.node.attrs.get("epilogue") or ACCUMULATOR, tuple(kinds)), args
+
+
+class Finisher:
+    """Pushes finished vectors inside one kernel. `params` are the locals of the extras."""
+
+    def __init__(self, e: Emitter, f: Function, epilogue: Epilogue, params: Sequence[int]) -> None:
+        self.e, self.f, self.epilogue, self.params = e, f, epilogue, params
+        self.extras = f.many(len(params))
+
+    def store(self, at: int, channel: int, acc: int, offset: int = 0) -> None:
+        """Stores `acc`, finished, at local address `at` + `offset`; `channel` is the local with
+        its byte offset in the pixel (without `offset`)."""
+        f = self.f
+        for kind, param, extra in zip(self.epilogue.kinds, self.params, self.extras, strict=True):
+            f.get(param, at if kind == "residual" else channel).op("i32.add")
+            f.load("v128.load", offset).set(extra)
+        f.get(at)
+        render(self.epilogue.expr, f, [acc, *self.extras], self.e)
+        f.store("v128.store", offset)

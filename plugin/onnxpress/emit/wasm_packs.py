@@ -1,0 +1,196 @@
+"""Packers: functions that lay a canonical constant out as a kernel streams it.
+
+Each takes (src, dst, *args), addresses in bytes and counts in elements. Lanes beyond the last
+channel are whatever follows in memory: they reach padding only.
+"""
+
+from collections.abc import Callable
+
+from .wasm_asm import I32, Function, function
+from .wasm_emitter import Emitter
+
+Facts = tuple[str, int, tuple[int, ...]]  # kind, elements and arguments of a Pack
+
+
+def gemm(k: int, n: int, groups: int = 1, pitch: int | None = None) -> Facts:
+    """[k][groups * n] as, per group, [n/8][k][8] and, when 1 to 4 channels are left, [k][4].
+    `pitch` is the elements between rows."""
+    return "gemm", groups * k * _lanes(n), (k, n, groups, pitch or groups * n)
+
+
+def blocks(taps: int, c: int, o: int, groups: int, merge: int) -> Facts:
+    """[taps][c][groups * o] as `gemm` packs [taps][merge * c][merge * o] per `merge` groups, zero
+    outside the groups' own blocks."""
+    return "blocks", groups * taps * c * _lanes(merge * o), (taps, c, o, groups, merge)
+
+
+def winograd(c: int, o: int) -> Facts:
+    """[3][3][c][o] as 36 matrices G g G^T, each packed as `gemm` packs [c][o]."""
+    return "winograd", 36 * c * _lanes(o), (c, o)
+
+
+def depthwise(taps: int, c: int) -> Facts:
+    """[taps][c] as [c/4][taps][4]."""
+    return "depthwise", taps * _lanes(c), (taps, c)
+
+
+def _lanes(n: int) -> int:
+    return -(-n // 4) * 4
+
+
+def export(kind: str, e: Emitter) -> Function:
+    """The exported function `pack_<kind>`."""
+    return e.kernel(("pack", kind), lambda: PACKERS[kind](e), export=True)
+
+
+# --- their functions -----------------------------------------------------------------------------
+
+
+def _gemm(e: Emitter) -> Function:
+    f, p = function("pack_gemm", "src dst k n groups pitch")
+    left, column, s, i = f.many(4, I32)
+    f.get(p.pitch).i32(2).op("i32.shl").set(p.pitch)
+    with f.times(p.groups):
+        f.get(p.n).set(left).get(p.src).set(column)
+        with f.loop():
+            f.get(column).set(s).get(p.k).set(i).get(left).i32(4).op("i32.gt_s")
+            with f.if_():
+                _copy_rows(f, p, s, i, 2)
+                f.else_()
+                _copy_rows(f, p, s, i, 1)
+            f.add(column, 32).get(left).i32(8).op("i32.sub").tee(left)
+            f.i32(0).op("i32.gt_s").br_if(0)
+        f.get(p.src, p.n).i32(2).op("i32.shl", "i32.add").set(p.src)
+    return f
+
+
+def _copy_rows(f: Function, p: object, s: int, i: int, vectors: int) -> None:
+    with f.times(i):
+        for v in range(vectors):
+            f.get(p.dst, s).load("v128.load", 16 * v).store("v128.store", 16 * v)
+        f.add(p.dst, 16 * vectors).add_local(s, p.pitch)
+
+
+def _blocks(e: Emitter) -> Function:
+    """dst in order; each element is looked up."""
+    f, p = function("pack_blocks", "src dst taps c o groups merge")
+    first, done, width, tap, ci, lane, o = f.many(7, I32)
+    columns = f.local(I32)
+    f.get(p.o, p.merge).op("i32.mul").set(columns)
+    with f.loop():  # merged groups
+        f.i32(0).set(first)
+        with f.loop():  # blocks of 8 or 4 channels
+            f.i32(8).i32(4).get(columns, first).op("i32.sub").i32(4).op("i32.gt_s", "select")
+            f.set(width).i32(0).set(tap)
+            with f.loop():
+                f.i32(0).set(ci)
+                with f.loop():
+                    f.i32(0).set(lane)
+                    with f.loop():
+                        f.get(first, lane).op("i32.add").set(o)
+                        _block_element(f, p, tap, ci, o)
+                        f.add(p.dst, 4)
+                        _next(f, lane, lambda: f.get(width))
+                    _next(f, ci, lambda: f.get(p.merge, p.c).op("i32.mul"))
+                _next(f, tap, lambda: f.get(p.taps))
+            f.add(first, 8).get(first, columns).op("i32.lt_s").br_if(0)
+        f.get(p.src, columns).i32(2).op("i32.shl", "i32.add").set(p.src)
+        f.add_local(done, p.merge).get(done, p.groups).op("i32.lt_s").br_if(0)
+    return f
+
+
+def _block_element(f: Function, p: object, tap: int, ci: int, o: int) -> None:
+    """dst[0] = src[(tap * c + ci % c) * groups * o + o] where o and ci are of one group, else 0."""
+    f.get(p.dst).get(tap, p.c).op("i32.mul").get(ci, p.c).op("i32.rem_u", "i32.add")
+    f.get(p.groups, p.o).op("i32.mul", "i32.mul").get(o).op("i32.add").i32(2).op("i32.shl")
+    f.get(p.src).op("i32.add").load("f32.load").f32(0.0)
+    f.get(o, p.o).op("i32.div_u").get(ci, p.c).op("i32.div_u", "i32.eq", "select")
+    f.store("f32.store")
+
+
+def _next(f: Function, counter: int, limit: Callable[[], object]) -> None:
+    f.get(counter).i32(1).op("i32.add").tee(counter)
+    limit()
+    f.op("i32.lt_s").br_if(0)
+
+
+def _winograd(e: Emitter) -> Function:
+    """Per channel block and k: one or two vectors through `_filter`."""
+    one = e.kernel(("winograd_filter",), _filter)
+    f, p = function("pack_winograd", "src dst c o")
+    left, column, s, i, tap, row, matrix = f.many(7, I32)
+    f.get(p.o).i32(2).op("i32.shl").set(row)
+    f.get(row, p.c).op("i32.mul").set(tap)
+    f.get(p.o).i32(3).op("i32.add").i32(-4).op("i32.and").get(p.c).op("i32.mul")
+    f.i32(2).op("i32.shl").set(matrix)
+    f.get(p.o).set(left).get(p.src).set(column)
+    with f.loop():
+        f.get(column).set(s).get(p.c).set(i)
+        with f.times(i):
+            f.get(s, p.dst, tap, matrix).call(one).add(p.dst, 16)
+            f.get(left).i32(4).op("i32.gt_s")
+            with f.if_():
+                f.get(s).i32(16).op("i32.add").get(p.dst, tap, matrix).call(one).add(p.dst, 16)
+            f.add_local(s, row)
+        f.add(column, 32).get(left).i32(8).op("i32.sub").tee(left).i32(0).op("i32.gt_s").br_if(0)
+    return f
+
+
+def _filter() -> Function:
+    """36 vectors, `matrix` bytes apart: U = G g G^T of F(4x4, 3x3) for the 9 vectors of g, `tap`
+    bytes apart. Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
+    2015, section 4.3."""
+    f, p = function("winograd_filter", "src dst tap matrix")
+    g = [f.many(3) for _ in range(3)]
+    half = [f.many(3) for _ in range(6)]
+    for row in g:
+        for value in row:
+            f.get(p.src).load("v128.load").set(value).add_local(p.src, p.tap)
+    for x in range(3):
+        for i, push in enumerate(_filter_row(f, [row[x] for row in g])):
+            push()
+            f.set(half[i][x])
+    for row in half:
+        for push in _filter_row(f, row):
+            f.get(p.dst)
+            push()
+            f.store("v128.store").add_local(p.dst, p.matrix)
+    return f
+
+
+def _filter_row(f: Function, g: list[int]) -> list[Callable[[], object]]:
+    """The six products of G with (g0, g1, g2), to be pushed in this order."""
+
+    def scaled(x: int, k: float) -> Function:
+        return f.get(x).f32x4(k).op("f32x4.mul")
+
+    def first() -> None:
+        scaled(g[0], 1 / 4)
+
+    def minus(op: str) -> None:
+        f.get(g[0], g[2]).op("f32x4.add").get(g[1]).op(op).f32x4(-1 / 6).op("f32x4.mul")
+
+    def twelfths(op: str) -> None:
+        scaled(g[0], 1 / 24)
+        scaled(g[2], 1 / 6).op("f32x4.add")
+        scaled(g[1], 1 / 12).op(op)
+
+    return [first, lambda: minus("f32x4.add"), lambda: minus("f32x4.sub"),
+            lambda: twelfths("f32x4.add"), lambda: twelfths("f32x4.sub"), lambda: f.get(g[2])]
+
+
+def _depthwise(e: Emitter) -> Function:
+    f, p = function("pack_depthwise", "src dst taps c")
+    left, s, i, row = f.many(4, I32)
+    f.get(p.c).tee(left).i32(2).op("i32.shl").set(row)
+    with f.loop():
+        f.get(p.src).set(s).get(p.taps).set(i)
+        with f.times(i):
+            f.get(p.dst, s).load("v128.load").store("v128.store").add(p.dst, 16).add_local(s, row)
+        f.add(p.src, 16).get(left).i32(4).op("i32.sub").tee(left).i32(0).op("i32.gt_s").br_if(0)
+    return f
+
+
+PACKERS: dict[str, Callable[[Emitter], Function]] = {
+    "gemm": _gemm, "blocks": _blocks, "winograd": _winograd, "depthwise": _depthwise,
+}
