@@ -4,25 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def find() -> str | None:
-    """$CHROMIUM, one on PATH, or Playwright's."""
-    if os.environ.get("CHROMIUM"):
-        return os.environ["CHROMIUM"]
-    for name in NAMES:
-        if path := shutil.which(name):
-            return path
-    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
-    for inner in ("chrome-linux/chrome", "chrome-linux64/chrome",
-                  "chrome-mac/Chromium.app/Contents/MacOS/Chromium"):
-        if found := sorted(cache.glob(f"chromium-*/{inner}")):
-            return str(found[-1])
-    return None
-
+from browser import find_chromium
 
 def install() -> None:
     """Tries Playwright's download, then Debian's package (as root, or with sudo)."""
@@ -32,7 +15,7 @@ def install() -> None:
     debian = [[*sudo, "apt-get", "update", "-qq"],
               [*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]]
     for commands in ([pip, playwright], debian):
-        if shutil.which(commands[-1][0]) and all(_runs(c) for c in commands) and find():
+        if shutil.which(commands[-1][0]) and all(_runs(c) for c in commands) and find_chromium():
             return
 
 
@@ -42,9 +25,9 @@ def _runs(command: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    if not find():
+    if not find_chromium():
         install()
-    path = find()
+    path = find_chromium()
     if not path:
         sys.exit("No Chromium: install one (apt install chromium) or set CHROMIUM to its path.")
     sys.stdout.write(f"browser tests run in {path}\n")
