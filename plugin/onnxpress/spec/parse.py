@@ -42,6 +42,8 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
                         "use letters, digits, - and _")
     tree = read_yaml(text, where, first_line)
     check(tree, "demo")
+    if tree.value["task"] == "tensor" and "samples" in tree.value:
+        raise SpecError(f"{tree.at(('samples',))}: samples: task tensor takes no pictures")
     card, card_tree = _card_of(tree, models, base)
     value = tree.value
     merged = Merged(tree, card_tree)
