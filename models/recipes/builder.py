@@ -13,11 +13,12 @@ class Net:
     into Rectifiers", eq. 10) from a seeded generator, so a recipe gives the same bytes every time.
     """
 
-    def __init__(self, name: str, input_shape: tuple[int, ...], seed: int = 0) -> None:
-        self.name, self.input_shape = name, input_shape
+    def __init__(self, name: str, input_shape: tuple[int, ...], seed: int = 0,
+                 input_name: str = "input") -> None:
+        self.name, self.input_name, self.input_shape = name, input_name, input_shape
         self.random = np.random.default_rng(seed)
         self.nodes, self.initializers = [], []
-        self.channels = {"input": input_shape[1]}
+        self.channels = {input_name: input_shape[1]}
 
     def constant(self, array: np.ndarray, stem: str = "const") -> str:
         name = f"{stem}.{len(self.initializers)}"
@@ -74,12 +75,12 @@ class Net:
         return self.dense(x, classes, **parameters)
 
     def model(self, output: str, shape: tuple[int, ...]) -> ModelProto:
-        """The finished model with input "input" and output "output"."""
+        """The finished model with its one input and output "output"."""
         self.nodes.append(helper.make_node("Identity", [output], ["output"], name="output"))
-        float_tensor = helper.make_tensor_value_info
+        port = helper.make_tensor_value_info
         graph = helper.make_graph(
             self.nodes, self.name,
-            [float_tensor("input", TensorProto.FLOAT, self.input_shape)],
-            [float_tensor("output", TensorProto.FLOAT, shape)], self.initializers)
+            [port(self.input_name, TensorProto.FLOAT, self.input_shape)],
+            [port("output", TensorProto.FLOAT, shape)], self.initializers)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
                                  producer_name="onnxpress recipe", ir_version=8)

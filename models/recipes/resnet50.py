@@ -14,8 +14,8 @@ STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))  # blocks, bottleneck width
 def build(version: str = "v1") -> ModelProto:
     """ResNet-50 as `version` "v1" or "v1.5"."""
     stride_in_3x3 = {"v1": False, "v1.5": True}[version]
-    net = Net(f"resnet50_{version}", (1, 3, 224, 224), seed=50)
-    x = _unit(net, "input", 64, 7, 2)
+    net = Net(f"resnet50_{version}", (1, 3, 224, 224), seed=50, input_name="data")
+    x = _unit(net, "data", 64, 7, 2)
     x = net.op("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
     for stage, (blocks, width) in enumerate(STAGES):
         for block in range(blocks):

@@ -13,7 +13,17 @@ from .errors import PlanError
 from .graph import Graph, Node
 from .kernels import KERNELS
 from .kernels.base import (
-    ALIGN, ANY, SLACK, Halo, Needs, Pack, Step, Tensor, Want, dense_strides, round_up,
+    ALIGN,
+    ANY,
+    SLACK,
+    Halo,
+    Needs,
+    Pack,
+    Step,
+    Tensor,
+    Want,
+    dense_strides,
+    round_up,
 )
 
 ALIASES = ("reshape",)  # no step: the output is the input's memory

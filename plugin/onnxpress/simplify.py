@@ -12,6 +12,7 @@ from pathlib import Path
 import onnx
 
 TIMEOUT_SECONDS = 180
+COMMAND = (sys.executable, "-m", "onnxpress.simplify")
 MEMORY_BYTES = 12 << 30  # address space, not resident; onnxruntime reserves several GiB
 
 # onnxsim would fold these into float weights and lose the model's own quantization.
@@ -29,9 +30,8 @@ def simplify(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]],
         fixed = [f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items()]
         try:
             source.write_bytes(model.SerializeToString(deterministic=True))
-            done = subprocess.run(
-                [sys.executable, "-m", "onnxpress.simplify", source, target, *fixed],
-                capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
+            done = subprocess.run([*COMMAND, source, target, *fixed], capture_output=True,
+                                  timeout=TIMEOUT_SECONDS, check=False)
         except subprocess.TimeoutExpired:
             note("simplify", f"onnxsim took over {TIMEOUT_SECONDS} s; the model is used as it is")
             return model

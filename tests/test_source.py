@@ -1,0 +1,201 @@
+"""Models come in whole or not at all: files, external data, pinned downloads."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from onnxpress.download import admit, fetch
+from onnxpress.errors import ModelError
+from onnxpress.simplify import simplify
+from onnxpress.source import load_card_model, read_model
+from onnxpress.spec import Card, Source
+
+
+def model(**external: str) -> onnx.ModelProto:
+    """y = x + w; `external` are the entries of w's external data."""
+    w = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4])
+    if external:
+        w.data_location = TensorProto.EXTERNAL
+        for key, value in external.items():
+            w.external_data.add(key=key, value=value)
+    else:
+        w.raw_data = np.arange(4, dtype=np.float32).tobytes()
+    port = helper.make_tensor_value_info
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g",
+                              [port("x", TensorProto.FLOAT, [4])],
+                              [port("y", TensorProto.FLOAT, [4])], [w])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.mark.parametrize("content, sentence", [
+    (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
+    (b"<!DOCTYPE html><html>", "an HTML page"),
+    (b"PK\x03\x04rest", "a zip archive"),
+    (b'{"a": 1}', "JSON text"),
+    (b"\x80\x02}q\x00.", "a Python pickle"),
+    (b"", "it has no graph"),
+    (b"\xff" * 64, "not an ONNX file, or cut short"),
+])
+def test_impostors_are_named(content: bytes, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=sentence):
+        read_model(tmp_path / "m.onnx")
+
+
+def test_truncated_model_is_refused(tmp_path: Path) -> None:
+    data = model().SerializeToString()
+    (tmp_path / "m.onnx").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelError, match=r"m\.onnx: not an ONNX file"):
+        read_model(tmp_path / "m.onnx")
+
+
+def test_external_data_inside_the_folder_is_read(tmp_path: Path) -> None:
+    values = np.arange(6, dtype=np.float32)
+    (tmp_path / "w.bin").write_bytes(values.tobytes())
+    (tmp_path / "m.onnx").write_bytes(
+        model(location="w.bin", offset="8", length="16").SerializeToString())
+    w = onnx.numpy_helper.to_array(read_model(tmp_path / "m.onnx").graph.initializer[0])
+    assert w.tolist() == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("location", ["../secret", "/etc/hostname", "a/../../secret", "..",
+                                      "C:\\secret", "#../secret", "", "model_link"])
+def test_external_data_stays_inside_the_folder(location: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(64))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model_link").symlink_to(tmp_path / "secret")
+    (folder / "m.onnx").write_bytes(model(location=location).SerializeToString())
+    with pytest.raises(ModelError, match="external data"):
+        read_model(folder / "m.onnx")
+
+
+@pytest.mark.parametrize("facts", [{"offset": "-4"}, {"offset": "60", "length": "16"},
+                                   {"length": "-1"}, {"offset": "x"}])
+def test_external_data_is_bounded(facts: dict, tmp_path: Path) -> None:
+    (tmp_path / "w.bin").write_bytes(bytes(64))
+    (tmp_path / "m.onnx").write_bytes(model(location="w.bin", **facts).SerializeToString())
+    with pytest.raises(ModelError, match="external data"):
+        read_model(tmp_path / "m.onnx")
+
+
+def test_hard_links_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(64))
+    (tmp_path / "m").mkdir()
+    os.link(tmp_path / "secret", tmp_path / "m/w.bin")
+    (tmp_path / "m/m.onnx").write_bytes(model(location="w.bin").SerializeToString())
+    with pytest.raises(ModelError, match="hard link"):
+        read_model(tmp_path / "m/m.onnx")
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, dict[str, bytes]]]:
+    """A local server: its address, and path -> content; a path "/to/X" redirects to X."""
+    files: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path.startswith("/to/"):
+                self.send_response(302)
+                self.send_header("Location", self.path.removeprefix("/to/"))
+                self.end_headers()
+            elif self.path in files:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(files[self.path])
+            else:
+                self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}", files
+        httpd.shutdown()
+
+
+def test_pinned_download_is_kept_and_reused(server, tmp_path: Path) -> None:
+    address, files = server
+    files["/m.onnx"] = content = model().SerializeToString()
+    pin = hashlib.sha256(content).hexdigest()
+    path = fetch(f"{address}/m.onnx", pin, tmp_path, 1 << 20, admit=lambda url: None)
+    assert path.read_bytes() == content
+    files.clear()
+    assert fetch(f"{address}/m.onnx", pin, tmp_path, 1 << 20, admit=lambda url: None) == path
+    assert [p.name for p in tmp_path.iterdir()] == [pin]
+
+
+@pytest.mark.parametrize("change, limit, sentence", [
+    (b"other", 1 << 20, "the content's sha256 is"), (b"x" * 999, 100, "longer than the 100 bytes")])
+def test_wrong_download_leaves_nothing(server, tmp_path: Path, change: bytes, limit: int,
+                                       sentence: str) -> None:
+    address, files = server
+    files["/m.onnx"] = change
+    with pytest.raises(ModelError, match=sentence):
+        fetch(f"{address}/m.onnx", "0" * 64, tmp_path, limit, admit=lambda url: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_download_says_so(server, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be fetched"):
+        fetch(f"{server[0]}/none", "0" * 64, tmp_path, 9, admit=lambda url: None)
+
+
+@pytest.mark.parametrize("url, sentence", [
+    ("http://example.org/m.onnx", "only https"), ("file:///etc/passwd", "only https"),
+    ("https://127.0.0.1/m", "inside a private network"),
+    ("https://169.254.169.254/latest", "inside a private network"),
+    ("https://[::1]/m", "inside a private network")])
+def test_only_public_https_is_admitted(url: str, sentence: str) -> None:
+    with pytest.raises(ModelError, match=sentence):
+        admit(url)
+
+
+def test_redirects_are_admitted_one_by_one(server, tmp_path: Path) -> None:
+    address, _ = server
+
+    def only_here(url: str) -> None:
+        if not url.startswith(address):
+            raise ModelError(f"{url}: refused")
+
+    with pytest.raises(ModelError, match="metadata: refused"):
+        fetch(f"{address}/to/http://127.0.0.1:1/metadata", "0" * 64, tmp_path, 9, admit=only_here)
+
+
+def test_sources_are_tried_in_order(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"<html>")
+    (tmp_path / "good.onnx").write_bytes(model().SerializeToString())
+    card = Card("m", "M", (Source("card:1", file=tmp_path / "bad.onnx"),
+                           Source("card:2", file=tmp_path / "good.onnx")))
+    loaded = load_card_model(card, tmp_path)
+    assert loaded.source.where == "card:2"
+    assert loaded.refused == ("bad.onnx: this is an HTML page, not a model",)
+
+
+@pytest.mark.parametrize("patch, sentence", [
+    ({"TIMEOUT_SECONDS": 0.001}, "took over"), ({"COMMAND": ("false",)}, "ended with code 1")])
+def test_without_onnxsim_the_model_is_used_as_it_is(
+        patch: dict, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in patch.items():
+        monkeypatch.setattr(f"onnxpress.simplify.{name}", value)
+    notes: list[tuple[str, str]] = []
+    given = model()
+    assert simplify(given, {}, lambda where, why: notes.append((where, why))) is given
+    assert sentence in notes[0][1] and "used as it is" in notes[0][1]
+
+
+def test_simplify_folds_what_is_constant() -> None:
+    given = model()
+    given.graph.node[0].input[1] = "doubled"
+    given.graph.node.insert(0, helper.make_node("Add", ["w", "w"], ["doubled"]))
+    notes: list[tuple[str, str]] = []
+    simple = simplify(given, {}, lambda where, why: notes.append((where, why)))
+    assert [n.op_type for n in simple.graph.node] == ["Add"] and not notes
