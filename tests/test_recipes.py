@@ -47,7 +47,8 @@ def test_efficientnet_lite0_has_the_published_parameter_count() -> None:
     # 4.652 million (its authors' table) and two running statistics per normalized channel.
     assert 4.64e6 < count < 4.72e6
     session = onnxruntime.InferenceSession(model.SerializeToString())
-    assert session.run(None, {"input": np.zeros((1, 3, 224, 224), np.float32)})[0].shape == (1, 1000)
+    picture = np.zeros((1, 3, 224, 224), np.float32)
+    assert session.run(None, {"input": picture})[0].shape == (1, 1000)
 
 
 @pytest.mark.parametrize("content, sentence", [

@@ -148,7 +148,7 @@ class _Proof:
 
 def _encode(graph: Graph, programs: list, options: Options, folder: Path, proof: _Proof,
             note: Notes) -> tuple[dict, list[Row]]:
-    """The manifest and its proof, in the encoding asked for; "auto" takes the smallest that holds."""
+    """The manifest and its proof in the encoding asked for; "auto": the smallest that holds."""
     if options.weights != "auto":
         manifest = write_pack(graph, programs, options.weights, folder)
         return manifest, proof.rows(manifest, folder)

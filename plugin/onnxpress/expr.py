@@ -87,7 +87,8 @@ class Prim:
 
 
 def _bits(fn: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *a: fn(*(np.asarray(x).astype(np.int32) for x in a)).astype(np.asarray(a[0]).dtype)
+    return lambda *a: fn(*(np.asarray(x).astype(np.int32) for x in a)).astype(
+        np.asarray(a[0]).dtype)
 
 
 def _truth(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -39,7 +39,8 @@ def simplify(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]],
             note("simplify", "the model exceeds protobuf's 2 GiB; onnxsim is left out")
             return model
         if done.returncode or not target.is_file():
-            note("simplify", f"onnxsim ended with code {done.returncode}; the model is used as it is")
+            note("simplify", f"onnxsim ended with code {done.returncode}; "
+                             "the model is used as it is")
             return model
         return _accept(onnx.load(target), model, note)
 

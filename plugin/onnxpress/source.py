@@ -103,7 +103,8 @@ def run_recipe(path: Path, arguments: dict) -> onnx.ModelProto:
     try:
         model = importlib.import_module(f"{package}.{path.stem}").build(**arguments)
     except Exception as error:
-        raise ModelError(f"{path.name}: the recipe failed: {type(error).__name__}: {error}") from error
+        raise ModelError(f"{path.name}: the recipe failed: {type(error).__name__}: {error}"
+                         ) from error
     if not isinstance(model, onnx.ModelProto):
         raise ModelError(f"{path.name}: build() returned {type(model).__name__}, not a ModelProto")
     return model
