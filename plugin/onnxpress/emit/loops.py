@@ -1,0 +1,56 @@
+"""Loop nests over strided operands, and their JavaScript."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Shape = tuple[int, ...]
+
+
+def broadcast_strides(shape: Shape, strides: Shape, out: Shape) -> Shape:
+    """The strides with which an operand of `shape` walks over `out`: 0 where it repeats."""
+    held = tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
+    return (0,) * (len(out) - len(shape)) + held
+
+
+def collapse(shape: Shape, operands: Sequence[Shape]) -> tuple[Shape, list[Shape]]:
+    """The same nest with fewer loops: axes of length 1 go, and an axis merges into its outer
+    neighbour where every operand steps over both as over one."""
+    axes: list[tuple[int, ...]] = []  # (length, stride of operand 0, of operand 1, ...)
+    for axis in zip(shape, *operands, strict=True):
+        n, *strides = axis
+        if n == 1:
+            continue
+        if axes and all(outer == s * n for outer, s in zip(axes[-1][1:], strides, strict=True)):
+            axes[-1] = (axes[-1][0] * n, *strides)
+        else:
+            axes.append(axis)
+    if not axes:
+        return (), [() for _ in operands]
+    lengths, *columns = zip(*axes, strict=True)
+    return lengths, columns
+
+
+@dataclass(frozen=True)
+class Nest:
+    """JavaScript of a loop nest: the function's parameters, the loops' heads, their closing
+    braces, and how each operand's element index is spelled innermost."""
+
+    parameters: str
+    head: str
+    tail: str
+    at: Mapping[str, str]
+
+
+def nest(depth: int, operands: Mapping[str, str], loop: str = "n") -> Nest:
+    """`depth` loops named `loop`; operands map to the index at which they start. The parameters
+    are the lengths, then each operand's stride in each loop."""
+    at = dict(operands)
+    heads = []
+    for d in range(depth):
+        starts = ", ".join(["i = 0", *(f"{p}_{loop}{d} = {at[p]}" for p in operands)])
+        at = {p: f"{p}_{loop}{d}" for p in operands}
+        steps = ", ".join(["i++", *(f"{at[p]} += {p}_{loop}{d}_step" for p in operands)])
+        heads.append(f"for (let {starts}; i < {loop}{d}; {steps}) {{")
+    lengths = [f"{loop}{d}" for d in range(depth)]
+    steps = [f"{p}_{loop}{d}_step" for p in operands for d in range(depth)]
+    return Nest(", ".join(lengths + steps), "\n".join(heads), "}" * depth, at)

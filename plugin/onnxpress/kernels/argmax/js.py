@@ -1,0 +1,23 @@
+"""argmax in JavaScript: one scan per kept index."""
+
+from ...emit.js_module import JsModule
+from ...emit.loops import collapse, nest
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
+    axis = attrs["axis"]
+    others = [a for a in range(len(x.shape)) if a != axis]
+    lengths, (y_steps, x_steps) = collapse(
+        tuple(x.shape[a] for a in others),
+        [tuple(t.strides[a] for a in others) for t in (out, x)])
+    better = (">" if attrs.get("largest", True) else "<") + "=" * attrs.get("select_last", False)
+    name = program.function("argmax", nest=nest(len(lengths), {"y": "y", "x": "x"}), better=better)
+    program.call(name, out.offset, x.offset, x.shape[axis], x.strides[axis], *lengths, *y_steps,
+                 *x_steps)

@@ -1,0 +1,19 @@
+"""gather in JavaScript: runs of elements at computed places."""
+
+from math import prod
+
+from ...emit.js_module import JsModule
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs(strided=False)
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, indices = step.inputs
+    axis = step.node.attrs["axis"]
+    program.call(program.function("gather"), x.offset, indices.offset, step.outputs[0].offset,
+                 prod(x.shape[:axis]), x.shape[axis], prod(indices.shape),
+                 prod(x.shape[axis + 1:]))

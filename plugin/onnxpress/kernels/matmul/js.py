@@ -1,0 +1,72 @@
+"""matmul in JavaScript: tiles of 3 rows and 4 columns; a single row streams through b."""
+
+from itertools import product
+from math import prod
+
+from ...emit.js_module import JsModule, assign
+from ...emit.loops import broadcast_strides, collapse
+from ...expr import inp
+from ...graph import Graph, Node
+from ..base import Needs, Pack, Step, Tensor, round_up
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    a, b = (graph.shape(n) for n in node.inputs[:2])
+    if _rows(a, b) == 1:
+        return Needs(strided=False)
+    depth, columns = b[-2:]
+    pack = Pack("tiles", round_up(columns, 4) * depth, (depth, columns, 1))
+    if node.inputs[1] in graph.constants and prod(b[:-2]) == 1:
+        return Needs(packs={1: pack}, strided=False)
+    return Needs(scratch=pack.elements, strided=False)
+
+
+def _rows(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """Rows of a that meet one and the same b: all of them where b has no batches."""
+    return prod(a[:-1]) if prod(b[:-2]) == 1 else a[-2]
+
+
+def emit(step: Step, program: JsModule) -> None:
+    a, b, bias, *extras = step.inputs
+    out = step.outputs[0]
+    rows = _rows(a.shape, b.shape)
+    depth, columns = b.shape[-2:]
+    whole = [t.shape == out.shape for t in extras]
+    offsets = [t.offset - out.offset * w for t, w in zip(extras, whole, strict=True)]
+    packed = b.pack is not None and b.pack.kind == "tiles"
+    expr = step.node.attrs.get("epilogue") or inp(0)
+    names = [f"e{i}" for i in range(len(extras))]
+
+    def store(at: str, value: str, column: str) -> str:
+        return assign(f"H[{at}]", expr, [value] + [
+            f"H[e{k} + {at if w else column}]" for k, w in enumerate(whole)])
+
+    for batches, places, steps in _batches(a, b, out, rows):
+        if rows == 1:
+            name = program.function("matmul", "row.js", extras=names, store=store,
+                                    sums=program.sums(columns))
+            extra_args = []
+        else:
+            name = program.function("matmul", extras=names, store=store, packed=packed,
+                                    pack=program.packer("tiles"))
+            extra_args = [rows, step.scratch]
+        program.call(name, *places, batches, *steps, depth, columns, bias.offset, *extra_args,
+                     *offsets)
+
+
+def _batches(a: Tensor, b: Tensor, out: Tensor, rows: int) -> list[tuple]:
+    """(count, first elements of a, b and y, their steps): one call for each run of batches."""
+    tensors = (a, b, out)
+    starts = [t.offset for t in tensors]
+    batch = out.shape[:-2]
+    if rows == prod(a.shape[:-1]) and prod(b.shape[:-2]) == 1:
+        return [(1, starts, (0, 0, 0))]
+    lengths, strides = collapse(batch, [
+        broadcast_strides(t.shape[:-2], t.strides[:-2], batch) for t in tensors])
+    runs = []
+    for index in product(*map(range, lengths[:-1])):
+        shift = [sum(i * s for i, s in zip(index, own, strict=False)) for own in strides]
+        runs.append((lengths[-1] if lengths else 1,
+                     [s + d for s, d in zip(starts, shift, strict=True)],
+                     tuple(own[-1] if own else 0 for own in strides)))
+    return runs

@@ -1,0 +1,26 @@
+"""pointwise in JavaScript: a loop nest around the expression."""
+
+from itertools import chain
+
+from ...emit.js_module import JsModule, assign
+from ...emit.loops import broadcast_strides, collapse, nest
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, program: JsModule) -> None:
+    out = step.outputs[0]
+    tensors = [out, *step.inputs]
+    lengths, strides = collapse(
+        out.shape, [broadcast_strides(t.shape, t.strides, out.shape) for t in tensors])
+    names = ["y", *(f"x{i}" for i in range(len(step.inputs)))]
+    loops = nest(len(lengths), {p: p for p in names})
+    values = [f"v{i}" for i in range(len(step.inputs))]
+    store = assign(f"H[{loops.at['y']}]", step.node.attrs["expr"], values)
+    loads = [(v, loops.at[p]) for v, p in zip(values, names[1:], strict=True)]
+    name = program.function("pointwise", nest=loops, operands=names, loads=loads, store=store)
+    program.call(name, *(t.offset for t in tensors), *lengths, *chain(*strides))

@@ -1,0 +1,22 @@
+"""pool2d in JavaScript: windows are clipped to the image, so no halo is read."""
+
+from ...emit.js_module import JsModule
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
+    top, left, bottom, right = attrs["pads"]
+    # An average that counts its padding divides by the cells of the padded image.
+    border = (bottom, right) if attrs.get("count_include_pad") else None
+    name = program.function("pool2d", kind=attrs["kind"], padded=border is not None)
+    program.call(
+        name, x.offset, *x.strides[:3], x.shape[1], x.shape[2], out.offset, *out.strides[:3],
+        *out.shape, *attrs["kernel"], *attrs["strides"], *attrs["dilations"], top, left,
+        *(border or (0, 0)),
+    )

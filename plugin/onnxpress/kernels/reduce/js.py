@@ -1,0 +1,45 @@
+"""reduce in JavaScript: a nest of kept axes around a nest of reduced ones; a last axis that is kept
+runs innermost, as a vector of sums."""
+
+from math import prod
+
+from ...emit.js_module import JsModule, number
+from ...emit.loops import collapse, nest
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+COMBINE = {
+    "sum": (0.0, "{0} += {1};"),
+    "mean": (0.0, "{0} += {1};"),
+    "prod": (1.0, "{0} *= {1};"),
+    "max": (float("-inf"), "{0} = Math.max({0}, {1});"),
+    "min": (float("inf"), "{0} = Math.min({0}, {1});"),
+}
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, out, axes = step.inputs[0], step.outputs[0], step.node.attrs["axes"]
+    kind = step.node.attrs["kind"]
+    last = len(x.shape) - 1
+    vector = last not in axes and out.shape[last] > 1
+    kept = [a for a in range(last + 1 - vector) if a not in axes]
+    keep, (y_keep, x_keep) = collapse(
+        tuple(x.shape[a] for a in kept),
+        [tuple(t.strides[a] for a in kept) for t in (out, x)])
+    drop, (x_drop,) = collapse(
+        tuple(x.shape[a] for a in axes), [tuple(x.strides[a] for a in axes)])
+    outer = nest(len(keep), {"y": "y", "x": "x"})
+    inner = nest(len(drop), {"x": outer.at["x"]}, "m")
+    start, combine = COMBINE[kind]
+    channels = out.shape[last] if vector else 1
+    at = inner.at["x"] + (" + c" if vector else "")
+    sums = program.sums(channels) if vector else ""
+    name = program.function(
+        "reduce", outer=outer, inner=inner, sums=sums, start=number(start), mean=kind == "mean",
+        combine=combine.format("sums[c]" if vector else "sum", f"H[{at}]"))
+    program.call(name, out.offset, x.offset, channels, prod(drop), *keep, *y_keep, *x_keep, *drop,
+                 *x_drop)

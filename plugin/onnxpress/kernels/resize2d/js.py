@@ -1,0 +1,26 @@
+"""resize2d in JavaScript: the taps of a row and of a column are module-level tables."""
+
+from itertools import chain
+
+from ...emit.js_module import JsModule
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, out = step.inputs[0], step.outputs[0]
+    rows, columns = step.node.attrs["rows"], step.node.attrs["cols"]
+    taps = (len(rows[0][0]), len(columns[0][0]))
+    plain = taps == (1, 1) and all(w == 1 for w in chain(*rows[1], *columns[1]))
+    name = program.function("resize2d", rows=taps[0], columns=taps[1], plain=plain)
+    weights = () if plain else (
+        program.table("Float64", chain(*rows[1])), program.table("Float64", chain(*columns[1])))
+    program.call(
+        name, x.offset, x.strides[0], out.offset, *out.strides[:3], *out.shape,
+        program.table("Int32", (i * x.strides[1] for i in chain(*rows[0]))),
+        program.table("Int32", (i * x.strides[2] for i in chain(*columns[0]))), *weights,
+    )

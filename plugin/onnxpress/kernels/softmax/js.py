@@ -1,0 +1,22 @@
+"""softmax in JavaScript: largest value, sum of exponentials, then the quotients."""
+
+from ...emit.js_module import JsModule
+from ...emit.loops import collapse, nest
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, out, axis = step.inputs[0], step.outputs[0], step.node.attrs["axis"]
+    others = [a for a in range(len(x.shape)) if a != axis]
+    lengths, (y_steps, x_steps) = collapse(
+        tuple(x.shape[a] for a in others),
+        [tuple(t.strides[a] for a in others) for t in (out, x)])
+    loops = nest(len(lengths), {"y": "y", "x": "x"})
+    name = program.function("softmax", nest=loops, log=step.node.attrs.get("log", False))
+    program.call(name, out.offset, x.offset, x.shape[axis], out.strides[axis], x.strides[axis],
+                 *lengths, *y_steps, *x_steps)

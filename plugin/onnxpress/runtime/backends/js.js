@@ -1,0 +1,23 @@
+/** Runs a generated ES module on a Float32Array: where WebAssembly is not allowed. */
+import { executable, placeWeights } from "./linear.js";
+
+/**
+ * @param {import("./linear.js").LinearAbout & {files: Object}} about
+ * @param {unknown} fetchFile  unused: a module can only be imported, and the browser fetches it
+ * @param {AsyncIterable<{name: string, data: Float32Array}>} weights
+ * @param {{moduleUrl: (entry: Object) => string}} options
+ */
+export async function open(about, fetchFile, weights, { moduleUrl }) {
+  const compiling = import(moduleUrl(about.files.module)).then((module) => bind(module, about));
+  return executable(about, await placeWeights(about, compiling, weights));
+}
+
+function bind(module, { elements }) {
+  const heap = new Float32Array(elements);
+  return {
+    heap,
+    run: () => module.run(heap),
+    step: (index) => module.step(heap, index),
+    pack: (kind, source, target, args) => module[`pack_${kind}`](heap, source, target, ...args),
+  };
+}
