@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from .emit import js, wasm, webgpu
 from .errors import PackError, PlanError, ProofError, UnsupportedError
@@ -22,7 +21,7 @@ from .pack import Pack, write_manifest, write_pack
 from .passes import run_passes
 from .runtime_files import write_runtime
 from .simplify import simplify
-from .source import read_model
+from .source import ModelProto, read_model
 from .verify import Reference, Row, prove, require
 
 BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
@@ -56,12 +55,12 @@ class Notes:
             self.entries.append(entry)
 
 
-def lower(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], note: Notes) -> Graph:
+def lower(model: ModelProto, shapes: Mapping[str, tuple[int, ...]], note: Notes) -> Graph:
     """Source model -> the graph that all targets start from."""
     return run_passes(import_model(simplify(model, shapes, note), shapes), note)
 
 
-def press(model: onnx.ModelProto, folder: Path, options: Options,
+def press(model: ModelProto, folder: Path, options: Options,
           progress: Progress = lambda stage: None) -> Pack:
     """The proven pack of `model` in `folder`, ready to be served.
 
@@ -123,7 +122,7 @@ def _programs(graph: Graph, targets: Sequence[str], note: Notes) -> list:
 class _Proof:
     """The inputs a pack is proven on, and the reference's view of them."""
 
-    def __init__(self, model: onnx.ModelProto, graph: Graph, options: Options) -> None:
+    def __init__(self, model: ModelProto, graph: Graph, options: Options) -> None:
         self.graph = graph
         self.quantized = any(n.op_type == "QuantizeLinear" for n in model.graph.node)
         self.reference = Reference(model.SerializeToString())

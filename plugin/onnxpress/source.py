@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import onnx
 from google.protobuf.message import DecodeError
+from onnx import ModelProto
 
 from .download import fetch
 from .errors import ModelError, OnnxPressError
@@ -37,7 +38,7 @@ IMPOSTORS = {
 class Loaded:
     """A model and the source that served; `refused` says why earlier sources did not."""
 
-    model: onnx.ModelProto
+    model: ModelProto
     source: Source
     refused: tuple[str, ...] = ()
 
@@ -74,7 +75,7 @@ def source_files(card: Card, cache: Path) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def _load(source: Source, cache: Path) -> onnx.ModelProto:
+def _load(source: Source, cache: Path) -> ModelProto:
     if source.recipe is None:
         return read_model(_file(source, cache))
     arguments = dict(source.arguments)
@@ -92,7 +93,7 @@ def _file(source: Source, cache: Path) -> Path:
     return path
 
 
-def run_recipe(path: Path, arguments: dict) -> onnx.ModelProto:
+def run_recipe(path: Path, arguments: dict) -> ModelProto:
     """The model that the Python file's build(**arguments) returns. A recipe is code of the site's
     author and runs with the author's rights; files beside it may be imported relatively."""
     package = "onnxpress_recipes_" + hashlib.sha256(str(path.parent).encode()).hexdigest()[:8]
@@ -105,12 +106,12 @@ def run_recipe(path: Path, arguments: dict) -> onnx.ModelProto:
     except Exception as error:
         raise ModelError(f"{path.name}: the recipe failed: {type(error).__name__}: {error}"
                          ) from error
-    if not isinstance(model, onnx.ModelProto):
+    if not isinstance(model, ModelProto):
         raise ModelError(f"{path.name}: build() returned {type(model).__name__}, not a ModelProto")
     return model
 
 
-def read_model(path: Path) -> onnx.ModelProto:
+def read_model(path: Path) -> ModelProto:
     """The ONNX file, external data included.
 
     Raises:
@@ -125,7 +126,7 @@ def read_model(path: Path) -> onnx.ModelProto:
     for start, what in IMPOSTORS.items():
         if data.startswith(start):
             raise ModelError(f"{path.name}: this is {what}")
-    model = onnx.ModelProto()
+    model = ModelProto()
     try:
         model.ParseFromString(data)
     except DecodeError as error:
@@ -136,7 +137,7 @@ def read_model(path: Path) -> onnx.ModelProto:
     return model
 
 
-def _load_external(model: onnx.ModelProto, folder: Path) -> None:
+def _load_external(model: ModelProto, folder: Path) -> None:
     tensors = list(model.graph.initializer)
     tensors += [a.t for n in model.graph.node for a in n.attribute if a.HasField("t")]
     for tensor in tensors:
