@@ -4,14 +4,11 @@ Both share one LinearPlan, so their addresses and weight placements are equal. A
 `memory`, `run()`, `step(i)` and a packer for each packed layout it uses.
 """
 
-from math import prod
-
 from ..graph import Graph
 from ..kernels import KERNELS
-from ..kernels.base import Step
-from ..ops import OPS
 from ..plan import LinearPlan, plan_linear
 from . import wasm_packs
+from .describe import describe
 from .program import Program
 from .wasm_asm import I32, Function
 from .wasm_emitter import Emitter
@@ -48,31 +45,3 @@ def _emit(plan: LinearPlan, isa: str) -> bytes:
         with one.if_():
             one.call(function)
     return e.encode()
-
-
-def describe(plan: LinearPlan, graph: Graph) -> dict:
-    """The manifest's facts of a linear plan (wasm and js): offsets and lengths in f32 elements."""
-    place = lambda t: {"name": t.name, "offset": t.offset, "length": prod(t.shape)}  # noqa: E731
-    return {
-        "elements": plan.elements,
-        "staging": plan.staging,
-        "weights": [
-            {"tensor": s.constant, "offset": s.offset, "pack": s.pack.kind,
-             "args": list(s.pack.args)}
-            for s in plan.slots
-        ],
-        "inputs": [place(t) for t in plan.inputs],
-        "outputs": [{**place(t), "name": n}
-                    for n, t in zip(graph.outputs, plan.outputs, strict=True)],
-        "steps": [_label(s) for s in plan.steps],
-    }
-
-
-def _label(step: Step) -> list:
-    """[text, flops] of one step, for timings."""
-    shapes = [t.shape for t in step.inputs]
-    sizes = "x".join(map(str, shapes[0])) if shapes else ""
-    out = "x".join(map(str, step.outputs[0].shape))
-    op = OPS.get(step.node.op)
-    flops = op.flops(step.node, [list(s) for s in shapes]) if op and step.node.op in OPS else 0
-    return [f"{step.node.op} {sizes} -> {out}".replace("  ", " "), int(flops)]

@@ -26,7 +26,7 @@ SCALAR = {
     "f32.nearest": 0x90, "f32.sqrt": 0x91, "f32.add": 0x92, "f32.sub": 0x93, "f32.mul": 0x94,
     "f32.div": 0x95, "f32.min": 0x96, "f32.max": 0x97, "f32.copysign": 0x98,
     "f32.convert_i32_s": 0xB2, "f32.convert_i32_u": 0xB3, "f32.reinterpret_i32": 0xBE,
-    "i32.reinterpret_f32": 0xBC,
+    "i32.reinterpret_f32": 0xBC, "i32.trunc_f32_s": 0xA8,
 }
 VECTOR = {
     "i8x16.swizzle": 0x0E, "i32x4.splat": 0x11, "f32x4.splat": 0x13,

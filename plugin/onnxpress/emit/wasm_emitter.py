@@ -30,6 +30,8 @@ class Affine:
     def __mul__(self, factor: int) -> "Affine":
         return Affine(self.base * factor, tuple((n, s * factor) for n, s in self.terms))
 
+    __rmul__ = __mul__
+
     def push(self, f: Function) -> None:
         f.i32(self.base)
         for counter, stride in self.terms:

@@ -18,10 +18,11 @@ def gemm(k: int, n: int, groups: int = 1, pitch: int | None = None) -> Facts:
     return "gemm", groups * k * _lanes(n), (k, n, groups, pitch or groups * n)
 
 
-def blocks(taps: int, c: int, o: int, groups: int, merge: int) -> Facts:
+def blocks(taps: int, c: int, o: int, groups: int, merge: int, pitch: int | None = None) -> Facts:
     """[taps][c][groups * o] as `gemm` packs [taps][merge * c][merge * o] per `merge` groups, zero
     outside the groups' own blocks."""
-    return "blocks", groups * taps * c * _lanes(merge * o), (taps, c, o, groups, merge)
+    args = taps, c, o, groups, merge, pitch or groups * o
+    return "blocks", groups * taps * c * _lanes(merge * o), args
 
 
 def winograd(c: int, o: int) -> Facts:
@@ -73,7 +74,7 @@ def _copy_rows(f: Function, p: object, s: int, i: int, vectors: int) -> None:
 
 def _blocks(e: Emitter) -> Function:
     """dst in order; each element is looked up."""
-    f, p = function("pack_blocks", "src dst taps c o groups merge")
+    f, p = function("pack_blocks", "src dst taps c o groups merge pitch")
     first, done, width, tap, ci, lane, o = f.many(7, I32)
     columns = f.local(I32)
     f.get(p.o, p.merge).op("i32.mul").set(columns)
@@ -100,9 +101,9 @@ def _blocks(e: Emitter) -> Function:
 
 
 def _block_element(f: Function, p: object, tap: int, ci: int, o: int) -> None:
-    """dst[0] = src[(tap * c + ci % c) * groups * o + o] where o and ci are of one group, else 0."""
+    """dst[0] = src[(tap * c + ci % c) * pitch + o] where o and ci are of one group, else 0."""
     f.get(p.dst).get(tap, p.c).op("i32.mul").get(ci, p.c).op("i32.rem_u", "i32.add")
-    f.get(p.groups, p.o).op("i32.mul", "i32.mul").get(o).op("i32.add").i32(2).op("i32.shl")
+    f.get(p.pitch).op("i32.mul").get(o).op("i32.add").i32(2).op("i32.shl")
     f.get(p.src).op("i32.add").load("f32.load").f32(0.0)
     f.get(o, p.o).op("i32.div_u").get(ci, p.c).op("i32.div_u", "i32.eq", "select")
     f.store("f32.store")

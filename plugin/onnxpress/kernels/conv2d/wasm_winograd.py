@@ -1,0 +1,126 @@
+"""Winograd convolution F(4x4, 3x3): per tile of 4x4 outputs, 36 products instead of 144.
+
+    Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
+
+Tiles go in blocks through three stages, so that the 36 matrices V[tile, c] and M[tile, o] between
+them stay in the L2 cache: input transform, 36 matrix products, output transform with the epilogue.
+
+Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.3.
+"""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from ...emit.wasm_emitter import Affine, Emitter, address
+from ...emit.wasm_epilogue import epilogue
+from ...emit.wasm_gemm import Gemm, emit_gemm
+from ..base import Step, Tensor, round_up
+from .wasm_transforms import input_transform, output_transform
+
+if TYPE_CHECKING:
+    from .wasm import Conv
+
+POINTS = 36
+TILES = 64  # about as many to a block: V and M of 128 channels are 1.2 MB each
+TEMPORARY = 4 * POINTS  # elements at the start of scratch: one tile half transformed
+# Costs in nanoseconds of one core at 3.6 GHz: a multiply-add on a lane, a vector of one tile
+# through a transform, a weight that comes from memory.
+MADD, TRANSFORM, WEIGHT = 1 / 28.0, 35.0, 0.2
+
+
+def worthwhile(v: "Conv") -> bool:
+    """Whether the transforms cost less than the multiplications they save."""
+    if (v.kh, v.kw, v.strides, v.dilations, v.groups) != (3, 3, (1, 1), (1, 1), 1):
+        return False
+    rows, columns = tiles(v)
+    count = v.n * rows * columns
+    direct = v.n * v.oh * v.ow * 9 * v.c * v.o * MADD + 9 * v.c * v.o * WEIGHT
+    products = POINTS * (count * v.c * v.o * MADD + v.c * v.o * WEIGHT)
+    return products + count * -(-(v.c + v.o) // 4) * TRANSFORM < direct
+
+
+def tiles(v: "Conv") -> tuple[int, int]:
+    """Tiles down and across the output."""
+    return -(-v.oh // 4), -(-v.ow // 4)
+
+
+def extent(v: "Conv") -> tuple[int, int, int, int]:
+    """Halo that the tiles touch; the last ones may hang over."""
+    rows, columns = tiles(v)
+    top, left = v.pads[:2]
+    return top, left, max(0, 4 * rows + 2 - top - v.h), max(0, 4 * columns + 2 - left - v.w)
+
+
+def scratch(v: "Conv") -> int:
+    rows, columns = _block(v)
+    return TEMPORARY + POINTS * (_matrix(rows * columns, v.c) + _matrix(rows * columns, v.o))
+
+
+def _block(v: "Conv") -> tuple[int, int]:
+    """Tiles down and across a block: whole rows of tiles, or a part of one."""
+    rows, columns = tiles(v)
+    if columns > TILES:
+        return 1, -(-columns // -(-columns // TILES))
+    return min(rows, max(1, TILES // columns)), columns
+
+
+def _matrix(count: int, channels: int) -> int:
+    """Elements from one of the 36 matrices to the next: off the multiples of 4 KB, which would
+    share cache sets."""
+    return round_up(count * round_up(channels, 4), 1024) + 80
+
+
+# --- the calls -----------------------------------------------------------------------------------
+
+
+def emit(step: Step, v: "Conv", e: Emitter) -> None:
+    """Blocks of tiles, image by image; blocks at the right and bottom edge may be smaller."""
+    rows, columns = tiles(v)
+    high, wide = _block(v)
+    with e.times(v.n) as image:
+        for y, down, height in _parts(rows, high):
+            for x, across, width in _parts(columns, wide):
+                with e.times(down) as j, e.times(across) as i:
+                    at = SimpleNamespace(
+                        image=image, y=y + j * high, x=x + i * wide, height=height, width=width,
+                    )
+                    _emit_block(step, v, at, e)
+
+
+def _parts(count: int, size: int) -> list[tuple[int, int, int]]:
+    """(first, how many, size) of the whole blocks and of the rest."""
+    whole, rest = divmod(count, size)
+    parts = [(0, whole, size), (whole * size, 1, rest)]
+    return [p for p in parts if p[1] * p[2]]
+
+
+def _emit_block(step: Step, v: "Conv", at: SimpleNamespace, e: Emitter) -> None:
+    x, w, bias = step.inputs[:3]
+    out = step.outputs[0]
+    finish, extras = epilogue(step, 3)
+    rows, columns = _block(v)
+    count = at.height * at.width
+    v_pitch, m_pitch = (4 * _matrix(rows * columns, n) for n in (v.c, v.o))
+    v_pixel, m_pixel = 4 * round_up(v.c, 4), 4 * round_up(v.o, 4)
+    temporary = 4 * step.scratch
+    v_at = temporary + 4 * TEMPORARY
+    m_at = v_at + POINTS * v_pitch
+
+    def corner(t: Tensor) -> Affine:
+        return (address(t) + at.image * (4 * t.strides[0]) + at.y * (16 * t.strides[1])
+                + at.x * (16 * t.strides[2]))
+
+    first = corner(x) + -4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
+    e.call(e.kernel(("winograd_in",), lambda: input_transform(e)), first, at.height, at.width,
+           4 * x.strides[2], 4 * x.strides[1], v_at, v_pitch, v_pixel, temporary)
+    with e.times(POINTS) as point:
+        emit_gemm(e, Gemm(
+            a=v_at + point * v_pitch, a_x=v_pixel, run=v.c,
+            out=m_at + point * m_pitch, out_x=m_pixel,
+            b=address(w) + point * (v.c * m_pixel), bias=None, n=v.o, width=count,
+        ))
+    left = -4 * at.x + v.ow
+    top = -4 * at.y + v.oh
+    e.call(e.kernel(("winograd_out", finish), lambda: output_transform(e, finish)),
+           corner(out), at.height, at.width, top, left, 4 * out.strides[2], 4 * out.strides[1],
+           m_at, m_pitch, m_pixel, address(bias), temporary, *extras)

@@ -1,0 +1,69 @@
+"""Matrix products in WebAssembly: the tiles of `emit/wasm_gemm.py`, batch by batch.
+
+A constant b of rank 2 is packed once; any other b is read in its own rows. A single row of a
+streams b unpacked. Outputs of other ranks than 4 have no padding, so there the order of stores
+keeps what lies beyond the last column right (see emit_gemm).
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from math import prod
+
+from ...emit import wasm_packs as packs
+from ...emit.wasm_emitter import Affine, Emitter, address
+from ...emit.wasm_epilogue import epilogue
+from ...emit.wasm_gemm import Gemm, emit_gemm
+from ...emit.wasm_gemv import emit_gemv
+from ...graph import Graph, Node
+from ..base import Needs, Pack, Step, Want
+
+
+def _packed(a: Sequence[int], b: Sequence[int], constant: bool) -> bool:
+    return constant and len(b) == 2 and prod(a[:-1]) > 1
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    """A packed b where it is constant and used for several rows."""
+    a, b = (graph.shape(name) for name in node.inputs[:2])
+    out = graph.shape(node.name)
+    constant = node.inputs[1] in graph.constants
+    return Needs(
+        output=Want(align=4),
+        packs={1: Pack(*packs.gemm(*b))} if _packed(a, b, constant) else {},
+        same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
+    )
+
+
+def emit(step: Step, e: Emitter) -> None:
+    """One product per batch index; batch axes that run on like rows of a join them."""
+    a, b, bias = step.inputs[:3]
+    out = step.outputs[0]
+    finish, extras = epilogue(step, 3)
+    packed = _packed(a.shape, b.shape, b.pack is not None)
+    lengths = list(out.shape[:-2])
+    steps = [_batch_strides(t.shape, t.strides, len(lengths)) for t in (a, b, out)]
+    rows = out.shape[-2]
+    while lengths and steps[1][-1] == 0 and (
+        steps[0][-1] == rows * a.strides[-2] and steps[2][-1] == rows * out.strides[-2]
+    ):
+        rows *= lengths.pop()
+        for s in steps:
+            s.pop()
+    with ExitStack() as stack:
+        counters = [stack.enter_context(e.times(n)) for n in lengths]
+        at = [
+            sum((i * (4 * s) for i, s in zip(counters, strides, strict=True)), Affine(address(t)))
+            for t, strides in zip((a, b, out), steps, strict=True)
+        ]
+        product = Gemm(
+            a=at[0], b=at[1], out=at[2], bias=Affine(address(bias)), n=out.shape[-1],
+            run=a.shape[-1], width=rows, a_x=4 * a.strides[-2], out_x=4 * out.strides[-2],
+            b_row=None if packed else 4 * b.strides[-2], epilogue=finish, extras=extras,
+        )
+        (emit_gemv if rows == 1 and not packed else emit_gemm)(e, product)
+
+
+def _batch_strides(shape: Sequence[int], strides: Sequence[int], axes: int) -> list[int]:
+    """Strides of the batch axes, 0 where the operand repeats."""
+    own = [0 if n == 1 else s for n, s in zip(shape[:-2], strides[:-2], strict=True)]
+    return [0] * (axes - len(own)) + own

@@ -1,0 +1,49 @@
+"""Runs a WebAssembly program in wasmtime: the file that is published, without a browser."""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import wasmtime
+
+
+class WasmProgram:
+    """One build of a model: `code` is its module, `about` the manifest's facts on the target,
+    `weights` the canonical constants by name."""
+
+    def __init__(self, code: bytes, about: Mapping[str, Any],
+                 weights: Mapping[str, np.ndarray]) -> None:
+        config = wasmtime.Config()
+        config.wasm_relaxed_simd = True
+        engine = wasmtime.Engine(config)
+        self.about = about
+        self.store = wasmtime.Store(engine)
+        module = wasmtime.Module(engine, code)
+        self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
+        memory = self.exports["memory"]
+        start = ctypes.addressof(memory.data_ptr(self.store).contents)
+        raw = (ctypes.c_ubyte * memory.data_len(self.store)).from_address(start)
+        self.heap = np.frombuffer(raw, np.float32)
+        for slot in about["weights"]:
+            self._place(slot, weights[slot["tensor"]])
+
+    def _place(self, slot: Mapping[str, Any], array: np.ndarray) -> None:
+        if slot["pack"] == "raw":
+            self._write(slot["offset"], array)
+            return
+        staging = self.about["staging"]
+        self._write(staging, array)
+        packer = self.exports[f"pack_{slot['pack']}"]
+        packer(self.store, 4 * staging, 4 * slot["offset"], *slot["args"])
+
+    def _write(self, offset: int, array: np.ndarray) -> None:
+        self.heap[offset : offset + array.size] = np.asarray(array, np.float32).ravel()
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs, flat, in the order of `about["outputs"]`."""
+        for place, array in zip(self.about["inputs"], inputs, strict=True):
+            self._write(place["offset"], array)
+        self.exports["run"](self.store)
+        return [self.heap[p["offset"] : p["offset"] + p["length"]].copy()
+                for p in self.about["outputs"]]
