@@ -180,22 +180,20 @@ class _Draft:
         self.root[out] = self.root[source]
 
     def add(self, node: Node, need: Needs) -> None:
+        out = made = node.outputs[0]
+        if not _satisfies(self.layouts[out], need.output):
+            made = self._new(f"{out}@out", self.graph.shape(out), need.output)
         inputs = []
         for i, name in enumerate(node.inputs):
             if name in self.graph.constants and i not in need.same:
                 inputs.append(self._slot(name, need.packs.get(i)))
-                continue
-            if i in need.same:
-                inputs.append(self._like(name, node.outputs[0]))
+            elif i in need.same:
+                inputs.append(self._like(name, made))
             else:
                 inputs.append(self._twin(name, need.inputs.get(i, ANY)))
-        out = node.outputs[0]
-        if _satisfies(self.layouts[out], need.output):
-            self._emit(node, tuple(inputs), node.outputs, need)
-            return
-        twin = self._new(f"{out}@out", self.graph.shape(out), need.output)
-        self._emit(node, tuple(inputs), (twin, *node.outputs[1:]), need)
-        self._copy(twin, out)
+        self._emit(node, tuple(inputs), (made, *node.outputs[1:]), need)
+        if made != out:
+            self._copy(made, out)
 
     def _slot(self, name: str, pack: Pack | None) -> str:
         shape = self.graph.shape(name)
