@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-
 from onnxpress.graph import Graph, Node, Value, check
 from onnxpress.interpret import interpret
 from onnxpress.ops import OPS

@@ -16,6 +16,7 @@ from .fuse_epilogue import fuse_epilogue
 from .fuse_normalize import fuse_normalize
 from .fuse_pointwise import fuse_pointwise
 from .hoist_transposes import hoist_transposes
+from .lower_qdq import lower_qdq
 from .merge_duplicates import merge_duplicates
 from .merge_reshapes import merge_reshapes
 from .simplify_expressions import simplify_expressions
@@ -32,6 +33,7 @@ PORTABLE: tuple[Pass, ...] = (
     merge_duplicates,
     fold_constants,
     simplify_expressions,
+    lower_qdq,
     fuse_normalize,
     fold_pad,
     fold_affine,

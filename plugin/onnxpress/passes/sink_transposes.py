@@ -88,16 +88,15 @@ class _Sink:
             return name
         key = (name, step, len(perm))
         if key not in self.made:
-            self.made[key] = self._moved(name, step)
+            self.made[key] = self._moved(name, step, self.draft.fresh(f"{name}.moved"))
         return self.made[key]
 
-    def _moved(self, name: str, step: Perm) -> str:
+    def _moved(self, name: str, step: Perm, out: str) -> str:
         shape = self.draft.shape(name)
         lifted = (1,) * (len(step) - len(shape)) + shape
         if name in self.draft.constants:
             array = self.draft.constants[name].reshape(lifted).transpose(step)
             return self.draft.constant(f"{name}.moved", array)
-        out = self.draft.fresh(f"{name}.moved")
         if is_view(lifted, step):
             return self.draft.add("reshape", (name,), permute(lifted, step), out)
         if lifted != shape:
@@ -185,9 +184,13 @@ class _Sink:
 
     def finish(self) -> Graph:
         for value in self.graph.outputs:
-            name, _ = self.pending[value]
+            name, perm = self.pending[value]
+            key = name, perm, len(perm)
             if name == value:
                 continue
-            name = self.stored(value, identity(len(self.graph.shape(value))))
-            self.draft.add("reshape", (name,), self.graph.shape(value), value)
+            if key in self.made or name in self.graph.constants or perm == identity(len(perm)):
+                name = self.stored(value, identity(len(perm)))
+                self.draft.add("reshape", (name,), self.graph.shape(value), value)
+            else:
+                self.made[key] = self._moved(name, perm, value)
         return self.draft.finish()

@@ -1,0 +1,64 @@
+"""Every pass: its text before and after is a golden, and both graphs compute the same.
+
+`UPDATE_GOLDENS=1 pytest tests/test_passes.py` writes the goldens; the difference is for review.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from graphs import distance
+from onnxpress import passes
+from onnxpress.graph import check
+from onnxpress.ops import check_shapes
+from onnxpress.passes import PORTABLE, run_passes
+from pass_cases import PASS_CASES
+
+GOLDENS = Path(__file__).parent / "passes"
+BY_NAME = {p.__name__: p for p in PORTABLE}
+CASES = [(name, case) for name, cases in PASS_CASES.items() for case in cases]
+IDS = [f"{name}/{case.__name__}" for name, case in CASES]
+
+# Folding stores f32: a sum of n products of rounded constants moves by n ulps at most, and the
+# drawings sum fewer than 64.
+TOLERANCE = 64 * float(np.finfo(np.float32).eps)
+
+
+@pytest.mark.parametrize(("name", "case"), CASES, ids=IDS)
+def test_pass(name, case):
+    graph, notes = case(), []
+    after = BY_NAME[name](graph, lambda where, reason: notes.append(f"{where}: {reason}"))
+    check_shapes(check(after, name), name)
+    assert distance(graph, after) <= TOLERANCE
+    text = "\n".join(["before", str(graph), "", "after", str(after), "", "notes", *notes, ""])
+    golden = GOLDENS / f"{name}.{case.__name__}.txt"
+    if os.environ.get("UPDATE_GOLDENS"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+@pytest.mark.parametrize(("name", "case"), CASES, ids=IDS)
+def test_whole_street(name, case):
+    """All passes in order also keep the meaning."""
+    graph = case()
+    assert distance(graph, run_passes(graph, lambda where, reason: None)) <= TOLERANCE
+
+
+@pytest.mark.parametrize(("name", "case"), CASES, ids=IDS)
+def test_pass_changes_nothing_twice(name, case):
+    """A pass leaves nothing for itself to do."""
+    once = BY_NAME[name](case(), lambda where, reason: None)
+    twice = BY_NAME[name](once, lambda where, reason: None)
+    assert [n.op for n in twice.nodes] == [n.op for n in once.nodes]
+
+
+def test_every_pass_has_a_case():
+    assert set(BY_NAME) - set(PASS_CASES) == {"lower_qdq"}  # test_passes_models.py
+    assert {p.__module__ for p in PORTABLE} == {f"{passes.__name__}.{n}" for n in BY_NAME}
+
+
+def test_notes_name_their_pass():
+    notes = []
+    run_passes(PASS_CASES["fold_pad"][0](), lambda where, reason: notes.append(reason))
+    assert notes and all(reason.split(":")[0] in BY_NAME for reason in notes)
