@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..expr import PRIMS, Expr, call, inp
+from ..expr import PRIMS, Expr, inp
 from .wasm_asm import V128, Function
 from .wasm_math import DEFINITIONS
 
 if TYPE_CHECKING:
-    from .wasm import Emitter
+    from .wasm_emitter import Emitter
 
 Push = Callable[[], None]
 Rule = Callable[[Function, "Emitter", Sequence[Push]], None]
@@ -27,7 +27,7 @@ STEPS = frozenset(("round", "floor", "ceil", "trunc", "eq", "lt", "le"))
 def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: "Emitter") -> None:
     """Pushes the value of `expr` on four lanes; `inputs` are v128 locals. Equal subexpressions
     are computed once."""
-    nodes = _number(_simplify(expr))
+    nodes = _number(_constants_second(expr))
     fuse = emitter.relaxed and not any(op in STEPS for op, _, _ in nodes)
     _render(nodes, f, inputs, emitter, fuse)
 
@@ -91,34 +91,19 @@ def _fused(nodes: Sequence[tuple], i: int, uses: Sequence[int]) -> tuple[str, tu
     return None
 
 
-def _simplify(expr: Expr) -> Expr:
-    """`expr` with small constant powers as products, quotients and roots, and constants second in
-    minima and maxima."""
+def _constants_second(expr: Expr) -> Expr:
+    """`expr` with the numbers among minima's and maxima's operands second."""
     memo: dict[int, Expr] = {}
 
     def visit(e: Expr) -> Expr:
         if id(e) not in memo:
             args = tuple(map(visit, e.args))
-            if e.op == "pow" and args[1].op == "const" and args[1].value in POWERS:
-                memo[id(e)] = POWERS[args[1].value](args[0])
-            elif e.op in ("min", "max") and args[0].op == "const":
-                memo[id(e)] = Expr(e.op, (args[1], args[0]))
-            else:
-                memo[id(e)] = Expr(e.op, args, e.value)
+            if e.op in ("min", "max") and args[0].op == "const":
+                args = args[::-1]
+            memo[id(e)] = Expr(e.op, args, e.value)
         return memo[id(e)]
 
     return visit(expr)
-
-
-POWERS: dict[float, Callable[[Expr], Expr]] = {
-    1.0: lambda x: x,
-    2.0: lambda x: x * x,
-    3.0: lambda x: x * x * x,
-    4.0: lambda x: (x * x) * (x * x),
-    0.5: lambda x: call("sqrt", x),
-    -0.5: lambda x: 1 / call("sqrt", x),
-    -1.0: lambda x: 1 / x,
-}
 
 
 # --- rules ---------------------------------------------------------------------------------------

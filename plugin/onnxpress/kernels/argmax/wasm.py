@@ -1,0 +1,54 @@
+"""argmax in WebAssembly: four neighbours of the output at once, each keeping its best so far."""
+
+from functools import partial
+from math import inf
+
+from ...emit.wasm_asm import Function, function
+from ...emit.wasm_emitter import Emitter
+from ...emit.wasm_loops import call_nest, store_run
+from ...emit.wasm_map import View, lane_nest, view
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, e: Emitter) -> None:
+    x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
+    axis = attrs["axis"]
+    lengths, strides = lane_nest(out.shape, [view(out, out.shape), View(x.offset, x.strides)])
+    variant = attrs["largest"], attrs["select_last"]
+    best = e.kernel(("argmax", *variant), partial(_build, *variant))
+    call_nest(e, best, lengths[:-2], [s[:-2] for s in strides], (out.offset, x.offset),
+              (lengths[-1], lengths[-2], x.shape[axis], *(4 * s[-2] for s in strides),
+               4 * x.strides[axis]))
+
+
+def _build(largest: bool, last: bool) -> Function:
+    """argmax(...): rows of n outputs, each over `count` elements; steps in bytes."""
+    f, p = function("argmax", "dst src n rows count dst_row src_row step")
+    out, at, base, left, terms = (f.local() for _ in range(5))
+    x, best, index, found = f.many(4)
+    compare = ("f32x4.ge" if last else "f32x4.gt", "f32x4.le" if last else "f32x4.lt")
+
+    def compute(k: int) -> list[int]:
+        f.f32x4(-inf if largest else inf).set(best)
+        f.f32x4(0.0).set(index).f32x4(0.0).set(found)
+        f.get(base).set(at).get(p.count).set(terms)
+        with f.times(terms):
+            f.get(index)
+            f.get(found)
+            f.get(at).load("v128.load").tee(x).get(best).op(compare[not largest])
+            f.op("v128.bitselect").set(found)
+            f.get(x).get(best).op("f32x4.pmax" if largest else "f32x4.pmin").set(best)
+            f.get(index).f32x4(1.0).op("f32x4.add").set(index)
+            f.add_local(at, p.step)
+        return [found]
+
+    with f.times(p.rows):
+        f.get(p.dst).set(out).get(p.src).set(base).get(p.n).set(left)
+        store_run(f, left, out, [base], compute, unroll=1)
+        f.add_local(p.dst, p.dst_row).add_local(p.src, p.src_row)
+    return f

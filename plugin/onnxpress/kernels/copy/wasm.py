@@ -1,0 +1,120 @@
+"""copy in WebAssembly: runs of lanes where both sides have them, 4x4 transposes where the sides'
+unit strides lie on different axes, single elements elsewhere."""
+
+from functools import partial
+
+from ...emit.loops import collapse
+from ...emit.wasm_asm import Function, function
+from ...emit.wasm_emitter import Emitter
+from ...emit.wasm_loops import call_nest
+from ...emit.wasm_map import View, emit_fill, emit_map, padded_shape, view
+from ...expr import inp
+from ...graph import Graph, Node
+from ...ops.move import Move, moves
+from ..base import Needs, Step, Tensor
+
+Shape = tuple[int, ...]
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, e: Emitter) -> None:
+    out = step.outputs[0]
+    plan = moves(step.node, [t.shape for t in step.inputs], out.shape,
+                 [t.strides for t in step.inputs], out.strides)
+    if plan.fill is not None:
+        emit_fill(e, plan.fill, out.shape, view(out, out.shape))
+    for part in plan.parts:
+        _move(e, part, step.inputs[part.source], out)
+
+
+def _move(e: Emitter, part: Move, x: Tensor, out: Tensor) -> None:
+    dst = View(out.offset + part.dst_offset, part.dst_strides)
+    src = View(x.offset + part.src_offset, part.src_strides)
+    lengths, strides = collapse(part.shape, [dst.strides, src.strides])
+    targets, sources = strides
+    if not lengths or (targets[-1] == 1 and sources[-1] in (0, 1)):
+        emit_map(e, inp(0), _whole_pixels(part.shape, out), dst, [src])
+    elif targets[-1] == 1 and 1 in sources:
+        _transpose(e, lengths, targets, sources, dst.offset, src.offset)
+    else:
+        _scatter(e, lengths, strides, (dst.offset, src.offset))
+
+
+def _whole_pixels(shape: Shape, out: Tensor) -> Shape:
+    """A part that fills all channels may fill the padding lanes too."""
+    return (*shape[:-1], padded_shape(out)[-1]) if shape[-1:] == out.shape[-1:] else shape
+
+
+def _transpose(e: Emitter, lengths: Shape, targets: Shape, sources: Shape, dst: int,
+               src: int) -> None:
+    """Whole 4x4 blocks of the two axes with a unit stride, then the strips beside them."""
+    across, down = len(lengths) - 1, sources.index(1)
+    outer = [a for a in range(len(lengths)) if a not in (across, down)]
+    n, m = lengths[across], lengths[down]
+    whole_n, whole_m = n - n % 4, m - m % 4
+    if whole_n and whole_m:
+        call_nest(e, e.kernel(("transpose",), _build_transpose), [lengths[a] for a in outer],
+                  [[s[a] for a in outer] for s in (targets, sources)], (dst, src),
+                  (whole_n // 4, whole_m // 4, 4 * targets[down], 4 * sources[across]))
+    else:
+        whole_n = whole_m = 0
+
+    def strip(at_n: int, at_m: int, count_n: int, count_m: int) -> None:
+        if count_n and count_m:
+            order = (*outer, across, down)
+            _scatter(e, (*(lengths[a] for a in outer), count_n, count_m),
+                     [tuple(s[a] for a in order) for s in (targets, sources)],
+                     (dst + at_n + at_m * targets[down], src + at_n * sources[across] + at_m))
+
+    strip(0, whole_m, whole_n, m - whole_m)
+    strip(whole_n, 0, n - whole_n, m)
+
+
+def _build_transpose() -> Function:
+    """transpose(dst, src, n, m, dst step, src step): [4n, 4m] at src becomes [4m, 4n] at dst;
+    steps in bytes."""
+    f, p = function("transpose", "dst src n m dst_step src_step")
+    d, s, c = f.local(), f.local(), f.local()
+    rows, halves = f.many(4), f.many(4)
+    with f.times(p.m):
+        f.get(p.dst).set(d).get(p.src).set(s).get(p.n).set(c)
+        with f.times(c):
+            for row in rows:
+                f.get(s).load("v128.load").set(row).add_local(s, p.src_step)
+            for i, (a, b) in enumerate(((0, 1), (2, 3))):
+                f.get(rows[a], rows[b]).shuffle(0, 4, 1, 5).set(halves[i])
+                f.get(rows[a], rows[b]).shuffle(2, 6, 3, 7).set(halves[i + 2])
+            f.get(d)
+            for i, lanes in enumerate(((0, 1, 4, 5), (2, 3, 6, 7)) * 2):
+                pair = 2 * (i // 2)
+                f.get(halves[pair], halves[pair + 1]).shuffle(*lanes).store("v128.store")
+                if i < 3:
+                    f.get(d, p.dst_step).op("i32.add").tee(d)
+            f.get(d, p.dst_step).i32(3).op("i32.mul", "i32.sub").i32(16).op("i32.add").set(d)
+        f.add(p.src, 16).get(p.dst, p.dst_step).i32(2).op("i32.shl", "i32.add").set(p.dst)
+    return f
+
+
+def _scatter(e: Emitter, lengths: Shape, strides: list[Shape], offsets: tuple[int, int]) -> None:
+    """Element by element, in rows of the innermost axis."""
+    lengths, strides = (1, *lengths), [(0, *s) for s in strides]
+    (dst_row, dst_step), (src_row, src_step) = [s[-2:] for s in strides]
+    call_nest(e, e.kernel(("scatter",), partial(_build_scatter)), lengths[:-2],
+              [s[:-2] for s in strides], offsets,
+              (lengths[-1], lengths[-2], 4 * dst_step, 4 * src_step, 4 * dst_row, 4 * src_row))
+
+
+def _build_scatter() -> Function:
+    """scatter(dst, src, n, rows, ...): rows of n single elements; steps in bytes."""
+    f, p = function("scatter", "dst src n rows dst_step src_step dst_row src_row")
+    d, s, c = f.local(), f.local(), f.local()
+    with f.times(p.rows):
+        f.get(p.dst).set(d).get(p.src).set(s).get(p.n).set(c)
+        with f.times(c):
+            f.get(d, s).load("f32.load").store("f32.store")
+            f.add_local(d, p.dst_step).add_local(s, p.src_step)
+        f.add_local(p.dst, p.dst_row).add_local(p.src, p.src_row)
+    return f

@@ -1,0 +1,55 @@
+"""fill_halo in WebAssembly: zeros all around, or mirrored rows and then mirrored columns."""
+
+from ...emit.wasm_emitter import Emitter
+from ...emit.wasm_map import View, emit_fill, emit_map
+from ...expr import inp
+from ...graph import Graph, Node
+from ..base import Needs, Step, Tensor
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, e: Emitter) -> None:
+    out, attrs = step.outputs[0], step.node.attrs
+    if attrs["mode"] == "zero":
+        _zero(e, out)
+    else:
+        _mirror(e, out, attrs["pads"], 1 if attrs["mode"] == "reflect" else 0)
+
+
+def _zero(e: Emitter, t: Tensor) -> None:
+    """The memory between an image's start and its first pixel, between rows, and to its end."""
+    n, h, w, _ = t.shape
+    image, row, pixel, _ = t.strides
+    top, left, bottom, right = t.halo.extent
+    head = top * row + left * pixel
+    runs = (
+        (t.base, 1, 0, head),
+        (t.offset + w * pixel, h - 1, row, (right + left) * pixel),
+        (t.offset + (h - 1) * row + w * pixel, 1, 0, right * pixel + bottom * row),
+    )
+    for offset, count, stride, run in runs:
+        if count and run:
+            emit_fill(e, 0.0, (n, count, run), View(offset, (image, stride, 1)))
+
+
+def _mirror(e: Emitter, t: Tensor, pads: tuple[int, int, int, int], skip: int) -> None:
+    """Line -i is line i - 1 + skip: reflection leaves out the edge itself (skip 1); edge mode
+    repeats it, for all i."""
+    n, h, w, _ = t.shape
+    image, row, pixel, _ = t.strides
+    top, left, bottom, right = pads
+    for before, after, length, step, start, lines, across, run in (
+        (top, bottom, h, row, t.offset, 1, 0, w * pixel),
+        (left, right, w, pixel, t.offset - top * row, top + h + bottom, row, pixel),
+    ):
+        for first, count, sign in ((0, before, -1), (length - 1, after, 1)):
+            if count:
+                edge = start + first * step
+                emit_map(
+                    e, inp(0), (n, count, lines, run),
+                    View(edge + sign * step, (image, sign * step, across, 1)),
+                    [View(edge - sign * step * skip, (image, -sign * step * skip, across, 1))],
+                )

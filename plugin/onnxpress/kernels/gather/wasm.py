@@ -1,0 +1,50 @@
+"""gather in WebAssembly: one run per index. Indices are clamped to the axis, so whatever a
+visitor's data holds, no other memory is read."""
+
+from functools import partial
+from math import prod
+
+from ...emit.wasm_asm import Function, function
+from ...emit.wasm_emitter import Emitter, address
+from ...emit.wasm_loops import store_run
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs(strided=False)
+
+
+def emit(step: Step, e: Emitter) -> None:
+    x, indices = step.inputs
+    out, axis = step.outputs[0], step.node.attrs["axis"]
+    length, inner, count = x.shape[axis], prod(x.shape[axis + 1:]), prod(indices.shape)
+    gather = e.kernel(("gather",), partial(_build, e))
+    with e.times(prod(x.shape[:axis])) as i:
+        e.call(gather, i * (4 * count * inner) + address(out),
+               i * (4 * length * inner) + address(x), address(indices), count, inner, length)
+
+
+def _build(e: Emitter) -> Function:
+    """gather(...): count runs of n elements, picked from the `length` that follow src."""
+    f, p = function("gather", "dst src indices count n length")
+    row, out, left = f.local(), f.local(), f.local()
+    index, bound = f.many(2)
+
+    def compute(k: int) -> list[int]:
+        values = f.many(k)
+        for v, value in enumerate(values):
+            f.get(row).load("v128.load", 16 * v).set(value)
+        return values
+
+    f.get(p.length).op("f32.convert_i32_s", "f32x4.splat").set(bound)
+    with f.times(p.count):
+        e.splat(f, p.indices, 0)
+        f.set(index).get(bound).op("f32x4.neg").get(index).op("f32x4.pmax")  # NaN: the bound
+        f.get(bound).f32x4(1.0).op("f32x4.sub", "f32x4.pmin").lane(0).op("i32.trunc_f32_s")
+        f.tee(row).get(row).i32(31).op("i32.shr_s").get(p.length).op("i32.and", "i32.add")
+        f.get(p.n).op("i32.mul").i32(2).op("i32.shl").get(p.src).op("i32.add").set(row)
+        f.get(p.dst).set(out).get(p.n).set(left)
+        store_run(f, left, out, [row], compute)
+        f.get(p.dst, p.n).i32(2).op("i32.shl", "i32.add").set(p.dst).add(p.indices, 4)
+    return f

@@ -1,0 +1,32 @@
+"""softmax in WebAssembly: the maximum, exponentials, their sum, and the division by it."""
+
+from math import prod
+
+from ...emit.wasm_emitter import Emitter
+from ...emit.wasm_map import View, emit_map, view
+from ...emit.wasm_reduce import emit_reduce
+from ...expr import call, inp
+from ...graph import Graph, Node
+from ..base import Needs, Step, dense_strides
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    shape = graph.shape(node.inputs[0])
+    return Needs(scratch=prod(shape) // shape[node.attrs["axis"]])
+
+
+def emit(step: Step, e: Emitter) -> None:
+    x, out, axis = step.inputs[0], step.outputs[0], step.node.attrs["axis"]
+    shape = x.shape
+    kept = dense_strides((*shape[:axis], 1, *shape[axis + 1:]))
+    line = View(step.scratch, (*kept[:axis], 0, *kept[axis + 1:]))
+    source, target = view(x, shape), view(out, shape)
+    emit_reduce(e, "max", shape, line, [source])
+    if step.node.attrs["log"]:
+        emit_map(e, inp(0) - inp(1), shape, target, [source, line])
+        emit_reduce(e, "sum", shape, line, [target], call("exp", inp(0)))
+        emit_map(e, inp(0) - call("log", inp(1)), shape, target, [target, line])
+    else:
+        emit_map(e, call("exp", inp(0) - inp(1)), shape, target, [source, line])
+        emit_reduce(e, "sum", shape, line, [target])
+        emit_map(e, inp(0) / inp(1), shape, target, [target, line])

@@ -1,0 +1,23 @@
+"""window_sum in WebAssembly: a copy of x, then x added once for each shift of the window."""
+
+from ...emit.wasm_emitter import Emitter
+from ...emit.wasm_map import View, emit_map
+from ...expr import inp
+from ...graph import Graph, Node
+from ..base import Needs, Step
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    return Needs()
+
+
+def emit(step: Step, e: Emitter) -> None:
+    x, out, lo, hi = step.inputs[0], step.outputs[0], step.node.attrs["lo"], step.node.attrs["hi"]
+    channels = x.shape[-1]
+    target = View(out.offset, out.strides)
+    emit_map(e, inp(0), x.shape, target, [View(x.offset, x.strides)])
+    for shift in (*range(-min(lo, channels - 1), 0), *range(1, min(hi, channels - 1) + 1)):
+        first = max(0, -shift)
+        part = View(out.offset + first, out.strides)
+        emit_map(e, inp(0) + inp(1), (*x.shape[:-1], channels - abs(shift)), part,
+                 [part, View(x.offset + first + shift, x.strides)])

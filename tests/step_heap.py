@@ -1,0 +1,91 @@
+"""One step of a wasm program on a heap full of guards: runs it in wasmtime, and tells the elements
+that it had no right to change."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import wasmtime
+
+from onnxpress.emit.wasm import ISAS
+from onnxpress.emit.wasm_asm import Function
+from onnxpress.emit.wasm_emitter import Emitter
+from onnxpress.graph import Graph, Node, Value
+from onnxpress.kernels import KERNELS
+from onnxpress.kernels.base import SLACK, Step, Tensor, Want
+from onnxpress.plan import LinearPlan, _tensor
+
+GUARD = np.float32(-12345.678)
+
+
+@dataclass(frozen=True)
+class Result:
+    """`output` by shape, and `heap` before and after with the elements `free` to hold anything."""
+
+    output: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    free: np.ndarray
+
+    @property
+    def damage(self) -> np.ndarray:
+        """Indices of heap elements that changed though they are neither output nor free."""
+        changed = self.before.view(np.int32) != self.after.view(np.int32)
+        return np.flatnonzero(changed & ~self.free)
+
+
+def place(name: str, shape: Sequence[int], layout: Want, base: int) -> Tensor:
+    """A tensor with its memory at `base`."""
+    t = _tensor(name, tuple(shape), layout)
+    return Tensor(t.name, t.shape, t.strides, t.offset + base, base, t.size, t.halo)
+
+
+def indices(t: Tensor, shape: Sequence[int] | None = None) -> np.ndarray:
+    """The heap index of every element of `t`, or of `shape` with its strides."""
+    grids = np.ix_(*(np.arange(n) * s for n, s in zip(shape or t.shape, t.strides, strict=True)))
+    return t.offset + sum(grids, np.zeros((), np.int64))
+
+
+def run_step(node: Node, arrays: Sequence[np.ndarray], out_shape: Sequence[int],
+             layouts: Sequence[Want], isa: str) -> Result:
+    """`node` on `arrays`; layouts[i] is input i's, the last one the output's."""
+    shapes = [*(a.shape for a in arrays), tuple(out_shape)]
+    names = [*(f"x{i}" for i in range(len(arrays))), "y"]
+    base, tensors = SLACK, []
+    for name, shape, layout in zip(names, shapes, layouts, strict=True):
+        tensors.append(place(name, shape, layout, base))
+        base += tensors[-1].size + SLACK
+    values = {n: Value(tuple(s)) for n, s in zip(names, shapes, strict=True)}
+    named = Node(node.op, tuple(names[:-1]), ("y",), node.attrs)
+    graph = Graph(tuple(names[:-1]), ("y",), (named,), values, {})
+    scratch = KERNELS[node.op].needs(named, graph, "wasm").scratch
+    step = Step(named, tuple(tensors[:-1]), (tensors[-1],), base)
+    elements = base + scratch + SLACK
+
+    before = np.full(elements, GUARD, np.float32)
+    for t, array in zip(tensors, arrays, strict=False):
+        before[indices(t)] = array
+    after = execute(lambda e: KERNELS[node.op].wasm.emit(step, e), before, isa)
+    y = tensors[-1]
+    free = np.zeros(elements, bool)
+    free[base : base + scratch] = True
+    free[indices(y)] = True
+    if len(y.shape) == 4:
+        free[indices(y, (*y.shape[:3], min(y.strides[2], -(-y.shape[3] // 4) * 4)))] = True
+    return Result(after[indices(y)], before, after, free)
+
+
+def execute(emit: Callable[[Emitter], None], heap: np.ndarray, isa: str) -> np.ndarray:
+    """The heap after the step that `emit` writes has run on it."""
+    assert isa in ISAS
+    e = Emitter(isa, LinearPlan("wasm", (), (), (), (), 0, heap.size))
+    e.step = Function("go")
+    emit(e)
+    e.module.add(e.step, export=True)
+    config = wasmtime.Config()
+    config.wasm_relaxed_simd = isa == "relaxed"
+    store = wasmtime.Store(wasmtime.Engine(config))
+    exports = wasmtime.Instance(store, wasmtime.Module(store.engine, e.encode()), []).exports(store)
+    exports["memory"].write(store, heap.tobytes(), 0)
+    exports["go"](store)
+    return np.frombuffer(exports["memory"].read(store, 0, heap.nbytes), np.float32)
