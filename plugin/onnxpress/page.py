@@ -1,0 +1,105 @@
+"""Demo + manifest -> HTML: the element with its poster, and what a reader should know about it.
+
+Every text of a spec goes through Jinja's autoescape; nothing here needs JavaScript to be read.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from .builds import Built
+from .page_numbers import FILTERS, facts_of
+from .spec import Source
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def element(name: str, manifest: Mapping[str, Any], base: str | None) -> Markup:
+    """`<onnx-demo>` with its poster. `base`: the assets folder's URL, relative to the page, with a
+    slash at the end; None where the page's place is unknown: then the element finds the pack by its
+    name beside onnxpress.js, and the poster has no pictures."""
+    demo = manifest["demo"]
+    samples = demo.get("samples", ())
+    return _render("element.html", base=base, name=name, loading=demo["loading"],
+                   sample=samples[0] if samples else None, note=demo.get("weightsNote", ""))
+
+
+def message(text: str) -> Markup:
+    """What stands where a demo cannot."""
+    return _render("message.html", text=text)
+
+
+def lead(built: Built) -> Markup:
+    """The description, and in plain words whether the weights are untrained."""
+    paragraphs = [p.strip() for p in built.demo.description.split("\n\n") if p.strip()]
+    return _render("lead.html", paragraphs=paragraphs,
+                   note=built.manifest["demo"].get("weightsNote", ""))
+
+
+def compiled(built: Built) -> Markup:
+    """Sizes, proof and notes."""
+    manifest = built.manifest
+    return _render("compiled.html", model=built.demo.card, facts=facts_of(manifest),
+                   proof=manifest["proof"], notes=manifest["notes"])
+
+
+def model(built: Built) -> Markup:
+    """The model card, the pictures' licences, and the promise that pictures stay."""
+    card = built.demo.card
+    return _render("model.html", model=card, sources=[_source(s) for s in card.sources],
+                   samples=built.manifest["demo"].get("samples", ()))
+
+
+def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Markup:
+    """A card per demo that leads to `hrefs[name]`."""
+    cards = []
+    for built in builts:
+        samples = built.manifest["demo"].get("samples", ())
+        facts = facts_of(built.manifest)
+        cards.append({
+            "href": hrefs[built.demo.name],
+            "title": built.demo.title,
+            "description": built.demo.description.split("\n\n")[0],
+            "picture": samples[0]["card"] if samples else None,
+            "facts": " · ".join((FILTERS["size"](facts["weights_bytes"]),
+                                 *(row["title"] for row in facts["targets"]))),
+        })
+    return _render("gallery.html", base=base, cards=cards)
+
+
+def standalone(built: Built, base: str) -> str:
+    """A whole HTML page, for `onnxpress build`."""
+    body = Markup("\n").join((
+        lead(built), element(built.demo.name, built.manifest, base),
+        Markup("<h2>How it was compiled</h2>"), compiled(built),
+        Markup("<h2>The model</h2>"), model(built)))
+    return _render("standalone.html", title=built.demo.title, base=base, body=body)
+
+
+def _source(source: Source) -> dict[str, Any]:
+    words = ""
+    if source.package:
+        words = f"the Python package {source.package.partition('/')[0]}"
+    elif source.file:
+        words = f"the file {source.file.name}"
+    elif source.recipe:
+        kind = "" if source.trained else ", seeded weights"
+        words = f"the recipe {source.recipe.name}{kind}"
+    pinned = source.weights or source
+    return {"url": source.url, "words": words, "sha256": pinned.sha256}
+
+
+def _render(template: str, **values: Any) -> Markup:
+    return Markup(_environment().get_template(template).render(**values))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True,
+                              trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(FILTERS)
+    return environment
