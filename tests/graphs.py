@@ -32,13 +32,13 @@ class Draw:
         return self.constant(name, self.random.standard_normal(shape))
 
     def node(self, op: str, name: str, *inputs: str, shape: tuple[int, ...] | None = None,
-             **attrs: Any) -> str:
+             dtype: str = "f32", **attrs: Any) -> str:
         """Adds a node; `shape` is stated for slice, expand and reshape."""
         node = Node(op, inputs, (name,), attrs)
         asked = node if shape is None else node.with_attrs(shape=shape)
         (inferred,) = OPS[op].infer(asked, [self.values[n].shape for n in inputs])
         self.nodes.append(node)
-        self.values[name] = Value(tuple(inferred))
+        self.values[name] = Value(tuple(inferred), dtype)
         return name
 
     def conv(self, name: str, x: str, kernel: int, o: int, stride: int = 1, pad: int = 0,

@@ -4,6 +4,7 @@ import numpy as np
 from graphs import Draw
 from onnxpress.expr import Expr, call, const, inp
 from onnxpress.graph import Graph
+from onnxpress.ops.pointwise import dequantize, quantize
 
 RELU = call("max", inp(0), 0)
 ADD = inp(0) + inp(1)
@@ -313,6 +314,61 @@ def shared_result() -> Graph:
     return d.graph(pointwise(d, "relu", RELU, y), pointwise(d, "neg", -inp(0), y))
 
 
+# --- quantized models -----------------------------------------------------------------------------
+
+
+def quantized(d: Draw, name: str, x: str, scale: float, zero: int = 0, dtype: str = "i8") -> str:
+    """x through quantize and dequantize, per tensor."""
+    names = [d.constant(f"{name}.scale", scale)]
+    names += [d.constant(f"{name}.zero", zero)] if zero else []
+    quant = {"scale": names[0], "zero": names[1] if zero else None, "axis": None}
+    lo, hi = (-128, 127) if dtype == "i8" else (0, 255)
+    forth = quantize(inp(0), inp(1), inp(2) if zero else None, lo=lo, hi=hi)
+    back = dequantize(inp(0), inp(1), inp(2) if zero else None)
+    y = d.node("pointwise", f"{name}.q", x, *names, dtype=dtype, expr=forth,
+               quant={"kind": "quantize", **quant})
+    return d.node("pointwise", name, y, *names, expr=back, quant={"kind": "dequantize", **quant})
+
+
+def integers(d: Draw, name: str, shape: tuple[int, ...], top: int, scale: np.ndarray) -> str:
+    """A dequantized constant, with a scale per channel of its last axis."""
+    values = d.constant(f"{name}.int", d.random.integers(-top, top, shape))
+    factor = d.constant(f"{name}.scale", scale.reshape((1,) * (len(shape) - 1) + (-1,)))
+    quant = {"kind": "dequantize", "scale": factor, "zero": None, "axis": len(shape) - 1}
+    return d.node("pointwise", name, values, factor, expr=MUL, quant=quant)
+
+
+def quantized_conv(d: Draw, name: str, x: str, scale: float, o: int) -> str:
+    c, unit = d.values[x].shape[3], np.linspace(0.5, 1.5, o, dtype=np.float32) / 64
+    w = integers(d, f"{name}.w", (3, 3, c, o), 127, unit)
+    b = integers(d, f"{name}.b", (o,), 4000, np.float32(scale) * unit)
+    return d.node("conv2d", name, x, w, b, strides=(1, 1), pads=(1, 1, 1, 1), dilations=(1, 1),
+                  groups=1, pad_mode="zero")
+
+
+def quantized_block() -> Graph:
+    d = Draw()
+    x = quantized(d, "x8", d.input("x", 1, 6, 6, 4), 0.031, 3)
+    y = pointwise(d, "relu", RELU, quantized_conv(d, "conv", x, 0.031, 4))
+    y = quantized(d, "y8", y, 0.37, -128)
+    y = quantized(d, "sum8", pointwise(d, "sum", ADD, x, y), 0.53, -5)
+    y = d.node("pool2d", "pool", y, kind="max", kernel=(2, 2), strides=(2, 2), pads=(0,) * 4,
+               dilations=(1, 1), count_include_pad=False, size=(3, 3))
+    y = quantized(d, "pool8", y, 0.53, -5)
+    mean = d.node("reduce", "mean", y, kind="mean", axes=(1, 2))
+    y = pointwise(d, "product", MUL, y, quantized(d, "mean8", mean, 0.39))
+    return d.graph(quantized(d, "out8", y, 7.7))
+
+
+def quantized_around_floats() -> Graph:
+    d = Draw()
+    x = quantized(d, "x8", d.input("x", 1, 6, 6, 4), 1 / 32, 3)
+    y = pointwise(d, "root", call("sqrt", call("abs", inp(0))), x)
+    y = quantized(d, "y8", y, 1 / 64)
+    return d.graph("x8.q", quantized_conv(d, "conv", y, 1 / 64, 4),
+                   d.node("softmax", "soft", x, axis=3, log=False))
+
+
 PASS_CASES = {
     "sink_transposes": (
         between_convolutions, residual_of_the_input, axes_renamed, channel_shuffle,
@@ -326,6 +382,7 @@ PASS_CASES = {
     "fold_operands": (affine_operands,),
     "fold_affine": (batch_norm_behind, batch_norm_before, shared_weights),
     "fold_pad": (pads_and_convolutions, pads_and_pools),
+    "lower_qdq": (quantized_block, quantized_around_floats),
     "fuse_normalize": (
         instance_norm, layer_norm, tensorflow_norm, residual_is_no_shift, root_mean_square,
     ),

@@ -54,7 +54,7 @@ def test_pass_changes_nothing_twice(name, case):
 
 
 def test_every_pass_has_a_case():
-    assert set(BY_NAME) - set(PASS_CASES) == {"lower_qdq"}  # test_passes_models.py
+    assert set(BY_NAME) == set(PASS_CASES)
     assert {p.__module__ for p in PORTABLE} == {f"{passes.__name__}.{n}" for n in BY_NAME}
 
 

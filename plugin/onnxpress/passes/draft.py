@@ -53,7 +53,7 @@ class Draft:
     def constant(self, stem: str, array: np.ndarray) -> str:
         """The name of a new constant; `array` is stored as f32."""
         name = self.fresh(stem)
-        self.constants[name] = np.ascontiguousarray(array, dtype=np.float32)
+        self.constants[name] = np.array(array, np.float32, order="C")
         self.values[name] = Value(self.constants[name].shape)
         return name
 

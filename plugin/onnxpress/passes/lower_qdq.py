@@ -270,7 +270,7 @@ class _Lowering:
         if bias is not None:
             offset = self.draft.constants[bias.name]
         else:
-            offset = self.graph.constants[node.inputs[2]].astype(np.float64) / unit
+            offset = _whole(self.graph.constants[node.inputs[2]].astype(np.float64) / unit)
         peak = self.largest_sum(x, weights, offset)
         if peak >= EXACT:
             self.note(f"%{node.name}", f"sums reach {peak:.0f}, beyond 2**24: a result may be a "
@@ -295,6 +295,13 @@ class _Lowering:
         """The largest magnitude that any partial sum of any output channel can take."""
         total = np.abs(weights).sum(axis=tuple(range(weights.ndim - 1)), dtype=np.float64)
         return float((max(-x.lo, x.hi) * total + np.abs(offset)).max())
+
+
+def _whole(steps: np.ndarray) -> np.ndarray:
+    """`steps` rounded, if f32 rounding is all that keeps them from being whole."""
+    nearest = np.rint(steps)
+    slack = np.finfo(np.float32).eps * np.maximum(np.abs(nearest), 1)
+    return nearest if (np.abs(steps - nearest) <= 2 * slack).all() else steps
 
 
 def _clamped(steps: Expr, lo: float, hi: float) -> Expr:
