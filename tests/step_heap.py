@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import wasmtime
-
 from onnxpress.emit.wasm import ISAS
 from onnxpress.emit.wasm_asm import Function
 from onnxpress.emit.wasm_emitter import Emitter
@@ -75,10 +74,15 @@ def run_step(node: Node, arrays: Sequence[np.ndarray], out_shape: Sequence[int],
     return Result(after[indices(y)], before, after, free)
 
 
+def emitter(isa: str, elements: int = 0) -> Emitter:
+    """An empty module over a heap of so many f32."""
+    assert isa in ISAS
+    return Emitter(isa, LinearPlan("wasm", (), (), (), (), 0, elements))
+
+
 def execute(emit: Callable[[Emitter], None], heap: np.ndarray, isa: str) -> np.ndarray:
     """The heap after the step that `emit` writes has run on it."""
-    assert isa in ISAS
-    e = Emitter(isa, LinearPlan("wasm", (), (), (), (), 0, heap.size))
+    e = emitter(isa, heap.size)
     e.step = Function("go")
     emit(e)
     e.module.add(e.step, export=True)

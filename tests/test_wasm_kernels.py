@@ -5,14 +5,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from step_heap import GUARD, execute, indices, place, run_step
-
 from onnxpress.emit.wasm import ISAS
 from onnxpress.expr import call, inp
 from onnxpress.graph import Node
 from onnxpress.kernels.base import Halo, Step, Want
 from onnxpress.kernels.fill_halo import wasm as fill_halo
 from onnxpress.ops import OPS
+from step_heap import GUARD, execute, indices, place, run_step
 
 DENSE = Want()
 LAYOUTS = {
@@ -200,8 +199,8 @@ def test_instance_norm(channels):
 
 def test_normalize_epilogue():
     residual = call("max", inp(0) + inp(1) * inp(2), 0.0)
-    arrays = [draw(2, 5, 6, 7), draw(1, 1, 1, 7), draw(1, 1, 1, 7, seed=3), draw(2, 5, 6, 7, seed=1),
-              draw(7)]
+    arrays = [draw(2, 5, 6, 7), draw(1, 1, 1, 7), draw(1, 1, 1, 7, seed=3),
+              draw(2, 5, 6, 7, seed=1), draw(7)]
     check("normalize", arrays, {"axes": (1, 2), "eps": 1e-5, "epilogue": residual})
 
 

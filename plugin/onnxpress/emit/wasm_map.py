@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..expr import Expr, const
 from .loops import Shape, broadcast_strides, collapse
-from .wasm_emitter import Emitter
 from .wasm_asm import I32, Function
+from .wasm_emitter import Emitter
 from .wasm_expr import render
 from .wasm_loops import UNROLL, call_nest, load_or_splat, store_run
 

@@ -5,13 +5,14 @@ rounding errors grow with the length of a block and the number of blocks, not wi
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 
 from ..expr import Expr, inp
 from .loops import Shape
-from .wasm_emitter import Emitter
 from .wasm_asm import I32, Function
+from .wasm_emitter import Emitter
 from .wasm_expr import render
 from .wasm_loops import at_least, call_nest, first_lanes, load_or_splat, store_run
 from .wasm_map import View, emit_fill, lane_nest
@@ -34,53 +35,70 @@ def emit_reduce(e: Emitter, kind: str, shape: Shape, out: View, ins: Sequence[Vi
     emit_fill(e, FOLDS[kind][1], *_kept(shape, out))
     expr = inp(0) if expr is None else expr
     lengths, strides = lane_nest(shape, [out, *ins])
-    offsets = [v.offset for v in (out, *ins)]
-    if strides[0][-1] == 0:
-        _across(e, kind, expr, lengths, strides, offsets)
-    else:
-        _down(e, kind, expr, lengths, strides, offsets)
+    nest = _Nest(lengths, tuple(strides), tuple(v.offset for v in (out, *ins)))
+    (_down if strides[0][-1] else _across)(e, kind, expr, nest)
 
 
 def _kept(shape: Shape, out: View) -> tuple[Shape, View]:
     return tuple(n if s else 1 for n, s in zip(shape, out.strides, strict=True)), out
 
 
-def _blocks(lengths: Shape, strides: Sequence[Shape], offsets: Sequence[int], axis: int,
-            block: int) -> list[tuple[Shape, list[Shape], list[int]]]:
-    """The nest cut along `axis`: whole blocks with an axis to count them, then the remainder."""
-    whole, rest = divmod(lengths[axis], block)
-    parts = []
-    if whole:
-        parts.append(((*lengths[:axis], whole, block, *lengths[axis + 1:]),
-                      [(*s[:axis], s[axis] * block, *s[axis:]) for s in strides], list(offsets)))
-    if rest:
-        parts.append(((*lengths[:axis], 1, rest, *lengths[axis + 1:]),
-                      [(*s[:axis], 0, *s[axis:]) for s in strides],
-                      [o + s[axis] * block * whole for o, s in zip(offsets, strides, strict=True)]))
-    return parts
+@dataclass(frozen=True, slots=True)
+class _Nest:
+    """Axes from outer to inner; strides[0] and offsets[0] are the output's."""
+
+    lengths: Shape
+    strides: tuple[Shape, ...]
+    offsets: tuple[int, ...]
+
+    def moved(self, order: Sequence[int]) -> "_Nest":
+        return _Nest(tuple(self.lengths[a] for a in order),
+                     tuple(tuple(s[a] for a in order) for s in self.strides), self.offsets)
+
+    def steps(self, axis: int) -> list[int]:
+        """The operands' steps along an axis, in bytes."""
+        return [4 * s[axis] for s in self.strides]
+
+    def blocks(self, axis: int, block: int) -> list["_Nest"]:
+        """The nest cut along `axis`: whole blocks under an axis that counts them, then the
+        remainder."""
+        whole, rest = divmod(self.lengths[axis], block)
+        before, after = self.lengths[:axis], self.lengths[axis + 1:]
+        parts = []
+        if whole:
+            strides = tuple((*s[:axis], s[axis] * block, *s[axis:]) for s in self.strides)
+            parts.append(_Nest((*before, whole, block, *after), strides, self.offsets))
+        if rest:
+            strides = tuple((*s[:axis], 0, *s[axis:]) for s in self.strides)
+            offsets = tuple(o + s[axis] * block * whole
+                            for o, s in zip(self.offsets, self.strides, strict=True))
+            parts.append(_Nest((*before, 1, rest, *after), strides, offsets))
+        return parts
 
 
 # --- lanes are elements of the output -------------------------------------------------------------
 
 
-def _down(e: Emitter, kind: str, expr: Expr, lengths: Shape, strides: list[Shape],
-          offsets: list[int]) -> None:
-    folded = [a for a in range(len(lengths) - 1) if strides[0][a] == 0]
-    axis = folded[-1] if folded else None
-    order = [a for a in range(len(lengths) - 1) if a != axis]
-    order += [len(lengths) - 1] if axis is None else [axis, len(lengths) - 1]
-    lengths, strides = tuple(lengths[a] for a in order), [tuple(s[a] for a in order) for s in strides]
-    if axis is None:
-        lengths, strides = (*lengths[:-1], 1, lengths[-1]), [(*s[:-1], 0, s[-1]) for s in strides]
-    for lengths, strides, offsets in _blocks(lengths, strides, offsets, len(lengths) - 2, BLOCK):
-        kinds = tuple((s[-1] == 1, s[-2] == 0) for s in strides[1:])
+def _down(e: Emitter, kind: str, expr: Expr, nest: _Nest) -> None:
+    """The innermost folded axis next to the lanes, then a call for each index of the others."""
+    lanes = len(nest.lengths) - 1
+    folded = [a for a in range(lanes) if nest.strides[0][a] == 0]
+    axis = folded[-1] if folded else lanes
+    if not folded:
+        nest = _Nest((*nest.lengths[:-1], 1, nest.lengths[-1]),
+                     tuple((*s[:-1], 0, s[-1]) for s in nest.strides), nest.offsets)
+        lanes += 1
+    nest = nest.moved([*(a for a in range(lanes) if a != axis), axis, lanes])
+    for part in nest.blocks(lanes - 1, BLOCK):
+        kinds = tuple((s[-1] == 1, s[-2] == 0) for s in part.strides[1:])
         function = e.kernel(("down", kind, expr, kinds),
                             partial(_build_down, e, kind, expr, kinds))
-        call_nest(e, function, lengths[:-2], [s[:-2] for s in strides], offsets,
-                  (lengths[-1], lengths[-2], *(4 * s[-2] for s in strides[1:])))
+        call_nest(e, function, part.lengths[:-2], [s[:-2] for s in part.strides], part.offsets,
+                  (part.lengths[-1], part.lengths[-2], *part.steps(-2)[1:]))
 
 
-def _build_down(e: Emitter, kind: str, expr: Expr, kinds: tuple[tuple[bool, bool], ...]) -> Function:
+def _build_down(e: Emitter, kind: str, expr: Expr,
+                kinds: tuple[tuple[bool, bool], ...]) -> Function:
     """down(out, *ins, n, count, *in steps): out[i] = fold(out[i], count terms of lane i), i < n;
     steps in bytes. kinds[i] tells whether an operand walks along the lanes and whether it is
     the same for all terms."""
@@ -127,18 +145,18 @@ def _build_down(e: Emitter, kind: str, expr: Expr, kinds: tuple[tuple[bool, bool
 # --- lanes are terms of one sum -------------------------------------------------------------------
 
 
-def _across(e: Emitter, kind: str, expr: Expr, lengths: Shape, strides: list[Shape],
-            offsets: list[int]) -> None:
-    for lengths, strides, offsets in _blocks(lengths, strides, offsets, len(lengths) - 1,
-                                             BLOCK * LANES):
-        kinds = tuple(s[-1] == 1 for s in strides[1:])
+def _across(e: Emitter, kind: str, expr: Expr, nest: _Nest) -> None:
+    """Rows of at most BLOCK * LANES terms; a call takes the longest axis beside them."""
+    lanes = len(nest.lengths) - 1
+    for part in nest.blocks(lanes, BLOCK * LANES):
+        kinds = tuple(s[-1] == 1 for s in part.strides[1:])
         function = e.kernel(("across", kind, expr, kinds),
                             partial(_build_across, e, kind, expr, kinds))
-        row = len(lengths) - 2 if lengths[-2] > 1 else len(lengths) - 3
-        outer = [a for a in range(len(lengths) - 1) if a != row]
-        call_nest(e, function, [lengths[a] for a in outer],
-                  [tuple(s[a] for a in outer) for s in strides], offsets,
-                  (lengths[-1], lengths[row], *(4 * s[row] for s in strides)))
+        row = part.lengths.index(max(part.lengths[:-1]))
+        outer = [a for a in range(lanes + 1) if a != row]
+        call_nest(e, function, [part.lengths[a] for a in outer],
+                  [[s[a] for a in outer] for s in part.strides], part.offsets,
+                  (part.lengths[-1], part.lengths[row], *part.steps(row)))
 
 
 def _build_across(e: Emitter, kind: str, expr: Expr, kinds: tuple[bool, ...]) -> Function:
