@@ -28,14 +28,15 @@ export function decodeInt8(q, scale) {
 }
 
 /**
- * @param {import("./types.js").WeightTensor} tensor
- * @param {ArrayBuffer} shard
- * @returns {Float32Array} for f32 a view of the shard
+ * @param {"f32"|"f16"|"int8"} encoding
+ * @param {Uint8Array} bytes the values, 16-byte aligned
+ * @param {Uint8Array} [scale] of int8
+ * @returns {Float32Array} for f32 a view of `bytes`
  */
-export function decode(tensor, shard) {
-  const { encoding, offset, bytes, scale } = tensor;
-  if (encoding === "f32") return new Float32Array(shard, offset, bytes / 4);
-  if (encoding === "f16") return decodeHalf(new Uint16Array(shard, offset, bytes / 2));
-  return decodeInt8(
-    new Int8Array(shard, offset, bytes), new Float32Array(shard, scale.offset, scale.bytes / 4));
+export function decode(encoding, bytes, scale) {
+  const as = (type, { buffer, byteOffset, byteLength }) =>
+    new type(buffer, byteOffset, byteLength / type.BYTES_PER_ELEMENT);
+  if (encoding === "f32") return as(Float32Array, bytes);
+  if (encoding === "f16") return decodeHalf(as(Uint16Array, bytes));
+  return decodeInt8(as(Int8Array, bytes), as(Float32Array, scale));
 }

@@ -40,9 +40,3 @@ export function unpackError({ code, name, message }) {
   if (name === "AbortError") return new DOMException(message, name);
   return new PressError(code, message);
 }
-
-/** @param {number} bytes @returns {string} "18.8 MB" */
-export function formatBytes(bytes) {
-  if (bytes < 1e3) return `${bytes} B`;
-  return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}

@@ -1,6 +1,7 @@
 /** The golden check: random inputs whose outputs onnxruntime computed at build. */
+import { sizeOf } from "./tensors.js";
 
-/** Marsaglia's xorshift32 ("Xorshift RNGs", 2003); pack.py draws the same. @param {number} seed */
+/** Marsaglia's xorshift32 ("Xorshift RNGs", 2003); golden.py draws the same. @param {number} seed */
 function generator(seed) {
   let s = seed || 1;
   return () => {
@@ -13,29 +14,35 @@ function generator(seed) {
 
 /**
  * @param {import("./types.js").Golden} golden
- * @param {number[]} sizes elements of each input
- * @returns {Float32Array[]}
+ * @param {import("./types.js").Port[]} ports
+ * @returns {Float32Array[]} one per port; whole numbers where the type is not a float
  */
-export function goldenInputs(golden, sizes) {
+export function goldenInputs(golden, ports) {
   const draw = generator(golden.seed);
-  return sizes.map((size, k) => {
+  return ports.map(({ shape, dtype }, k) => {
     const [lo, hi] = golden.ranges[k];
-    return Float32Array.from({ length: size }, () => lo + draw() * (hi - lo));
+    const values = new Float32Array(sizeOf(shape));
+    for (let i = 0; i < values.length; i++) {
+      const value = lo + draw() * (hi - lo);
+      values[i] = dtype.startsWith("f") ? value : Math.floor(value);
+    }
+    return values;
   });
 }
 
 /**
- * The largest |got - expected| / peak over all outputs; Infinity where a value is not a number.
+ * How far the kept elements are off, in the golden's metric: "peak" is the largest error over the
+ * output's peak, "l2" the error's norm over the values' norm. The worst output counts.
  * @param {import("./types.js").Golden} golden
  * @param {Float32Array[]} outputs
+ * @returns {number} Infinity where a value is not a number
  */
 export function goldenError(golden, outputs) {
-  let worst = 0;
-  golden.outputs.forEach(({ indices, values, peak }, k) => {
-    indices.forEach((at, i) => {
-      const error = Math.abs(outputs[k][at] - values[i]) / (peak || 1);
-      worst = Math.max(worst, Number.isNaN(error) ? Infinity : error);
-    });
+  const errors = golden.outputs.map(({ indices, values, peak }, k) => {
+    const off = indices.map((at, i) => Math.abs(outputs[k][at] - values[i]));
+    if (off.some(Number.isNaN)) return Infinity;
+    if (golden.metric === "l2") return Math.hypot(...off) / (Math.hypot(...values) || 1);
+    return Math.max(...off) / (peak || 1);
   });
-  return worst;
+  return Math.max(...errors);
 }

@@ -4,7 +4,7 @@ import { PressError, isAbort, sentence } from "./errors.js";
 import { Downloads, fetchManifest } from "./fetch.js";
 import { goldenError, goldenInputs } from "./golden.js";
 import { Meter } from "./progress.js";
-import { readInputs, sizeOf, writeOutputs } from "./tensors.js";
+import { readInputs, writeOutputs } from "./tensors.js";
 import { streamWeights } from "./weights.js";
 
 const BACKENDS = {
@@ -34,7 +34,7 @@ export async function openModel(url, options = {}) {
 class OpenModel {
   notes = [];
   timings = { fetch: 0, prepare: 0, first: 0, runs: [] };
-  check = { maxError: 0, tolerance: 0 };
+  check = { maxError: 0, tolerance: 0, metric: "peak" };
   disposed = false;
   #url;
   #manifest;
@@ -127,15 +127,15 @@ class OpenModel {
   /** @throws {PressError} "golden" */
   async #checkGolden() {
     const { golden, inputs } = this.#manifest;
-    const arrays = goldenInputs(golden, inputs.map((port) => sizeOf(port.shape)));
+    const arrays = goldenInputs(golden, inputs);
     const started = performance.now();
     const outputs = await this.#executable.run(arrays);
     this.timings.first = performance.now() - started;
     const maxError = goldenError(golden, outputs);
-    this.check = { maxError, tolerance: golden.tolerance };
+    this.check = { maxError, tolerance: golden.tolerance, metric: golden.metric };
     if (maxError <= golden.tolerance) return;
     throw new PressError("golden", "on this device its results differ from the reference by " +
-      `${maxError.toPrecision(2)} of the peak, and only ${golden.tolerance} is allowed`);
+      `${maxError.toPrecision(2)} (${golden.metric}), and only ${golden.tolerance} is allowed`);
   }
 
   /** Says why the present target is left; throws where no other can help. */

@@ -22,10 +22,10 @@
  * @property {string} name
  * @property {number[]} shape
  * @property {"f32"|"f16"|"int8"} encoding  int8 is symmetric per last axis
- * @property {number} shard
+ * @property {number} shard  where it starts; it may run on into the following shards
  * @property {number} offset  in bytes, a multiple of 16
  * @property {number} bytes
- * @property {{offset: number, bytes: number}} [scale]  int8: one f32 per index of the last axis
+ * @property {{shard: number, offset: number, bytes: number}} [scale]  int8: one f32 per index of the last axis
  */
 
 /**
@@ -33,7 +33,8 @@
  * @property {number} seed
  * @property {[number, number][]} ranges  one per input
  * @property {{indices: number[], values: number[], peak: number}[]} outputs
- * @property {number} tolerance  on max |error| / peak
+ * @property {"peak"|"l2"} metric  max |error| / peak, or the error's norm over the values'
+ * @property {number} tolerance
  */
 
 /**
@@ -101,20 +102,19 @@
  * @property {string} title  also the picture's text alternative
  * @property {string} [thumbnail]  URL of a small square picture
  * @property {string} [licence]
+ * @property {string} [author]
  * @property {string} [source]
  * @property {{top?: {label: string, score: number}[], image?: string}} [result]  computed at build:
  *   shown while the model loads. `image` is the URL of a picture or of a mask's overlay
  */
 
 /**
- * @typedef {Object} Blend  An input that is a weighted mean of the options' values.
+ * @typedef {Object} Blend  An input that holds one weight per option; the weights add up to 1.
  * @property {"blend"} kind
  * @property {string} input
  * @property {string} label  e.g. "Style"
- * @property {{name: string, thumbnail?: string, values?: number[]}[]} options  without values: one-hot
+ * @property {{name: string, thumbnail?: string}[]} options
  * @property {number} [initial]  index of the option chosen at first; 0
- * @property {string} [encoder]  URL of another pack's manifest that turns the visitor's own picture
- *   into values for this input (its demo.image says how)
  */
 
 /**
@@ -207,7 +207,7 @@
  * @property {string} reason  why this target
  * @property {string[]} notes  what did not go as planned, in words
  * @property {Timings} timings
- * @property {{maxError: number, tolerance: number}} check  the golden check on this device
+ * @property {{maxError: number, tolerance: number, metric: string}} check  the golden check on this device
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {(inputs: Object<string, ArrayBufferView>, options?: {signal?: AbortSignal}) =>

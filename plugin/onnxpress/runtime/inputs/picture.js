@@ -1,5 +1,6 @@
 /** A file -> pixels, upright, in sRGB, on white; or a sentence that says why not. */
-import { PressError, formatBytes } from "../errors.js";
+import { PressError } from "../errors.js";
+import { formatBytes } from "../format.js";
 
 /**
  * Larger pictures are first reduced by the browser, which bounds memory (a 100-megapixel photo has

@@ -11,20 +11,23 @@ const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0] };
  */
 export function fit(pixels, { size: [height, width], resize, filter, pad = 0 }) {
   if (resize === "stretch") return resample(pixels, width, height, filter);
-  const ratios = [width / pixels.width, height / pixels.height];
-  const round = resize.shorter ? Math.floor : Math.round;
-  const scale = {
-    cover: Math.max(...ratios), contain: Math.min(...ratios),
-  }[resize] ?? resize.shorter / Math.min(pixels.width, pixels.height);
-  // Integer arithmetic first: 256 / 300 * 300 may fall below 256.
-  const side = (n) => {
-    const short = Math.min(pixels.width, pixels.height);
-    return Math.max(1, resize.shorter ? round((n * resize.shorter) / short) : round(n * scale));
-  };
-  const scaled = resample(pixels, side(pixels.width), side(pixels.height), filter);
+  const [w, h] = scaledSize(pixels, width, height, resize);
+  const scaled = resample(pixels, w, h, filter);
   const left = Math.floor((scaled.width - width) / 2);
   const top = Math.floor((scaled.height - height) / 2);
   return crop(scaled, left, top, width, height, pad);
+}
+
+/** @returns {[number, number]} the picture's size before the crop */
+function scaledSize(pixels, width, height, resize) {
+  const sides = [pixels.width, pixels.height];
+  if (resize.shorter) {
+    const short = Math.min(...sides);
+    return sides.map((side) => Math.max(1, Math.floor((side * resize.shorter) / short)));
+  }
+  const choose = resize === "cover" ? Math.max : Math.min;
+  const scale = choose(width / pixels.width, height / pixels.height);
+  return sides.map((side) => Math.max(1, Math.round(side * scale)));
 }
 
 /** @param {number|number[]|undefined} value one per channel */

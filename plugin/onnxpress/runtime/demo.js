@@ -1,0 +1,136 @@
+/** A manifest's demo brought to life: the chosen picture, the controls, the view. */
+import { createControls } from "./controls.js";
+import { PressError } from "./errors.js";
+import { goldenInputs } from "./golden.js";
+import { readPicture } from "./inputs/picture.js";
+import { fit, toTensor } from "./inputs/tensor.js";
+import { writeOutputs } from "./tensors.js";
+
+const VIEWS = {
+  "image-classification": () => import("./views/image-classification.js"),
+  "image-to-image": () => import("./views/image-to-image.js"),
+  segmentation: () => import("./views/segmentation.js"),
+  tensor: () => import("./views/tensor.js"),
+};
+
+/**
+ * @param {import("./types.js").Manifest} manifest
+ * @param {string} url its own, absolute
+ * @param {() => void} onControl a control has moved
+ * @returns {Promise<LiveDemo>}
+ */
+export async function createDemo(manifest, url, onControl) {
+  const about = resolveUrls(manifest.demo ?? plainDemo(manifest), url);
+  const { createView } = await VIEWS[about.task]();
+  return new LiveDemo(manifest, about, createView(about),
+    createControls(about, manifest.inputs, onControl));
+}
+
+/** A pack that was compiled without a spec: its numbers are the show. */
+function plainDemo({ name, outputs }) {
+  return { title: name, task: "tensor", output: { name: outputs[0].name } };
+}
+
+/** @param {import("./types.js").Demo} demo @returns {import("./types.js").Demo} absolute URLs */
+function resolveUrls(demo, base) {
+  const absolute = (url) => url && new URL(url, base).href;
+  return {
+    ...demo,
+    labels: typeof demo.labels === "string" ? absolute(demo.labels) : demo.labels,
+    samples: (demo.samples ?? []).map((sample) => ({
+      ...sample, url: absolute(sample.url), thumbnail: absolute(sample.thumbnail),
+      result: sample.result && { ...sample.result, image: absolute(sample.result.image) },
+    })),
+    controls: (demo.controls ?? []).map((control) => (control.options
+      ? { ...control, options: control.options.map(
+        (option) => ({ ...option, thumbnail: absolute(option.thumbnail) })) }
+      : control)),
+  };
+}
+
+class LiveDemo {
+  #manifest;
+  #view;
+  #controls;
+  #labels = null;
+  #picture = null;
+  #seen = null;
+
+  constructor(manifest, about, view, controls) {
+    this.#manifest = manifest;
+    this.#view = view;
+    this.#controls = controls;
+    this.about = about;
+    this.sample = null;
+  }
+
+  get element() {
+    return this.#view.element;
+  }
+
+  get controls() {
+    return this.#controls.elements;
+  }
+
+  /** @returns {boolean} true where there is something to run on */
+  get set() {
+    return !this.about.image || this.#picture !== null;
+  }
+
+  /** @returns {Promise<() => void>} call it to make that sample the picture */
+  async pick(index) {
+    const sample = this.about.samples[index];
+    if (!sample) throw new PressError("picture", "Choose a picture first.");
+    const blob = await fetchPicture(sample);
+    return this.#place(await readPicture(blob, sample.title), sample);
+  }
+
+  /** @param {Blob} blob the visitor's own file @returns {Promise<() => void>} as `pick` */
+  async take(blob) {
+    if (!this.about.image) throw new PressError("picture", "This model takes no pictures.");
+    return this.#place(await readPicture(blob, blob.name ?? "Your picture"), null);
+  }
+
+  #place(picture, sample) {
+    const seen = fit(picture.pixels(), this.about.image);
+    return () => {
+      this.#picture = picture;
+      this.#seen = seen;
+      this.sample = sample;
+      this.#view.expect({ picture, seen, sample });
+    };
+  }
+
+  /** @returns {Object<string, ArrayBufferView>} for Model.run */
+  inputs() {
+    const { golden, inputs } = this.#manifest;
+    const { image } = this.about;
+    const values = image ? this.#controls.values() : {};
+    if (image) values[image.input] = toTensor(this.#seen, image);
+    const drawn = inputs.every(({ name }) => values[name]) ? [] : goldenInputs(golden, inputs);
+    return writeOutputs(inputs, inputs.map(({ name }, i) =>
+      Float32Array.from(values[name] ?? drawn[i])));
+  }
+
+  /** @returns {Promise<string>} the result in words */
+  async show(inputs, outputs) {
+    this.#labels ??= await readLabels(this.about.labels);
+    const ports = [...this.#manifest.inputs, ...this.#manifest.outputs];
+    const shapes = Object.fromEntries(ports.map(({ name, shape }) => [name, shape]));
+    return this.#view.show({ inputs, outputs, shapes, labels: this.#labels });
+  }
+}
+
+async function fetchPicture({ url, title }) {
+  const response = await fetch(url).catch(() => null);
+  if (response?.ok) return response.blob();
+  throw new PressError("download", `The sample "${title}" cannot be downloaded. Check the network ` +
+    "and try again, or use a picture of your own.");
+}
+
+/** @returns {Promise<string[]>} empty where the file cannot be had: classes then go by number */
+async function readLabels(labels = []) {
+  if (Array.isArray(labels)) return labels;
+  const response = await fetch(labels).catch(() => null);
+  return response?.ok ? (await response.text()).split(/\r?\n/) : [];
+}

@@ -1,0 +1,235 @@
+/**
+ * `<onnx-demo src="manifest.json" loading="click|lazy|eager" target="auto|webgpu|wasm|js">`
+ *
+ * What the page wrote inside it (the poster) is shown until the first run. Attribute `state`:
+ * idle detecting fetching preparing ready running done failed. Events: progress ready result
+ * fallback error. Parts: frame stage view caveat controls samples choose run progress error status
+ * badge.
+ */
+import { announce } from "./announce.js";
+import { createDemo } from "./demo.js";
+import { isAbort, sentence } from "./errors.js";
+import { fetchManifest } from "./fetch.js";
+import { createPicker } from "./inputs/picker.js";
+import { Panel } from "./panel.js";
+import { createProfile } from "./profile.js";
+import { Session } from "./session.js";
+
+const SETTLE = 120; // ms without a new change before controls run the model
+const NEAR = "300px"; // from the viewport: time enough for the manifest to come
+
+export class OnnxDemo extends HTMLElement {
+  static observedAttributes = ["src", "target"];
+  /** Set by onnxpress.js. @type {typeof import("./onnxpress.js").load} */
+  static load = null;
+
+  #panel = null;
+  #session = null;
+  #demo = null;
+  #picker = null;
+  #near = null;
+  #settling = 0;
+  #turn = 0;
+  #state = "idle";
+
+  get state() {
+    return this.#state;
+  }
+
+  /** @returns {import("./types.js").Model|null} once it is ready */
+  get model() {
+    return this.#session?.model ?? null;
+  }
+
+  connectedCallback() {
+    if (!this.#panel) this.#build();
+    this.#start();
+  }
+
+  disconnectedCallback() {
+    this.#stop();
+  }
+
+  attributeChangedCallback(name, before, after) {
+    if (!this.#session || before === after) return;
+    if (name === "src") {
+      this.#stop();
+      this.#start();
+    } else {
+      const asked = this.#state !== "idle";
+      this.#openSession();
+      if (asked) this.#ask();
+    }
+  }
+
+  /** Runs the model on the chosen picture, the first sample if there is none. */
+  run() {
+    return this.#ask();
+  }
+
+  #build() {
+    this.#panel = new Panel({
+      run: () => this.#busy || this.#ask(),
+      retry: () => this.#ask(),
+      target: (name) => this.setAttribute("target", name),
+    });
+    const { sheets, slot, stage, frame } = this.#panel;
+    const root = this.attachShadow({ mode: "open" });
+    // Until the styles are there, the poster stands alone.
+    const styled = sheets.map((sheet) => new Promise((resolve) => {
+      sheet.addEventListener("load", resolve, { once: true });
+      sheet.addEventListener("error", resolve, { once: true });
+    }));
+    root.append(...sheets, slot);
+    Promise.all(styled).then(() => {
+      stage.prepend(slot);
+      root.append(frame);
+    });
+  }
+
+  #start() {
+    this.#openSession();
+    this.#picker = createPicker(this, (blob) => this.#ask((demo) => demo.take(blob)),
+      (error) => this.#fail(error));
+    this.#panel.chooser.append(this.#picker.button);
+    if (this.getAttribute("loading") === "eager") return void this.#ask();
+    this.#near = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      this.#near.disconnect();
+      if (this.getAttribute("loading") === "lazy") this.#ask();
+      // Only the description: without it the page still has its poster, and a run says what failed.
+      else this.#describe().catch(() => {});
+    }, { rootMargin: NEAR });
+    this.#near.observe(this);
+  }
+
+  #stop() {
+    this.#turn++;
+    clearTimeout(this.#settling);
+    this.#near?.disconnect();
+    this.#picker.stop();
+    this.#picker.button.remove();
+    this.#session.close();
+    this.#session = null;
+    this.#demo = null;
+    this.#panel.reset();
+    this.#setState("idle");
+  }
+
+  #openSession() {
+    this.#session?.close();
+    const target = this.getAttribute("target") ?? "auto";
+    this.#session = new Session(this.#url, OnnxDemo.load, {
+      target, worker: true,
+      onProgress: (progress) => {
+        this.#setState(progress.state);
+        this.#panel.setProgress(progress);
+        this.#emit("progress", progress);
+      },
+      onFallback: (fallback) => {
+        announce(fallback.reason);
+        this.#emit("fallback", fallback);
+      },
+    });
+  }
+
+  get #url() {
+    return new URL(this.getAttribute("src"), document.baseURI).href;
+  }
+
+  get #busy() {
+    return ["detecting", "fetching", "preparing", "running"].includes(this.#state);
+  }
+
+  /** @returns {Promise<import("./demo.js").LiveDemo>} after the manifest, nothing heavier */
+  #describe() {
+    this.#demo ??= this.#readDemo().catch((error) => {
+      this.#demo = null;
+      throw error;
+    });
+    return this.#demo;
+  }
+
+  async #readDemo() {
+    const url = this.#url;
+    const manifest = await fetchManifest(url);
+    const demo = await createDemo(manifest, url, () => this.#settle());
+    if (url === this.#url && this.isConnected) {
+      const asked = new URLSearchParams(location.search).get("target");
+      this.#panel.describe(manifest, demo, this.getAttribute("target") ?? asked,
+        (index) => this.#ask((live) => live.pick(index)));
+      this.setAttribute("aria-label", demo.about.title);
+      this.setAttribute("role", "region");
+    }
+    return demo;
+  }
+
+  /** A control moved: run once it rests. */
+  #settle() {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#ask(), SETTLE);
+  }
+
+  /**
+   * What a visitor asks for: a picture, or another run. A newer wish takes over an older one.
+   * @param {(demo: import("./demo.js").LiveDemo) => Promise<() => void>} [choose]
+   */
+  async #ask(choose) {
+    const turn = ++this.#turn;
+    const current = () => turn === this.#turn;
+    if (this.#state === "idle" || this.#state === "failed") this.#setState("detecting");
+    try {
+      const demo = await this.#describe();
+      const wish = choose ?? (demo.set ? null : (live) => live.pick(0));
+      const place = wish && (await wish(demo));
+      if (!current()) return;
+      place?.();
+      this.#panel.showView(demo);
+      const done = await this.#session.run((model) => {
+        if (current()) this.#begin(model);
+        return demo.inputs();
+      });
+      if (done && current()) await this.#finish(demo, done);
+    } catch (error) {
+      if (current() && !isAbort(error)) this.#fail(error);
+    }
+  }
+
+  #begin(model) {
+    if (this.#state === "ready") {
+      announce("The model is ready.");
+      this.#emit("ready", { target: model.target, reason: model.reason });
+    }
+    this.#setState("running");
+  }
+
+  async #finish(demo, { inputs, outputs }) {
+    const { model } = this.#session;
+    const words = await demo.show(inputs, outputs);
+    this.#setState("done");
+    this.#panel.report(model);
+    if (new URLSearchParams(location.search).has("debug")) {
+      this.#panel.debug(createProfile(() => model.profile(inputs)));
+    }
+    announce(words);
+    this.#emit("result", { outputs, ms: model.timings.runs.at(-1) });
+  }
+
+  #fail(error) {
+    this.#setState("failed");
+    this.#panel.fail(sentence(error));
+    this.#emit("error", { code: error.code, message: sentence(error), error });
+  }
+
+  #setState(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.setAttribute("state", state);
+    this.#panel.setState(state);
+    if (state === "fetching") announce("Downloading the model.");
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,163 @@
+/** What stands around the view: samples, the run button, progress, status, faults. */
+import { LABELS } from "./detect.js";
+import { h } from "./dom.js";
+import { formatBytes, formatTime, median } from "./format.js";
+
+const BUSY = {
+  detecting: "Looking for the fastest way to run here…",
+  fetching: "Downloading the model…",
+  preparing: "Preparing and checking the model…",
+  running: "Running…",
+};
+
+export class Panel {
+  /** @param {{run: () => void, retry: () => void, target: (name: string) => void}} handlers */
+  constructor({ run, retry, target }) {
+    this.sheets = ["onnxpress.css", "panel.css"].map((name) => h("link", {
+      rel: "stylesheet", href: new URL(name, import.meta.url).href,
+    }));
+    this.view = h("div", { className: "view", part: "view", hidden: true });
+    this.slot = h("slot");
+    this.stage = h("div", { className: "stage", part: "stage" }, this.slot, this.view, this.origin,
+      h("div", { className: "drop", ariaHidden: "true" }, "Drop the picture here"));
+    this.side = h("div", { className: "side", part: "controls", hidden: true });
+    this.caveat = h("p", { className: "caveat", part: "caveat", hidden: true });
+    this.samples = h("ul", { className: "samples", part: "samples" });
+    this.hint = h("p", { className: "hint" });
+    this.origin = h("p", { className: "origin", hidden: true });
+    this.button = h("button", { type: "button", className: "run", part: "run", onclick: run },
+      "Run on this device");
+    this.chooser = h("div", { className: "chooser" }, this.samples);
+    this.meter = h("progress", { max: 1, ariaLabel: "Download and preparation" });
+    this.doing = h("span");
+    this.progress = h("div", { className: "progress", part: "progress", hidden: true },
+      this.meter, this.doing);
+    this.sentence = h("p");
+    this.fault = h("div", { className: "fault", part: "error", role: "alert", hidden: true },
+      this.sentence, h("button", { type: "button", onclick: retry }, "Try again"));
+    this.target = h("select", { onchange: () => target(this.target.value) });
+    this.facts = h("span", { className: "facts" });
+    this.why = h("p", { className: "why" });
+    this.details = h("dl");
+    this.measured = h("details", { hidden: true }, h("summary", {}, "Measured on this device"), this.details);
+    this.foot = h("div", { className: "foot", part: "status", hidden: true },
+      h("label", { className: "badge", part: "badge" }, h("span", {}, "Runs on"), this.target),
+      this.facts, this.why,
+      this.measured);
+    this.frame = h("div", { className: "frame", part: "frame" }, this.caveat,
+      h("div", { className: "body" }, this.stage, this.side),
+      h("div", { className: "bar" }, this.chooser, this.button, this.hint),
+      this.progress, this.fault, this.foot);
+  }
+
+  /**
+   * @param {import("./types.js").Manifest} manifest
+   * @param {import("./demo.js").LiveDemo} demo
+   * @param {string|null} chosen target
+   * @param {(index: number) => void} pick a sample
+   */
+  describe({ targets, weights }, demo, chosen, pick) {
+    const { weightsNote, samples, image } = demo.about;
+    this.caveat.textContent = weightsNote ?? "";
+    this.caveat.hidden = !weightsNote;
+    const own = image ? " Pictures never leave this browser." : "";
+    this.hint.textContent = `The model is ${formatBytes(weights.bytes)}, downloaded once.${own}`;
+    const names = Object.keys(LABELS).filter((name) => name in targets);
+    this.target.replaceChildren(
+      h("option", { value: "auto" }, "Automatic"),
+      ...names.map((name) => h("option", { value: name }, LABELS[name])));
+    this.target.value = names.includes(chosen) ? chosen : "auto";
+    this.foot.hidden = false;
+    this.chooser.hidden = !image;
+    this.samples.replaceChildren(...samples.map(({ title, thumbnail, url }, i) => h("li", {},
+      h("button", { type: "button", title, ariaPressed: "false", onclick: () => pick(i) },
+        h("img", { src: thumbnail ?? url, alt: title, width: 56, height: 56 })))));
+    this.view.replaceChildren(demo.element);
+    this.side.replaceChildren(...demo.controls);
+    this.side.hidden = demo.controls.length === 0;
+  }
+
+  /** Back to what the page wrote. */
+  reset() {
+    this.view.hidden = true;
+    this.slot.hidden = false;
+    this.foot.hidden = this.side.hidden = this.caveat.hidden = this.origin.hidden = true;
+    this.measured.hidden = true;
+    this.facts.replaceChildren();
+    this.details.replaceChildren();
+    this.why.textContent = this.hint.textContent = "";
+    this.button.textContent = "Run on this device";
+  }
+
+  /** The demo in place of the poster. @param {import("./demo.js").LiveDemo} demo */
+  showView({ about: { samples }, sample }) {
+    this.view.hidden = false;
+    this.slot.hidden = true;
+    [...this.samples.querySelectorAll("button")].forEach((button, i) =>
+      button.setAttribute("aria-pressed", samples[i] === sample));
+    this.hint.textContent = sample
+      ? [sample.title, sample.author, sample.licence].filter(Boolean).join(" · ")
+      : "Your own picture. It stays in this browser.";
+    this.origin.hidden = false;
+    this.origin.textContent = sample?.result ? "Computed when this page was built." : "";
+  }
+
+  /** @param {string} state */
+  setState(state) {
+    const busy = state in BUSY;
+    this.progress.hidden = !busy;
+    this.doing.textContent = BUSY[state] ?? "";
+    this.button.setAttribute("aria-disabled", busy);
+    if (state === "running" || state === "detecting") this.meter.removeAttribute("value");
+    if (state !== "failed") this.fault.hidden = true;
+    if (state === "done" || state === "ready") this.button.textContent = "Run again";
+  }
+
+  /** @param {import("./types.js").Progress} progress */
+  setProgress({ state, fraction, loaded, total }) {
+    this.meter.value = fraction;
+    if (state === "fetching" && total) {
+      this.doing.textContent = `Downloading the model: ${formatBytes(loaded)} of ${formatBytes(total)}`;
+    }
+  }
+
+  /** @param {string} text a sentence; the model stays, so a new try is possible */
+  fail(text) {
+    this.sentence.textContent = text;
+    this.fault.hidden = false;
+  }
+
+  /** @param {import("./types.js").Model} model that has run, or is ready to */
+  report(model) {
+    const { first, runs, fetch, prepare } = model.timings;
+    const warm = runs.length ? median(runs) : null;
+    const auto = this.target.querySelector("option");
+    auto.textContent = `Automatic (${LABELS[model.target]})`;
+    this.facts.replaceChildren(
+      h("span", {}, warm === null ? "First run " : "A run takes ",
+        h("b", {}, formatTime(warm ?? first))),
+      h("span", { className: "checked" }, "Checked on this device"));
+    this.why.textContent = model.reason;
+    this.origin.textContent = "Computed on this device.";
+    this.measured.hidden = false;
+    const check = `largest error ${model.check.maxError.toExponential(1)} of the ` +
+      `${model.check.metric === "l2" ? "output's norm" : "output's peak"}, ` +
+      `${model.check.tolerance.toExponential(0)} allowed`;
+    const rows = {
+      "First run": formatTime(first),
+      "Later runs": warm === null ? "none yet" : `${formatTime(warm)} (median of ${runs.length})`,
+      "Against onnxruntime": check,
+      "Download": formatTime(fetch),
+      "Preparation": formatTime(prepare),
+      "Notes": model.notes.join(" "),
+    };
+    this.details.replaceChildren(...Object.entries(rows).filter(([, text]) => text)
+      .flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
+  }
+
+  /** @param {HTMLElement} tool */
+  debug(tool) {
+    if (!this.measured.querySelector(".tables")) this.measured.append(tool);
+    this.measured.open = true;
+  }
+}

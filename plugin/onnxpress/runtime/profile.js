@@ -1,0 +1,20 @@
+/** For ?debug=1: the time of every step on this device. */
+import { h } from "./dom.js";
+import { formatTime } from "./format.js";
+
+/**
+ * @param {() => Promise<{label: string, ms: number}[]>} measure
+ * @returns {HTMLElement} a button that becomes a table
+ */
+export function createProfile(measure) {
+  const place = h("div", { className: "tables" });
+  const button = h("button", { type: "button", className: "quiet", onclick: async () => {
+    const steps = await measure();
+    const total = steps.reduce((sum, { ms }) => sum + ms, 0);
+    place.replaceChildren(h("table", {}, h("caption", {}, `${steps.length} steps, ${formatTime(total)}`),
+      h("tbody", {}, ...steps.map(({ label, ms }) => h("tr", {},
+        h("th", { scope: "row" }, label), h("td", {}, formatTime(ms)),
+        h("td", {}, `${((100 * ms) / (total || 1)).toFixed(1)} %`))))));
+  } }, "Time every step");
+  return h("div", {}, button, place);
+}

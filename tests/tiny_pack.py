@@ -1,0 +1,86 @@
+"""A pack made by hand: an 8x8 picture to three scores, small enough to read, quick to break.
+
+scores[c] = mean of channel c * gain[c] + bias[c]; gain is stored as f16 across two shards, bias as
+int8. The js target's module is below; `wasm` and `webgpu` packs come from the real compiler.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+SIDE = 8
+GAIN = np.array([2.0, -1.5, 0.25], np.float32)
+BIAS = np.array([0.5, 1.0, -1.0], np.float32)
+AREA = SIDE * SIDE
+
+MODULE = f"""
+// heap: gain 0, bias 4, input 8, output {8 + 3 * AREA}
+export function run(H) {{
+  for (let c = 0; c < 3; c++) {{
+    let sum = 0;
+    for (let i = 0; i < {AREA}; i++) sum += H[8 + c * {AREA} + i];
+    H[{8 + 3 * AREA} + c] = (sum / {AREA}) * H[c] + H[4 + c];
+  }}
+}}
+export function step(H) {{ run(H); }}
+"""
+
+
+def reference(picture: np.ndarray) -> np.ndarray:
+    """f32[3] of f32[3,8,8]."""
+    return picture.mean(axis=(1, 2)) * GAIN + BIAS
+
+
+def draw(count: int) -> np.ndarray:
+    """xorshift32 numbers in 0..1, as golden.js draws them."""
+    state, out = 1, np.empty(count)
+    for i in range(count):
+        state ^= (state << 13) & 0xFFFFFFFF
+        state ^= state >> 17
+        state ^= (state << 5) & 0xFFFFFFFF
+        out[i] = (state >> 8) / 2**24
+    return out
+
+
+def tiny_pack(**changes: Any) -> dict[str, bytes]:
+    """File name -> content, manifest.json among them; `changes` go over the manifest's fields."""
+    files: dict[str, bytes] = {}
+
+    def publish(name: str, content: bytes) -> dict[str, Any]:
+        files[name] = content
+        return {"url": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    stream = GAIN.astype("<f2").tobytes()
+    scale = np.full(3, 0.5, "<f4").tobytes()
+    stream = stream.ljust(16, b"\0") + np.rint(BIAS / 0.5).astype(np.int8).tobytes()
+    stream = stream.ljust(32, b"\0") + scale
+    shards = [publish("weights-a.bin", stream[:4]), publish("weights-b.bin", stream[4:])]
+    offsets = {"input": 8, "output": 8 + 3 * AREA}
+    js = {
+        "files": {"module": publish("module.js", MODULE.encode())},
+        "elements": 16 + 3 * AREA, "staging": 0,
+        "weights": [{"tensor": "gain", "offset": 0, "pack": "raw", "args": []},
+                    {"tensor": "bias", "offset": 4, "pack": "raw", "args": []}],
+        "inputs": [{"name": "picture", "offset": offsets["input"], "length": 3 * AREA}],
+        "outputs": [{"name": "scores", "offset": offsets["output"], "length": 3}],
+        "steps": [["mean", 3 * AREA]],
+    }
+    values = reference(draw(3 * AREA).reshape(3, SIDE, SIDE))
+    manifest = {
+        "onnxpress": 1, "name": "tiny",
+        "inputs": [{"name": "picture", "shape": [1, 3, SIDE, SIDE], "dtype": "f32"}],
+        "outputs": [{"name": "scores", "shape": [1, 3], "dtype": "f32"}],
+        "weights": {"bytes": len(stream), "shards": shards, "tensors": [
+            {"name": "gain", "shape": [3], "encoding": "f16", "shard": 0, "offset": 0, "bytes": 6},
+            {"name": "bias", "shape": [3], "encoding": "int8", "shard": 1, "offset": 12, "bytes": 3,
+             "scale": {"shard": 1, "offset": 28, "bytes": 12}},
+        ]},
+        "targets": {"js": js},
+        "golden": {"seed": 1, "ranges": [[0, 1]], "metric": "peak", "tolerance": 1e-3, "outputs": [
+            {"indices": [0, 1, 2], "values": values.tolist(), "peak": float(abs(values).max())}]},
+        "proof": [], "notes": [],
+    }
+    files["manifest.json"] = json.dumps({**manifest, **changes}).encode()
+    return files
