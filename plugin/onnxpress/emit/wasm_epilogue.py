@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..expr import Expr, inp
-from .wasm_asm import Function
+from .wasm_asm import V128, Function
 from .wasm_emitter import Affine, Emitter, address
 from .wasm_expr import render
 
@@ -53,11 +53,16 @@ def epilogue(step: "Step", first: int) -> tuple[Epilogue, list[Affine]]:
 
 
 class Finisher:
-    """Pushes finished vectors inside one kernel. `params` are the locals of the extras."""
+    """Stores finished vectors inside one kernel. `params` are the locals of the extras. Constants
+    are held from the kernel's start: V8 would rebuild them, lane by lane, at each use."""
 
     def __init__(self, e: Emitter, f: Function, epilogue: Epilogue, params: Sequence[int]) -> None:
         self.e, self.f, self.epilogue, self.params = e, f, epilogue, params
         self.extras = f.many(len(params))
+        self.constants = {}
+        for value in sorted(_constants(epilogue.expr)):
+            self.constants[value] = f.local(V128)
+            f.f32x4(value).set(self.constants[value])
 
     def store(self, at: int, channel: int, acc: int, offset: int = 0) -> None:
         """Stores `acc`, finished, at local address `at` + `offset`; `channel` is the local with
@@ -67,5 +72,11 @@ class Finisher:
             f.get(param, at if kind == "residual" else channel).op("i32.add")
             f.load("v128.load", offset).set(extra)
         f.get(at)
-        render(self.epilogue.expr, f, [acc, *self.extras], self.e)
+        render(self.epilogue.expr, f, [acc, *self.extras], self.e, self.constants)
         f.store("v128.store", offset)
+
+
+def _constants(expr: Expr) -> set[float]:
+    """The numbers in `expr`, but for 0, which costs nothing to make."""
+    own = {expr.value} if expr.op == "const" and expr.value else set()
+    return own.union(*map(_constants, expr.args))

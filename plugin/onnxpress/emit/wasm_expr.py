@@ -5,7 +5,7 @@ stays, a NaN in the second yields the first; a constant therefore stands second,
 keep NaN. Other targets may answer differently for NaN.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,16 +24,17 @@ Rule = Callable[[Function, "Emitter", Sequence[Push]], None]
 STEPS = frozenset(("round", "floor", "ceil", "trunc", "eq", "lt", "le"))
 
 
-def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: "Emitter") -> None:
-    """Pushes the value of `expr` on four lanes; `inputs` are v128 locals. Equal subexpressions
-    are computed once."""
+def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: "Emitter",
+           constants: Mapping[float, int] = {}) -> None:
+    """Pushes the value of `expr` on four lanes; `inputs` are v128 locals, as are those that hold
+    `constants`. Equal subexpressions are computed once."""
     nodes = _number(_constants_second(expr))
     fuse = emitter.relaxed and not any(op in STEPS for op, _, _ in nodes)
-    _render(nodes, f, inputs, emitter, fuse)
+    _render(nodes, f, inputs, emitter, fuse, constants)
 
 
 def _render(nodes: Sequence[tuple], f: Function, inputs: Sequence[int], emitter: "Emitter",
-            fuse: bool) -> None:
+            fuse: bool, constants: Mapping[float, int] = {}) -> None:
     uses = [0] * len(nodes)
     for _, _, args in nodes:
         for a in args:
@@ -44,6 +45,8 @@ def _render(nodes: Sequence[tuple], f: Function, inputs: Sequence[int], emitter:
         op, value, args = nodes[i]
         if op == "input":
             f.get(inputs[int(value)])
+        elif op == "const" and value in constants:
+            f.get(constants[value])
         elif op == "const":
             f.f32x4(value)
         elif i in kept:

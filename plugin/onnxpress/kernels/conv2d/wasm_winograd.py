@@ -25,7 +25,7 @@ TILES = 64  # about as many to a block: V and M of 128 channels are 1.2 MB each
 TEMPORARY = 4 * POINTS  # elements at the start of scratch: one tile half transformed
 # Costs in nanoseconds of one core at 3.6 GHz: a multiply-add on a lane, a vector of one tile
 # through a transform, a weight that comes from memory.
-MADD, TRANSFORM, WEIGHT = 1 / 28.0, 35.0, 0.2
+MADD, TRANSFORM, WEIGHT = 1 / 28.0, 35.0, 0.5
 
 
 def worthwhile(v: "Conv") -> bool:
