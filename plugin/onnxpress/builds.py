@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any, Protocol
 
 from .cache import Cache, key_of, write_entry
-from .errors import PackError
+from .errors import OnnxPressError, PackError
 from .spec import Demo, Source
 
 Press = Callable[[Demo, Path, Path, Callable[[str], None]], Any]
@@ -171,8 +171,13 @@ def _listen(queue: Any) -> None:
 
 def _build(press: Press, folder: Path, key: str, demo: Demo, downloads: Path) -> Path:
     begin = time.monotonic()
-    entry = write_entry(folder, key, lambda part: press(
-        demo, part, downloads, lambda stage: _events.put((demo.name, stage, 0.0))))
+    try:
+        entry = write_entry(folder, key, lambda part: press(
+            demo, part, downloads, lambda stage: _events.put((demo.name, stage, 0.0))))
+    except OnnxPressError as error:
+        if str(error).startswith(demo.where):
+            raise
+        raise type(error)(f"{demo.where}: {error}") from None
     _events.put((demo.name, "", time.monotonic() - begin))
     return entry
 

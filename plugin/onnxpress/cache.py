@@ -20,8 +20,9 @@ from .errors import PackError
 
 PACKAGE = Path(__file__).parent
 # What surrounds packs but does not decide their content.
-SURROUNDINGS = {"runtime", "templates", "schema", "cli", "__pycache__", "mkdocs_plugin.py",
-                "fence.py", "page.py", "gallery.py", "site.py", "builds.py", "cache.py"}
+SURROUNDINGS = {"__pycache__", "cli", "runtime", "schema", "templates", "builds.py", "cache.py",
+                "display.py", "fence.py", "mkdocs_plugin.py", "page.py", "page_numbers.py",
+                "publish.py", "recheck.py", "slots.py"}
 TOOLS = ("numpy", "onnx", "onnxruntime", "onnxsim", "pillow", "wasmtime")
 LISTING = "entry.json"
 DIGESTS = "digests.json"

@@ -23,7 +23,7 @@ from .builds import Builds, Built, workers
 from .display import choose_display
 from .errors import OnnxPressError, did_you_mean
 from .page_numbers import size
-from .site import ASSETS, pack_files, shared_files
+from .publish import ASSETS, pack_files, shared_files
 from .slots import Slot, Slots, demo_page
 from .spec import Demo, load_demo, parse_demo
 

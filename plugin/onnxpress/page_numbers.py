@@ -1,11 +1,11 @@
 """Numbers of a manifest as a reader wants them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 TITLES = {"webgpu": "WebGPU", "wasm": "WebAssembly", "js": "JavaScript"}
-JUDGED = {"max_error_over_peak": "largest error at most", "relative_l2": "relative error at most",
-          "cosine": "same class, cosine at least", "psnr_db": "signal to noise in dB at least"}
+BUILDS = {"reference": "The graph in float64", "relaxed": "WebAssembly, relaxed SIMD",
+          "simd128": "WebAssembly, SIMD"}
 
 
 def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,17 +20,44 @@ def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
                         "steps": len(about.get("steps", ())),
                         "download": program + weights["bytes"]})
     samples = len(manifest.get("demo", {}).get("samples", ()))
-    inputs = "random inputs" + (f" and the {samples} pictures" if samples > 1 else
-                                " and the picture" if samples else "")
+    inputs = "random inputs" + (f" and on the {samples} pictures" if samples > 1 else
+                                " and on the picture" if samples else "")
     return {
         "weights_bytes": weights["bytes"],
-        "encodings": sorted({t["encoding"] for t in weights["tensors"]}) or ["f32"],
+        "encoding": _main_encoding(weights["tensors"]),
         "parameters": statistics.get("parameters", 0),
         "flops": statistics.get("flops", 0),
         "targets": targets,
         "inputs": inputs,
         "top1": any(row.get("same_top1") is not None for row in manifest["proof"]),
     }
+
+
+def _main_encoding(tensors: Sequence[Mapping[str, Any]]) -> str:
+    """The encoding of most bytes; biases and tables are always f32."""
+    totals: dict[str, int] = {}
+    for tensor in tensors:
+        totals[tensor["encoding"]] = totals.get(tensor["encoding"], 0) + tensor["bytes"]
+    return max(totals, key=totals.__getitem__, default="f32")
+
+
+def build(row: Mapping[str, Any]) -> str:
+    """The name of a row of the proof."""
+    named = BUILDS.get(row["target"]) or BUILDS.get(row["build"])
+    return named or f"{row['target']} {row['build']}"
+
+
+def required(row: Mapping[str, Any]) -> str:
+    """What the row was judged by, with its value where it is not the column before."""
+    limit = row["limit"]
+    match row["judged"]:
+        case "psnr_db":
+            return f"signal to noise {row['psnr_db']:.0f} dB, at least {limit:.0f} dB"
+        case "cosine":
+            return f"cosine {row['cosine']:.5f}, at least {limit:g}"
+        case "relative_l2":
+            return f"relative L2 {row['relative_l2']:.2g}, at most {limit:g}"
+    return f"at most {exponent(limit)}"
 
 
 def size(count: int) -> str:
@@ -66,5 +93,6 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "exponent": exponent,
     "share": lambda value: f"{100 * value:.1f} %",
     "share_width": lambda value: f"{100 * min(max(value, 0), 1):.2f}%",
-    "judged": lambda name: JUDGED[name],
+    "build": build,
+    "required": required,
 }

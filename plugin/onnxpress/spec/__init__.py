@@ -1,6 +1,6 @@
 """YAML text -> frozen Demo and Card; `parse` is the way in, `values` what comes out."""
 
-from .parse import load_card, load_demo, parse_demo
+from .parse import NAME, load_card, load_demo, parse_demo
 from .values import (
     TARGETS,
     TASKS,
@@ -15,6 +15,6 @@ from .values import (
 )
 
 __all__ = [
-    "TARGETS", "TASKS", "WEIGHTS", "Card", "Control", "Demo", "Output", "Preprocessing", "Sample",
-    "Source", "load_card", "load_demo", "parse_demo",
+    "NAME", "TARGETS", "TASKS", "WEIGHTS", "Card", "Control", "Demo", "Output", "Preprocessing",
+    "Sample", "Source", "load_card", "load_demo", "parse_demo",
 ]

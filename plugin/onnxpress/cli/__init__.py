@@ -1,0 +1,115 @@
+"""The command `onnxpress`. Exit status: 0 done, 1 an error that a sentence explains, 2 misuse."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import __version__
+from ..errors import OnnxPressError
+from ..spec import TARGETS, TASKS, WEIGHTS
+from . import build, compile, inspect, new, serve
+from .arguments import shape, target_list
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except OnnxPressError as error:
+        sys.stderr.write(f"onnxpress: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="onnxpress", description="Press ONNX models into web pages.")
+    top.add_argument("--version", action="version", version=f"onnxpress {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_new, _add_build, _add_compile, _add_verify, _add_explain, _add_bench,
+                _add_serve):
+        add(commands)
+    return top
+
+
+def _command(commands, name: str, run, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_new(commands) -> None:
+    command = _command(commands, "new", new.run, "Begin a demo: write demos/NAME.yml.")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("--task", choices=TASKS, default=TASKS[0])
+    command.add_argument("--folder", type=Path, default=Path("demos"))
+
+
+def _add_build(commands) -> None:
+    command = _command(commands, "build", build.run,
+                       "Build demos into pages and packs, without MkDocs.")
+    command.add_argument("specs", nargs="+", type=Path, metavar="SPEC")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _add_places(command)
+    command.add_argument("--jobs", type=int, default=0, help="processes (default: processors - 1)")
+
+
+def _add_compile(commands) -> None:
+    command = _command(commands, "compile", compile.run_compile,
+                       "Compile any ONNX model into a folder that is ready to be served.")
+    command.add_argument("model", type=Path, metavar="MODEL.onnx")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--targets", type=target_list, default=TARGETS,
+                         metavar=",".join(TARGETS))
+    command.add_argument("--weights", choices=WEIGHTS, default="f32")
+    _add_shapes(command)
+
+
+def _add_verify(commands) -> None:
+    command = _command(commands, "verify", compile.run_verify,
+                       "Prove built packs again: every file's hash, and what the programs compute.")
+    command.add_argument("folder", type=Path, metavar="DIR")
+
+
+def _add_explain(commands) -> None:
+    command = _command(commands, "explain", inspect.run_explain,
+                       "Show what the compiler makes of a model, and why.")
+    command.add_argument("model", type=Path, metavar="SPEC|MODEL.onnx")
+    command.add_argument("--after", metavar="PASS", help="stop after this pass, or `import`")
+    command.add_argument("--json", action="store_true")
+    _add_shapes(command)
+    _add_places(command)
+
+
+def _add_bench(commands) -> None:
+    command = _command(commands, "bench", inspect.run_bench,
+                       "Time the WebAssembly program here, step by step, in wasmtime.")
+    command.add_argument("model", type=Path, metavar="SPEC|MODEL.onnx")
+    command.add_argument("--build", choices=("relaxed", "simd128"), default="relaxed")
+    command.add_argument("--runs", type=int, default=10)
+    _add_shapes(command)
+    _add_places(command)
+
+
+def _add_serve(commands) -> None:
+    command = _command(commands, "serve", serve.run,
+                       "Serve a folder; without one, the site of mkdocs.yml, rebuilt on change.")
+    command.add_argument("folder", type=Path, nargs="?", metavar="DIR")
+    command.add_argument("--port", type=int, default=8000)
+
+
+def _add_shapes(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--shape", type=shape, action="append", default=[],
+                         metavar="NAME=1x3x224x224", help="fixes an input's dynamic dimensions")
+
+
+def _add_places(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--models", type=Path, metavar="DIR", help="cards and labels "
+                         "(default: models/ here or beside the spec's folder)")
+    command.add_argument("--cache", type=Path, metavar="DIR", default=Path(".cache/onnxpress"))

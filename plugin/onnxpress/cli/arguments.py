@@ -1,0 +1,47 @@
+"""Values of command-line options, and what a SPEC or MODEL argument stands for."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import did_you_mean
+from ..spec import TARGETS, load_demo
+
+Shape = tuple[str, tuple[int, ...]]
+
+
+def shape(text: str) -> Shape:
+    """("data", (1, 3, 224, 224)) of "data=1x3x224x224"."""
+    name, _, dims = text.rpartition("=")
+    parts = dims.split("x")
+    if not name or not all(p.isdecimal() and int(p) for p in parts):
+        raise argparse.ArgumentTypeError(f'"{text}" is not NAME=1x3x224x224')
+    return name, tuple(map(int, parts))
+
+
+def target_list(text: str) -> tuple[str, ...]:
+    names = text.split(",")
+    for name in names:
+        if name not in TARGETS:
+            raise argparse.ArgumentTypeError(
+                f'"{name}" is not one of {", ".join(TARGETS)}.{did_you_mean(name, TARGETS)}')
+    return tuple(t for t in TARGETS if t in names)
+
+
+def models_folder(asked: Path | None, spec: Path) -> Path:
+    """The folder of cards and labels: the one asked for, models/ here, or beside the spec's."""
+    if asked or Path("models").is_dir():
+        return asked or Path("models")
+    return spec.resolve().parent.parent / "models"
+
+
+def open_model(path: Path, shapes: list[Shape], models: Path | None, cache: Path
+               ) -> tuple[Any, Mapping[str, tuple[int, ...]]]:
+    """The ONNX model of a spec or a file, and the shapes that fix its inputs."""
+    from ..source import load_card_model, read_model
+
+    if path.suffix in (".yml", ".yaml"):
+        demo = load_demo(path, models_folder(models, path))
+        return load_card_model(demo.card, cache / "models").model, {**demo.shapes, **dict(shapes)}
+    return read_model(path), dict(shapes)

@@ -1,0 +1,58 @@
+"""`onnxpress build`: demos as a folder of pages and packs, for any site generator or none."""
+
+import argparse
+import logging
+import shutil
+from pathlib import Path
+
+from .. import page
+from ..builds import Builds, Built, workers
+from ..display import choose_display
+from ..errors import PackError
+from ..page_numbers import size
+from ..publish import pack_files, shared_files
+from ..spec import load_demo
+from .arguments import models_folder
+from .output import say
+
+
+def run(options: argparse.Namespace) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    demos = [load_demo(spec, models_folder(options.models, spec)) for spec in options.specs]
+    builds = Builds(options.cache.resolve(), workers(options.jobs),
+                    choose_display(logging.getLogger("onnxpress")))
+    try:
+        for demo in demos:
+            builds.start(demo)
+        builts = builds.join()
+    finally:
+        builds.close()
+    write_folder(list(builts.values()), options.out)
+    for name, built in builts.items():
+        total = sum(path.stat().st_size for path in built.files)
+        say(f"{options.out / name}.html  {size(total)} in {len(built.files)} files")
+
+
+def write_folder(builts: list[Built], out: Path) -> None:
+    """Packs, runtime and one page per demo in `out`; files that are there already stay untouched,
+    so nothing that watches the folder wakes up.
+
+    Raises:
+        PackError: `out` cannot be written.
+    """
+    try:
+        for url, path in {**shared_files(), **pack_files(builts)}.items():
+            _put(out / url, path.read_bytes())
+        for built in builts:
+            _put(out / f"{built.demo.name}.html", page.standalone(built, "").encode())
+    except OSError as error:
+        raise PackError(f"{out}: cannot be written: {error.strerror}") from None
+
+
+def _put(path: Path, content: bytes) -> None:
+    if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    shutil.move(part, path)

@@ -1,0 +1,55 @@
+"""`onnxpress new`: a spec to begin from."""
+
+import argparse
+
+from ..errors import SpecError
+from ..spec import NAME
+from .output import say
+
+TEMPLATE = """\
+title: {title}
+description: What a visitor sees and does here, in a sentence or two.
+task: {task}
+model: {name}.onnx   # or a card of models/, package:NAME/path.onnx, {{url: …, sha256: …}}
+{body}weights: auto   # f32, f16, int8; auto takes the smallest whose numbers hold
+loading: click   # lazy: when it comes into view; eager: at once
+licence: The model's licence
+"""
+SAMPLES = """\
+samples:
+  - image: {name}.jpg   # beside this file, or package:skimage/data/chelsea.png
+    title: What the picture shows
+    licence: CC0
+"""
+BODIES = {
+    "image-classification": """\
+preprocessing: {{resize: "shorter:256", scale: 1/255, mean: [0.485, 0.456, 0.406], \
+std: [0.229, 0.224, 0.225]}}
+labels: imagenet-1k.txt   # in models/labels, or a list
+view: {{top: 5}}
+""" + SAMPLES,
+    "image-to-image": """\
+preprocessing: {{resize: cover, scale: 1/255}}
+output: {{range: [0, 1]}}   # the values of black and white
+""" + SAMPLES,
+    "segmentation": """\
+preprocessing: {{resize: cover, scale: 1/255}}
+output: {{kind: logits}}   # or probabilities, or classes
+labels: [background, thing]
+""" + SAMPLES,
+    "tensor": "",
+}
+
+
+def run(options: argparse.Namespace) -> None:
+    name = options.name.removesuffix(".yml")
+    if not NAME.fullmatch(name):
+        raise SpecError(f'"{name}" cannot be part of a web address; use letters, digits, - and _')
+    path = options.folder / f"{name}.yml"
+    if path.exists():
+        raise SpecError(f"{path}: this file exists; choose another name")
+    body = BODIES[options.task].format(name=name)
+    title = name.replace("-", " ").replace("_", " ").capitalize()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(TEMPLATE.format(title=title, name=name, task=options.task, body=body), "utf-8")
+    say(f"{path} is there. Fill it in, then run: onnxpress serve")
