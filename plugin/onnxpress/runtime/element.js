@@ -1,5 +1,6 @@
 /**
  * `<onnx-demo src="manifest.json" loading="click|lazy|eager" target="auto|webgpu|wasm|js">`
+ * `name="cat"` in place of `src`: demos/cat.json beside this module, wherever the page is.
  *
  * What the page wrote inside it (the poster) is shown until the first run. Attribute `state`:
  * idle detecting fetching preparing ready running done failed. Events: progress ready result
@@ -134,7 +135,9 @@ export class OnnxDemo extends HTMLElement {
   }
 
   get #url() {
-    return new URL(this.getAttribute("src"), document.baseURI).href;
+    const name = this.getAttribute("name");
+    return name ? new URL(`./demos/${name}.json`, import.meta.url).href
+      : new URL(this.getAttribute("src"), document.baseURI).href;
   }
 
   get #busy() {
