@@ -17,6 +17,7 @@ from onnx import (
     NodeProto,
     TensorProto,
     ValueInfoProto,
+    defs,
     inliner,
     numpy_helper,
 )
@@ -29,7 +30,11 @@ from .onnx_ops.call import DTYPES, OTHER_DTYPES
 OPSETS = range(9, 24)
 DOMAINS = ("", "ai.onnx")
 UNROLL = "loops are not supported; unroll it when exporting the model"
-ADVICE = dict.fromkeys(("Loop", "Scan", "LSTM", "GRU", "RNN"), UNROLL)
+ADVICE = {
+    **dict.fromkeys(("Loop", "Scan"), UNROLL),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"),
+                    "recurrent layers are not supported; export their steps one by one"),
+}
 MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
              ZeroDivisionError, RuntimeError, OSError)
 Env = MutableMapping[str, str]  # the model's name for a value -> ours
@@ -45,8 +50,7 @@ def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None
         UnsupportedError: an operator, attribute or type cannot be compiled.
     """
     opset = _opset(model)
-    if model.functions:
-        model = _guarded("the model's functions", inliner.inline_local_functions, model)
+    model = _inline_functions(model, opset)
     graph = model.graph
     weights = _weights(graph)
     free = [i for i in graph.input if i.name not in weights]
@@ -77,6 +81,51 @@ def _opset(model: ModelProto) -> int:
         raise UnsupportedError(f"opset {versions[0]} is not supported; convert the model to an "
                                f"opset from {OPSETS[0]} to {OPSETS[-1]}")
     return versions[0]
+
+
+def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
+    """The model without its own functions, and without operators that have no lowering here but
+    that ONNX itself defines by others."""
+    if model.functions:
+        model = _guarded("the model's functions", inliner.inline_local_functions, model)
+    ours = {n.op_type for n in model.graph.node if n.domain in DOMAINS} - LOWERINGS.keys()
+    defined = [op for op in sorted(ours) if _is_function(_schema(op, opset))]
+    if not defined:
+        return model
+    for node in model.graph.node:
+        if node.op_type in defined:
+            _check_attributes(node, opset)
+    try:
+        return inliner.inline_selected_functions(model, [("", op) for op in defined], False, True)
+    except MALFORMED as error:
+        raise UnsupportedError(f"{', '.join(defined)}: ONNX defines this operator by others, but "
+                               "cannot do so for these inputs; export the model without it"
+                               ) from error
+
+
+def _schema(op: str, opset: int) -> defs.OpSchema | None:
+    try:
+        return defs.get_schema(op, opset)
+    except defs.SchemaError:
+        return None
+
+
+def _check_attributes(node: NodeProto, opset: int) -> None:
+    """An attribute from another opset would be ignored silently."""
+    schema = _schema(node.op_type, opset)
+    known = list(schema.attributes) if schema else [a.name for a in node.attribute]
+    odd = next((a.name for a in node.attribute if a.name not in known), None)
+    if odd is not None:
+        raise ModelError(f'{node.op_type} node "{_name(node)}": opset {opset} does not define its '
+                         f'attribute "{odd}".{did_you_mean(odd, known)}')
+
+
+def _name(node: NodeProto) -> str:
+    return node.name or next((o for o in node.output if o), "?")
+
+
+def _is_function(schema: defs.OpSchema | None) -> bool:
+    return schema is not None and (schema.has_function or schema.has_context_dependent_function)
 
 
 def _weights(graph: GraphProto) -> dict[str, np.ndarray]:
@@ -181,7 +230,7 @@ def _reads(node: NodeProto) -> set[str]:
 
 
 def _decode(node: NodeProto, env: Env, used: set[str], opset: int) -> Call:
-    name = node.name or next((o for o in node.output if o), "?")
+    name = _name(node)
     outputs = tuple(o if o in used else "" for o in node.output)
     call = Call(node.op_type, name, opset, tuple(node.input), outputs, {})
     if node.domain not in DOMAINS:
@@ -194,6 +243,7 @@ def _decode(node: NodeProto, env: Env, used: set[str], opset: int) -> Call:
     again = next((o for o in outputs if o and o in env), None)
     if again is not None:
         raise call.bad(f'it makes "{again}" a second time')
+    _check_attributes(node, opset)
     attrs = {a.name: _attribute(a, call) for a in node.attribute}
     return replace(call, inputs=tuple(env[i] if i else "" for i in node.input), attrs=attrs)
 

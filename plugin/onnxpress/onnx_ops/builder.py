@@ -147,7 +147,12 @@ class Builder:
         dtype = dtype or self.dtype(inputs[0])
         if not keep and all(n in self.arrays for n in inputs):
             return self._fold(node, shape, dtype)
-        self._check_size(shape)
+        if prod(shape) == 0:
+            # Without elements a value is known already.
+            return self.constant(np.zeros(shape, NUMPY[dtype]), node.name)
+        if prod(shape) > LARGEST:
+            raise self.refused(f"its result {shape} has {prod(shape)} elements, more than a page "
+                               f"can address ({LARGEST}); give the model smaller inputs")
         if op in SHAPED:
             node = Node(op, node.inputs, node.outputs,
                         {k: v for k, v in attrs.items() if k != "shape"})
@@ -163,14 +168,6 @@ class Builder:
                                f"more than {GROWTH} beyond what the model file holds")
         (array,) = OPS[node.op].reference(node, [self.arrays[n] for n in node.inputs])
         return self.constant(convert(np.asarray(array), dtype), node.name)
-
-    def _check_size(self, shape: tuple[int, ...]) -> None:
-        if prod(shape) == 0:
-            raise self.refused(f"its result {shape} has no elements; every dimension must be 1 "
-                               "at least")
-        if prod(shape) > LARGEST:
-            raise self.refused(f"its result {shape} has {prod(shape)} elements, more than a page "
-                               f"can address ({LARGEST}); give the model smaller inputs")
 
     def number(self, array: np.ndarray) -> float:
         """The only element of `array`, for an expression."""
@@ -255,11 +252,16 @@ class Builder:
         """The graph of what the outputs need; the constants left are f32.
 
         Raises:
-            UnsupportedError: an integer constant does not fit an f32 exactly.
+            UnsupportedError: an integer constant does not fit an f32 exactly, or a value that
+                is needed has no elements.
         """
         graph = Graph(tuple(inputs), tuple(outputs), tuple(self.nodes.values()), self.values,
                       self.arrays)
         graph = graph.rebuild(graph.nodes)
+        empty = next((n for n, v in graph.values.items() if prod(v.shape) == 0), None)
+        if empty is not None:
+            raise UnsupportedError(f'"{empty}" has the shape {graph.shape(empty)}, which holds no '
+                                   "elements; give the model larger inputs")
         # A dequantized integer is rounded like any product; others must be exact.
         loose = {n for node in graph.nodes if "quant" in node.attrs for n in node.inputs}
         constants = {

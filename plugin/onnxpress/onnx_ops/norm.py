@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from ..expr import const
-from ..ops.pointwise import power, sqrt
+from ..ops.pointwise import eq, power, select, sqrt
 from .builder import Builder
 from .call import Call
 from .spatial import channels_first, channels_last, power_of_abs, root
@@ -90,7 +90,8 @@ def lp_norm(b: Builder, call: Call) -> str:
     x, p = call.input(0), call.integer("p", 2)
     axis = call.axis(call.integer("axis", -1), b.rank(x))
     length = root(b, b.reduce(power_of_abs(b, x, p), "sum", [axis]), p)
-    return b.pointwise(lambda v, n: v / n, x, length)
+    # A vector of zeros stays as it is.
+    return b.pointwise(lambda v, n: v / select(eq(n, 0), 1, n), x, length)
 
 
 def mean_variance_norm(b: Builder, call: Call) -> str:

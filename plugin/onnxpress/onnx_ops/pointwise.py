@@ -8,8 +8,6 @@ from ..ops.pointwise import POINTWISE, Pointwise, cast
 from .builder import Builder
 from .call import Call
 
-VARIADIC = ("Max", "Min", "Sum", "Mean")
-
 
 def lower(b: Builder, call: Call) -> str:
     row = POINTWISE[call.op]
@@ -29,7 +27,7 @@ def arity(call: Call, row: Pointwise, operands: list[str | None]) -> None:
     """Raises ModelError unless the row takes that many operands."""
     kinds = [p for p in signature(row.build).parameters.values()
              if p.kind is not Parameter.KEYWORD_ONLY]
-    if call.op in VARIADIC:
+    if kinds[0].kind is Parameter.VAR_POSITIONAL:
         if not operands or None in operands:
             raise call.bad("it needs one input at least, and none may be absent")
         return

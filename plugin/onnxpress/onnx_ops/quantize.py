@@ -127,7 +127,7 @@ def dynamic_quantize(b: Builder, call: Call) -> tuple[str, str, str]:
     axes = range(b.rank(x))
     lo, hi = (b.reshape(b.reduce(x, kind, axes), ()) for kind in ("min", "max"))
     lo = b.pointwise(lambda v: least(v, 0), lo)
-    scale = b.pointwise(lambda p, q: (greatest(q, 0) - p) * (1 / 255), lo, hi)
+    scale = b.pointwise(lambda p, q: (greatest(q, 0) - p) / 255, lo, hi)
     zero = b.pointwise(lambda p, s: clamp(rounded(-p / s), 0, 255), lo, scale, result="u8")
     return to_integers(b, call, x, (scale, zero), 0, "u8"), scale, zero
 

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from ..expr import call as prim
+from ..ops.pointwise import eq, greatest
 from .builder import Builder
 from .call import Call
 
@@ -217,7 +218,9 @@ def space_to_depth(b: Builder, call: Call) -> str:
     n, c, h, w = b.shape(x)
     if s < 1 or h % s or w % s:
         raise call.bad(f"a {h}x{w} image does not divide into blocks of {s}x{s}")
-    y = b.transpose(b.reshape(x, (n, c, h // s, s, w // s, s)), (0, 3, 5, 1, 2, 4))
+    mode = call.text("mode", "DCR", ("DCR", "CRD"))
+    perm = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    y = b.transpose(b.reshape(x, (n, c, h // s, s, w // s, s)), perm)
     return b.reshape(y, (n, c * s * s, h // s, w // s))
 
 
@@ -239,6 +242,41 @@ def gather(b: Builder, call: Call) -> str:
         steps = [step if i == axis else 1 for i in range(len(shape))]
         return b.reshape(b.slice(x, starts, sizes, steps), out)
     return b.emit("gather", [x, b.constant(wanted)], b.dtype(x), axis=axis)
+
+
+def one_hot(b: Builder, call: Call) -> str:
+    """on where a counter along the new axis equals the index (negative ones count from the end),
+    off elsewhere."""
+    indices, known = call.input(0), b.known(call, 1, "depth")
+    depth = int(known.reshape(-1)[0]) if known is not None and known.size == 1 else 0
+    if depth < 1 or b.shape(call.input(2)) != (2,):
+        raise call.bad("its depth must be 1 at least and its values must be two")
+    rank = b.rank(indices) + 1
+    axis = call.axis(call.integer("axis", -1), rank)
+    at = list(b.shape(indices))
+    at.insert(axis, 1)
+    counter = np.arange(depth, dtype=np.float32)
+    counter = counter.reshape([-1 if i == axis else 1 for i in range(rank)])
+    off, on = (b.reshape(b.slice(call.input(2), (i,), (1,)), ()) for i in (0, 1))
+    return b.pointwise(
+        lambda i, c, p, q: prim("select", greatest(eq(c, i), eq(c, i + depth)), p, q),
+        b.reshape(indices, at), b.constant(counter), on, off, result=b.dtype(call.input(2)))
+
+
+def cumulative_sum(b: Builder, call: Call) -> str:
+    """A sum over a window as wide as the axis, which stands last."""
+    x, axis = call.input(0), b.known_ints(call, 1, "axis")
+    if not axis:
+        raise call.bad("its axis is missing")
+    rank = b.rank(x)
+    last = call.axis(axis[0], rank)
+    perm = [*(i for i in range(rank) if i != last), last]
+    moved, reach = b.transpose(x, perm), b.shape(x)[last] - 1
+    lo, hi = (0, reach) if call.integer("reverse", 0) else (reach, 0)
+    total = b.emit("window_sum", [moved], lo=lo, hi=hi)
+    if call.integer("exclusive", 0):
+        total = b.pointwise(lambda t, v: t - v, total, moved)
+    return b.transpose(total, np.argsort(perm).tolist())
 
 
 def trilu(b: Builder, call: Call) -> str:
@@ -265,5 +303,7 @@ LOWERINGS = {
     "DepthToSpace": depth_to_space,
     "SpaceToDepth": space_to_depth,
     "Gather": gather,
+    "OneHot": one_hot,
+    "CumSum": cumulative_sum,
     "Trilu": trilu,
 }
