@@ -9,6 +9,7 @@ It speaks the DevTools protocol over a pipe (chromedevtools.github.io/devtools-p
 """
 
 import base64
+import fcntl
 import json
 import os
 import subprocess
@@ -32,17 +33,17 @@ class Tab:
         self.logs: list[str] = []
 
     def __enter__(self) -> "Tab":
-        from_us, self.to = os.pipe()
-        self.source, to_us = os.pipe()
+        ours, theirs = self._pipes()
+        self.source, self.to = ours
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        command = [find_chromium(), *FLAGS, "--remote-debugging-pipe", "--hide-scrollbars",
-                   f"--user-data-dir={self.profile.name}", "about:blank"]
         # The protocol's pipe is descriptors 3 and 4 of the browser.
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{from_us} 4>&{to_us}', "sh", *command],
-            pass_fds=(from_us, to_us), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(from_us)
-        os.close(to_us)
+            [find_chromium(), *FLAGS, "--remote-debugging-pipe", "--hide-scrollbars",
+             f"--user-data-dir={self.profile.name}", "about:blank"],
+            preexec_fn=lambda: [os.dup2(fd, 3 + i) for i, fd in enumerate(theirs)],
+            pass_fds=(3, 4), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for fd in theirs:
+            os.close(fd)
         self.buffer, self.session = b"", None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
@@ -51,6 +52,19 @@ class Tab:
             self.call(f"{domain}.enable")
         self.resize(*self.size)
         return self
+
+    @staticmethod
+    def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+        """((read, write) of this side, (read, write) of the browser's), none of them 3 or 4."""
+        def pipe() -> tuple[int, int]:
+            low = os.pipe()
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in low]
+            for fd in low:
+                os.close(fd)
+            return high[0], high[1]
+
+        (their_read, our_write), (our_read, their_write) = pipe(), pipe()
+        return (our_read, our_write), (their_read, their_write)
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()

@@ -5,10 +5,12 @@ int8. The js target's module is below; `wasm` and `webgpu` packs come from the r
 """
 
 import hashlib
+import io
 import json
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 SIDE = 8
 GAIN = np.array([2.0, -1.5, 0.25], np.float32)
@@ -42,6 +44,40 @@ def draw(count: int) -> np.ndarray:
         state ^= (state << 5) & 0xFFFFFFFF
         out[i] = (state >> 8) / 2**24
     return out
+
+
+# (module (memory (export "memory") 1) (func (export "run"))): it computes nothing, so the golden
+# check must refuse it.
+IDLE_WASM = bytes([
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 3, 1, 0, 1,
+    7, 16, 2, 6, *b"memory", 2, 0, 3, *b"run", 0, 0, 10, 4, 1, 2, 0, 11,
+])
+
+LABELS = ["red", "green", "blue"]
+
+
+def tiny_demo() -> dict[str, Any]:
+    """The manifest's demo: a classifier of three colours with two samples."""
+    def top(*scores: float) -> dict[str, Any]:
+        return {"top": [{"label": name, "score": score}
+                        for name, score in zip(LABELS, scores, strict=True)]}
+
+    return {
+        "title": "Colours", "task": "image-classification", "labels": "labels.txt",
+        "image": {"input": "picture", "size": [SIDE, SIDE], "resize": "cover", "layout": "nchw"},
+        "output": {"name": "scores", "kind": "logits"},
+        "samples": [
+            {"url": "red.png", "title": "A red square", "licence": "CC0", "result": top(0.6, 0.3, 0.1)},
+            {"url": "blue.png", "title": "A blue square", "licence": "CC0"},
+        ],
+        "view": {"top": 2},
+    }
+
+
+def square(colour: str, size: tuple[int, int] = (16, 16), kind: str = "PNG") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, kind)
+    return out.getvalue()
 
 
 def tiny_pack(**changes: Any) -> dict[str, bytes]:
@@ -80,7 +116,11 @@ def tiny_pack(**changes: Any) -> dict[str, bytes]:
         "targets": {"js": js},
         "golden": {"seed": 1, "ranges": [[0, 1]], "metric": "peak", "tolerance": 1e-3, "outputs": [
             {"indices": [0, 1, 2], "values": values.tolist(), "peak": float(abs(values).max())}]},
-        "proof": [], "notes": [],
+        "proof": [], "notes": [], "demo": tiny_demo(),
     }
+    files |= {"labels.txt": "\n".join(LABELS).encode(), "red.png": square("red"),
+              "blue.png": square("blue")}
+    if changes.pop("idle_wasm", False):
+        manifest["targets"]["wasm"] = {**js, "files": {"relaxed": publish("idle.wasm", IDLE_WASM)}}
     files["manifest.json"] = json.dumps({**manifest, **changes}).encode()
     return files

@@ -6,6 +6,7 @@ is always encoded anew, without metadata.
 
 import io
 import warnings
+from collections.abc import Sequence
 from math import floor, prod
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def fit(image: Image.Image, rule: Preprocessing, size: tuple[int, int]) -> Image
     height, width = size
     resample = FILTERS[rule.filter]
     if rule.resize == "stretch":
-        return image.resize((width, height), resample)
+        return _resize(image, (width, height), resample)
     if rule.resize.startswith("shorter:"):
         wanted, short = int(rule.resize.removeprefix("shorter:")), min(image.size)
         sides = [max(1, side * wanted // short) for side in image.size]
@@ -101,11 +102,18 @@ def fit(image: Image.Image, rule: Preprocessing, size: tuple[int, int]) -> Image
         choose = max if rule.resize == "cover" else min
         scale = choose(width / image.width, height / image.height)
         sides = [max(1, floor(side * scale + 0.5)) for side in image.size]
-    scaled = image.resize(sides, resample)
+    scaled = _resize(image, sides, resample)
     left, top = (sides[0] - width) // 2, (sides[1] - height) // 2
     out = Image.new("RGB", (width, height), (int(rule.pad),) * 3)
     out.paste(scaled, (-left, -top))
     return out
+
+
+def _resize(image: Image.Image, size: Sequence[int], resample: Image.Resampling) -> Image.Image:
+    """Columns first, then rows: Pillow 13 changes the order of its passes with the proportions,
+    earlier releases and the browser's resample.js do not, and each pass rounds."""
+    width, height = size
+    return image.resize((width, image.height), resample).resize((width, height), resample)
 
 
 def to_tensor(image: Image.Image, rule: Preprocessing) -> np.ndarray:

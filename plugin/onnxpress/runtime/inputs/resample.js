@@ -1,6 +1,6 @@
 /**
- * Antialiased resizing, bit for bit as Pillow's `Image.resize`: two passes of fixed-point weights
- * with rounding to 8 bits after each (Pillow, src/libImaging/Resample.c, release 12).
+ * Antialiased resizing, bit for bit as Pillow's `Image.resize` for columns, then for rows: passes of
+ * fixed-point weights with rounding to 8 bits after each (src/libImaging/Resample.c).
  * Browsers resize each in their own way; a model's answer must not depend on that.
  */
 
