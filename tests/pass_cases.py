@@ -185,6 +185,17 @@ def shared_weights() -> Graph:
     return d.graph(d.node("matmul", "second", y, w, b))
 
 
+def mixtures_of_rows() -> Graph:
+    d = Draw()
+    choice = d.input("choice", 5)
+    column = d.node("reshape", "column", choice, shape=(5, 1))
+    row = d.node("reshape", "row", choice, shape=(1, 5))
+    a = pointwise(d, "a.products", MUL, column, d.weights("a.rows", 5, 3))
+    b = pointwise(d, "b.products", MUL, d.weights("b.rows", 3, 5), row)
+    return d.graph(d.node("reduce", "a", a, kind="sum", axes=(0,)),
+                   d.node("reduce", "b", b, kind="sum", axes=(1,)))
+
+
 # --- padding --------------------------------------------------------------------------------------
 
 
@@ -212,6 +223,18 @@ def pads_and_pools() -> Graph:
     return d.graph(d.node("pool2d", "a", positive, kind="max", **common),
                    d.node("pool2d", "b", signed, kind="max", **common),
                    d.node("pool2d", "c", signed, kind="avg", **common))
+
+
+def pads_and_pointwise() -> Graph:
+    d = Draw()
+    x = d.input("x", 1, 8, 8, 4)
+    sides = {"before": (0, 1, 2, 0), "after": (0, 0, 1, 0)}
+    mirror = d.node("pad", "mirror", x, **sides, mode="reflect")
+    edge = d.node("pad", "edge", x, **sides, mode="edge")
+    zeros = d.node("pad", "zeros", x, **sides, mode="constant", value=0.0)
+    return d.graph(pointwise(d, "a", inp(0) * inp(1) + 1, mirror, d.weights("s", 4)),
+                   pointwise(d, "b", MUL, edge, d.weights("rows", 9, 1, 1)),
+                   pointwise(d, "c", call("exp", inp(0)), zeros))
 
 
 # --- normalization --------------------------------------------------------------------------------
@@ -375,12 +398,14 @@ PASS_CASES = {
         flatten_before_matmul, flatten_read_twice, axes_of_length_one, patches_to_tokens, attention,
     ),
     "hoist_transposes": (padded_input, shared_pad),
+    "recover_matmul": (mixtures_of_rows,),
     "merge_reshapes": (reshapes_in_a_row,),
     "merge_duplicates": (the_same_twice,),
     "fold_constants": (constant_subgraph,),
     "simplify_expressions": (expressions,),
     "fold_operands": (affine_operands,),
     "fold_affine": (batch_norm_behind, batch_norm_before, shared_weights),
+    "sink_pads": (pads_and_pointwise,),
     "fold_pad": (pads_and_convolutions, pads_and_pools),
     "lower_qdq": (quantized_block, quantized_around_floats),
     "fuse_normalize": (

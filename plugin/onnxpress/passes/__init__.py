@@ -19,7 +19,9 @@ from .hoist_transposes import hoist_transposes
 from .lower_qdq import lower_qdq
 from .merge_duplicates import merge_duplicates
 from .merge_reshapes import merge_reshapes
+from .recover_matmul import recover_matmul
 from .simplify_expressions import simplify_expressions
+from .sink_pads import sink_pads
 from .sink_transposes import sink_transposes
 
 Note = Callable[[str, str], None]
@@ -29,12 +31,15 @@ PORTABLE: tuple[Pass, ...] = (
     fold_constants,
     sink_transposes,
     hoist_transposes,
+    recover_matmul,
     merge_reshapes,
     merge_duplicates,
     fold_constants,
     simplify_expressions,
     lower_qdq,
+    simplify_expressions,
     fuse_normalize,
+    sink_pads,
     fold_pad,
     fold_affine,
     fuse_pointwise,

@@ -58,9 +58,10 @@ class Draft:
         return name
 
     def add(self, op: str, inputs: tuple[str, ...], shape: tuple[int, ...], name: str,
-            **attrs: Any) -> str:
-        """Adds a node whose output is `name`, with `shape`; an old name keeps its type."""
-        old = self.values.get(name)
+            like: str | None = None, **attrs: Any) -> str:
+        """Adds a node whose output is `name`, with `shape`; it has the ONNX type of `like`, or
+        of the old value of that name."""
+        old = self.values.get(like or name)
         self.values[name] = Value(tuple(shape), old.dtype if old else "f32")
         self.keep(Node(op, inputs, (name,), attrs))
         return name

@@ -1,16 +1,17 @@
 """Moves a transpose that has to run up through its producer, so that the producer meets the
 operator that wanted the order.
 
-1. transpose(pad(x)): becomes pad(transpose(x)), which moves fewer elements and can fold into a
-   convolution.
-2. transpose(pointwise(x, constants)): becomes pointwise(transpose(x), transposed constants).
-3. transpose(pointwise(constants)), a dequantized weight: only the constants are transposed.
-4. A producer that others read too, or that has several computed operands, keeps its place.
+1. transpose(pad(x)) becomes pad(transpose(x)), which moves fewer elements and can fold into a
+   convolution; transpose(pointwise(x, constants)) becomes pointwise(transpose(x), transposed
+   constants); both only where the way up ends at a graph input. Elsewhere an operator in the
+   preferred order stands above, and its epilogue would be lost.
+2. transpose(pointwise(constants)), a dequantized weight: only the constants are transposed.
+3. A producer that others read too, or that has several computed operands, keeps its place.
 """
 
 from collections.abc import Callable
 
-from ..graph import Graph
+from ..graph import Graph, Node
 from .axes import Perm, permute, rename_axes, unpermute
 from .draft import Draft
 
@@ -37,14 +38,36 @@ def hoist_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 def _hoist(draft: Draft, source: str, perm: Perm, out: str) -> None:
     """Adds transpose(source, perm) as `out`, as far up as it goes."""
     shape = permute(draft.shape(source), perm)
-    maker = draft.sole(source, ("pad", "pointwise"))
-    computed = [n for n in maker.inputs if n not in draft.constants] if maker else []
-    if maker is None or len(computed) > 1 or draft.shape(maker.inputs[0]) == ():
+    maker = _passable(draft, source)
+    if maker is None or not _starts_at_the_top(draft, source):
         draft.add("transpose", (source,), shape, out, perm=perm)
         return
     inputs = tuple(_transposed(draft, n, perm) for n in maker.inputs)
     inverse = unpermute(tuple(range(len(perm))), perm)
     draft.add(maker.op, inputs, shape, out, **rename_axes(maker.attrs, inverse))
+
+
+def _passable(draft: Draft, name: str) -> Node | None:
+    """The operator above, if a transpose can pass it."""
+    maker = draft.sole(name, ("pad", "pointwise"))
+    return maker if maker and len(_computed(draft, maker)) <= 1 else None
+
+
+def _computed(draft: Draft, node: Node) -> list[str]:
+    return [n for n in node.inputs if n not in draft.constants]
+
+
+def _starts_at_the_top(draft: Draft, name: str) -> bool:
+    """Whether only passable operators stand between the value and the inputs or constants."""
+    while name not in draft.graph.inputs:
+        maker = _passable(draft, name)
+        if maker is None:
+            return False
+        above = _computed(draft, maker)
+        if not above:
+            return True
+        (name,) = above
+    return True
 
 
 def _transposed(draft: Draft, name: str, perm: Perm) -> str:

@@ -10,8 +10,9 @@ known as (whole numbers, scale) and not computed until somebody needs it as such
    below 2**24; its attribute `exact` forbids algorithms that would round (Winograd). With bounds
    and a quantize behind it, the epilogue is
    clamp(round(acc * m[c])), m = (x_scale * w_scale) / y_scale in f32, as in QLinearConv.
-4. a + b between dequantize and quantize: round(a * (sa / s) + b * (sb / s) + zero);
-   a * b: round(a * b * (sa * sb / s) + zero); the zero inside decides how halves round.
+4. a + b between dequantize and quantize: round(a * (sa / s) + b * (sb / s) + zero) - zero;
+   a * b: round(a * b * (sa * sb / s) + zero) - zero; only an odd zero makes a difference, to
+   halves.
 5. mean between dequantize and quantize: clamp(round(mean * (sx / s))).
 6. quantize of a value that is whole numbers of the same scale in range: nothing.
 7. Any other operator gets x * scale, and its quantized result is clamp(round(x / s)).
@@ -31,10 +32,12 @@ from ..graph import Graph, Node
 from .draft import Draft
 
 EXACT = 2.0**24  # f32 holds every whole number below
+VISIBLE = 1 / 16  # of a step: less than what a rounding of the scales moves a result by
 RANGES = {"i8": (-128, 127), "u8": (0, 255), "i16": (-32768, 32767), "u16": (0, 65535),
           "i32": (-(2**31), 2**31 - 1)}
 MOVES = ("transpose", "reshape", "slice", "expand", "concat", "pad")
 MIXES = ("reduce", "pool2d", "resize2d")  # of positive weights that sum to 1, or a maximum
+TAPS = ("rows", "cols")  # of resize2d: (indices, weights)
 LINEAR = ("conv2d", "matmul")
 
 Note = Callable[[str, str], None]
@@ -124,8 +127,12 @@ class _Lowering:
         if known.name in self.draft.constants and value not in self.graph.outputs:
             array = self.draft.constants[known.name] * known.scale
             return self.draft.constant(f"{value}.floats", array)
+        shape = self.graph.shape(value)
+        if known.scale.size == 1:
+            expr = inp(0) * float(known.scale.item())
+            return self.draft.add("pointwise", (known.name,), shape, value, expr=expr)
         scale = self.draft.constant(f"{value}.scale", known.scale)
-        return self.draft.add("pointwise", (known.name, scale), self.graph.shape(value), value,
+        return self.draft.add("pointwise", (known.name, scale), shape, value,
                               expr=inp(0) * inp(1))
 
     def quantized_behind(self, node: Node) -> tuple[Node, float, float] | None:
@@ -213,6 +220,9 @@ class _Lowering:
 
     def move(self, node: Node) -> bool:
         """Case 2."""
+        if node.op in MOVES[:4] and node.inputs[0] in self.centred:
+            self.move_integers(node)
+            return True
         known = [self.steps.get(n) for n in node.inputs]
         if node.op == "reduce" and node.attrs["kind"] != "mean":
             return False
@@ -225,11 +235,21 @@ class _Lowering:
         name = self.draft.fresh(f"{node.name}.steps")
         self.draft.add(node.op, tuple(k.name for k in known), self.graph.shape(node.name), name,
                        **node.attrs)
-        whole = all(k.whole for k in known) and (
-            node.op in MOVES or node.attrs.get("kind") == "max")
+        picks = node.op in MOVES or node.attrs.get("kind") == "max" or (
+            node.op == "resize2d" and all(set(node.attrs[k][1]) == {(1.0,)} for k in TAPS))
+        whole = picks and all(k.whole for k in known)
         lo, hi = min(k.lo for k in known), max(k.hi for k in known)
-        self.steps[node.name] = Steps(name, known[0].scale, min(lo, 0.0), max(hi, 0.0), whole)
+        if node.op == "pad" and node.attrs["mode"] == "constant":
+            lo, hi = min(lo, 0.0), max(hi, 0.0)
+        self.steps[node.name] = Steps(name, known[0].scale, lo, hi, whole)
         return True
+
+    def move_integers(self, node: Node) -> None:
+        """Case 2 between quantize and dequantize."""
+        steps, zero = self.centred[node.inputs[0]]
+        name = self.draft.fresh(f"{node.name}.steps")
+        self.draft.add(node.op, (steps.name,), self.graph.shape(node.name), name, **node.attrs)
+        self.centred[node.name] = replace(steps, name=name), zero
 
     def binary(self, node: Node) -> bool:
         """Case 4."""
@@ -248,7 +268,7 @@ class _Lowering:
             steps = inp(0) * float(a / scale) + inp(1) * float(b / scale)
         else:
             steps = inp(0) * inp(1) * float(a * b / scale)
-        steps = call("round", steps + zero) - zero
+        steps = call("round", steps + zero) - zero if zero % 2 else call("round", steps)
         bounded = call("min", call("max", steps, lo), hi)
         self.emit_steps(quantize, Node("pointwise", tuple(k.name for k in known), (node.name,),
                                        {"expr": bounded}), lo, hi)
@@ -271,10 +291,6 @@ class _Lowering:
             offset = self.draft.constants[bias.name]
         else:
             offset = _whole(self.graph.constants[node.inputs[2]].astype(np.float64) / unit)
-        peak = self.largest_sum(x, weights, offset)
-        if peak >= EXACT:
-            self.note(f"%{node.name}", f"sums reach {peak:.0f}, beyond 2**24: a result may be a "
-                                       "step away")
         inputs = (x.name, w.name, self.draft.constant(f"{node.name}.bias", offset))
         behind = self.quantized_behind(node)
         attrs = {**node.attrs, "exact": True}
@@ -284,17 +300,20 @@ class _Lowering:
             self.draft.keep(Node(node.op, (*inputs, extra), node.outputs, attrs))
             return True
         quantize, lo, hi = behind
-        scale = np.float32(self.scale_and_zero(quantize)[0].item())
-        extra = self.draft.constant(f"{node.name}.scale", unit / scale)
+        factor = unit / np.float32(self.scale_and_zero(quantize)[0].item())
+        lost = float((self.largest_sums(x, weights, offset) / EXACT * factor).max())
+        if lost > VISIBLE:
+            self.note(f"%{node.name}", f"its sums exceed 2**24: a result may be {lost:.2f} steps "
+                                       "away before rounding")
+        extra = self.draft.constant(f"{node.name}.scale", factor)
         attrs["epilogue"] = _clamped(inp(0) * inp(1), lo, hi)
         self.emit_steps(quantize, Node(node.op, (*inputs, extra), node.outputs, attrs), lo, hi)
         return True
 
-    @staticmethod
-    def largest_sum(x: Steps, weights: np.ndarray, offset: np.ndarray) -> float:
-        """The largest magnitude that any partial sum of any output channel can take."""
+    def largest_sums(self, x: Steps, weights: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        """[O], the largest magnitude that any partial sum of a channel can take."""
         total = np.abs(weights).sum(axis=tuple(range(weights.ndim - 1)), dtype=np.float64)
-        return float((max(-x.lo, x.hi) * total + np.abs(offset)).max())
+        return max(-x.lo, x.hi) * total + np.abs(offset)
 
 
 def _whole(steps: np.ndarray) -> np.ndarray:

@@ -123,7 +123,7 @@ class _Sink:
         name = value
         if value in self.graph.outputs and perm != identity(len(perm)):
             name = self.draft.fresh(f"{value}.stored")
-        self.draft.add(node.op, inputs, shape, name, **{**node.attrs, **attrs})
+        self.draft.add(node.op, inputs, shape, name, like=value, **{**node.attrs, **attrs})
         self.pending[value] = name, perm
 
     def run_as_is(self, node: Node) -> None:

@@ -1,0 +1,54 @@
+"""Finds matrix products written as a product and a sum.
+
+1. sum over axis 0 of x[K,1] * w[K,N]: x as a row times w.
+2. sum over axis 1 of x[1,K] * w[N,K] with constant w: x times w transposed, as a column.
+
+Both are how a mixture of constant rows is written (a network that chooses among styles).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..expr import inp
+from ..graph import Graph, Node
+from .draft import Draft
+
+
+def recover_matmul(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        if not _rewrite(draft, node):
+            draft.keep(node)
+    return draft.finish()
+
+
+def _rewrite(draft: Draft, node: Node) -> bool:
+    """Adds the matmul that `node`, a sum of products, is; False if it is none."""
+    if node.op != "reduce" or node.attrs["kind"] != "sum" or len(node.attrs["axes"]) != 1:
+        return False
+    product = draft.sole(node.inputs[0], "pointwise")
+    if product is None or product.attrs["expr"] != inp(0) * inp(1):
+        return False
+    (axis,) = node.attrs["axes"]
+    for x, w in (product.inputs, product.inputs[::-1]):
+        if len(draft.shape(x)) != 2 or len(draft.shape(w)) != 2 or w not in draft.constants:
+            continue
+        k = draft.shape(w)[axis]
+        if draft.shape(x) == ((k, 1), (1, k))[axis] and k > 1:
+            weights = draft.constants[w]
+            _emit(draft, node, x, w if axis == 0 else draft.constant(f"{w}.moved", weights.T))
+            return True
+    return False
+
+
+def _emit(draft: Draft, node: Node, x: str, w: str) -> None:
+    k, n = draft.shape(w)
+    out = draft.shape(node.name)
+    bias = draft.constant(f"{node.name}.bias", np.zeros(n))
+    row = draft.add("reshape", (x,), (1, k), draft.fresh(f"{node.name}.row"))
+    if out == (1, n):
+        draft.add("matmul", (row, w, bias), out, node.name)
+    else:
+        product = draft.add("matmul", (row, w, bias), (1, n), draft.fresh(f"{node.name}.product"))
+        draft.add("reshape", (product,), out, node.name)

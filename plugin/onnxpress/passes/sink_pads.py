@@ -1,0 +1,51 @@
+"""Moves a pad below the pointwise operator that reads it, nearer to a convolution.
+
+1. f(pad(x)) with mirrored or repeated edges is pad(f(x)).
+2. With a constant c it is pad(f(x)) with f(c), if f's other operands are numbers.
+3. Other operands must be constants, one number for all or per channel; one that varies along a
+   padded axis keeps the order, as does another reader of the pad.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..expr import evaluate
+from ..graph import Graph, Node
+from .draft import Draft
+
+
+def sink_pads(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        if node.op != "pointwise" or not _swap(draft, node):
+            draft.keep(node)
+    return draft.finish()
+
+
+def _swap(draft: Draft, node: Node) -> bool:
+    computed = [n for n in node.inputs if n not in draft.constants]
+    pad = draft.sole(computed[0], "pad") if len(computed) == 1 else None
+    if pad is None or draft.shape(pad.name) != draft.shape(node.name):
+        return False
+    others = [draft.shape(n) for n in node.inputs if n in draft.constants]
+    attrs = dict(pad.attrs)
+    if pad.attrs["mode"] == "constant":
+        if any(others):
+            return False
+        attrs["value"] = float(evaluate(node.attrs["expr"], [
+            draft.constants.get(n, np.float32(pad.attrs["value"])) for n in node.inputs]))
+    elif not all(_holds(shape, pad) for shape in others):
+        return False
+    (source,) = pad.inputs
+    name = draft.fresh(f"{node.name}.inner")
+    inputs = tuple(source if n == pad.name else n for n in node.inputs)
+    draft.add("pointwise", inputs, draft.shape(source), name, like=node.name, **node.attrs)
+    draft.add("pad", (name,), draft.shape(node.name), node.name, **attrs)
+    return True
+
+
+def _holds(shape: tuple[int, ...], pad: Node) -> bool:
+    """Whether a constant of this shape is the same along every padded axis."""
+    widths = [b + a for b, a in zip(pad.attrs["before"], pad.attrs["after"], strict=True)]
+    return all(n == 1 or w == 0 for n, w in zip(shape[::-1], widths[::-1], strict=False))
