@@ -30,6 +30,11 @@ def winograd(c: int, o: int) -> Facts:
     return "winograd", 36 * c * _lanes(o), (c, o)
 
 
+def spread(kh: int, kw: int, c: int, o: int) -> Facts:
+    """[kh][kw][c][o] as `gemm` packs [kh * c][kw * o]."""
+    return "spread", kh * c * _lanes(kw * o), (kh, kw, c, o)
+
+
 def depthwise(taps: int, c: int) -> Facts:
     """[taps][c] as [c/4][taps][4]."""
     return "depthwise", taps * _lanes(c), (taps, c)
@@ -73,46 +78,63 @@ def _copy_rows(f: Function, p: object, s: int, i: int, vectors: int) -> None:
 
 
 def _blocks(e: Emitter) -> Function:
-    """dst in order; each element is looked up."""
     f, p = function("pack_blocks", "src dst taps c o groups merge pitch")
-    first, done, width, tap, ci, lane, o = f.many(7, I32)
-    columns = f.local(I32)
+    wide, deep, done, rows, columns, ci = f.many(6, I32)
     f.get(p.o, p.merge).op("i32.mul").set(columns)
-    with f.loop():  # merged groups
-        f.i32(0).set(first)
-        with f.loop():  # blocks of 8 or 4 channels
-            f.i32(8).i32(4).get(columns, first).op("i32.sub").i32(4).op("i32.gt_s", "select")
-            f.set(width).i32(0).set(tap)
-            with f.loop():
-                f.i32(0).set(ci)
-                with f.loop():
-                    f.i32(0).set(lane)
-                    with f.loop():
-                        f.get(first, lane).op("i32.add").set(o)
-                        _block_element(f, p, tap, ci, o)
-                        f.add(p.dst, 4)
-                        _next(f, lane, lambda: f.get(width))
-                    _next(f, ci, lambda: f.get(p.merge, p.c).op("i32.mul"))
-                _next(f, tap, lambda: f.get(p.taps))
-            f.add(first, 8).get(first, columns).op("i32.lt_s").br_if(0)
+    f.get(p.c, p.merge).op("i32.mul").tee(deep).get(p.taps).op("i32.mul").set(rows)
+
+    def element(row: int, column: int) -> None:
+        """src[(tap * c + ci % c) * pitch + column] where column and ci are of one group, else 0."""
+        f.get(row, deep).op("i32.rem_u").set(ci)
+        f.get(row, deep).op("i32.div_u").get(p.c).op("i32.mul")
+        f.get(ci, p.c).op("i32.rem_u", "i32.add").get(p.pitch).op("i32.mul").get(column)
+        f.op("i32.add").i32(2).op("i32.shl").get(p.src).op("i32.add").load("f32.load").f32(0.0)
+        f.get(column, p.o).op("i32.div_u").get(ci, p.c).op("i32.div_u", "i32.eq", "select")
+
+    with f.loop():
+        _look_up(f, p.dst, rows, columns, wide, element)
         f.get(p.src, columns).i32(2).op("i32.shl", "i32.add").set(p.src)
         f.add_local(done, p.merge).get(done, p.groups).op("i32.lt_s").br_if(0)
     return f
 
 
-def _block_element(f: Function, p: object, tap: int, ci: int, o: int) -> None:
-    """dst[0] = src[(tap * c + ci % c) * pitch + o] where o and ci are of one group, else 0."""
-    f.get(p.dst).get(tap, p.c).op("i32.mul").get(ci, p.c).op("i32.rem_u", "i32.add")
-    f.get(p.pitch).op("i32.mul").get(o).op("i32.add").i32(2).op("i32.shl")
-    f.get(p.src).op("i32.add").load("f32.load").f32(0.0)
-    f.get(o, p.o).op("i32.div_u").get(ci, p.c).op("i32.div_u", "i32.eq", "select")
-    f.store("f32.store")
+def _spread(e: Emitter) -> Function:
+    f, p = function("pack_spread", "src dst kh kw c o")
+    wide, rows, columns = f.many(3, I32)
+    f.get(p.kw, p.o).op("i32.mul").set(columns).get(p.kh, p.c).op("i32.mul").set(rows)
+
+    def element(row: int, column: int) -> None:
+        """src[((ky * kw + kx) * c + ci) * o + oi] of row (ky, ci) and column (kx, oi)."""
+        f.get(row, p.c).op("i32.div_u").get(p.kw).op("i32.mul").get(column, p.o)
+        f.op("i32.div_u", "i32.add").get(p.c).op("i32.mul").get(row, p.c)
+        f.op("i32.rem_u", "i32.add").get(p.o).op("i32.mul").get(column, p.o)
+        f.op("i32.rem_u", "i32.add").i32(2).op("i32.shl").get(p.src).op("i32.add")
+        f.load("f32.load")
+
+    _look_up(f, p.dst, rows, columns, wide, element)
+    return f
 
 
-def _next(f: Function, counter: int, limit: Callable[[], object]) -> None:
-    f.get(counter).i32(1).op("i32.add").tee(counter)
-    limit()
-    f.op("i32.lt_s").br_if(0)
+def _look_up(f: Function, dst: int, rows: int, columns: int, width: int,
+             element: Callable[[int, int], None]) -> None:
+    """Writes [columns/8][rows][8] (+ [rows][4]), one element after the other; columns beyond the
+    last repeat it. `element(row, column)`, of locals, pushes one; `dst` advances."""
+    first, row, lane, column = f.many(4, I32)
+    f.i32(0).set(first)
+    with f.loop():
+        f.i32(8).i32(4).get(columns, first).op("i32.sub").i32(4).op("i32.gt_s", "select")
+        f.set(width).i32(0).set(row)
+        with f.loop():
+            f.i32(0).set(lane)
+            with f.loop():
+                f.get(first, lane).op("i32.add").tee(column).get(columns).i32(1).op("i32.sub")
+                f.get(column, columns).op("i32.lt_s", "select").set(column)
+                f.get(dst)
+                element(row, column)
+                f.store("f32.store").add(dst, 4)
+                f.get(lane).i32(1).op("i32.add").tee(lane).get(width).op("i32.lt_s").br_if(0)
+            f.get(row).i32(1).op("i32.add").tee(row).get(rows).op("i32.lt_s").br_if(0)
+        f.add(first, 8).get(first, columns).op("i32.lt_s").br_if(0)
 
 
 def _winograd(e: Emitter) -> Function:
@@ -193,5 +215,6 @@ def _depthwise(e: Emitter) -> Function:
 
 
 PACKERS: dict[str, Callable[[Emitter], Function]] = {
-    "gemm": _gemm, "blocks": _blocks, "winograd": _winograd, "depthwise": _depthwise,
+    "gemm": _gemm, "blocks": _blocks, "spread": _spread, "winograd": _winograd,
+    "depthwise": _depthwise,
 }

@@ -6,17 +6,23 @@ and independent sums hide the latency of the multiply-adds.
 """
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
+from ...emit import wasm_packs as packs
 from ...emit.wasm_asm import I32, V128, Function, function
 from ...emit.wasm_emitter import Emitter, address
 from ...emit.wasm_epilogue import Epilogue, Finisher, epilogue
 from ..base import Step, round_up
-
-if TYPE_CHECKING:
-    from .wasm import Conv
+from .wasm_conv import Conv, Way
 
 REGISTERS = 14  # of 15 that engines allocate on x86-64, less the loaded column
+
+
+def worthwhile(v: Conv) -> bool:
+    return v.groups == v.c == v.o and v.c > 1
+
+
+def pack(v: Conv) -> packs.Facts:
+    return packs.depthwise(v.kh * v.kw, v.c)
 
 
 def block(width: int, taps: int) -> int:
@@ -26,21 +32,20 @@ def block(width: int, taps: int) -> int:
     return min(sizes, key=lambda size: (-(-width // size) * (size + 1), -size))
 
 
-def emit(step: Step, v: "Conv", e: Emitter) -> None:
+def emit(step: Step, v: Conv, e: Emitter) -> None:
     """One call per image."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
     key = ("depthwise", block(v.ow, v.kw), v.kw, v.strides[1], v.dilations[1], finish)
     kernel = e.kernel(key, lambda: _kernel(e, *key[1:]))
-    first = address(x) - 4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
     with e.times(v.n) as image:
         e.call(
-            kernel, first + image * (4 * x.strides[0]), address(out) + image * (4 * out.strides[0]),
-            v.oh, v.ow, 4 * x.strides[2], 4 * v.strides[1] * x.strides[2],
-            4 * v.strides[0] * x.strides[1], v.kh, 4 * v.dilations[0] * x.strides[1],
-            4 * out.strides[2], 4 * out.strides[1], address(w), address(bias),
-            4 * round_up(v.c, 4), *extras,
+            kernel, v.window(x) + image * (4 * x.strides[0]),
+            address(out) + image * (4 * out.strides[0]), v.oh, v.ow, 4 * x.strides[2],
+            4 * v.strides[1] * x.strides[2], 4 * v.strides[0] * x.strides[1], v.kh,
+            4 * v.dilations[0] * x.strides[1], 4 * out.strides[2], 4 * out.strides[1], address(w),
+            address(bias), 4 * round_up(v.c, 4), *extras,
         )
 
 
@@ -102,3 +107,6 @@ def _advance(f: Function, p: SimpleNamespace, size: int, here: int, to: int, lef
         f.get(here, step, p.a_x).op("i32.mul", "i32.add").set(here)
         f.get(to, step, p.out_x).op("i32.mul", "i32.add").set(to)
         f.br(1)
+
+
+DEPTHWISE = Way(worthwhile, pack, emit, align=4)

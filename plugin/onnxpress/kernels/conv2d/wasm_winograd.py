@@ -9,16 +9,14 @@ Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 201
 """
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
+from ...emit import wasm_packs as packs
 from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
 from ..base import Step, Tensor, round_up
+from .wasm_conv import Conv, Extent, Way
 from .wasm_transforms import input_transform, output_transform
-
-if TYPE_CHECKING:
-    from .wasm import Conv
 
 POINTS = 36
 TILES = 64  # about as many to a block: V and M of 128 channels are 1.2 MB each
@@ -28,7 +26,7 @@ TEMPORARY = 4 * POINTS  # elements at the start of scratch: one tile half transf
 MADD, TRANSFORM, WEIGHT = 1 / 28.0, 35.0, 0.5
 
 
-def worthwhile(v: "Conv") -> bool:
+def worthwhile(v: Conv) -> bool:
     """Whether the transforms cost less than the multiplications they save."""
     if (v.kh, v.kw, v.strides, v.dilations, v.groups) != (3, 3, (1, 1), (1, 1), 1):
         return False
@@ -39,24 +37,28 @@ def worthwhile(v: "Conv") -> bool:
     return products + count * -(-(v.c + v.o) // 4) * TRANSFORM < direct
 
 
-def tiles(v: "Conv") -> tuple[int, int]:
+def tiles(v: Conv) -> tuple[int, int]:
     """Tiles down and across the output."""
     return -(-v.oh // 4), -(-v.ow // 4)
 
 
-def extent(v: "Conv") -> tuple[int, int, int, int]:
+def extent(v: Conv) -> Extent:
     """Halo that the tiles touch; the last ones may hang over."""
     rows, columns = tiles(v)
     top, left = v.pads[:2]
     return top, left, max(0, 4 * rows + 2 - top - v.h), max(0, 4 * columns + 2 - left - v.w)
 
 
-def scratch(v: "Conv") -> int:
+def pack(v: Conv) -> packs.Facts:
+    return packs.winograd(v.c, v.o)
+
+
+def scratch(v: Conv) -> int:
     rows, columns = _block(v)
     return TEMPORARY + POINTS * (_matrix(rows * columns, v.c) + _matrix(rows * columns, v.o))
 
 
-def _block(v: "Conv") -> tuple[int, int]:
+def _block(v: Conv) -> tuple[int, int]:
     """Tiles down and across a block: whole rows of tiles, or a part of one."""
     rows, columns = tiles(v)
     if columns > TILES:
@@ -73,7 +75,7 @@ def _matrix(count: int, channels: int) -> int:
 # --- the calls -----------------------------------------------------------------------------------
 
 
-def emit(step: Step, v: "Conv", e: Emitter) -> None:
+def emit(step: Step, v: Conv, e: Emitter) -> None:
     """Blocks of tiles, image by image; blocks at the right and bottom edge may be smaller."""
     rows, columns = tiles(v)
     high, wide = _block(v)
@@ -94,7 +96,7 @@ def _parts(count: int, size: int) -> list[tuple[int, int, int]]:
     return [p for p in parts if p[1] * p[2]]
 
 
-def _emit_block(step: Step, v: "Conv", at: SimpleNamespace, e: Emitter) -> None:
+def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
@@ -124,3 +126,6 @@ def _emit_block(step: Step, v: "Conv", at: SimpleNamespace, e: Emitter) -> None:
     e.call(e.kernel(("winograd_out", finish), lambda: output_transform(e, finish)),
            corner(out), at.height, at.width, top, left, 4 * out.strides[2], 4 * out.strides[1],
            m_at, m_pitch, m_pixel, address(bias), temporary, *extras)
+
+
+WINOGRAD = Way(worthwhile, pack, emit, align=4, extent=extent, scratch=scratch)

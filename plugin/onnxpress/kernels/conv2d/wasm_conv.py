@@ -1,0 +1,62 @@
+"""A convolution's geometry, shared by the ways in which WebAssembly runs it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...emit.wasm_emitter import Emitter, address
+from ...emit.wasm_packs import Facts
+from ...graph import Node
+from ..base import Step, Tensor
+
+Extent = tuple[int, int, int, int]  # top, left, bottom, right
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """x[n,h,w,c] * w[kh,kw,c/groups,o] -> [n,oh,ow,o]. `constant`: w is known at build time."""
+
+    n: int
+    h: int
+    w: int
+    c: int
+    kh: int
+    kw: int
+    o: int
+    oh: int
+    ow: int
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    dilations: tuple[int, int]
+    groups: int
+    constant: bool
+
+    def window(self, x: Tensor) -> int:
+        """The byte address of the first window's first element."""
+        return address(x) - 4 * (self.pads[0] * x.strides[1] + self.pads[1] * x.strides[2])
+
+    def extent(self) -> Extent:
+        """Halo that the windows of all outputs touch."""
+        top, left = self.pads[:2]
+        down = (self.oh - 1) * self.strides[0] + (self.kh - 1) * self.dilations[0] + 1
+        across = (self.ow - 1) * self.strides[1] + (self.kw - 1) * self.dilations[1] + 1
+        return top, left, max(0, down - top - self.h), max(0, across - left - self.w)
+
+
+def conv_of(node: Node, x: tuple[int, ...], w: tuple[int, ...], out: tuple[int, ...],
+            constant: bool) -> Conv:
+    a = node.attrs
+    return Conv(*x, w[0], w[1], *(out[i] for i in (3, 1, 2)), a["strides"], a["pads"],
+                a["dilations"], a["groups"], constant)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run convolutions. `worthwhile`: whether it takes this one; `pack`: how constant
+    weights lie; `extent`: halo of x; `align`: of x's pixels; `scratch`: elements."""
+
+    worthwhile: Callable[[Conv], bool]
+    pack: Callable[[Conv], Facts]
+    emit: Callable[[Step, Conv, Emitter], None]
+    align: int = 1
+    extent: Callable[[Conv], Extent] = Conv.extent
+    scratch: Callable[[Conv], int] = lambda v: 0

@@ -1,0 +1,75 @@
+"""Convolutions as implicit matrix products, image by image and group by group."""
+
+from ...emit import wasm_packs as packs
+from ...emit.wasm_emitter import Emitter, address
+from ...emit.wasm_epilogue import epilogue
+from ...emit.wasm_gemm import Gemm, emit_gemm
+from ..base import Step, Tensor
+from .wasm_conv import Conv, Way
+
+
+def pack(v: Conv, pitch: int | None = None) -> packs.Facts:
+    """`pitch`: elements between the rows of w, where it is not constant."""
+    taps, c, o = v.kh * v.kw, v.c // v.groups, v.o // v.groups
+    if merge(v) > 1:
+        return packs.blocks(taps, c, o, v.groups, merge(v), pitch)
+    return packs.gemm(taps * c, o, v.groups, pitch)
+
+
+def scratch(v: Conv) -> int:
+    """Room for packing computed weights at run time."""
+    return 0 if v.constant else pack(v)[1]
+
+
+def merge(v: Conv) -> int:
+    """Groups that run as one product of block-diagonal weights: the fewest that fill whole
+    vectors of 4 outputs, else all."""
+    each = v.o // v.groups
+    fit = (m for m in range(1, v.groups) if v.groups % m == 0 and m * each % 4 == 0)
+    return next(fit, v.groups)
+
+
+def emit(step: Step, v: Conv, e: Emitter) -> None:
+    """One product for each image and merged group."""
+    x, w, bias = step.inputs[:3]
+    out = step.outputs[0]
+    weights = address(w) if v.constant else _pack_now(step, v, e)
+    c, o = v.c // v.groups * merge(v), v.o // v.groups * merge(v)
+    taps, run = _taps(v, x, c)
+    finish, extras = epilogue(step, 3)
+    with e.times(v.n) as image, e.times(v.groups // merge(v)) as group:
+        channel = group * (4 * o)
+        emit_gemm(e, Gemm(
+            a=v.window(x) + image * (4 * x.strides[0]) + group * (4 * c),
+            out=address(out) + image * (4 * out.strides[0]) + channel,
+            b=weights + group * (4 * v.kh * v.kw * c * -(-o // 4) * 4),
+            bias=address(bias) + channel,
+            n=o, run=run, taps=taps, width=v.ow, height=v.oh,
+            a_x=4 * v.strides[1] * x.strides[2], a_row=4 * v.strides[0] * x.strides[1],
+            out_x=4 * out.strides[2], out_row=4 * out.strides[1],
+            epilogue=finish, extras=finish.args(extras, channel),
+        ))
+
+
+def _taps(v: Conv, x: Tensor, c: int) -> tuple[tuple[tuple[int, int], ...], int]:
+    """Levels of the window's runs, outermost first, and the elements of a run. Taps that touch
+    each other are one run."""
+    taps, run = [], c
+    across, down = v.dilations[1] * x.strides[2], v.dilations[0] * x.strides[1]
+    for count, pitch in ((v.kw, across), (v.kh, down)):
+        if count > 1 and not taps and pitch == run:
+            run *= count
+        elif count > 1:
+            taps.insert(0, (count, 4 * pitch))
+    return tuple(taps), run
+
+
+def _pack_now(step: Step, v: Conv, e: Emitter) -> int:
+    """Packs computed weights into scratch; returns their address."""
+    w = step.inputs[1]
+    kind, _, args = pack(v, w.strides[2])
+    e.call(packs.export(kind, e), address(w), 4 * step.scratch, *args)
+    return 4 * step.scratch
+
+
+PRODUCT = Way(lambda v: True, pack, emit, scratch=scratch)
