@@ -18,12 +18,13 @@ import onnxruntime
 import pytest
 import yaml
 from browser import Browser
-
-from onnxpress.compiler import BUILDERS, Notes, lower
+from onnxpress.compiler import BUILDERS
 from onnxpress.golden import golden
+from onnxpress.importer import import_model
 from onnxpress.interpret import interpret
 from onnxpress.ops import OPS, bound
 from onnxpress.pack import read_weights, write_manifest, write_pack
+from onnxpress.passes import run_passes
 from onnxpress.runtime_files import RUNTIME
 from onnxpress.wasmtime_runner import WasmProgram
 
@@ -92,7 +93,7 @@ class Case:
             self.model.graph.output.append(
                 onnx.helper.make_tensor_value_info("y", kind, list(self.want.shape)))
 
-    def _array(self, given, shape: list[int], dtype: type, row: dict) -> np.ndarray:  # noqa: ANN001
+    def _array(self, given, shape: list[int], dtype: type, row: dict) -> np.ndarray:
         if given is not None:
             return given.astype(dtype).reshape(shape)
         if "low" not in row:
@@ -103,8 +104,8 @@ class Case:
 
     def compile(self, folder: Path) -> None:
         """Writes the pack; targets that cannot run the graph keep their error."""
-        note, programs, self.refused = Notes(), [], {}
-        self.graph = lower(self.model, {}, note)
+        programs, self.refused = [], {}
+        self.graph = run_passes(import_model(self.model), lambda where, why: None)
         for target, build in BUILDERS.items():
             try:
                 programs.append(build(self.graph))
@@ -140,7 +141,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
 
 
 @pytest.fixture(scope="module")
-def browser(cases: dict[str, Case], tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
+def browser(cases: dict[str, Case], tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.getbasetemp()
     with Browser({"/runtime/": RUNTIME, "/packs/": folder}) as chromium:
         chromium.root = folder

@@ -15,6 +15,8 @@ TIMEOUT_SECONDS = 180
 COMMAND = (sys.executable, "-m", "onnxpress.simplify")
 MEMORY_BYTES = 12 << 30  # address space, not resident; onnxruntime reserves several GiB
 
+STANDARD = ("", "ai.onnx")
+
 # onnxsim would fold these into float weights and lose the model's own quantization.
 QUANTIZED = {"DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
 
@@ -52,6 +54,10 @@ def _accept(simple: onnx.ModelProto, model: onnx.ModelProto,
                         {t.name for t in g.initializer}], [o.name for o in g.output])
     if ports(simple.graph) != ports(model.graph):
         note("simplify", "onnxsim changed the model's inputs or outputs; it is used as it is")
+        return model
+    if any(node.domain not in STANDARD for node in simple.graph.node):
+        note("simplify", "onnxsim fused operators into others outside the ONNX standard; "
+                         "the model is used as it is")
         return model
     return simple
 
