@@ -1,0 +1,149 @@
+"""Values of a quantized graph as whole numbers with a scale; what `lower_qdq` keeps in mind."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..expr import Expr, call, inp
+from ..graph import Graph, Node
+from .draft import Draft
+
+RANGES = {"i8": (-128, 127), "u8": (0, 255), "i16": (-32768, 32767), "u16": (0, 65535)}
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A value that is `name` * `scale`; the elements of `name` lie in lo..hi and are whole
+    numbers if `whole`."""
+
+    name: str
+    scale: np.ndarray
+    lo: float
+    hi: float
+    whole: bool = True
+
+    @property
+    def is_per_tensor(self) -> bool:
+        return self.scale.size == 1
+
+    @property
+    def unit(self) -> np.float32:
+        """The scale of a per-tensor value."""
+        return np.float32(self.scale.item())
+
+
+@dataclass(frozen=True, slots=True)
+class Quantizer:
+    """A per-tensor quantize: q - zero = clamp(round(x / scale), lo, hi)."""
+
+    node: Node
+    scale: np.float32
+    zero: float
+    lo: float
+    hi: float
+
+    def clamped(self, steps: Expr) -> Expr:
+        """`steps`, whole numbers, in range."""
+        return call("min", call("max", steps, self.lo), self.hi)
+
+    def rounded(self, steps: Expr) -> Expr:
+        return self.clamped(call("round", steps))
+
+
+class Memory:
+    """The draft of a quantized graph. By old names: `steps` of dequantized values, `centred` of
+    quantized ones (scale 1) with the zero that was taken off."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.draft = Draft(graph)
+        self.readers = graph.consumers()
+        self.steps: dict[str, Steps] = {}
+        self.centred: dict[str, tuple[Steps, float]] = {}
+
+    # --- facts ---
+
+    def factors(self, node: Node) -> tuple[np.ndarray, np.ndarray] | None:
+        """Scale and zero point of a quantize or dequantize, if constant."""
+        if not all(n in self.graph.constants for n in node.inputs[1:]):
+            return None
+        values = [self.graph.constants[n] for n in node.inputs[1:]]
+        return values[0], values[1] if len(values) > 1 else np.zeros((), np.float32)
+
+    def quantizer(self, node: Node) -> Quantizer | None:
+        """`node`, if it quantizes per tensor."""
+        factors = self.factors(node) if is_kind(node, "quantize") else None
+        if factors is None or factors[0].size > 1:
+            return None
+        scale, zero = np.float32(factors[0].item()), float(factors[1].item())
+        lo, hi = RANGES[self.graph.values[node.name].dtype]
+        return Quantizer(node, scale, zero, lo - zero, hi - zero)
+
+    def quantizer_behind(self, node: Node) -> Quantizer | None:
+        """The per-tensor quantize that alone reads `node`; bounds in between (ReLU, Clip)
+        narrow its range."""
+        low, high = -np.inf, np.inf
+        while node.name not in self.graph.outputs and len(self.readers[node.name]) == 1:
+            (node,) = self.readers[node.name]
+            found = self.quantizer(node)
+            if found:
+                low, high = (float(np.rint(np.float32(b) / found.scale)) for b in (low, high))
+                return replace(found, lo=max(found.lo, min(low, found.hi)),
+                               hi=min(found.hi, max(high, found.lo)))
+            bounds = _bounds(node.attrs["expr"]) if node.op == "pointwise" else None
+            if bounds is None or len(node.inputs) != 1:
+                return None
+            low, high = (min(max(b, bounds[0]), bounds[1]) for b in (low, high))
+        return None
+
+    # --- changes ---
+
+    def plainly(self, value: str) -> str:
+        """The name of the value itself, computed if it is only known as steps."""
+        if value in self.draft.makers:
+            return value
+        shape = self.graph.shape(value)
+        if value in self.centred:
+            steps, zero = self.centred[value]
+            return self.draft.add("pointwise", (steps.name,), shape, value, expr=inp(0) + zero)
+        known = self.steps.get(value)
+        if known is None:
+            return value
+        if known.name in self.draft.constants and value not in self.graph.outputs:
+            array = self.draft.constants[known.name] * known.scale
+            return self.draft.constant(f"{value}.floats", array)
+        if known.is_per_tensor:
+            expr = inp(0) * float(known.unit)
+            return self.draft.add("pointwise", (known.name,), shape, value, expr=expr)
+        scale = self.draft.constant(f"{value}.scale", known.scale)
+        return self.draft.add("pointwise", (known.name, scale), shape, value, expr=inp(0) * inp(1))
+
+    def emit(self, quantizer: Quantizer, op: str, inputs: tuple[str, ...],
+             **attrs: object) -> None:
+        """Adds the node that computes q - zero of `quantizer`."""
+        out = quantizer.node.name
+        name = self.draft.fresh(f"{out}.steps")
+        self.draft.add(op, inputs, self.graph.shape(out), name, **attrs)
+        self.remember(quantizer, Steps(name, np.ones((), np.float32), quantizer.lo, quantizer.hi))
+
+    def remember(self, quantizer: Quantizer, steps: Steps) -> None:
+        self.centred[quantizer.node.name] = steps, quantizer.zero
+
+
+def is_kind(node: Node, kind: str) -> bool:
+    """Whether the importer marked `node` as "quantize" or "dequantize"."""
+    return node.attrs.get("quant", {}).get("kind") == kind
+
+
+def _bounds(expr: Expr) -> tuple[float, float] | None:
+    """(lo, hi) if the expression is min(max($0, lo), hi), either bound perhaps absent."""
+    if expr == inp(0):
+        return -np.inf, np.inf
+    if expr.op not in ("min", "max") or expr.args[1].op != "const":
+        return None
+    inner = _bounds(expr.args[0])
+    if inner is None:
+        return None
+    bound = expr.args[1].value
+    low, high = (min(b, bound) if expr.op == "min" else max(b, bound) for b in inner)
+    return low, high
