@@ -20,6 +20,7 @@ from typing import Any
 from browser import FLAGS, find_chromium
 
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
+TYPED = {"Enter": "\r", " ": " "}  # keys that also enter a character
 
 
 class TabError(RuntimeError):
@@ -144,10 +145,12 @@ class Tab:
         raise TabError(f"not within {seconds} s: {condition}; the page said: {self.logs}")
 
     def press(self, key: str) -> None:
-        code = {"key": key, "code": "Space" if key == " " else key,
-                "windowsVirtualKeyCode": KEYS[key]}
-        text = {"Enter": "\r", " ": " "}.get(key)
-        self.call("Input.dispatchKeyEvent", type="keyDown", **code, **({"text": text} if text else {}))
+        code: dict[str, Any] = {
+            "key": key, "code": "Space" if key == " " else key,
+            "windowsVirtualKeyCode": KEYS[key]}
+        if key in TYPED:
+            code["text"] = TYPED[key]
+        self.call("Input.dispatchKeyEvent", type="keyDown", **code)
         self.call("Input.dispatchKeyEvent", type="keyUp", **code)
 
     def screenshot(self) -> bytes:

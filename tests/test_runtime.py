@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import find_chromium
+from onnxpress.runtime_files import RUNTIME
 from page_server import Answer, PageServer
 from tab import Tab, TabError
 from tiny_pack import SIDE, draw, reference, tiny_pack
-
-from onnxpress.runtime_files import RUNTIME
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 
@@ -295,7 +294,8 @@ def test_wrong_numbers_lead_to_the_next_target(site: PageServer, tab: Tab, worke
     assert [(f["from"], f["to"]) for f in got["fallbacks"]] == [("wasm", "js")]
     assert got["fallbacks"][0]["reason"].startswith(reason)
     assert got["notes"][0].startswith(reason)
-    assert got["reason"].startswith("JavaScript, which runs everywhere. WebAssembly is not used: it failed")
+    assert got["reason"].startswith("JavaScript, which runs everywhere. "
+                                    "WebAssembly is not used: it failed here (")
     fractions = [p["fraction"] for p in got["seen"]]
     assert fractions == sorted(fractions)
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import Browser, find_chromium
-from PIL import Image
-
 from onnxpress.golden import draw
 from onnxpress.picture import fit, to_picture, to_tensor
 from onnxpress.runtime_files import RUNTIME
 from onnxpress.spec import Output, Preprocessing
+from PIL import Image
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 

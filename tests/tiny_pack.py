@@ -67,7 +67,8 @@ def tiny_demo() -> dict[str, Any]:
         "image": {"input": "picture", "size": [SIDE, SIDE], "resize": "cover", "layout": "nchw"},
         "output": {"name": "scores", "kind": "logits"},
         "samples": [
-            {"url": "red.png", "title": "A red square", "licence": "CC0", "result": top(0.6, 0.3, 0.1)},
+            {"url": "red.png", "title": "A red square", "licence": "CC0",
+             "result": top(0.6, 0.3, 0.1)},
             {"url": "blue.png", "title": "A blue square", "licence": "CC0"},
         ],
         "view": {"top": 2},

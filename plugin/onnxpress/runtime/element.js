@@ -44,6 +44,7 @@ export class OnnxDemo extends HTMLElement {
 
   connectedCallback() {
     if (!this.#panel) this.#build();
+    this.setAttribute("state", this.#state);
     this.#start();
   }
 

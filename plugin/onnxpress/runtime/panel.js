@@ -18,13 +18,13 @@ export class Panel {
     }));
     this.view = h("div", { className: "view", part: "view", hidden: true });
     this.slot = h("slot");
+    this.origin = h("p", { className: "origin", hidden: true });
     this.stage = h("div", { className: "stage", part: "stage" }, this.slot, this.view, this.origin,
       h("div", { className: "drop", ariaHidden: "true" }, "Drop the picture here"));
     this.side = h("div", { className: "side", part: "controls", hidden: true });
     this.caveat = h("p", { className: "caveat", part: "caveat", hidden: true });
     this.samples = h("ul", { className: "samples", part: "samples" });
     this.hint = h("p", { className: "hint" });
-    this.origin = h("p", { className: "origin", hidden: true });
     this.button = h("button", { type: "button", className: "run", part: "run", onclick: run },
       "Run on this device");
     this.chooser = h("div", { className: "chooser" }, this.samples);
