@@ -27,7 +27,7 @@ function NAME(H, x, xImage, xLine, xPixel, stride, y, yImage, yLine, yPixel, ima
           }
           const q = place + c;
 {% for i in pixels %}
-          {{ store(i) }}
+          {{ store("c%d" % i, "q + %d * yPixel" % i, "c") }}
 {% endfor %}
         }
       }

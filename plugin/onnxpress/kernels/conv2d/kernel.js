@@ -4,7 +4,7 @@
  * Convolution of [images, H, W, groups*C] as a matrix product: {{ tile }} pixels by 4 channels at a time.
  * A window is `rows` lines of `taps` runs of `run` elements; w is packed by pack_tiles; x is the
  * first cell of the first window. O counts output channels of a group; a last tile that is not
- * full computes its last pixel again.
+ * full computes its last pixel again. `| 0` spares the innermost loop its overflow checks.
  */
 function NAME(H, x, xImage, xLine, xStep, y, yImage, yLine, yStep, images, height, width, w, b,
   groups, C, O, rows, rowStep, taps, tapStep, run, block{% for e in extras %}, {{ e }}{% endfor %}) {
@@ -41,8 +41,8 @@ function NAME(H, x, xImage, xLine, xStep, y, yImage, yLine, yStep, images, heigh
               for (let kx = 0; kx < taps; kx++) {
                 const t = ky * rowStep + kx * tapStep;
                 let {% for i in pixels %}p{{ i }} = x{{ i }} + t{{ ", " if not loop.last }}{% endfor %};
-                for (const stop = p0 + run; p0 < stop; k += 4{% for i in pixels %}, p{{ i }}++{% endfor %}) {
-                  const {% for j in lanes %}w{{ j }} = H[k + {{ j }}]{{ ", " if not loop.last }}{% endfor %};
+                for (const stop = p0 + run; p0 < stop; k = (k + 4) | 0{% for i in pixels %}, p{{ i }} = (p{{ i }} + 1) | 0{% endfor %}) {
+                  const {% for j in lanes %}w{{ j }} = H[(k + {{ j }}) | 0]{{ ", " if not loop.last }}{% endfor %};
 {% for i in pixels %}
                   const a{{ i }} = H[p{{ i }}];
 {% for j in lanes %}
@@ -57,7 +57,7 @@ function NAME(H, x, xImage, xLine, xStep, y, yImage, yLine, yStep, images, heigh
             if (o + {{ j }} >= O) continue;
 {% endif %}
 {% for i in pixels %}
-            {{ store(i, j) }}
+            {{ store("c%d%d" % (i, j), "y%d + %d" % (i, j), "z + %d" % j) }}
 {% endfor %}
 {% endfor %}
           }
