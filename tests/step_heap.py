@@ -3,6 +3,7 @@ that it had no right to change."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import wasmtime
@@ -74,6 +75,15 @@ def run_step(node: Node, arrays: Sequence[np.ndarray], out_shape: Sequence[int],
     return Result(after[indices(y)], before, after, free)
 
 
+@cache
+def engine(isa: str) -> wasmtime.Engine:
+    """Compiles quickly rather than well: a test's module runs once."""
+    config = wasmtime.Config()
+    config.wasm_relaxed_simd = isa == "relaxed"
+    config.cranelift_opt_level = "none"
+    return wasmtime.Engine(config)
+
+
 def emitter(isa: str, elements: int = 0) -> Emitter:
     """An empty module over a heap of so many f32."""
     assert isa in ISAS
@@ -86,9 +96,7 @@ def execute(emit: Callable[[Emitter], None], heap: np.ndarray, isa: str) -> np.n
     e.step = Function("go")
     emit(e)
     e.module.add(e.step, export=True)
-    config = wasmtime.Config()
-    config.wasm_relaxed_simd = isa == "relaxed"
-    store = wasmtime.Store(wasmtime.Engine(config))
+    store = wasmtime.Store(engine(isa))
     exports = wasmtime.Instance(store, wasmtime.Module(store.engine, e.encode()), []).exports(store)
     exports["memory"].write(store, heap.tobytes(), 0)
     exports["go"](store)

@@ -10,8 +10,9 @@ import pytest
 from onnxpress.emit.wasm import ISAS
 from onnxpress.emit.wasm_asm import V128, Function
 from onnxpress.emit.wasm_expr import RULES, render
-from onnxpress.emit.wasm_map import View, emit_map
+from onnxpress.emit.wasm_map import emit_map
 from onnxpress.emit.wasm_math import BITS, DEFINITIONS
+from onnxpress.emit.wasm_nest import View
 from onnxpress.expr import PRIMS, Expr, call, evaluate, inp
 from step_heap import emitter, execute
 

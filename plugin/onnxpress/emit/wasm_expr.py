@@ -23,14 +23,22 @@ Rule = Callable[[Function, "Emitter", Sequence[Push]], None]
 # whole step: expressions with one of them stay unfused.
 STEPS = frozenset(("round", "floor", "ceil", "trunc", "eq", "lt", "le"))
 
+INLINE = frozenset(("exp", "tanh", "erf"))  # what activations are made of
+
 
 def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: "Emitter",
-           constants: Mapping[float, int] = {}) -> None:
-    """Pushes the value of `expr` on four lanes; `inputs` are v128 locals, as are those that hold
-    `constants`. Equal subexpressions are computed once."""
-    nodes = _number(_constants_second(expr))
-    fuse = emitter.relaxed and not any(op in STEPS for op, _, _ in nodes)
-    _render(nodes, f, inputs, emitter, fuse, constants)
+           inline: bool = False) -> None:
+    """Pushes the value of `expr` on four lanes; `inputs` are v128 locals. Equal subexpressions
+    are computed once. `inline` writes out the functions in INLINE, which suits the loop over a
+    whole tensor; others call."""
+    nodes = _number(_prepared(expr, inline))
+    fuse = emitter.relaxed and not any(op in STEPS for op, _, _ in _number(expr))
+    _render(nodes, f, inputs, emitter, fuse)
+
+
+def size(expr: Expr) -> int:
+    """The number of values that `expr` computes inline."""
+    return sum(bool(args) for _, _, args in _number(_prepared(expr, inline=True)))
 
 
 def _render(nodes: Sequence[tuple], f: Function, inputs: Sequence[int], emitter: "Emitter",
@@ -94,7 +102,7 @@ def _fused(nodes: Sequence[tuple], i: int, uses: Sequence[int]) -> tuple[str, tu
     return None
 
 
-def _constants_second(expr: Expr) -> Expr:
+def _prepared(expr: Expr, inline: bool) -> Expr:
     """`expr` with the numbers among minima's and maxima's operands second."""
     memo: dict[int, Expr] = {}
 
@@ -103,7 +111,8 @@ def _constants_second(expr: Expr) -> Expr:
             args = tuple(map(visit, e.args))
             if e.op in ("min", "max") and args[0].op == "const":
                 args = args[::-1]
-            memo[id(e)] = Expr(e.op, args, e.value)
+            define = inline and e.op in INLINE
+            memo[id(e)] = DEFINITIONS[e.op](*args) if define else Expr(e.op, args, e.value)
         return memo[id(e)]
 
     return visit(expr)

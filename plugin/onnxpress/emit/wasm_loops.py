@@ -1,28 +1,12 @@
-"""Loops of WebAssembly kernels: nests in a step, and runs of contiguous lanes in a function."""
+"""Runs of contiguous lanes inside a WebAssembly function."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from .wasm_asm import Function
-from .wasm_emitter import Affine, Emitter
+from .wasm_emitter import Emitter
 
 UNROLL = 4  # vectors a run computes at once: one 64-byte cache line
-
-
-def call_nest(e: Emitter, function: Function, lengths: Sequence[int],
-              strides: Sequence[Sequence[int]], offsets: Sequence[int],
-              args: Sequence[int]) -> None:
-    """Calls `function`(*addresses, *args) in the current step for each index of a nest.
-
-    strides[operand][axis] and `offsets` count f32 elements.
-    """
-    with ExitStack() as stack:
-        counters = [stack.enter_context(e.times(n)) for n in lengths]
-        addresses = [
-            sum((i * (4 * s) for i, s in zip(counters, steps, strict=True) if s), Affine(4 * o))
-            for o, steps in zip(offsets, strides, strict=True)
-        ]
-        e.call(function, *addresses, *args)
 
 
 @contextmanager

@@ -2,68 +2,62 @@
 fills and the last pass of a normalisation are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
-from ..expr import Expr, const
-from .loops import Shape, broadcast_strides, collapse
+from ..expr import Expr, const, inp
+from .loops import Shape
 from .wasm_asm import I32, Function
 from .wasm_emitter import Emitter
-from .wasm_expr import render
-from .wasm_loops import UNROLL, call_nest, load_or_splat, store_run
+from .wasm_expr import render, size
+from .wasm_loops import UNROLL, load_or_splat, store_run
+from .wasm_nest import Nest, View, call_nest, lane_nest
 
-if TYPE_CHECKING:
-    from ..kernels.base import Tensor
-
-LONG = 12  # primitives from which an expression is its own unrolling
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """An operand of a nest: its first element in the heap, its stride along each axis."""
-
-    offset: int
-    strides: Shape
+LONG = 12  # values from which an expression is its own unrolling
+SPAN = 64  # elements to which an operand that repeats in shorter rows is written out
 
 
-def view(t: "Tensor", shape: Shape) -> View:
-    """The tensor broadcast to `shape`."""
-    return View(t.offset, broadcast_strides(t.shape, t.strides, shape))
-
-
-def padded_shape(t: "Tensor") -> Shape:
-    """The tensor's shape with the padding lanes of its pixels, as far as they fill a vector.
-    Writing them spares a run its tail and joins pixels to rows."""
-    if len(t.shape) != 4:
-        return t.shape
-    channels = -(-t.shape[3] // 4) * 4
-    return (*t.shape[:3], channels if t.strides[2] >= channels else t.shape[3])
-
-
-def emit_map(e: Emitter, expr: Expr, shape: Shape, out: View, ins: Sequence[View]) -> None:
-    """out = expr(*ins) in the current step. `out` may be one of `ins`."""
-    lengths, strides = lane_nest(shape, [out, *ins])
-    kinds = tuple(s[-1] == 1 for s in strides[1:])
-    function = e.kernel(("map", expr, kinds), partial(_build, e, expr, kinds))
-    call_nest(e, function, lengths[:-2], [s[:-2] for s in strides],
-              [v.offset for v in (out, *ins)],
-              (lengths[-1], lengths[-2], *(4 * s[-2] for s in strides)))
+def emit_map(e: Emitter, expr: Expr, shape: Shape, out: View, ins: Sequence[View],
+             scratch: int | None = None) -> None:
+    """out = expr(*ins) in the current step. `out` may be one of `ins`. With `map_scratch` elements
+    at `scratch`, short rows whose operands repeat become long ones."""
+    nest = lane_nest(shape, [out, *ins])
+    for part in [nest] if scratch is None else _long_rows(e, nest, scratch):
+        kinds = tuple(s[-1] == 1 for s in part.strides[1:])
+        function = e.kernel(("map", expr, kinds), partial(_build, e, expr, kinds))
+        call_nest(e, function, part.ordered(range(len(part.lengths) - 2)),
+                  (part.lengths[-1], part.lengths[-2], *part.steps(-2)))
 
 
 def emit_fill(e: Emitter, value: float, shape: Shape, out: View) -> None:
     emit_map(e, const(value), shape, out, [])
 
 
-def lane_nest(shape: Shape, views: Sequence[View]) -> tuple[Shape, list[Shape]]:
-    """The collapsed nest of at least two axes. Along the innermost, the lanes, every operand
-    steps by 1 or stays; if no axis is like that, it has length 1."""
-    lengths, strides = collapse(shape, [v.strides for v in views])
-    if not lengths or any(s[-1] not in (0, 1) for s in strides):
-        lengths, strides = (*lengths, 1), [(*s, 1) for s in strides]
-    if len(lengths) == 1:
-        lengths, strides = (1, *lengths), [(0, *s) for s in strides]
-    return lengths, strides
+def map_scratch(shape: Shape, operands: int) -> int:
+    """Elements of scratch for a map of so many operands."""
+    return SPAN * operands if shape and shape[-1] <= SPAN // 2 else 0
+
+
+def _long_rows(e: Emitter, nest: Nest, scratch: int) -> list[Nest]:
+    """The nest with several rows in one, where rows follow each other without a gap and some
+    operand is the same in all of them, as a vector over few channels is."""
+    n, rows = nest.lengths[-1], nest.lengths[-2]
+    count = SPAN // n
+    repeats = [s[-1] == 1 and not any(s[:-1]) for s in nest.strides]
+    follows = [s[-2] == n * s[-1] for s in nest.strides]
+    if rows <= count or count < 2 or not any(repeats) or not all(map(max, repeats, follows)):
+        return [nest]
+    offsets = list(nest.offsets)
+    for i, repeat in enumerate(repeats):
+        if repeat:
+            offsets[i] = scratch + SPAN * (i - 1)
+            emit_map(e, inp(0), (count, n), View(offsets[i], (n, 1)),
+                     [View(nest.offsets[i], (0, 1))])
+    nest = Nest(nest.lengths, nest.strides, tuple(offsets))
+    return [
+        Nest((*part.lengths[:-2], part.lengths[-2] * n),
+             tuple((*s[:-2], s[-1]) for s in part.strides), part.offsets)
+        for part in nest.blocks(len(nest.lengths) - 2, count)
+    ]
 
 
 def _build(e: Emitter, expr: Expr, kinds: tuple[bool, ...]) -> Function:
@@ -91,17 +85,13 @@ def _build(e: Emitter, expr: Expr, kinds: tuple[bool, ...]) -> Function:
                 for i, walks in enumerate(kinds):
                     if walks:
                         load_or_splat(e, f, True, at[i + 1], loaded[i][v], 16 * v)
-                render(expr, f, [x[v] for x in loaded], e)
+                render(expr, f, [x[v] for x in loaded], e, inline=True)
                 f.set(values[v])
             return values
 
         f.get(n).set(left)
         walking = [a for a, walks in zip(at[1:], kinds, strict=True) if walks]
-        store_run(f, left, at[0], walking, compute, UNROLL if _size(expr) < LONG else 1)
+        store_run(f, left, at[0], walking, compute, UNROLL if size(expr) < LONG else 1)
         for pointer, step in enumerate(steps):
             f.add_local(pointer, step)
     return f
-
-
-def _size(expr: Expr) -> int:
-    return bool(expr.args) + sum(map(_size, expr.args))

@@ -5,7 +5,6 @@ rounding errors grow with the length of a block and the number of blocks, not wi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 
@@ -14,8 +13,9 @@ from .loops import Shape
 from .wasm_asm import I32, Function
 from .wasm_emitter import Emitter
 from .wasm_expr import render
-from .wasm_loops import at_least, call_nest, first_lanes, load_or_splat, store_run
-from .wasm_map import View, emit_fill, lane_nest
+from .wasm_loops import at_least, first_lanes, load_or_splat, store_run
+from .wasm_map import emit_fill
+from .wasm_nest import Nest, View, call_nest, lane_nest
 
 # kind -> (instruction, neutral element)
 FOLDS = {
@@ -34,66 +34,32 @@ def emit_reduce(e: Emitter, kind: str, shape: Shape, out: View, ins: Sequence[Vi
     does not step, in the current step."""
     emit_fill(e, FOLDS[kind][1], *_kept(shape, out))
     expr = inp(0) if expr is None else expr
-    lengths, strides = lane_nest(shape, [out, *ins])
-    nest = _Nest(lengths, tuple(strides), tuple(v.offset for v in (out, *ins)))
-    (_down if strides[0][-1] else _across)(e, kind, expr, nest)
+    nest = lane_nest(shape, [out, *ins])
+    (_down if nest.strides[0][-1] else _across)(e, kind, expr, nest)
 
 
 def _kept(shape: Shape, out: View) -> tuple[Shape, View]:
     return tuple(n if s else 1 for n, s in zip(shape, out.strides, strict=True)), out
 
 
-@dataclass(frozen=True, slots=True)
-class _Nest:
-    """Axes from outer to inner; strides[0] and offsets[0] are the output's."""
-
-    lengths: Shape
-    strides: tuple[Shape, ...]
-    offsets: tuple[int, ...]
-
-    def moved(self, order: Sequence[int]) -> "_Nest":
-        return _Nest(tuple(self.lengths[a] for a in order),
-                     tuple(tuple(s[a] for a in order) for s in self.strides), self.offsets)
-
-    def steps(self, axis: int) -> list[int]:
-        """The operands' steps along an axis, in bytes."""
-        return [4 * s[axis] for s in self.strides]
-
-    def blocks(self, axis: int, block: int) -> list["_Nest"]:
-        """The nest cut along `axis`: whole blocks under an axis that counts them, then the
-        remainder."""
-        whole, rest = divmod(self.lengths[axis], block)
-        before, after = self.lengths[:axis], self.lengths[axis + 1:]
-        parts = []
-        if whole:
-            strides = tuple((*s[:axis], s[axis] * block, *s[axis:]) for s in self.strides)
-            parts.append(_Nest((*before, whole, block, *after), strides, self.offsets))
-        if rest:
-            strides = tuple((*s[:axis], 0, *s[axis:]) for s in self.strides)
-            offsets = tuple(o + s[axis] * block * whole
-                            for o, s in zip(self.offsets, self.strides, strict=True))
-            parts.append(_Nest((*before, 1, rest, *after), strides, offsets))
-        return parts
-
-
 # --- lanes are elements of the output -------------------------------------------------------------
 
 
-def _down(e: Emitter, kind: str, expr: Expr, nest: _Nest) -> None:
+def _down(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
     """The innermost folded axis next to the lanes, then a call for each index of the others."""
     lanes = len(nest.lengths) - 1
     folded = [a for a in range(lanes) if nest.strides[0][a] == 0]
     axis = folded[-1] if folded else lanes
     if not folded:
-        nest = _Nest((*nest.lengths[:-1], 1, nest.lengths[-1]),
-                     tuple((*s[:-1], 0, s[-1]) for s in nest.strides), nest.offsets)
+        nest = Nest((*nest.lengths[:-1], 1, nest.lengths[-1]),
+                    tuple((*s[:-1], 0, s[-1]) for s in nest.strides), nest.offsets)
         lanes += 1
-    nest = nest.moved([*(a for a in range(lanes) if a != axis), axis, lanes])
+    nest = nest.ordered([*(a for a in range(lanes) if a != axis), axis, lanes])
     for part in nest.blocks(lanes - 1, BLOCK):
         kinds = tuple((s[-1] == 1, s[-2] == 0) for s in part.strides[1:])
         function = e.kernel(("down", kind, expr, kinds),
                             partial(_build_down, e, kind, expr, kinds))
-        call_nest(e, function, part.lengths[:-2], [s[:-2] for s in part.strides], part.offsets,
+        call_nest(e, function, part.ordered(range(lanes)),
                   (part.lengths[-1], part.lengths[-2], *part.steps(-2)[1:]))
 
 
@@ -128,7 +94,7 @@ def _build_down(e: Emitter, kind: str, expr: Expr,
             load(False)
             for v, s in enumerate(sums):
                 f.get(s)
-                render(expr, f, [x[v] for x in values], e)
+                render(expr, f, [x[v] for x in values], e, inline=True)
                 f.op(op).set(s)
             for i, (_, fixed) in enumerate(kinds):
                 if not fixed:
@@ -145,7 +111,7 @@ def _build_down(e: Emitter, kind: str, expr: Expr,
 # --- lanes are terms of one sum -------------------------------------------------------------------
 
 
-def _across(e: Emitter, kind: str, expr: Expr, nest: _Nest) -> None:
+def _across(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
     """Rows of at most BLOCK * LANES terms; a call takes the longest axis beside them."""
     lanes = len(nest.lengths) - 1
     for part in nest.blocks(lanes, BLOCK * LANES):
@@ -153,9 +119,7 @@ def _across(e: Emitter, kind: str, expr: Expr, nest: _Nest) -> None:
         function = e.kernel(("across", kind, expr, kinds),
                             partial(_build_across, e, kind, expr, kinds))
         row = part.lengths.index(max(part.lengths[:-1]))
-        outer = [a for a in range(lanes + 1) if a != row]
-        call_nest(e, function, [part.lengths[a] for a in outer],
-                  [[s[a] for a in outer] for s in part.strides], part.offsets,
+        call_nest(e, function, part.ordered([a for a in range(lanes + 1) if a != row]),
                   (part.lengths[-1], part.lengths[row], *part.steps(row)))
 
 
@@ -174,7 +138,7 @@ def _build_across(e: Emitter, kind: str, expr: Expr, kinds: tuple[bool, ...]) ->
         for i, walks in enumerate(kinds):
             if walks:
                 load_or_splat(e, f, True, at[i], values[i], 16 * v)
-        render(expr, f, values, e)
+        render(expr, f, values, e, inline=True)
 
     with f.times(rows):
         for i, walks in enumerate(kinds):

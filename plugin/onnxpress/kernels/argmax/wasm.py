@@ -5,8 +5,8 @@ from math import inf
 
 from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_loops import call_nest, store_run
-from ...emit.wasm_map import View, lane_nest, view
+from ...emit.wasm_loops import store_run
+from ...emit.wasm_nest import View, call_nest, lane_nest, view
 from ...graph import Graph, Node
 from ..base import Needs, Step
 
@@ -18,11 +18,11 @@ def needs(node: Node, graph: Graph) -> Needs:
 def emit(step: Step, e: Emitter) -> None:
     x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
     axis = attrs["axis"]
-    lengths, strides = lane_nest(out.shape, [view(out, out.shape), View(x.offset, x.strides)])
+    nest = lane_nest(out.shape, [view(out, out.shape), View(x.offset, x.strides)])
     variant = attrs["largest"], attrs["select_last"]
     best = e.kernel(("argmax", *variant), partial(_build, *variant))
-    call_nest(e, best, lengths[:-2], [s[:-2] for s in strides], (out.offset, x.offset),
-              (lengths[-1], lengths[-2], x.shape[axis], *(4 * s[-2] for s in strides),
+    call_nest(e, best, nest.ordered(range(len(nest.lengths) - 2)),
+              (nest.lengths[-1], nest.lengths[-2], x.shape[axis], *nest.steps(-2),
                4 * x.strides[axis]))
 
 

@@ -1,19 +1,15 @@
 """copy in WebAssembly: runs of lanes where both sides have them, 4x4 transposes where the sides'
 unit strides lie on different axes, single elements elsewhere."""
 
-from functools import partial
-
-from ...emit.loops import collapse
+from ...emit.loops import Shape, collapse
 from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_loops import call_nest
-from ...emit.wasm_map import View, emit_fill, emit_map, padded_shape, view
+from ...emit.wasm_map import emit_fill, emit_map
+from ...emit.wasm_nest import Nest, View, call_nest, padded_shape, view
 from ...expr import inp
 from ...graph import Graph, Node
 from ...ops.move import Move, moves
 from ..base import Needs, Step, Tensor
-
-Shape = tuple[int, ...]
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -35,12 +31,13 @@ def _move(e: Emitter, part: Move, x: Tensor, out: Tensor) -> None:
     src = View(x.offset + part.src_offset, part.src_strides)
     lengths, strides = collapse(part.shape, [dst.strides, src.strides])
     targets, sources = strides
+    nest = Nest((1, *lengths), ((0, *targets), (0, *sources)), (dst.offset, src.offset))
     if not lengths or (targets[-1] == 1 and sources[-1] in (0, 1)):
         emit_map(e, inp(0), _whole_pixels(part.shape, out), dst, [src])
     elif targets[-1] == 1 and 1 in sources:
-        _transpose(e, lengths, targets, sources, dst.offset, src.offset)
+        _transpose(e, nest)
     else:
-        _scatter(e, lengths, strides, (dst.offset, src.offset))
+        _scatter(e, nest)
 
 
 def _whole_pixels(shape: Shape, out: Tensor) -> Shape:
@@ -48,29 +45,23 @@ def _whole_pixels(shape: Shape, out: Tensor) -> Shape:
     return (*shape[:-1], padded_shape(out)[-1]) if shape[-1:] == out.shape[-1:] else shape
 
 
-def _transpose(e: Emitter, lengths: Shape, targets: Shape, sources: Shape, dst: int,
-               src: int) -> None:
+def _transpose(e: Emitter, nest: Nest) -> None:
     """Whole 4x4 blocks of the two axes with a unit stride, then the strips beside them."""
-    across, down = len(lengths) - 1, sources.index(1)
-    outer = [a for a in range(len(lengths)) if a not in (across, down)]
-    n, m = lengths[across], lengths[down]
-    whole_n, whole_m = n - n % 4, m - m % 4
-    if whole_n and whole_m:
-        call_nest(e, e.kernel(("transpose",), _build_transpose), [lengths[a] for a in outer],
-                  [[s[a] for a in outer] for s in (targets, sources)], (dst, src),
+    targets, sources = nest.strides
+    across, down = len(nest.lengths) - 1, sources.index(1)
+    outer = [a for a in range(len(nest.lengths)) if a not in (across, down)]
+    n, m = nest.lengths[across], nest.lengths[down]
+    whole_n, whole_m = (n - n % 4, m - m % 4) if min(n, m) >= 4 else (0, 0)
+    if whole_n:
+        call_nest(e, e.kernel(("transpose",), _build_transpose), nest.ordered(outer),
                   (whole_n // 4, whole_m // 4, 4 * targets[down], 4 * sources[across]))
-    else:
-        whole_n = whole_m = 0
-
-    def strip(at_n: int, at_m: int, count_n: int, count_m: int) -> None:
+    strips = nest.ordered([*outer, across, down])
+    for at_n, at_m, count_n, count_m in ((0, whole_m, whole_n, m - whole_m),
+                                         (whole_n, 0, n - whole_n, m)):
         if count_n and count_m:
-            order = (*outer, across, down)
-            _scatter(e, (*(lengths[a] for a in outer), count_n, count_m),
-                     [tuple(s[a] for a in order) for s in (targets, sources)],
-                     (dst + at_n + at_m * targets[down], src + at_n * sources[across] + at_m))
-
-    strip(0, whole_m, whole_n, m - whole_m)
-    strip(whole_n, 0, n - whole_n, m)
+            offsets = (nest.offsets[0] + at_n + at_m * targets[down],
+                       nest.offsets[1] + at_n * sources[across] + at_m)
+            _scatter(e, Nest((*strips.lengths[:-2], count_n, count_m), strips.strides, offsets))
 
 
 def _build_transpose() -> Function:
@@ -98,13 +89,12 @@ def _build_transpose() -> Function:
     return f
 
 
-def _scatter(e: Emitter, lengths: Shape, strides: list[Shape], offsets: tuple[int, int]) -> None:
+def _scatter(e: Emitter, nest: Nest) -> None:
     """Element by element, in rows of the innermost axis."""
-    lengths, strides = (1, *lengths), [(0, *s) for s in strides]
-    (dst_row, dst_step), (src_row, src_step) = [s[-2:] for s in strides]
-    call_nest(e, e.kernel(("scatter",), partial(_build_scatter)), lengths[:-2],
-              [s[:-2] for s in strides], offsets,
-              (lengths[-1], lengths[-2], 4 * dst_step, 4 * src_step, 4 * dst_row, 4 * src_row))
+    (dst_row, src_row), (dst_step, src_step) = nest.steps(-2), nest.steps(-1)
+    call_nest(e, e.kernel(("scatter",), _build_scatter),
+              nest.ordered(range(len(nest.lengths) - 2)),
+              (nest.lengths[-1], nest.lengths[-2], dst_step, src_step, dst_row, src_row))
 
 
 def _build_scatter() -> Function:

@@ -1,7 +1,8 @@
 """fill_halo in WebAssembly: zeros all around, or mirrored rows and then mirrored columns."""
 
 from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import View, emit_fill, emit_map
+from ...emit.wasm_map import emit_fill, emit_map
+from ...emit.wasm_nest import View
 from ...expr import inp
 from ...graph import Graph, Node
 from ..base import Needs, Step, Tensor

@@ -6,7 +6,8 @@ Two passes for the variance keep its error at a few ulps whatever the mean is.
 from math import prod
 
 from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import View, emit_map, padded_shape, view
+from ...emit.wasm_map import emit_map, map_scratch
+from ...emit.wasm_nest import View, padded_shape, view
 from ...emit.wasm_reduce import emit_reduce
 from ...expr import call, inp, substitute
 from ...graph import Graph, Node
@@ -15,7 +16,8 @@ from ..base import Needs, Step, dense_strides, round_up
 
 def needs(node: Node, graph: Graph) -> Needs:
     shape = graph.shape(node.inputs[0])
-    return Needs(scratch=2 * _statistics(shape, node.attrs["axes"]))
+    statistics = 2 * _statistics(shape, node.attrs["axes"])
+    return Needs(scratch=statistics + map_scratch(shape, len(node.inputs) + 2))
 
 
 def _statistics(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
@@ -46,4 +48,5 @@ def emit(step: Step, e: Emitter) -> None:
     if epilogue is not None:
         value = substitute(epilogue, [value, *(inp(5 + i) for i in range(len(extras)))])
     emit_map(e, value, written, view(out, written),
-             [view(x, written), mean, factor, *(view(t, written) for t in (scale, shift, *extras))])
+             [view(x, written), mean, factor, *(view(t, written) for t in (scale, shift, *extras))],
+             step.scratch + 2 * _statistics(shape, axes))

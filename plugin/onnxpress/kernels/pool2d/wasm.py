@@ -10,7 +10,8 @@ from math import inf
 from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_loops import store_run
-from ...emit.wasm_map import View, emit_fill, padded_shape
+from ...emit.wasm_map import emit_fill
+from ...emit.wasm_nest import View, padded_shape
 from ...graph import Graph, Node
 from ..base import Needs, Step
 

@@ -8,7 +8,7 @@ from functools import partial
 from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_loops import store_run
-from ...emit.wasm_map import padded_shape
+from ...emit.wasm_nest import padded_shape
 from ...graph import Graph, Node
 from ..base import Needs, Step
 

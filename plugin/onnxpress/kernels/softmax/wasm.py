@@ -3,7 +3,8 @@
 from math import prod
 
 from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import View, emit_map, view
+from ...emit.wasm_map import emit_map
+from ...emit.wasm_nest import View, view
 from ...emit.wasm_reduce import emit_reduce
 from ...expr import call, inp
 from ...graph import Graph, Node

@@ -1,7 +1,8 @@
 """window_sum in WebAssembly: a copy of x, then x added once for each shift of the window."""
 
 from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import View, emit_map
+from ...emit.wasm_map import emit_map
+from ...emit.wasm_nest import View
 from ...expr import inp
 from ...graph import Graph, Node
 from ..base import Needs, Step
