@@ -39,12 +39,13 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
     """
     progress("loading the model")
     loaded = load_card_model(demo.card, downloads)
-    shapes = input_shapes(loaded.model, demo.shapes, demo.where)
+    shapes = input_shapes(loaded.model, demo.shapes)
     image = image_input(demo, shapes)
     pictures = [_published(sample, folder) for sample in demo.samples]
     feeds = [model_inputs(demo, shapes, picture) for picture, _ in pictures]
+    fixed = {name: shape for name, shape in demo.shapes.items() if name in shapes}
     pack = press(loaded.model, folder, Options(
-        demo.name, demo.targets, demo.weights, demo.shapes, feeds, bounds(demo, image)), progress)
+        demo.name, demo.targets, demo.weights, fixed, feeds, bounds(demo, image)), progress)
     progress("drawing results")
     reference = Reference(loaded.model.SerializeToString())
     outputs = [_shown(demo, pack.manifest, reference.run(feed)) for feed in feeds]
