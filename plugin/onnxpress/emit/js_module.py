@@ -1,7 +1,8 @@
 """An ES module under construction: functions rendered from kernel.js templates, tables, steps.
 
-A kernel.js is JavaScript with Jinja2 tags; its function is called NAME. Equal texts are one
-function, so every convolution of a net with the same epilogue shares one compiled loop.
+A kernel.js is JavaScript with Jinja2 tags; its function is called NAME, and a helper that only it
+calls NAME_something. Equal texts are one function, so every convolution of a net with the same
+epilogue shares one compiled loop.
 """
 
 import math
@@ -41,8 +42,8 @@ class JsModule:
         """The name of the function that kernels/<kernel>/<file> gives with `parameters`."""
         source = _template(KERNELS / kernel / file).render(parameters)
         if source not in self._functions:
-            name = self._fresh(kernel)
-            self._functions[source] = (name, re.sub(r"\bNAME\b", name, source))
+            name = self._fresh(kernel if file == "kernel.js" else f"{kernel}_{Path(file).stem}")
+            self._functions[source] = (name, re.sub(r"\bNAME", name, source))
         return self._functions[source][0]
 
     def packer(self, kind: str) -> str:
@@ -129,6 +130,21 @@ def assign(target: str, expr: Expr, names: Sequence[str]) -> str:
         names.append(local)
     store = f"{target} = {text(expr, 'js', names, number)};"
     return f"{{ {' '.join(lines)} {store} }}" if lines else store
+
+
+def lift(expr: Expr, count: int) -> tuple[Expr, tuple[float, ...]]:
+    """The expression with its numbers, other than 0 and 1, as inputs `count`, `count` + 1, ...,
+    and those numbers: kernels that differ in numbers only are one function, compiled once."""
+    found: list[float] = []
+
+    def walk(e: Expr) -> Expr:
+        if e.op == "const" and e.value not in (0, 1):
+            if e.value not in found:
+                found.append(e.value)
+            return inp(count + found.index(e.value))
+        return Expr(e.op, tuple(map(walk, e.args)), e.value)
+
+    return walk(expr), tuple(found)
 
 
 def _shared(expr: Expr) -> Expr | None:

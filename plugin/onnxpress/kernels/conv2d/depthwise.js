@@ -5,7 +5,7 @@
  * The last tile of a line moves back to end with it.
  */
 function NAME(H, x, xImage, xLine, xPixel, stride, y, yImage, yLine, yPixel, images, height, width,
-  w, b, C, rows, rowStep{% for e in extras %}, {{ e }}{% endfor %}) {
+  w, b, C, rows, rowStep{% for e in last.names %}, {{ e }}{% endfor %}) {
   for (let n = 0; n < images; n++, x += xImage, y += yImage) {
     for (let line = 0; line < height; line++) {
       for (let m = 0; m < width; m += {{ tile }}) {
@@ -27,7 +27,7 @@ function NAME(H, x, xImage, xLine, xPixel, stride, y, yImage, yLine, yPixel, ima
           }
           const q = place + c;
 {% for i in pixels %}
-          {{ store("c%d" % i, "q + %d * yPixel" % i, "c") }}
+          {{ last.store("c%d" % i, "q + %d * yPixel" % i, "c") }}
 {% endfor %}
         }
       }

@@ -7,7 +7,7 @@
  * full computes its last pixel again. `| 0` spares the innermost loop its overflow checks.
  */
 function NAME(H, x, xImage, xLine, xStep, y, yImage, yLine, yStep, images, height, width, w, b,
-  groups, C, O, rows, rowStep, taps, tapStep, run, block{% for e in extras %}, {{ e }}{% endfor %}) {
+  groups, C, O, rows, rowStep, taps, tapStep, run, block{% for e in last.names %}, {{ e }}{% endfor %}) {
   const area = height * width, depth = 4 * rows * taps * run;
   const xWrap = xLine - width * xStep, yWrap = yLine - width * yStep;
   for (let n = 0; n < images; n++, x += xImage, y += yImage) {
@@ -57,7 +57,7 @@ function NAME(H, x, xImage, xLine, xStep, y, yImage, yLine, yStep, images, heigh
             if (o + {{ j }} >= O) continue;
 {% endif %}
 {% for i in pixels %}
-            {{ store("c%d%d" % (i, j), "y%d + %d" % (i, j), "z + %d" % j) }}
+            {{ last.store("c%d%d" % (i, j), "y%d + %d" % (i, j), "z + %d" % j) }}
 {% endfor %}
 {% endfor %}
           }

@@ -3,9 +3,9 @@
 from itertools import product
 from math import prod
 
-from ...emit.js_module import JsModule, assign
+from ...emit.js_epilogue import epilogue
+from ...emit.js_module import JsModule
 from ...emit.loops import broadcast_strides, collapse
-from ...expr import inp
 from ...graph import Graph, Node
 from ..base import Needs, Pack, Step, Tensor, round_up
 
@@ -31,27 +31,19 @@ def emit(step: Step, program: JsModule) -> None:
     out = step.outputs[0]
     rows = _rows(a.shape, b.shape)
     depth, columns = b.shape[-2:]
-    whole = [t.shape == out.shape for t in extras]
-    offsets = [t.offset - out.offset * w for t, w in zip(extras, whole, strict=True)]
     packed = b.pack is not None and b.pack.kind == "tiles"
-    expr = step.node.attrs.get("epilogue") or inp(0)
-    names = [f"e{i}" for i in range(len(extras))]
-
-    def store(at: str, value: str, column: str) -> str:
-        return assign(f"H[{at}]", expr, [value] + [
-            f"H[e{k} + {at if w else column}]" for k, w in enumerate(whole)])
-
+    last = epilogue(step.node, out, tuple(extras))
     for batches, places, steps in _batches(a, b, out, rows):
         if rows == 1:
-            name = program.function("matmul", "row.js", extras=names, store=store,
+            name = program.function("matmul", "row.js", last=last,
                                     sums=program.sums(columns))
-            extra_args = []
+            more = []
         else:
-            name = program.function("matmul", extras=names, store=store, packed=packed,
+            name = program.function("matmul", last=last, packed=packed,
                                     pack=program.packer("tiles"))
-            extra_args = [rows, step.scratch]
-        program.call(name, *places, batches, *steps, depth, columns, bias.offset, *extra_args,
-                     *offsets)
+            more = [rows, step.scratch]
+        program.call(name, *places, batches, *steps, depth, columns, bias.offset, *more,
+                     *last.values)
 
 
 def _batches(a: Tensor, b: Tensor, out: Tensor, rows: int) -> list[tuple]:

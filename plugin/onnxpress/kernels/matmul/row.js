@@ -1,5 +1,5 @@
 /** y[N] = a[K] b[K, N] + bias[N] for each batch: four rows of b at a time, summed in doubles. */
-function NAME(H, a, b, y, batches, aStep, bStep, yStep, K, N, bias{% for e in extras %}, {{ e }}{% endfor %}) {
+function NAME(H, a, b, y, batches, aStep, bStep, yStep, K, N, bias{% for e in last.names %}, {{ e }}{% endfor %}) {
   const sums = {{ sums }};
   for (let n = 0; n < batches; n++, a += aStep, b += bStep, y += yStep) {
     for (let o = 0; o < N; o++) sums[o] = H[bias + o];
@@ -15,7 +15,7 @@ function NAME(H, a, b, y, batches, aStep, bStep, yStep, K, N, bias{% for e in ex
       for (let o = 0; o < N; o++) sums[o] += H[a + k] * H[b + k * N + o];
     }
     for (let o = 0; o < N; o++) {
-      {{ store("y + o", "sums[o]", "o") }}
+      {{ last.store("sums[o]", "y + o", "o") }}
     }
   }
 }

@@ -3,7 +3,7 @@
 from itertools import chain
 from math import prod
 
-from ...emit.js_module import JsModule, assign
+from ...emit.js_module import JsModule, assign, lift
 from ...emit.loops import broadcast_strides, collapse, nest
 from ...expr import inp
 from ...graph import Graph, Node
@@ -35,10 +35,12 @@ def emit(step: Step, program: JsModule) -> None:
     at = {p: apply.at[p] + (f" + {'c' if s else '0'}" if vector else "")
           for p, s in zip(names, step_c or names, strict=True)}
     value = f"(H[{at['x']}] - mean) * inverse * H[{at['scale']}] + H[{at['shift']}]"
+    expr, numbers = lift(attrs.get("epilogue") or inp(0), len(names) - 3)
+    constants = [f"k{i}" for i in range(len(numbers))]
     name = program.function(
-        "normalize", names=names, outer=outer, measure=measure, apply=apply,
+        "normalize", names=names + constants, outer=outer, measure=measure, apply=apply,
         sums=program.sums(2 * x.shape[last]) if vector else "",
-        value=value, store=assign(f"H[{at['y']}]", attrs.get("epilogue") or inp(0),
-                                  ["v", *(f"H[{at[p]}]" for p in names[4:])]))
-    program.call(name, *(t.offset for t in operands), x.shape[last], prod(drop), attrs["eps"],
-                 *keep, *chain(*kept), *drop, *chain(*dropped))
+        value=value, store=assign(f"H[{at['y']}]", expr,
+                                  ["v", *(f"H[{at[p]}]" for p in names[4:]), *constants]))
+    program.call(name, *(t.offset for t in operands), *numbers, x.shape[last], prod(drop),
+                 attrs["eps"], *keep, *chain(*kept), *drop, *chain(*dropped))

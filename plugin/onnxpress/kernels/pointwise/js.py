@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-from ...emit.js_module import JsModule, assign
+from ...emit.js_module import JsModule, assign, lift
 from ...emit.loops import broadcast_strides, collapse, nest
 from ...graph import Graph, Node
 from ..base import Needs, Step
@@ -20,7 +20,10 @@ def emit(step: Step, program: JsModule) -> None:
     names = ["y", *(f"x{i}" for i in range(len(step.inputs)))]
     loops = nest(len(lengths), {p: p for p in names})
     values = [f"v{i}" for i in range(len(step.inputs))]
-    store = assign(f"H[{loops.at['y']}]", step.node.attrs["expr"], values)
-    loads = [(v, loops.at[p]) for v, p in zip(values, names[1:], strict=True)]
-    name = program.function("pointwise", nest=loops, operands=names, loads=loads, store=store)
-    program.call(name, *(t.offset for t in tensors), *lengths, *chain(*strides))
+    expr, numbers = lift(step.node.attrs["expr"], len(values))
+    constants = [f"k{i}" for i in range(len(numbers))]
+    name = program.function(
+        "pointwise", nest=loops, operands=names, constants=constants,
+        loads=[(v, loops.at[p]) for v, p in zip(values, names[1:], strict=True)],
+        store=assign(f"H[{loops.at['y']}]", expr, [*values, *constants]))
+    program.call(name, *(t.offset for t in tensors), *numbers, *lengths, *chain(*strides))

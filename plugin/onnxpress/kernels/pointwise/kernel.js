@@ -1,5 +1,5 @@
 /** One value per element: operands start at an index and step through the loops. */
-function NAME(H, {{ operands | join(", ") }}, {{ nest.parameters }}) {
+function NAME(H, {{ (operands + constants) | join(", ") }}, {{ nest.parameters }}) {
 {{ nest.head }}
 {% for value, at in loads %}
   const {{ value }} = H[{{ at }}];

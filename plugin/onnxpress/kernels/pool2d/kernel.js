@@ -23,7 +23,7 @@ function NAME(H, x, xImage, xRow, xPixel, H_in, W_in, y, yImage, yRow, yPixel, i
           let value = {{ "-Infinity" if kind == "max" else "0" }};
           for (let r = r0, p = first + c; r < r1; r++, p += dy * xRow) {
             for (let k = c0, q = p; k < c1; k++, q += dx * xPixel) {
-              {{ "value = Math.max(value, H[q]);" if kind == "max" else "value += H[q];" }}
+              {{ "if (H[q] > value) value = H[q];" if kind == "max" else "value += H[q];" }}
             }
           }
           H[place + c] = {{ "value" if kind == "max" else "value / cells" }};
