@@ -1,0 +1,174 @@
+"""Graph -> a WebGPU program: WGSL texts with every shape baked in, dispatches, and buffers.
+
+One JSON file holds what runs: `shaders` ({code, reads, writes}), `dispatches` ({step, shader, bind:
+[[buffer, offset, bytes], ...], groups: [x, y]}), `submits` (the dispatch that ends each command
+buffer) and `tables` (numbers that kernels add to the weights). The manifest says where weights,
+inputs and outputs lie.
+"""
+
+import json
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+from ..errors import PlanError
+from ..graph import Graph, Node
+from ..kernels.argmax import wgsl as argmax
+from ..kernels.conv2d import wgsl as conv2d
+from ..kernels.copy import wgsl as copy
+from ..kernels.gather import wgsl as gather
+from ..kernels.matmul import wgsl as matmul
+from ..kernels.normalize import wgsl as normalize
+from ..kernels.pointwise import wgsl as pointwise
+from ..kernels.pool2d import wgsl as pool2d
+from ..kernels.reduce import wgsl as reduce
+from ..kernels.resize2d import wgsl as resize2d
+from ..kernels.softmax import wgsl as softmax
+from ..kernels.window_sum import wgsl as window_sum
+from ..ops import OPS, bound
+from .program import Program
+from .wgsl_fit import fit_operands
+from .wgsl_memory import Place, bytes_of, lifetimes, place_constants, place_values
+from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
+
+LOWER: dict[str, Lower] = {
+    "argmax": argmax.lower,
+    "conv2d": conv2d.lower,
+    "gather": gather.lower,
+    "matmul": matmul.lower,
+    "normalize": normalize.lower,
+    "pointwise": pointwise.lower,
+    "pool2d": pool2d.lower,
+    "reduce": reduce.lower,
+    "resize2d": resize2d.lower,
+    "softmax": softmax.lower,
+    "window_sum": window_sum.lower,
+    **dict.fromkeys(
+        ("concat", "copy", "expand", "pad", "slice", "transpose", "upsample_zero"), copy.lower
+    ),
+}
+
+# A submit of this many operations takes a slow integrated GPU (100 GFLOP/s) a tenth of a second;
+# browsers reset a GPU that is busy for some seconds.
+SUBMIT_FLOPS = 10_000_000_000
+
+Steps = list[tuple[Node, list[Dispatch]]]
+
+
+def build(graph: Graph) -> Program:
+    """The program of `graph` and the manifest's facts about it.
+
+    Raises:
+        PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
+            every device offers.
+    """
+    graph = fit_operands(graph)
+    roots = _roots(graph)
+    steps = [(n, _lower(n, graph)) for n in graph.nodes if n.op != "reshape"]
+    places, sizes = _place(graph, roots, steps)
+    labels = [_label(node, graph) for node, _ in steps]
+    weights = [
+        {"tensor": name, "start": start, "length": length, "buffer": place.buffer,
+         "offset": place.offset}
+        for (name, start, length), place in _weights(graph, places)
+    ]
+    at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
+                       "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
+    about = {
+        "buffers": sizes, "weights": weights, "inputs": [at(n) for n in graph.inputs],
+        "outputs": [at(n) for n in graph.outputs], "steps": labels,
+    }
+    code = json.dumps(_program(steps, roots, places, labels), separators=(",", ":"))
+    return Program("webgpu", {"program": (code.encode(), "json")}, about)
+
+
+def _lower(node: Node, graph: Graph) -> list[Dispatch]:
+    if node.op not in LOWER:
+        raise PlanError(f"%{node.name}: no kernel runs {node.op} on webgpu")
+    for name in (*node.inputs, *node.outputs):
+        size = 4 * prod(graph.shape(name))
+        if size > MAX_BINDING and not (node.op == "matmul" and name == node.inputs[1]):
+            raise PlanError(f"%{name}: {size >> 20} MiB exceed the {MAX_BINDING >> 20} MiB that "
+                            "every WebGPU device can bind; leave the target webgpu out")
+    return LOWER[node.op](node, graph)
+
+
+def _roots(graph: Graph) -> dict[str, str]:
+    """Value -> the value whose memory it is: a reshape is its input."""
+    roots = {name: name for name in graph.values}
+    for node in graph.nodes:
+        if node.op == "reshape":
+            roots[node.name] = roots[node.inputs[0]]
+    return roots
+
+
+def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
+        dict[str | Slice, Place], list[int]]:
+    """The place of every constant, table and value, and all buffers' sizes."""
+    constants: dict[str | Slice, int] = {}
+    touches = []
+    for _, dispatches in steps:
+        for d in dispatches:
+            touched = {}
+            for value in (*d.reads, *d.writes):
+                if isinstance(value, Slice):
+                    constants[value] = bytes_of(value.length)
+                    continue
+                name = roots.get(value, value)
+                if name in graph.constants:
+                    constants[name] = bytes_of(graph.constants[name].size)
+                elif name in d.tables:
+                    constants[name] = bytes_of(len(d.tables[name]))
+                else:
+                    touched[name] = 0
+            touches.append(touched)
+    for name in graph.outputs:
+        if roots[name] in graph.constants:
+            constants[roots[name]] = bytes_of(graph.constants[roots[name]].size)
+    scratch = {k: v for _, ds in steps for d in ds for k, v in d.scratch.items()}
+    for touched in touches:
+        for name in touched:
+            touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
+    fixed, fixed_sizes = place_constants(constants.items())
+    lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs],
+                      [roots[n] for n in graph.outputs], touches)
+    moving, moving_sizes = place_values(lives, len(fixed_sizes))
+    return {**fixed, **moving}, fixed_sizes + moving_sizes
+
+
+def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
+    """((constant, first element, elements), place) of everything to upload."""
+    for value, place in places.items():
+        if isinstance(value, Slice):
+            yield (value.name, value.start, value.length), place
+        elif value in graph.constants:
+            yield (value, 0, graph.constants[value].size), place
+
+
+def _program(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],
+             labels: list[list[Any]]) -> dict[str, Any]:
+    shaders: dict[tuple[str, int, int], int] = {}
+    runs, submits, tables, load = [], [], [], 0
+    for i, (_, dispatches) in enumerate(steps):
+        for d in dispatches:
+            key = (d.shader, len(d.reads), len(d.writes))
+            bind = [places[roots.get(v, v)] for v in (*d.reads, *d.writes)]
+            runs.append({"step": i, "shader": shaders.setdefault(key, len(shaders)),
+                         "bind": [[p.buffer, p.offset, p.size] for p in bind],
+                         "groups": list(d.workgroups)})
+            tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
+                       for n, data in d.tables.items()]
+        load += labels[i][1]
+        if load >= SUBMIT_FLOPS or i == len(steps) - 1:
+            submits.append(len(runs))
+            load = 0
+    return {"shaders": [{"code": c, "reads": r, "writes": w} for c, r, w in shaders],
+            "dispatches": runs, "submits": submits, "tables": tables}
+
+
+def _label(node: Node, graph: Graph) -> list[Any]:
+    """["conv2d 1x56x56x64 -> 1x56x56x64", flops]."""
+    shapes = [graph.shape(n) for n in node.inputs]
+    sides = (*shapes[:1], graph.shape(node.name))
+    text = " -> ".join("x".join(map(str, side)) or "scalar" for side in sides)
+    return [f"{node.op} {text}", int(OPS[node.op].flops(bound(node, graph), shapes))]

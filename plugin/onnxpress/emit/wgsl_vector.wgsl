@@ -1,0 +1,36 @@
+{% from "wgsl_product.wgsl" import operands, store %}
+{% set strands = 256 // quads %}
+// C[{{ p.batch }},1,N={{ p.n }}] over K={{ p.k }}: a workgroup sums {{ quads }} columns of vec4f along {{ strands }} strands of K
+{{ bindings }}
+
+var<workgroup> sums: array<vec4f, 256>;  // [strands, quads]
+
+{{ operands(p) }}
+{{ finish }}
+
+{{ store(p, wide, first, total) }}
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x + group.y * {{ grid_x }}u;
+  if (id >= {{ workgroups }}u) { return; }
+  let batch = id / {{ tiles }}u;
+  let n = (id % {{ tiles }}u * {{ quads }}u + lane % {{ quads }}u) * 4u;
+  {{ p.places }}
+  var sum = vec4f();
+  var k = lane / {{ quads }}u;
+  for (; k + {{ 3 * strands }}u < {{ p.k }}u; k += {{ 4 * strands }}u) {
+    let b0 = load_b(b_at, k, n);
+    let b1 = load_b(b_at, k + {{ strands }}u, n);
+    let b2 = load_b(b_at, k + {{ 2 * strands }}u, n);
+    let b3 = load_b(b_at, k + {{ 3 * strands }}u, n);
+    sum += a[a_at + k] * b0 + a[a_at + k + {{ strands }}u] * b1
+      + a[a_at + k + {{ 2 * strands }}u] * b2 + a[a_at + k + {{ 3 * strands }}u] * b3;
+  }
+  for (; k < {{ p.k }}u; k += {{ strands }}u) { sum += a[a_at + k] * load_b(b_at, k, n); }
+  sums[lane] = sum;
+  for (var width = 128u; width >= {{ quads }}u; width /= 2u) {
+    workgroupBarrier();
+    if (lane < width) { sums[lane] += sums[lane + width]; }
+  }
+  if (lane < {{ quads }}u) { store(sums[lane], batch, 0u, n, 0u); }
+}

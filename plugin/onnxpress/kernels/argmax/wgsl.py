@@ -1,0 +1,17 @@
+"""argmax on WebGPU: trees of (value, index) in workgroup memory."""
+
+from ...emit.wgsl_rows import fold, view
+from ...emit.wgsl_shader import Dispatch, Port
+from ...graph import Graph, Node
+from ..base import dense_strides
+
+
+def lower(node: Node, graph: Graph) -> list[Dispatch]:
+    shape, axis = graph.shape(node.inputs[0]), node.attrs["axis"]
+    strides = dense_strides(shape)
+    rows = view(shape, (axis,), {"x": strides}, wide=False)
+    return [fold(
+        "argmax/shader.wgsl", rows, [Port("x", node.inputs[0], shape)],
+        Port("out", node.name, graph.shape(node.name)), stride=strides[axis],
+        largest=bool(node.attrs["largest"]), select_last=bool(node.attrs["select_last"]),
+    )]

@@ -1,0 +1,84 @@
+"""conv2d on WebGPU: implicit GEMM over a group's channels, or direct sums where groups are small."""
+
+from math import prod
+
+from ...emit.wgsl_epilogue import finish
+from ...emit.wgsl_gemm import Product, multiply
+from ...emit.wgsl_shader import LANES, Dispatch, Port, dispatch
+from ...graph import Graph, Node
+
+MIN_DEPTH, MIN_COLUMNS = 32, 8  # of a group's matrix product, below which tiles run mostly empty
+BUSY = 65536  # invocations that fill a large GPU
+
+
+def lower(node: Node, graph: Graph) -> list[Dispatch]:
+    facts = _facts(node, graph)
+    depth = facts["kh"] * facts["kw"] * facts["cg"]
+    small = depth < MIN_DEPTH or facts["o"] // facts["groups"] < MIN_COLUMNS
+    if facts["groups"] > 1 and small:
+        return [_direct(node, graph, facts)]
+    return _product(node, graph, facts, depth)
+
+
+def _facts(node: Node, graph: Graph) -> dict[str, int | str]:
+    """The template's numbers, under the names of their axes."""
+    n, h, w, c = graph.shape(node.inputs[0])
+    kh, kw, cg, o = graph.shape(node.inputs[1])
+    _, oh, ow, _ = graph.shape(node.name)
+    (sy, sx), (dy, dx) = node.attrs["strides"], node.attrs["dilations"]
+    top, left = node.attrs["pads"][:2]
+    return {"n": n, "h": h, "w": w, "c": c, "kh": kh, "kw": kw, "cg": cg, "o": o, "oh": oh,
+            "ow": ow, "sy": sy, "sx": sx, "dy": dy, "dx": dx, "top": top, "left": left,
+            "groups": node.attrs["groups"], "mode": node.attrs["pad_mode"]}
+
+
+def _product(node: Node, graph: Graph, facts: dict, depth: int) -> list[Dispatch]:
+    x, weights, bias = node.inputs[:3]
+    groups, c, o, cg = (facts[k] for k in ("groups", "c", "o", "cg"))
+    og = o // groups
+    rows = facts["n"] * facts["oh"] * facts["ow"]
+    bare = not any(node.attrs["pads"])
+    window, image = (facts["kh"], facts["kw"]), (facts["h"], facts["w"])
+    whole = bare and window == image and groups == 1
+    # Rows of K values lie one after another: no window to walk.
+    flat = whole or (bare and window == (facts["sy"], facts["sx"]) == (1, 1))
+    vector = flat and rows == 1
+    what = Product(
+        rows, og, depth, groups,
+        Port("a", x, graph.shape(x), cg % 4 == 0 and not vector),
+        Port("b", weights, graph.shape(weights), og % 4 == 0),
+        pitch=o,
+        places=f"let a_at = batch * {cg}u;\n  let b_at = batch * {og}u;",
+        at=f"m * {o}u + batch * {og}u + n", channel=f"batch * {og}u + n",
+        vector=vector,
+    )
+    end = finish(node, graph, 3, o % 4 == 0 and og % 4 == 0, bias)
+    return multiply(node, graph, "conv2d/shader.wgsl", [what], end, flat=flat,
+                    row=depth if whole else c, **facts)
+
+
+def _direct(node: Node, graph: Graph, facts: dict) -> Dispatch:
+    x, weights, bias = node.inputs[:3]
+    groups, c, o = facts["groups"], facts["c"], facts["o"]
+    depthwise = groups == c == o
+    wide = o // groups % 4 == 0 or (depthwise and o % 4 == 0)
+    step = 4 if wide else 1
+    across = _across(facts, step) if depthwise else 1
+    strips = -(-facts["ow"] // across)
+    count = facts["n"] * facts["oh"] * strips * (o // step)
+    end = finish(node, graph, 3, wide, bias)
+    out = graph.shape(node.name)
+    reads = [Port("a", x, graph.shape(x), depthwise and wide),
+             Port("b", weights, graph.shape(weights), wide), *end.ports]
+    return dispatch(
+        "conv2d/direct.wgsl", reads, [Port("out", node.name, out, wide)], -(-count // LANES),
+        count=count, lanes=LANES, wide=wide, depthwise=depthwise, across=across,
+        finish=end.text, **facts,
+    )
+
+
+def _across(facts: dict, step: int) -> int:
+    """Pixels per invocation: windows that overlap share loads, while enough invocations remain."""
+    pixels = prod(facts[k] for k in ("n", "oh", "ow")) * facts["o"] // step
+    overlap = facts["sx"] < (facts["kw"] - 1) * facts["dx"] + 1
+    return next((a for a in (4, 2) if overlap and pixels >= a * BUSY), 1)

@@ -1,0 +1,70 @@
+"""Data movement on WebGPU: all strided copies of up to seven sources in one dispatch."""
+
+from itertools import groupby
+from math import prod
+
+from ...emit.wgsl_expr import number
+from ...emit.wgsl_shader import LANES, MAX_BUFFERS, Dispatch, Port, dispatch, over_elements, walk
+from ...graph import Graph, Node
+from ...ops.move import Move, coalesce, moves
+
+
+def lower(node: Node, graph: Graph) -> list[Dispatch]:
+    out = graph.shape(node.name)
+    shapes = [graph.shape(v) for v in node.inputs]
+    plan = moves(node, shapes, out)
+    parts = [_at_least_1d(coalesce(part)) for part in plan.parts if prod(part.shape)]
+    steps = []
+    if plan.fill is not None:
+        wide = prod(out) % 4 == 0
+        value = f"vec4f({number(plan.fill)})" if wide else number(plan.fill)
+        steps.append(over_elements("copy/fill.wgsl", [], Port("out", node.name, out, wide),
+                                   value=value))
+    parts.sort(key=lambda part: part.source)
+    for _, batch in groupby(parts, key=lambda part: part.source // (MAX_BUFFERS - 1)):
+        steps.append(_copy(node, graph, list(batch)))
+    return steps
+
+
+def _at_least_1d(move: Move) -> Move:
+    if move.shape:
+        return move
+    return Move(move.source, (1,), move.src_offset, (1,), move.dst_offset, (1,))
+
+
+def _copy(node: Node, graph: Graph, parts: list[Move]) -> Dispatch:
+    out = graph.shape(node.name)
+    sources = list(dict.fromkeys(part.source for part in parts))
+    wide = (
+        all(map(_in_fours, parts))
+        and all(prod(graph.shape(node.inputs[s])) % 4 == 0 for s in sources)
+        and prod(out) % 4 == 0
+    )
+    ranges, first = [], 0
+    for part in map(_narrow, parts) if wide else parts:
+        places = walk("j", part.shape, {"at": part.src_strides, "to": part.dst_strides},
+                      {"at": part.src_offset, "to": part.dst_offset})
+        count = prod(part.shape)
+        ranges.append({"first": first, "end": first + count, "places": places,
+                       "source": f"x{part.source}"})
+        first += count
+    reads = [Port(f"x{s}", node.inputs[s], graph.shape(node.inputs[s]), wide) for s in sources]
+    return dispatch("copy/shader.wgsl", reads, [Port("out", node.name, out, wide)],
+                    -(-first // LANES), lanes=LANES, ranges=ranges)
+
+
+def _in_fours(move: Move) -> bool:
+    """True where whole vec4f move: runs, strides and offsets are multiples of four elements."""
+    outer = (*move.src_strides[:-1], *move.dst_strides[:-1])
+    return move.src_strides[-1] == move.dst_strides[-1] == 1 and not any(
+        n % 4 for n in (move.shape[-1], move.src_offset, move.dst_offset, *outer)
+    )
+
+
+def _narrow(move: Move) -> Move:
+    """The same copy counted in vec4f."""
+    return Move(
+        move.source, (*move.shape[:-1], move.shape[-1] // 4),
+        move.src_offset // 4, (*(s // 4 for s in move.src_strides[:-1]), 1),
+        move.dst_offset // 4, (*(s // 4 for s in move.dst_strides[:-1]), 1),
+    )

@@ -1,0 +1,19 @@
+"""gather on WebGPU: one invocation per output element; indices out of range are clamped."""
+
+from math import prod
+
+from ...emit.wgsl_shader import Dispatch, Port, over_elements
+from ...graph import Graph, Node
+
+
+def lower(node: Node, graph: Graph) -> list[Dispatch]:
+    (x, indices), axis = node.inputs, node.attrs["axis"]
+    shape, out = graph.shape(x), graph.shape(node.name)
+    inner = prod(shape[axis + 1 :])
+    wide = inner % 4 == 0
+    return [over_elements(
+        "gather/shader.wgsl",
+        [Port("x", x, shape, wide), Port("indices", indices, graph.shape(indices))],
+        Port("out", node.name, out, wide), inner=inner // 4 if wide else inner,
+        picked=prod(graph.shape(indices)), length=shape[axis],
+    )]

@@ -1,0 +1,44 @@
+"""matmul on WebGPU: tiled products, or dot products along K where M is 1; batches broadcast."""
+
+from math import prod
+
+from ...emit.wgsl_epilogue import finish
+from ...emit.wgsl_gemm import Product, multiply
+from ...emit.wgsl_shader import MAX_BINDING, Dispatch, Port, Slice, broadcast_strides, coalesce, walk
+from ...graph import Graph, Node
+
+
+def lower(node: Node, graph: Graph) -> list[Dispatch]:
+    a, b, bias = node.inputs[:3]
+    shape_a, shape_b, out = graph.shape(a), graph.shape(b), graph.shape(node.name)
+    m, k, n = shape_a[-2], shape_a[-1], shape_b[-1]
+    lead = out[:-2]
+    if not any(s > 1 for s in shape_b[:-2]):
+        # One b for the whole batch: the batch is more rows.
+        m, lead = prod(out[:-1]), ()
+    batch, steps = coalesce(lead, {
+        "a_at": [s * m * k for s in broadcast_strides(shape_a[:-2], lead)],
+        "b_at": [s * k * n for s in broadcast_strides(shape_b[:-2], lead)],
+    })
+    end = finish(node, graph, 3, n % 4 == 0, bias)
+    pieces = []
+    for start, length in _pieces(b, shape_b, graph):
+        whole = length == k
+        port_b = (b, shape_b) if whole else (Slice(b, start * n, length * n), (length, n))
+        wide_a = k % 4 == 0 and start % 4 == 0 and length % 4 == 0
+        pieces.append(Product(
+            m, n, length, prod(batch),
+            Port("a", a, shape_a, wide_a and m > 1), Port("b", *port_b, n % 4 == 0), pitch=n,
+            places=walk("batch", batch, steps, {"a_at": start}, prefix="z"),
+            at=f"(batch * {m}u + m) * {n}u + n", channel="n", vector=m == 1,
+        ))
+    return multiply(node, graph, "matmul/shader.wgsl", pieces, end, row=k)
+
+
+def _pieces(b: str, shape: tuple[int, ...], graph: Graph) -> list[tuple[int, int]]:
+    """(first row, rows) of b for each binding: a large constant matrix needs several."""
+    k, n = shape[-2:]
+    if b not in graph.constants or 4 * prod(shape) <= MAX_BINDING or prod(shape) > k * n:
+        return [(0, k)]
+    most = MAX_BINDING // (4 * n) // 4 * 4
+    return [(start, min(most, k - start)) for start in range(0, k, most)]

@@ -1,0 +1,33 @@
+"""normalize on WebGPU: two passes over rows in one dispatch, or two dispatches for few long rows."""
+
+from ...emit.wgsl_epilogue import finish
+from ...emit.wgsl_expr import number
+from ...emit.wgsl_rows import fold, view
+from ...emit.wgsl_shader import Dispatch, Port, broadcast_strides
+from ...graph import Graph, Node
+from ..base import dense_strides
+
+
+def lower(node: Node, graph: Graph) -> list[Dispatch]:
+    shape = graph.shape(node.name)
+    operands = dict(zip(("x", "scale", "shift"), node.inputs, strict=False))
+    strides = {n: broadcast_strides(graph.shape(v), shape) for n, v in operands.items()}
+    strides["x"] = dense_strides(shape)
+    rows = view(shape, node.attrs["axes"], strides, cut=True)
+    end = finish(node, graph, 3, rows.wide)
+    reads = [Port("x", node.inputs[0], shape, rows.wide)]
+    affine = [Port(n, operands[n], graph.shape(operands[n]), rows.wide) for n in ("scale", "shift")]
+    facts = {"finish": end.text, "eps": number(node.attrs["eps"]),
+             "channels": shape[-1] // (4 if rows.wide else 1)}
+    out = Port("out", node.name, shape, rows.wide)
+    template = "normalize/shader.wgsl"
+    if rows.parts == 1:
+        return [fold(template, rows, [*reads, *affine, *end.ports], out, phase="whole", **facts)]
+    name = f"{node.name}@stats"
+    sizes = (2, rows.parts, rows.outputs * (4 if rows.wide else 1))
+    stats = Port("stats", name, sizes, rows.wide)
+    return [
+        fold(template, rows, reads, Port("out", name, sizes, rows.wide),
+             {name: sizes[0] * sizes[1] * sizes[2]}, phase="stats", **facts),
+        fold(template, rows, [*reads, *affine, stats, *end.ports], out, phase="apply", **facts),
+    ]

@@ -1,0 +1,38 @@
+"""reduce on WebGPU: trees in workgroup memory; few long rows take a second dispatch."""
+
+from ...emit.wgsl_expr import number
+from ...emit.wgsl_rows import fold, view
+from ...emit.wgsl_shader import Dispatch, Port
+from ...graph import Graph, Node
+from ..base import dense_strides
+
+# kind -> (value of nothing, how two values meet)
+FOLDS = {
+    "sum": ("0.0", "s + t"),
+    "mean": ("0.0", "s + t"),
+    "prod": ("1.0", "s * t"),
+    "max": (number(float("-inf")), "max(s, t)"),
+    "min": (number(float("inf")), "min(s, t)"),
+}
+
+
+def lower(node: Node, graph: Graph) -> list[Dispatch]:
+    shape, out = graph.shape(node.inputs[0]), graph.shape(node.name)
+    kind = node.attrs["kind"]
+    start, combine = FOLDS[kind]
+    rows = view(shape, node.attrs["axes"], {"x": dense_strides(shape)}, cut=True)
+    scale = f"{number(1 / rows.length)} * " if kind == "mean" else ""
+    facts = {"kind": kind, "start": start, "combine": combine}
+    source = Port("x", node.inputs[0], shape, rows.wide)
+    target = Port("out", node.name, out, rows.wide)
+    if rows.parts == 1:
+        return [fold("reduce/shader.wgsl", rows, [source], target, scale=scale, **facts)]
+    partial = (rows.parts, rows.outputs * (4 if rows.wide else 1))
+    name = f"{node.name}@partial"
+    rest = view(partial, (0,), {"x": dense_strides(partial)})
+    return [
+        fold("reduce/shader.wgsl", rows, [source], Port("out", name, partial, rows.wide),
+             {name: partial[0] * partial[1]}, scale="", **facts),
+        fold("reduce/shader.wgsl", rest, [Port("x", name, partial, rest.wide)],
+             Port("out", node.name, out, rest.wide), scale=scale, **facts),
+    ]

@@ -1,0 +1,13 @@
+"""window_sum on WebGPU: one invocation per element."""
+
+from ...emit.wgsl_shader import Dispatch, Port, over_elements
+from ...graph import Graph, Node
+
+
+def lower(node: Node, graph: Graph) -> list[Dispatch]:
+    shape = graph.shape(node.name)
+    return [over_elements(
+        "window_sum/shader.wgsl", [Port("x", node.inputs[0], shape)],
+        Port("out", node.name, shape), channels=shape[-1], lo=node.attrs["lo"],
+        hi=node.attrs["hi"],
+    )]
