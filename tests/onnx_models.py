@@ -15,6 +15,15 @@ NETS = ("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50
         "squeezenet", "vgg19", "zfnet512")
 
 
+def ints(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+def floats(*shape: int) -> np.ndarray:
+    """Seeded numbers around one."""
+    return np.random.default_rng(len(shape)).uniform(0.5, 1.5, shape).astype(np.float32)
+
+
 def model(nodes: Sequence[onnx.NodeProto], inputs: Mapping[str, Sequence[Any]],
           outputs: Sequence[str] = ("y",), weights: Mapping[str, Any] | None = None,
           opset: int = 13, types: Mapping[str, int] | None = None) -> ModelProto:

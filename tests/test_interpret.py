@@ -89,9 +89,6 @@ def test_quantized_nets_node_by_node(name: str) -> None:
             assert not off.any(), node.name
 
 
-# --- ONNX's own node tests -----------------------------------------------------------------------
-
-
 def as_array(value: Any) -> np.ndarray:
     """The test's value as an array, in float64 if numpy has no such type.
 

@@ -18,8 +18,10 @@ from onnx import (
     TensorProto,
     ValueInfoProto,
     defs,
+    helper,
     inliner,
     numpy_helper,
+    shape_inference,
 )
 
 from .errors import ModelError, OnnxPressError, UnsupportedError, did_you_mean
@@ -50,6 +52,7 @@ def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None
         UnsupportedError: an operator, attribute or type cannot be compiled.
     """
     opset = _opset(model)
+    _check_text(model.graph)
     model = _inline_functions(model, opset)
     graph = model.graph
     weights = _weights(graph)
@@ -70,9 +73,6 @@ def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None
     return check(_finish(builder, inputs, outputs, env))
 
 
-# --- what the model says --------------------------------------------------------------------------
-
-
 def _opset(model: ModelProto) -> int:
     versions = [o.version for o in model.opset_import if o.domain in DOMAINS]
     if not versions:
@@ -81,6 +81,20 @@ def _opset(model: ModelProto) -> int:
         raise UnsupportedError(f"opset {versions[0]} is not supported; convert the model to an "
                                f"opset from {OPSETS[0]} to {OPSETS[-1]}")
     return versions[0]
+
+
+def _check_text(graph: GraphProto) -> None:
+    """protobuf hands over bytes where a string is not UTF-8."""
+    names = [v.name for v in (*graph.input, *graph.output, *graph.initializer)]
+    stack = list(graph.node)
+    while stack:
+        node = stack.pop()
+        names += (node.name, node.op_type, node.domain, *node.input, *node.output)
+        names += (a.name for a in node.attribute)
+        stack.extend(n for a in node.attribute for n in a.g.node)
+    odd = next((n for n in names if not isinstance(n, str)), None)
+    if odd is not None:
+        raise ModelError(f"the name {odd!r} is not UTF-8; the model file is damaged")
 
 
 def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
@@ -96,11 +110,22 @@ def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
         if node.op_type in defined:
             _check_attributes(node, opset)
     try:
-        return inliner.inline_selected_functions(model, [("", op) for op in defined], False, True)
+        return inliner.inline_selected_functions(_typed(model), [("", op) for op in defined], False,
+                                                 True)
     except MALFORMED as error:
         raise UnsupportedError(f"{', '.join(defined)}: ONNX defines this operator by others, but "
                                "cannot do so for these inputs; export the model without it"
                                ) from error
+
+
+def _typed(model: ModelProto) -> ModelProto:
+    """The model with the type of every value, on which some functions' bodies depend."""
+    typed = shape_inference.infer_shapes(model)
+    known = {i.name for i in typed.graph.input}
+    typed.graph.value_info.extend(
+        helper.make_tensor_value_info(w.name, w.data_type, list(w.dims))
+        for w in typed.graph.initializer if w.name not in known)
+    return typed
 
 
 def _schema(op: str, opset: int) -> defs.OpSchema | None:
@@ -183,9 +208,6 @@ def _input(info: ValueInfoProto, fixed: Sequence[int] | None) -> Value:
 
 def _times(dims: Iterable[Any]) -> str:
     return "x".join(map(str, dims)) or "a scalar"
-
-
-# --- nodes ----------------------------------------------------------------------------------------
 
 
 def _lower(nodes: Sequence[NodeProto], outputs: Sequence[str], env: Env, builder: Builder,

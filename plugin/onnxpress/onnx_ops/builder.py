@@ -48,8 +48,6 @@ class Builder:
     def refused(self, sentence: str) -> UnsupportedError:
         return UnsupportedError(f"{self.where}: {sentence}")
 
-    # --- facts ---
-
     def shape(self, name: str) -> tuple[int, ...]:
         return self.values[name].shape
 
@@ -79,8 +77,6 @@ class Builder:
         if array.dtype.kind not in "iub":
             raise call.bad(f"its {what} must be integers")
         return [int(v) for v in array.reshape(-1)]
-
-    # --- names ---
 
     def fresh(self, suffix: str) -> str:
         """An unused name that starts with the current stem."""
@@ -120,8 +116,6 @@ class Builder:
             nodes = [replace(n, inputs=tuple(swap.get(i, i) for i in n.inputs),
                              outputs=(swap.get(n.name, n.name),)) for n in self.nodes.values()]
             self.nodes = {n.name: n for n in nodes}
-
-    # --- values ---
 
     def input(self, name: str, value: Value) -> str:
         self.values[name] = value
@@ -178,8 +172,6 @@ class Builder:
                 raise self.refused(f"the integer {value} is not exact in f32, in which every value "
                                    f"is computed; integers must stay within {EXACT}")
         return float(value)
-
-    # --- the operators that every lowering uses ---
 
     def pointwise(self, build: Callable[..., Expr], *operands: str | None,
                   result: str | None = None, **keywords: Any) -> str:
@@ -245,8 +237,6 @@ class Builder:
 
     def zeros(self, count: int) -> str:
         return self.constant(np.zeros(count, np.float32))
-
-    # --- the end ---
 
     def finish(self, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
         """The graph of what the outputs need; the constants left are f32.

@@ -52,12 +52,13 @@ def resize(b: Builder, call: Call) -> str:
 
 
 def sampling(call: Call) -> Mode:
-    """Before opset 11 coordinates are asymmetric and nearest is floor."""
+    """Before opset 11 coordinates are asymmetric and nearest rounds as onnxruntime does: up where
+    an axis shrinks, else down."""
     kind = call.text("mode", "nearest", ("nearest", "linear", "cubic"))
     old = call.opset < 11
     coordinates = call.text("coordinate_transformation_mode",
                             "asymmetric" if old else "half_pixel", COORDINATES)
-    nearest = call.text("nearest_mode", "floor" if old else "round_prefer_floor", tuple(NEAREST))
+    nearest = "old" if old else call.text("nearest_mode", "round_prefer_floor", tuple(NEAREST))
     return Mode(kind, coordinates, nearest, call.number("cubic_coeff_a", -0.75),
                 bool(call.integer("exclude_outside", 0)), bool(call.integer("antialias", 0)))
 
@@ -140,7 +141,7 @@ def taps(call: Call, n: int, out: int, scale: float, roi: tuple[float, float], m
         if mode.coordinates == "tf_crop_and_resize" and not 0 <= at <= n - 1:
             raise call.refused("its roi leaves the image; extrapolation is not supported")
         if mode.kind == "nearest":
-            cells, shares = [NEAREST[mode.nearest](at)], [1.0]
+            cells, shares = [_nearest(at, scale, mode.nearest)], [1.0]
         else:
             cells, shares = _kernel(at, min(scale, 1.0) if mode.antialias else 1.0, mode)
         if mode.exclude_outside:
@@ -149,6 +150,12 @@ def taps(call: Call, n: int, out: int, scale: float, roi: tuple[float, float], m
         indices.append(tuple(min(max(c, 0), n - 1) for c in cells))
         weights.append(tuple(s / total for s in shares))
     return tuple(indices), tuple(weights)
+
+
+def _nearest(at: float, scale: float, mode: str) -> int:
+    if mode == "old":
+        return ceil(at) if scale < 1 else floor(at)
+    return NEAREST[mode](at)
 
 
 def _kernel(at: float, scale: float, mode: Mode) -> tuple[list[int], list[float]]:

@@ -26,8 +26,6 @@ class Pointwise:
     result: str = "same"
 
 
-# --- spelling -------------------------------------------------------------------------------------
-
 eq, lt, le, exp, log, sqrt, select, floor, trunc = (
     partial(call, name)
     for name in ("eq", "lt", "le", "exp", "log", "sqrt", "select", "floor", "trunc")
@@ -100,8 +98,6 @@ def fold(op: str, *xs: Expr) -> Expr:
     return xs[0]
 
 
-# --- integers -------------------------------------------------------------------------------------
-
 BITS = {"i8": 8, "u8": 8, "i16": 16, "u16": 16, "i32": 32, "u32": 32, "i64": 64, "u64": 64}
 FLOATS = ("f32", "f16", "f64")
 
@@ -173,8 +169,6 @@ def dequantize(x: Expr, scale: Expr, zero: Expr | None) -> Expr:
     return (x if zero is None else x - zero) * scale
 
 
-# --- the table ------------------------------------------------------------------------------------
-
 SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
 
 
@@ -241,8 +235,6 @@ POINTWISE: dict[str, Pointwise] = {
         Pointwise("BitwiseNot", invert),
     )
 }
-
-# --- the internal operator ------------------------------------------------------------------------
 
 # Rounding of one primitive in f32 ulps, the loosest target's: WGSL's accuracy rules for arithmetic
 # (section 15.7.4 of its specification), polynomials of a few terms for the others. Rest: exact.
