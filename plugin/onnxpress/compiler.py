@@ -22,7 +22,7 @@ from .passes import run_passes
 from .runtime_files import write_runtime
 from .simplify import simplify
 from .source import ModelProto, read_model
-from .verify import Reference, Row, prove, require
+from .verify import Reference, Row, expect, prove, require
 
 BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
 AUTO = ("int8", "f16", "f32")  # smallest first: the first whose proof holds is taken
@@ -130,18 +130,18 @@ class _Proof:
                  for n in graph.inputs]
         self.bounds = ranges(ports, options.bounds)
         self.random = draw(ports, self.bounds)
-        self.inputs = [self.random, *options.feeds]
+        self.expected = expect(graph, self.reference, [self.random, *options.feeds],
+                               quantized=self.quantized)
 
     def rows(self, manifest: Mapping[str, Any], folder: Path) -> list[Row]:
-        return prove(manifest, folder, self.graph, self.reference, self.inputs,
-                     quantized=self.quantized)
+        return prove(manifest, folder, self.graph, self.expected)
 
     def golden(self, rows: Sequence[Row]) -> dict:
         """Expected outputs are onnxruntime's; an encoding's own, proven error is admitted."""
         metric = "l2" if self.quantized else "peak"
         worst = max(r.relative_l2 if self.quantized else r.max_error_over_peak for r in rows)
         limit = max(r.limit for r in rows if r.judged != "psnr_db") if self.quantized else 1e-4
-        return golden(self.bounds, self.reference.run(self.random), metric=metric,
+        return golden(self.bounds, self.expected.wanted[0], metric=metric,
                       tolerance=float(f"{max(limit * MARGIN, 2 * worst):.3g}"))
 
 

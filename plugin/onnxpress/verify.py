@@ -67,32 +67,47 @@ def _dtype(kind: str) -> np.dtype:
     return np.dtype({"float": "float32", "double": "float64"}.get(name, name))
 
 
-def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, reference: Reference,
-          inputs: Sequence[Feeds], *, quantized: bool) -> list[Row]:
-    """A row for the interpreter and for each WebAssembly build; `inputs` are tried in turn."""
+@dataclass(frozen=True)
+class Expected:
+    """What a graph must give: onnxruntime's outputs for `inputs`, the graph's own in float64 for
+    the first of them, and the tolerance that follows."""
+
+    inputs: Sequence[Feeds]
+    wanted: Sequence[Sequence[np.ndarray]]
+    exact: Sequence[np.ndarray]
+    quantized: bool
+    tolerance: float
+
+
+def expect(graph: Graph, reference: Reference, inputs: Sequence[Feeds], *,
+           quantized: bool) -> Expected:
+    """The yardstick of every encoding of `graph`; `inputs` are tried in turn."""
     wanted = [reference.run(feeds) for feeds in inputs]
-    lossy = any(t["encoding"] == "f16" or (t["encoding"] == "int8" and not quantized)
-                for t in manifest["weights"]["tensors"])
-    weights = read_weights(manifest, folder)
-    graph = Graph(graph.inputs, graph.outputs, graph.nodes, graph.values, weights)
-    exact = [list(interpret(graph, feeds).values()) for feeds in inputs]
-    tolerance = _tolerance(exact, wanted)
-    rows = [_row("reference", "float64", exact, wanted, lossy, quantized, tolerance)]
+    exact = list(interpret(graph, inputs[0]).values())
+    return Expected(inputs, wanted, exact, quantized, _tolerance([exact], wanted[:1]))
+
+
+def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: Expected
+          ) -> list[Row]:
+    """A row for the graph in float64 and for each WebAssembly build as published."""
+    rows = [_row("reference", "float64", [expected.exact], expected, lossy=False)]
     if "wasm" in manifest["targets"]:
         about = manifest["targets"]["wasm"]
+        weights = read_weights(manifest, folder)
+        lossy = not all(np.array_equal(weights[n], a) for n, a in graph.constants.items())
         for build, entry in about["files"].items():
             program = WasmProgram(read_file(entry, folder), about, weights)
-            got = [program.run([feeds[n] for n in graph.inputs]) for feeds in inputs]
-            rows.append(_row("wasm", build, got, wanted, lossy, quantized, tolerance))
+            got = [program.run([feeds[n] for n in graph.inputs]) for feeds in expected.inputs]
+            rows.append(_row("wasm", build, got, expected, lossy))
     return rows
 
 
-def _tolerance(exact: list, wanted: list) -> float:
+def _tolerance(exact: Sequence, wanted: Sequence) -> float:
     distance = max(_peak_error(e, w) for e, w in _pairs(exact, wanted))
     return float(min(max(TOLERANCE, CONDITION * distance), TOLERANCE_CAP))
 
 
-def _pairs(got: list, wanted: list) -> list[tuple[np.ndarray, np.ndarray]]:
+def _pairs(got: Sequence, wanted: Sequence) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(np.asarray(g, np.float64).reshape(w.shape), np.asarray(w, np.float64))
             for gs, ws in zip(got, wanted, strict=True) for g, w in zip(gs, ws, strict=True)]
 
@@ -103,9 +118,9 @@ def _peak_error(got: np.ndarray, want: np.ndarray) -> float:
     return float(np.nan_to_num(error.max(initial=0), nan=np.inf)) / peak
 
 
-def _row(target: str, build: str, got: list, wanted: list, lossy: bool, quantized: bool,
-         tolerance: float) -> Row:
-    pairs = _pairs(got, wanted)
+def _row(target: str, build: str, got: Sequence, expected: Expected, lossy: bool) -> Row:
+    """`got`: outputs for the first inputs of `expected`."""
+    pairs = _pairs(got, expected.wanted[: len(got)])
     peak = max(_peak_error(g, w) for g, w in pairs)
     l2 = max(float(np.linalg.norm(g - w) / (np.linalg.norm(w) or 1)) for g, w in pairs)
     cosine = min(_cosine(g, w) for g, w in pairs)
@@ -115,11 +130,11 @@ def _row(target: str, build: str, got: list, wanted: list, lossy: bool, quantize
     if lossy:
         judged, limit = ("cosine", COSINE) if vectors else ("psnr_db", PSNR_DB)
         holds = (cosine >= COSINE and bool(top1)) if vectors else psnr >= PSNR_DB
-    elif quantized:
+    elif expected.quantized:
         judged, limit, holds = "relative_l2", QUANTIZED_L2, l2 <= QUANTIZED_L2
     else:
-        judged, limit = "max_error_over_peak", tolerance
-        holds = peak <= tolerance and top1 is not False
+        judged, limit = "max_error_over_peak", expected.tolerance
+        holds = peak <= expected.tolerance and top1 is not False
     return Row(target, build, peak, l2, cosine, top1, psnr, judged, limit, bool(holds))
 
 
