@@ -100,6 +100,8 @@ def _shown(tree: Tree, path: tuple[str | int, ...], value: Any) -> str:
     text = tree.written.get(path, value if isinstance(value, str) else "")
     if not isinstance(text, str) or isinstance(value, (list, dict)):
         return f"a {kind_of(value)}"
+    if isinstance(value, (int, float)):
+        return text
     return f'"{text}"' if len(text) <= 60 else f'"{text[:60]}…"'
 
 

@@ -115,8 +115,8 @@ def _card_of(tree: Tree, models: Path, base: Path) -> tuple[Card, Tree | None]:
     path = models / f"{model}.yml"
     if not NAME.fullmatch(model) or not path.is_file():
         known = sorted(p.stem for p in models.glob("*.yml"))
-        raise SpecError(f'{at}: model: there is no card "{model}" in {models.name}/.'
-                        f"{did_you_mean(model, known)}")
+        hint = did_you_mean(model, known) or f" Cards there: {', '.join(known) or 'none'}"
+        raise SpecError(f'{at}: model: there is no card "{model}" in {models.name}/.{hint}')
     return _read_card(path, f"{models.name}/{path.name}")
 
 

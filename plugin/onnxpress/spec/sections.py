@@ -42,7 +42,7 @@ def read_pixels(merged: Merged, key: str) -> dict[str, Any]:
             numbers = tuple(map(float, value if isinstance(value, list) else [value]))
             if len(numbers) not in (1, count):
                 raise SpecError(f"{merged.at(key, name)}: {len(numbers)} values for {count} "
-                                f"channel{'s' if count > 1 else ''}; write 1 or {count}")
+                                f"channel{'s; write 1 or 3' if count > 1 else '; write 1'}")
             if name == "std" and 0.0 in numbers:
                 raise SpecError(f"{merged.at(key, name)}: 0 cannot be divided by")
             fields[name] = numbers

@@ -50,9 +50,9 @@ def read_yaml(text: str | bytes, where: str, first_line: int = 1) -> Tree:
         SpecError: the text is not one YAML mapping of plain data within the limits.
     """
     text = _decode(text, where)
-    loader = _Loader(text)
-    loader.where, loader.first_line = where, first_line
     try:
+        loader = _Loader(text)
+        loader.where, loader.first_line = where, first_line
         node = loader.get_single_node()
         if node is None:
             raise SpecError(f"{where}: the file is empty; a spec begins with title, task and model")
@@ -60,8 +60,6 @@ def read_yaml(text: str | bytes, where: str, first_line: int = 1) -> Tree:
         value = reader.plain(node, ())
     except yaml.YAMLError as error:
         raise SpecError(_explain(error, where, first_line, text)) from None
-    finally:
-        loader.dispose()
     if not isinstance(value, dict):
         raise SpecError(f"{where}:{first_line}: this is a {kind_of(value)}; "
                         "a spec is a mapping such as `title: ...`")
@@ -128,6 +126,9 @@ class _Reader:
         if self.nodes > MAX_NODES:
             raise self.loader.fail(node.start_mark, f"more than {MAX_NODES:,} values once aliases "
                                    "are expanded; keep long lists in their own file")
+        if len(path) > MAX_DEPTH:  # an alias that contains itself
+            raise self.loader.fail(node.start_mark, f"nested more than {MAX_DEPTH} deep; "
+                                   "a spec needs three levels")
         self.lines.setdefault(path, node.start_mark.line + self.loader.first_line)
         if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
             return self._mapping(node, path)
