@@ -6,7 +6,9 @@ from graphs import Draw
 from node import find_node, run_in_node
 from onnxpress.emit.js import build
 from onnxpress.emit.js_module import assign, number
+from onnxpress.errors import PlanError
 from onnxpress.expr import PRIMS, call, evaluate, inp
+from onnxpress.graph import Node
 from onnxpress.interpret import interpret
 
 # Sums run in doubles, so an output differs from float64's by the f32 roundings of stored values:
@@ -136,6 +138,11 @@ CASES = {
     "conv one pixel": lambda d: conv(d, image(d, 3, 1, 1, 10), (1, 1), 7),
     "conv vector": lambda d: conv(d, image(d, 1, 1, 9, 4), (1, 3), 3, pads=(0, 1, 0, 1)),
     "conv wide": lambda d: conv(d, image(d, 1, 70, 90, 8), (3, 3), 4, pads=(1, 1, 1, 1)),
+    "winograd": lambda d: conv(d, image(d, 2, 9, 14, 8), (3, 3), 10, pads=(1, 1, 1, 1),
+                               epilogue=RELU6),
+    "winograd reflect": lambda d: conv(d, image(d, 1, 8, 11, 9), (3, 3), 9, pads=(1, 1, 1, 1),
+                                       mode="reflect"),
+    "winograd blocks": lambda d: conv(d, image(d, 1, 40, 34, 96), (3, 3), 33, pads=(0, 2, 0, 0)),
     "conv unread edge": lambda d: conv(d, image(d, 1, 8, 8, 2), (3, 3), 2, (2, 2), (1, 1, 1, 1)),
     "depthwise 3x3": lambda d: conv(d, image(d, 2, 6, 7, 5), (3, 3), 5, pads=(1, 1, 1, 1),
                                     groups=5, epilogue=RELU6),
@@ -213,13 +220,28 @@ def results(tmp_path_factory):
             for name, g in graphs.items()}
 
 
+def winograd_error(weights, largest):
+    """A bound on F(4x4, 3x3)'s error for |x| <= largest: the f32 roundings of the transformed
+    cells, weights and products, each carried to the output by magnitudes alone."""
+    to_cells = np.array([10, 10, 10, 6, 6, 10])  # sums of |B'| by row
+    to_pixels = np.array([1, 1, 1, 8, 8, 1])  # largest |A'| by column
+    g = np.array([[6, 0, 0], [4, 4, 4], [4, 4, 4], [1, 2, 4], [1, 2, 4], [0, 0, 24]]) / 24
+    u = np.einsum("ri,sj,ijco->rsco", g, g, np.abs(weights)).sum(2)
+    reach = np.multiply.outer(to_cells * to_pixels, to_cells * to_pixels)
+    return 3 * ROUNDING * largest * np.einsum("rs,rso->o", reach, u).max()
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_kernel_agrees_with_reference(results, case):
     got, want = results[case]
     for g, w in zip(got, want, strict=True):
-        peak = np.abs(w).max()
+        bound = 8 * ROUNDING * max(np.abs(w).max(), 1)
+        if case.startswith("winograd"):
+            graph = drawn()[case]
+            largest = max(np.abs(a).max() for a in feeds_of(graph).values())
+            bound += winograd_error(graph.constants["y.w"], largest)
         assert g.shape == w.shape
-        assert np.abs(g - w).max() <= 8 * ROUNDING * max(peak, 1)
+        assert np.abs(g - w).max() <= bound
 
 
 def test_primitives_agree_with_numpy(tmp_path):
@@ -260,3 +282,26 @@ def test_shared_subexpressions_are_computed_once():
 def test_numbers_keep_their_sign_and_value():
     assert [number(v) for v in (1.0, -2, 0.5, -0.25, float("inf"), -0.0, float("nan"))] == [
         "1", "(-2)", "0.5", "(-0.25)", "Infinity", "(-0)", "NaN"]
+
+
+def test_operator_that_no_kernel_runs_is_refused():
+    d = Draw()
+    graph = d.graph(d.node("pointwise", "y", d.input("x", 2), expr=X))
+    strange = graph.rebuild([Node("fold_space", ("x",), ("y",))])
+    with pytest.raises(PlanError, match="%y: no kernel runs fold_space on js"):
+        build(strange)
+
+
+def test_kernels_that_differ_in_numbers_are_one_function():
+    d = Draw()
+    x = d.input("x", 4)
+    for i, factor in enumerate((0.5, 0.25)):
+        d.node("pointwise", f"y{i}", x, expr=X * factor)
+    source = build(d.graph("y0", "y1")).files["module"][0].decode()
+    assert source.count("function pointwise") == 1
+
+
+def test_module_needs_no_eval():
+    for graph in drawn().values():
+        source = build(graph).files["module"][0].decode()
+        assert "eval" not in source and "Function(" not in source
