@@ -123,6 +123,24 @@ def reshapes_in_a_row() -> Graph:
     return d.graph(d.node("reshape", "b", y, shape=(2, 6)), d.node("reshape", "c", y, shape=(12,)))
 
 
+def convolution_in_one_dimension() -> Graph:
+    d = Draw()
+    y = d.conv("conv", d.input("x", 1, 1, 9, 3), 1, 4)
+    y = d.node("reshape", "line", y, shape=(1, 9, 4))
+    y = pointwise(d, "norm", MUL, y, d.weights("s", 1, 1, 4))
+    y = pointwise(d, "relu", RELU, pointwise(d, "sum", ADD, y, d.input("r", 1, 9, 4)))
+    y = d.node("reshape", "image", y, shape=(1, 1, 9, 4))
+    return d.graph(d.conv("next", y, 1, 2))
+
+
+def scale_of_attention() -> Graph:
+    d = Draw()
+    y = d.node("matmul", "q", d.input("x", 5, 8), d.weights("w", 8, 8), d.weights("b", 8))
+    heads = d.node("reshape", "heads", y, shape=(5, 2, 4))
+    scaled = pointwise(d, "scaled", inp(0) * 0.5, heads)
+    return d.graph(pointwise(d, "own", MUL, scaled, d.weights("per_head", 2, 1)))
+
+
 def the_same_twice() -> Graph:
     d = Draw()
     x = d.input("x", 2, 6)
@@ -400,6 +418,7 @@ PASS_CASES = {
     "hoist_transposes": (padded_input, shared_pad),
     "recover_matmul": (mixtures_of_rows,),
     "merge_reshapes": (reshapes_in_a_row,),
+    "sink_reshapes": (convolution_in_one_dimension, scale_of_attention),
     "merge_duplicates": (the_same_twice,),
     "fold_constants": (constant_subgraph,),
     "simplify_expressions": (expressions,),

@@ -14,6 +14,7 @@ from onnxpress.graph import check
 from onnxpress.ops import check_shapes
 from onnxpress.passes import PORTABLE, run_passes
 from pass_cases import PASS_CASES
+from random_graphs import random_graph
 
 GOLDENS = Path(__file__).parent / "passes"
 BY_NAME = {p.__name__: p for p in PORTABLE}
@@ -51,6 +52,12 @@ def test_pass_changes_nothing_twice(name, case):
     once = BY_NAME[name](case(), lambda where, reason: None)
     twice = BY_NAME[name](once, lambda where, reason: None)
     assert [n.op for n in twice.nodes] == [n.op for n in once.nodes]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graphs_keep_their_meaning(seed):
+    graph = random_graph(seed)
+    assert distance(graph, run_passes(graph, lambda where, reason: None)) <= TOLERANCE
 
 
 def test_every_pass_has_a_case():

@@ -22,6 +22,7 @@ from .merge_reshapes import merge_reshapes
 from .recover_matmul import recover_matmul
 from .simplify_expressions import simplify_expressions
 from .sink_pads import sink_pads
+from .sink_reshapes import sink_reshapes
 from .sink_transposes import sink_transposes
 
 Note = Callable[[str, str], None]
@@ -38,6 +39,8 @@ PORTABLE: tuple[Pass, ...] = (
     simplify_expressions,
     lower_qdq,
     simplify_expressions,
+    sink_reshapes,
+    merge_reshapes,
     fuse_normalize,
     sink_pads,
     fold_pad,

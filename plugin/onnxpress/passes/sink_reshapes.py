@@ -1,0 +1,61 @@
+"""Moves a reshape below the pointwise operator that reads it, so that the operator meets the
+convolution, matmul or normalization above and can fold into it.
+
+1. f(reshape(x), …) is reshape(f(x, …)) where the other operands are numbers, one number per
+   channel of a last axis that the reshape keeps, or of the output's shape; the last are reshaped
+   too, which is free.
+2. A chain of pointwise operators moves up link by link (1-D convolution, batch norm, ReLU;
+   attention's scale).
+3. Below any other producer the reshape stays: nothing would be gained.
+"""
+
+from collections.abc import Callable
+
+from ..graph import Graph, Node
+from .draft import Draft
+from .epilogue import HOSTS
+
+
+def sink_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
+    draft = Draft(graph)
+    for node in graph.nodes:
+        if node.op != "pointwise" or "quant" in node.attrs or not _swap(draft, node):
+            draft.keep(node)
+    return draft.finish()
+
+
+def _swap(draft: Draft, node: Node) -> bool:
+    out = draft.shape(node.name)
+    for name in node.inputs:
+        reshape = draft.sole(name, "reshape")
+        source = reshape.inputs[0] if reshape and draft.shape(name) == out else None
+        if source is None or draft.sole(source, (*HOSTS, "pointwise")) is None:
+            continue
+        inner = draft.shape(source)
+        if not all(_fits(draft.shape(n), out, inner) for n in node.inputs):
+            continue
+        inputs = tuple(source if n == name else _reshaped(draft, n, out, inner)
+                       for n in node.inputs)
+        made = draft.fresh(f"{node.name}.inner")
+        draft.add("pointwise", inputs, inner, made, like=node.name, **node.attrs)
+        draft.uses[made] = 1
+        draft.add("reshape", (made,), out, node.name)
+        return True
+    return False
+
+
+def _fits(shape: tuple[int, ...], out: tuple[int, ...], inner: tuple[int, ...]) -> bool:
+    if shape == out or all(n == 1 for n in shape):
+        return True
+    return inner[-1:] == out[-1:] == shape[-1:] and all(n == 1 for n in shape[:-1])
+
+
+def _reshaped(draft: Draft, name: str, out: tuple[int, ...], inner: tuple[int, ...]) -> str:
+    """An operand of a pointwise operator of shape `out`, for one of shape `inner`."""
+    shape = draft.shape(name)
+    want = inner if shape == out else shape[-1:]
+    if shape == want:
+        return name
+    if name in draft.constants:
+        return draft.constant(f"{name}.inner", draft.constants[name].reshape(want))
+    return draft.add("reshape", (name,), want, draft.fresh(f"{name}.inner"))
