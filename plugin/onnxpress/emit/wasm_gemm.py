@@ -17,7 +17,7 @@ from .wasm_emitter import Affine, Emitter
 from .wasm_epilogue import IDENTITY, Epilogue, Finisher
 
 GROUP_BYTES = 192 << 10  # of b that tiles share: stays in the L2 cache of small cores
-MAX_UNROLL = 9
+MAX_UNROLL = 9  # k steps in the innermost loop, a divisor of the run
 
 # Time of one k step of a tile, in that of one pixel of the 6-pixel tile: fewer accumulators leave
 # latency unhidden and amortise the loads of b less.
@@ -27,7 +27,7 @@ TILES_4 = {12: 12.0, 6: 7.0, 4: 6.0, 2: 5.0, 1: 4.0}
 
 @dataclass(frozen=True)
 class Gemm:
-    """One product; addresses, pitches and `back` are bytes.
+    """One product; addresses and pitches are bytes.
 
     `a`: the first window. Windows lie `a_x` apart in a row of `width` outputs, rows `a_row`.
     `taps`: (count, pitch) from the outer to the inner level of runs; a run has `run` elements.
@@ -65,8 +65,8 @@ def emit_gemm(e: Emitter, g: Gemm) -> None:
     """
     full = g.n // 8
     rest = g.n - 8 * full
-    if 4 * 8 * (full + 1) <= g.out_x and rest > 4:
-        full, rest = full + 1, 0
+    if rest > 4 and 32 * (full + 1) <= g.out_x:
+        full, rest = full + 1, 0  # its spare lanes fall on padding
     if rest:
         _emit_blocks(e, g, full, 1, 8 if rest > 4 else 4)
     if not full:
@@ -197,8 +197,9 @@ def _window(e: Emitter, f: Function, t: SimpleNamespace, level: int) -> None:
     f.get(t.p.k).set(t.k)
     with f.times(t.k):
         for u in range(t.unroll):
+            row = 16 * t.vectors * u if t.packed else 0
             for v in range(t.vectors):
-                f.get(t.w).load("v128.load", 16 * (u * t.vectors * t.packed + v)).set(t.b[v])
+                f.get(t.w).load("v128.load", row + 16 * v).set(t.b[v])
             if not t.packed:
                 f.add_local(t.w, t.p.b_row)
             for i in range(t.rows):
