@@ -46,6 +46,7 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
     fixed = {name: shape for name, shape in demo.shapes.items() if name in shapes}
     pack = press(loaded.model, folder, Options(
         demo.name, demo.targets, demo.weights, fixed, feeds, bounds(demo, image)), progress)
+    _check_labels(demo, pack.manifest)
     progress("drawing results")
     reference = Reference(loaded.model.SerializeToString())
     outputs = [_shown(demo, pack.manifest, reference.run(feed)) for feed in feeds]
@@ -105,7 +106,6 @@ def demo_json(demo: Demo, manifest: Mapping[str, Any], image: Mapping[str, Any] 
               samples: Sequence[Mapping[str, Any]], loaded: Loaded, folder: Path) -> dict[str, Any]:
     """The manifest's `demo`; see `Demo` in runtime/types.js."""
     port = manifest["outputs"][_output_index(demo, manifest)]
-    _check_labels(demo, port["shape"])
     output = {"name": port["name"], **asdict(demo.output)}
     del output["output"]
     output["range"] = list(demo.output.range)
@@ -127,9 +127,9 @@ def demo_json(demo: Demo, manifest: Mapping[str, Any], image: Mapping[str, Any] 
     return described
 
 
-def _check_labels(demo: Demo, shape: Sequence[int]) -> None:
+def _check_labels(demo: Demo, manifest: Mapping[str, Any]) -> None:
     if demo.task == "image-classification" and demo.labels:
-        classes = int(np.prod(shape))
+        classes = int(np.prod(manifest["outputs"][_output_index(demo, manifest)]["shape"]))
         if classes != len(demo.labels):
             raise SpecError(f"{demo.where}: there are {len(demo.labels)} labels and the output "
                             f"has {classes} classes")

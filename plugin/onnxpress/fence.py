@@ -17,6 +17,7 @@ from markdown.preprocessors import Preprocessor
 
 from .errors import did_you_mean
 from .page import element, message
+from .publish import published_packs
 
 KINDS = ("onnx-demo", "onnx-gallery", "onnx-lead", "onnx-compiled", "onnx-model")
 USUAL_ASSETS = ("docs/assets/onnxpress", "demos/assets/onnxpress")
@@ -63,7 +64,7 @@ def render_built(kind: str, text: str, folder: Path | None) -> str:
     if folder is None:
         return message(f'"{name}" is not built yet: run onnxpress build {name}.yml '
                        f"--out {USUAL_ASSETS[0]}.")
-    packs = {p.stem: p for p in (folder / "demos").glob("*.json")}
+    packs = published_packs(folder)
     if name not in packs:
         return message(f'There is no demo "{name}" in {folder.as_posix()}.'
                        f"{did_you_mean(name, sorted(packs))}")

@@ -3,6 +3,7 @@
 All packs share one folder, so a shard that two demos have in common is one file.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from .runtime_files import runtime_files
 
 ASSETS = "assets/onnxpress/"
 HERE = Path(__file__).parent
+HASHED = re.compile(r"-[0-9a-f]{12}$")
 
 
 def shared_files() -> dict[str, Path]:
@@ -28,3 +30,10 @@ def pack_files(builts: Iterable[Built]) -> dict[str, Path]:
         files[f"demos/{built.demo.name}.json"] = built.folder / "manifest.json"
         files |= {f"demos/{path.name}": path for path in built.files}
     return files
+
+
+def published_packs(folder: Path) -> dict[str, Path]:
+    """Demo name -> manifest, in an assets folder; programs for WebGPU are JSON too, with a hash in
+    their names."""
+    return {path.stem: path for path in sorted((folder / "demos").glob("*.json"))
+            if not HASHED.search(path.stem)}

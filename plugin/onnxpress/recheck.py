@@ -11,6 +11,7 @@ import numpy as np
 from .errors import PackError, ProofError
 from .golden import draw
 from .pack import read_file, read_weights
+from .publish import published_packs
 from .wasmtime_runner import WasmProgram
 
 
@@ -30,7 +31,7 @@ def find_packs(folder: Path) -> list[Path]:
         PackError: there is none.
     """
     single = folder / "manifest.json"
-    found = [single] if single.is_file() else sorted((folder / "demos").glob("*.json"))
+    found = [single] if single.is_file() else list(published_packs(folder).values())
     if not found:
         raise PackError(f"{folder}: there is no manifest.json and no demos/*.json here; "
                         "name a folder that onnxpress compile or build wrote")
