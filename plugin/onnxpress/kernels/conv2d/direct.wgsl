@@ -64,9 +64,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 {% else %}
       let x = inside(x0 + kx * {{ dx }}, {{ w }});
 {% endif %}
-      let from = (line + u32(x)) * {{ c }}u + channel / {{ o // groups // step }}u * {{ cg }}u;
+      let start = (line + u32(x)) * {{ c }}u + channel / {{ o // groups // step }}u * {{ cg }}u;
       let weight = u32(ky * {{ kw }} + kx) * {{ cg * lanes_o }}u + channel;
-      for (var k = 0u; k < {{ cg }}u; k++) { sum0 += a[from + k] * b[weight + k * {{ lanes_o }}u]; }
+      for (var k = 0u; k < {{ cg }}u; k++) { sum0 += a[start + k] * b[weight + k * {{ lanes_o }}u]; }
     }
 {% endif %}
   }
