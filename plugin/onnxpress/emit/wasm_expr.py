@@ -27,13 +27,24 @@ INLINE = frozenset(("exp", "tanh", "erf"))  # what activations are made of
 
 
 def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: "Emitter",
-           inline: bool = False) -> None:
-    """Pushes the value of `expr` on four lanes; `inputs` are v128 locals. Equal subexpressions
-    are computed once. `inline` writes out the functions in INLINE, which suits the loop over a
-    whole tensor; others call."""
+           constants: Mapping[float, int] = {}, inline: bool = False) -> None:
+    """Pushes the value of `expr` on four lanes; `inputs` are v128 locals, as are those that hold
+    `constants`. Equal subexpressions are computed once. `inline` writes out the functions in
+    INLINE, which suits a loop over a whole tensor."""
     nodes = _number(_prepared(expr, inline))
     fuse = emitter.relaxed and not any(op in STEPS for op, _, _ in _number(expr))
-    _render(nodes, f, inputs, emitter, fuse)
+    _render(nodes, f, inputs, emitter, fuse, constants)
+
+
+def hold_constants(expr: Expr, f: Function) -> dict[float, int]:
+    """Number -> the local that holds it, for `render` inline further on: V8 would rebuild it, lane
+    by lane, at each use. 0 costs nothing to make."""
+    held = {}
+    for op, value, _ in _number(_prepared(expr, inline=True)):
+        if op == "const" and value and value == value:
+            held[value] = f.local(V128)
+            f.f32x4(value).set(held[value])
+    return held
 
 
 def size(expr: Expr) -> int:

@@ -8,7 +8,7 @@ from ..expr import Expr, const, inp
 from .loops import Shape
 from .wasm_asm import I32, Function
 from .wasm_emitter import Emitter
-from .wasm_expr import render, size
+from .wasm_expr import hold_constants, render, size
 from .wasm_loops import UNROLL, load_or_splat, store_run
 from .wasm_nest import Nest, View, call_nest, lane_nest
 
@@ -70,6 +70,7 @@ def _build(e: Emitter, expr: Expr, kinds: tuple[bool, ...]) -> Function:
     at = [f.local() for _ in range(count + 1)]
     left = f.local()
     held = f.many(count)
+    constants = hold_constants(expr, f)
     with f.times(rows):
         for i in range(count + 1):
             f.get(i).set(at[i])
@@ -85,7 +86,7 @@ def _build(e: Emitter, expr: Expr, kinds: tuple[bool, ...]) -> Function:
                 for i, walks in enumerate(kinds):
                     if walks:
                         load_or_splat(e, f, True, at[i + 1], loaded[i][v], 16 * v)
-                render(expr, f, [x[v] for x in loaded], e, inline=True)
+                render(expr, f, [x[v] for x in loaded], e, constants, inline=True)
                 f.set(values[v])
             return values
 

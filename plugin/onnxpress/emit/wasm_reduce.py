@@ -12,7 +12,7 @@ from ..expr import Expr, inp
 from .loops import Shape
 from .wasm_asm import I32, Function
 from .wasm_emitter import Emitter
-from .wasm_expr import render
+from .wasm_expr import hold_constants, render
 from .wasm_loops import at_least, first_lanes, load_or_splat, store_run
 from .wasm_map import emit_fill
 from .wasm_nest import Nest, View, call_nest, lane_nest
@@ -74,6 +74,7 @@ def _build_down(e: Emitter, kind: str, expr: Expr,
     op, neutral = FOLDS[kind]
     at = [f.local() for _ in operands]
     terms = f.local()
+    constants = hold_constants(expr, f)
 
     def compute(k: int) -> list[int]:
         sums = f.many(k)
@@ -94,7 +95,7 @@ def _build_down(e: Emitter, kind: str, expr: Expr,
             load(False)
             for v, s in enumerate(sums):
                 f.get(s)
-                render(expr, f, [x[v] for x in values], e, inline=True)
+                render(expr, f, [x[v] for x in values], e, constants, inline=True)
                 f.op(op).set(s)
             for i, (_, fixed) in enumerate(kinds):
                 if not fixed:
@@ -133,12 +134,13 @@ def _build_across(e: Emitter, kind: str, expr: Expr, kinds: tuple[bool, ...]) ->
     op, neutral = FOLDS[kind]
     at = [f.local() for _ in operands]
     left, sums, values = f.local(), f.many(4), f.many(len(kinds))
+    constants = hold_constants(expr, f)
 
     def term(v: int) -> None:
         for i, walks in enumerate(kinds):
             if walks:
                 load_or_splat(e, f, True, at[i], values[i], 16 * v)
-        render(expr, f, values, e, inline=True)
+        render(expr, f, values, e, constants, inline=True)
 
     with f.times(rows):
         for i, walks in enumerate(kinds):
