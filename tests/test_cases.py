@@ -6,7 +6,6 @@ do and why; an entry that works after all fails. Tolerances follow from the oper
 every node of the compiled graph, in units of f32 epsilon times the output's peak.
 """
 
-import json
 import re
 import zlib
 from pathlib import Path
@@ -27,6 +26,7 @@ from onnxpress.pack import read_weights, write_manifest, write_pack
 from onnxpress.passes import run_passes
 from onnxpress.runtime_files import RUNTIME
 from onnxpress.wasmtime_runner import WasmProgram
+from packs import run_pack
 
 HERE = Path(__file__).parent / "cases"
 CASES = {f"{path.stem}/{name}": row
@@ -37,29 +37,6 @@ TARGETS = ("reference", "relaxed", "simd128", "js", "wasm", "webgpu")
 DTYPES = {"float": np.float32, "int64": np.int64, "int32": np.int32, "int8": np.int8,
           "uint8": np.uint8, "uint32": np.uint32, "bool": np.bool_}
 EPSILON = float(np.finfo(np.float32).eps)
-
-# Runs one pack on one target through the public API; the outputs follow as f64.
-RUN = """
-import { load } from "/runtime/onnxpress.js";
-export const run = async ({ url, target, names }, body) => {
-  const model = await load(url, { target });
-  const feeds = {};
-  const all = new Float64Array(body);
-  let at = 0;
-  for (const { name, shape, dtype } of model.inputs) {
-    const length = shape.reduce((a, b) => a * b, 1);
-    const part = all.subarray(at, at += length);
-    feeds[name] = dtype === "i64" ? BigInt64Array.from(part, (v) => BigInt(v))
-      : dtype === "bool" ? Uint8Array.from(part) : dtype[0] === "f" ? Float32Array.from(part)
-      : dtype === "u32" ? Uint32Array.from(part) : dtype === "u8" ? Uint8Array.from(part)
-      : dtype === "i8" ? Int8Array.from(part) : Int32Array.from(part);
-  }
-  const out = await model.run(feeds);
-  model.dispose();
-  return { value: { target: model.target },
-           body: Float64Array.from(out.y, Number) };
-};
-"""
 
 
 class Case:
@@ -176,7 +153,5 @@ def run(case: Case, target: str, request: pytest.FixtureRequest) -> np.ndarray:
         return program.run([feeds[n] for n in case.graph.inputs])[0].reshape(case.want.shape)
     chromium = request.getfixturevalue("browser")
     url = f"/packs/{case.folder.relative_to(chromium.root).as_posix()}/manifest.json"
-    body = b"".join(feeds[n].astype("<f8").tobytes() for n in case.graph.inputs)
-    answer = chromium.run(RUN, {"url": url, "target": target}, body)
-    assert answer.value["target"] == target, json.dumps(answer.value)
-    return np.frombuffer(answer.body, "<f8").reshape(case.want.shape)
+    ordered = {n: feeds[n] for n in case.graph.inputs}
+    return run_pack(chromium, url, target, ordered)[0].reshape(case.want.shape)

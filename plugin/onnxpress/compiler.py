@@ -13,7 +13,7 @@ import numpy as np
 
 from .emit import js, wasm, webgpu
 from .errors import PackError, PlanError, ProofError, UnsupportedError
-from .golden import MARGIN, draw, golden, ranges
+from .golden import MARGIN, QUANTIZED_FLOOR, draw, golden, ranges
 from .graph import Graph
 from .importer import import_model
 from .ops import OPS
@@ -22,7 +22,7 @@ from .passes import run_passes
 from .runtime_files import write_runtime
 from .simplify import simplify
 from .source import ModelProto, read_model
-from .verify import Reference, Row, expect, prove, require
+from .verify import TOLERANCE, Reference, Row, expect, prove, require
 
 BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
 AUTO = ("int8", "f16", "f32")  # smallest first: the first whose proof holds is taken
@@ -140,9 +140,9 @@ class _Proof:
         """Expected outputs are onnxruntime's; an encoding's own, proven error is admitted."""
         metric = "l2" if self.quantized else "peak"
         worst = max(r.relative_l2 if self.quantized else r.max_error_over_peak for r in rows)
-        limit = max(r.limit for r in rows if r.judged != "psnr_db") if self.quantized else 1e-4
+        floor = QUANTIZED_FLOOR if self.quantized else TOLERANCE * MARGIN
         return golden(self.bounds, self.expected.wanted[0], metric=metric,
-                      tolerance=float(f"{max(limit * MARGIN, 2 * worst):.3g}"))
+                      tolerance=float(f"{max(floor, 2 * worst):.3g}"))
 
 
 def _encode(graph: Graph, programs: list, options: Options, folder: Path, proof: _Proof,

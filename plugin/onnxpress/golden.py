@@ -15,6 +15,7 @@ SAMPLES = 256  # output elements kept per output, evenly spread
 # A device may round otherwise than the build machine (fused multiply-adds, Winograd, f16 units):
 # ten times what a pack's proof admits. Wrong kernels are off by more than the peak itself.
 MARGIN = 10
+QUANTIZED_FLOOR = 0.25  # relative L2; a wrong kernel's result is about as far off as it is long
 
 
 def ranges(inputs: Sequence[Mapping[str, Any]], known: Mapping[str, tuple[float, float]]
