@@ -223,6 +223,10 @@ SENTENCES = {
               weights={"a": np.array(0, INT), "b": np.array(2**62, INT), "c": np.array(1, INT)}),
         {}, 'Range node "the_range" (opset 13): it counts 4611686018427387904 numbers; a page '
             "cannot hold more than 67108864"),
+    "resize bomb": (
+        model([node("Resize", "x _ _ s")], IMAGE, weights={"s": ints(1, 4, 2**40, 9)}), {},
+        'Resize node "the_resize" (opset 13): it makes an axis of 1099511627776; 32768 is the '
+        "most"),
     "too large": (
         model([node("Expand", "x s")], {"x": (1, 1)}, weights={"s": ints(2**20, 2**20)}), {},
         'Expand node "the_expand" (opset 13): its result (1048576, 1048576) has 1099511627776 '

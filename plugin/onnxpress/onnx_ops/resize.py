@@ -18,6 +18,7 @@ Taps = tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]
 
 COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
                "asymmetric", "tf_crop_and_resize")
+LONGEST = 2**15  # lines of an image: every one has its taps in a table
 NEAREST = {
     "round_prefer_floor": lambda x: ceil(x - 0.5),
     "round_prefer_ceil": lambda x: floor(x + 0.5),
@@ -42,6 +43,8 @@ def resize(b: Builder, call: Call) -> str:
     x = call.input(0)
     shape, mode = b.shape(x), sampling(call)
     size, scales = target(b, call, shape)
+    if max(size, default=1) > LONGEST:
+        raise call.refused(f"it makes an axis of {max(size)}; {LONGEST} is the most")
     roi = region(b, call, mode, len(shape))
     changed = [i for i in range(len(shape)) if size[i] != shape[i] or scales[i] != 1
                or roi[i] != (0.0, 1.0)]
