@@ -4,8 +4,8 @@ Results are the reference's (onnxruntime) on the published sample files themselv
 resized by the browser's rules, so a page shows at once what the visitor's device will repeat.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,15 @@ from .demo_inputs import bounds, control_json, image_input, input_shapes, model_
 from .errors import SpecError, did_you_mean
 from .pack import Pack, write_file
 from .picture import fit, open_picture, publish, thumbnail
-from .results import sample_result
-from .source import Loaded, load_card_model
-from .spec import Demo, Sample
+from .results import option_thumbnails, sample_result
+from .source import load_card_model
+from .spec import Control, Demo, Sample
 from .verify import Reference
 
 INLINE_LABELS = 64  # more are a file of their own, which pages share
 THUMBNAIL = 128
 CARD = (480, 320)
+MAX_OPTIONS = 40  # of a blend that get pictures; each costs a run of the reference
 UNTRAINED = ("The weights are untrained: they are drawn from a seeded generator. "
              "This page shows speed only; its answers mean nothing.")
 
@@ -46,21 +47,38 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
     fixed = {name: shape for name, shape in demo.shapes.items() if name in shapes}
     pack = press(loaded.model, folder, Options(
         demo.name, demo.targets, demo.weights, fixed, feeds, bounds(demo, image)), progress)
-    _check_labels(demo, pack.manifest)
     progress("drawing results")
+    port = shown_output(demo, pack.manifest)
     reference = Reference(loaded.model.SerializeToString())
-    outputs = [_shown(demo, pack.manifest, reference.run(feed)) for feed in feeds]
-    samples = [
-        _sample_json(demo, sample, picture, url, output, image, folder, loaded.source.trained)
-        for sample, (picture, url), output in zip(demo.samples, pictures, outputs, strict=True)
-    ]
+    index = pack.manifest["outputs"].index(port)
+    stage = _Stage(demo, image, loaded.source.trained, folder,
+                   lambda feed: reference.run(feed)[index])
+    samples = [_sample_json(stage, sample, picture, url, feed) for sample, (picture, url), feed
+               in zip(demo.samples, pictures, feeds, strict=True)]
+    controls = [control_json(c, _thumbnails(stage, c, feeds)) for c in demo.controls]
     manifest = {
         **pack.manifest,
         "notes": [*pack.manifest["notes"],
                   *({"where": "source", "reason": r} for r in loaded.refused)],
-        "demo": demo_json(demo, pack.manifest, image, samples, loaded, folder),
+        "demo": demo_json(stage, port["name"], samples, controls),
     }
     return finish(manifest, folder)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What results are drawn with: `image` as in the manifest, or None; `run` gives the reference's
+    value of the shown output."""
+
+    demo: Demo
+    image: Mapping[str, Any] | None
+    trained: bool
+    folder: Path
+    run: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+
+    def write(self, stem: str, content: bytes, suffix: str = "webp") -> str:
+        """The name of the file that now holds `content`."""
+        return write_file(self.folder, stem, content, suffix)["url"]
 
 
 def _published(sample: Sample, folder: Path) -> tuple[Image.Image, str]:
@@ -69,67 +87,65 @@ def _published(sample: Sample, folder: Path) -> tuple[Image.Image, str]:
     return open_picture(content, sample.where), write_file(folder, "sample", content, "webp")["url"]
 
 
-def _shown(demo: Demo, manifest: Mapping[str, Any], outputs: Sequence[np.ndarray]) -> np.ndarray:
-    return outputs[_output_index(demo, manifest)]
+def shown_output(demo: Demo, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The output that the page shows, as the manifest describes it.
 
-
-def _output_index(demo: Demo, manifest: Mapping[str, Any]) -> int:
-    names = [port["name"] for port in manifest["outputs"]]
-    wanted = demo.output.output or names[0]
-    if wanted not in names:
+    Raises:
+        SpecError: the model has no such output, or as many classes as there are labels.
+    """
+    ports = {port["name"]: port for port in manifest["outputs"]}
+    wanted = demo.output.output or next(iter(ports))
+    if wanted not in ports:
         raise SpecError(f'{demo.where}: output.output: the model has no output "{wanted}".'
-                        f"{did_you_mean(wanted, names)}")
-    return names.index(wanted)
+                        f"{did_you_mean(wanted, list(ports))}")
+    classes = int(np.prod(ports[wanted]["shape"]))
+    if demo.task == "image-classification" and demo.labels and classes != len(demo.labels):
+        raise SpecError(f"{demo.where}: there are {len(demo.labels)} labels and the output "
+                        f"has {classes} classes")
+    return ports[wanted]
 
 
-def _sample_json(demo: Demo, sample: Sample, picture: Image.Image, url: str, output: np.ndarray,
-                 image: Mapping[str, Any] | None, folder: Path, trained: bool) -> dict[str, Any]:
+def _sample_json(stage: _Stage, sample: Sample, picture: Image.Image, url: str,
+                 feed: Mapping[str, np.ndarray]) -> dict[str, Any]:
     entry = {
         "url": url,
         "size": list(picture.size),
         "title": sample.title,
         "licence": sample.licence,
-        "thumbnail": write_file(folder, "thumbnail", thumbnail(picture, THUMBNAIL, THUMBNAIL),
-                                "webp")["url"],
+        "thumbnail": stage.write("thumbnail", thumbnail(picture, THUMBNAIL, THUMBNAIL)),
     }
     entry |= {key: value for key, value in (("author", sample.author), ("source", sample.source))
               if value}
-    shown = picture
-    if trained and image:
-        seen = fit(picture, demo.preprocessing, tuple(image["size"]))
-        entry["result"], shown = sample_result(demo, output, seen, folder)
-    entry["card"] = write_file(folder, "card", thumbnail(shown or picture, *CARD), "webp")["url"]
+    drawn = None
+    if stage.trained and stage.image:
+        seen = fit(picture, stage.demo.preprocessing, tuple(stage.image["size"]))
+        entry["result"], drawn = sample_result(stage.demo, stage.run(feed), seen, stage.folder)
+    entry["card"] = stage.write("card", thumbnail(drawn or picture, *CARD))
     return entry
 
 
-def demo_json(demo: Demo, manifest: Mapping[str, Any], image: Mapping[str, Any] | None,
-              samples: Sequence[Mapping[str, Any]], loaded: Loaded, folder: Path) -> dict[str, Any]:
+def _thumbnails(stage: _Stage, control: Control, feeds: Sequence[Mapping[str, np.ndarray]]
+                ) -> list[str]:
+    """A file name per option of a blend, where options can be shown as pictures."""
+    drawable = stage.trained and feeds and stage.demo.task == "image-to-image"
+    if not drawable or not 1 < len(control.options) <= MAX_OPTIONS:
+        return []
+    return option_thumbnails(stage.demo, control, feeds[0], stage.run, stage.folder)
+
+
+def demo_json(stage: _Stage, output: str, samples: Sequence[Mapping[str, Any]],
+              controls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The manifest's `demo`; see `Demo` in runtime/types.js."""
-    port = manifest["outputs"][_output_index(demo, manifest)]
-    output = {"name": port["name"], **asdict(demo.output)}
-    del output["output"]
-    output["range"] = list(demo.output.range)
-    described: dict[str, Any] = {"title": demo.title, "task": demo.task, "output": output,
-                                 "loading": demo.loading, "view": {"top": demo.top}}
-    if image:
-        described["image"] = dict(image)
-    if len(demo.labels) > INLINE_LABELS:
-        text = "\n".join(demo.labels).encode()
-        described["labels"] = write_file(folder, "labels", text, "txt")["url"]
-    elif demo.labels:
-        described["labels"] = list(demo.labels)
-    if samples:
-        described["samples"] = list(samples)
-    if demo.controls:
-        described["controls"] = [control_json(c) for c in demo.controls]
-    if not loaded.source.trained:
-        described["weightsNote"] = UNTRAINED
-    return described
-
-
-def _check_labels(demo: Demo, manifest: Mapping[str, Any]) -> None:
-    if demo.task == "image-classification" and demo.labels:
-        classes = int(np.prod(manifest["outputs"][_output_index(demo, manifest)]["shape"]))
-        if classes != len(demo.labels):
-            raise SpecError(f"{demo.where}: there are {len(demo.labels)} labels and the output "
-                            f"has {classes} classes")
+    demo = stage.demo
+    shown = {"name": output, **asdict(demo.output), "range": list(demo.output.range)}
+    del shown["output"]
+    labels: list[str] | str = list(demo.labels)
+    if len(labels) > INLINE_LABELS:
+        labels = stage.write("labels", "\n".join(labels).encode(), "txt")
+    described = {
+        "title": demo.title, "task": demo.task, "output": shown, "loading": demo.loading,
+        "view": {"top": demo.top}, "image": stage.image, "labels": labels,
+        "samples": list(samples), "controls": list(controls),
+        "weightsNote": "" if stage.trained else UNTRAINED,
+    }
+    return {key: value for key, value in described.items() if value}

@@ -1,6 +1,6 @@
 """How a demo's pictures and controls become a model's inputs, checked against its shapes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -91,10 +91,13 @@ def bounds(demo: Demo, image: Mapping[str, Any] | None) -> dict[str, tuple[float
     return {image["input"]: (min(ends), max(ends))}
 
 
-def control_json(control: Control) -> dict[str, Any]:
+def control_json(control: Control, thumbnails: Sequence[str] = ()) -> dict[str, Any]:
+    """One of the manifest's demo.controls; a thumbnail per option, or none."""
     base = {"kind": control.kind, "input": control.input, "label": control.label}
     if control.kind == "blend":
         options = [{"name": name} for name in control.options]
+        for option, url in zip(options, thumbnails, strict=False):
+            option["thumbnail"] = url
         return {**base, "options": options, "initial": control.initial}
     if control.kind == "slider":
         step = {} if control.step is None else {"step": control.step}

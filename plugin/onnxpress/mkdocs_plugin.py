@@ -46,6 +46,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         self.demos: dict[str, Demo] = {}  # by the page that shows it
         self.slots = Slots()
         self.page: Any = None
+        self.order: list[str] = []  # pages as the navigation has them
         self.serving = False
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
@@ -89,6 +90,9 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             files.append(File.generated(config, ASSETS + url, abs_src_path=str(path)))
         return files
 
+    def on_nav(self, nav: Any, *, config: Any, files: Files) -> None:
+        self.order = [page.file.src_uri for page in nav.pages]
+
     def on_page_markdown(self, markdown: str, *, page: Any, config: Any, files: Files) -> str:
         self.page = page
         demo = self.demos.get(page.file.src_uri)
@@ -109,8 +113,8 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             raise PluginError(str(error)) from None
         for url, path in pack_files(builts.values()).items():
             files.append(File.generated(config, ASSETS + url, abs_src_path=str(path)))
-        urls = {name: files.get_file_from_path(uri).url for uri, name in
-                ((uri, demo.name) for uri, demo in self.demos.items())}
+        urls = {demo.name: files.get_file_from_path(uri).url
+                for uri, demo in sorted(self.demos.items(), key=self._place)}
         for file in files.documentation_pages():
             if file.page and file.page.content:
                 file.page.content = self.slots.fill(
@@ -136,6 +140,11 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
     def on_shutdown(self) -> None:
         if self.builds:
             self.builds.close()
+
+    def _place(self, item: tuple[str, Demo]) -> tuple[int, str]:
+        """Where the gallery shows a demo: as the navigation has it, others after."""
+        uri = item[0]
+        return (self.order.index(uri) if uri in self.order else len(self.order), uri)
 
     def _is_spec(self, file: File, config: Any) -> bool:
         path = Path(file.src_uri)

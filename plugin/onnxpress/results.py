@@ -1,5 +1,7 @@
 """What a model says about a sample: bars, a picture, or a mask over the picture."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,11 @@ import numpy as np
 from PIL import Image
 
 from .pack import write_file
-from .picture import encode, to_picture
-from .spec import Demo, Output
+from .picture import encode, thumbnail, to_picture
+from .spec import Control, Demo, Output
 
 NEAREST = Image.Resampling.NEAREST
+OPTION = 96  # pixels a side of an option's picture
 OPACITY = 0.6  # of a mask over its picture
 
 
@@ -40,6 +43,20 @@ def _faded(mask: Image.Image) -> Image.Image:
     faded = mask.copy()
     faded.putalpha(mask.getchannel("A").point(lambda a: round(a * OPACITY)))
     return faded
+
+
+def option_thumbnails(demo: Demo, control: Control, feed: Mapping[str, np.ndarray],
+                      run: Callable[[Mapping[str, np.ndarray]], np.ndarray],
+                      folder: Path) -> list[str]:
+    """File names of small pictures: what each option of a blend makes of the sample in `feed`."""
+    names = []
+    shape = feed[control.input].shape
+    for i in range(len(control.options)):
+        values = replace(control, initial=i).start(len(control.options))
+        output = run({**feed, control.input: np.asarray(values, np.float32).reshape(shape)})
+        small = thumbnail(to_picture(output, demo.output), OPTION, OPTION)
+        names.append(write_file(folder, "option", small, "webp")["url"])
+    return names
 
 
 def top_classes(demo: Demo, output: np.ndarray) -> list[dict[str, Any]]:
