@@ -1,9 +1,11 @@
 {% extends "wgsl_gemm.wgsl" %}
 {# a[...,M,K], b[...,K,N]; `first_k` is where this piece of K begins in a. #}
 {% block load_a %}
-fn row_of(at: u32, m: u32) -> u32 { return at + min(m, {{ p.m - 1 }}u) * {{ row }}u; }
+alias Row = u32;
 
-fn load_a(row: u32, k: u32) -> vec4f {
+fn row_of(at: u32, m: u32) -> Row { return at + min(m, {{ p.m - 1 }}u) * {{ row }}u; }
+
+fn load_a(row: Row, k: u32) -> vec4f {
 {% if p.a.wide %}
   let real = k < {{ p.k }}u;
   return select(vec4f(), a[select(0u, row + k, real) / 4u], real);
