@@ -7,6 +7,7 @@ import sys
 
 from browser import find_chromium
 
+
 def install() -> None:
     """Tries Playwright's download, then Debian's package (as root, or with sudo)."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "playwright"]

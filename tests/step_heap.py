@@ -12,8 +12,8 @@ from onnxpress.emit.wasm_asm import Function
 from onnxpress.emit.wasm_emitter import Emitter
 from onnxpress.graph import Graph, Node, Value
 from onnxpress.kernels import KERNELS
-from onnxpress.kernels.base import SLACK, Step, Tensor, Want
-from onnxpress.plan import LinearPlan, _tensor
+from onnxpress.layout import SLACK, LinearPlan, Step, Tensor, Want
+from onnxpress.plan import _tensor
 
 GUARD = np.float32(-12345.678)
 

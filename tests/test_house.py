@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from onnxpress.kernels import KERNELS
 from onnxpress.runtime_files import RUNTIME, runtime_files
 

@@ -16,7 +16,6 @@ from onnxpress.expr import call, inp
 from onnxpress.graph import Graph
 from onnxpress.interpret import interpret
 from onnxpress.kernels import KERNELS
-from onnxpress.kernels.base import SLACK, round_up
 from onnxpress.kernels.conv2d import wasm as conv_wasm
 from onnxpress.kernels.conv2d.wasm_conv import conv_of
 from onnxpress.kernels.conv2d.wasm_depthwise import DEPTHWISE
@@ -24,6 +23,7 @@ from onnxpress.kernels.conv2d.wasm_product import PRODUCT
 from onnxpress.kernels.conv2d.wasm_spread import SPREAD
 from onnxpress.kernels.conv2d.wasm_vector import VECTOR
 from onnxpress.kernels.conv2d.wasm_winograd import WINOGRAD
+from onnxpress.layout import SLACK, round_up
 from onnxpress.ops import OPS
 from onnxpress.plan import plan_linear
 from onnxpress.wasmtime_runner import WasmProgram

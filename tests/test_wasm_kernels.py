@@ -8,8 +8,8 @@ import pytest
 from onnxpress.emit.wasm import ISAS
 from onnxpress.expr import call, inp
 from onnxpress.graph import Node
-from onnxpress.kernels.base import Halo, Step, Want
 from onnxpress.kernels.fill_halo import wasm as fill_halo
+from onnxpress.layout import Halo, Step, Want
 from onnxpress.ops import OPS
 from step_heap import GUARD, execute, indices, place, run_step
 

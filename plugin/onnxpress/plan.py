@@ -6,19 +6,21 @@ strided twin. Buffers share one arena by lifetime.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
 from .errors import PlanError
 from .graph import Graph, Node
 from .kernels import KERNELS
-from .kernels.base import (
+from .layout import (
     ALIGN,
     ANY,
     SLACK,
     Halo,
+    LinearPlan,
     Needs,
     Pack,
+    Slot,
     Step,
     Tensor,
     Want,
@@ -27,29 +29,6 @@ from .kernels.base import (
 )
 
 ALIASES = ("reshape",)  # no step: the output is the input's memory
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A constant in the heap: canonical data of `constant`, laid out as `pack` says."""
-
-    constant: str
-    pack: Pack
-    offset: int
-
-
-@dataclass(frozen=True)
-class LinearPlan:
-    """A complete program: `elements` is the heap's length; `staging` is where a canonical
-    constant is written before its packer runs (free until the first run)."""
-
-    target: str
-    steps: tuple[Step, ...]
-    slots: tuple[Slot, ...]
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    staging: int
-    elements: int
 
 
 def plan_linear(graph: Graph, target: str) -> LinearPlan:
@@ -250,6 +229,9 @@ class _Draft:
     # --- addresses ---
 
     def finish(self, target: str) -> LinearPlan:
+        for name in self.graph.outputs:
+            if name in self.graph.constants:
+                self._slot(name, None)
         top = 0
         slots = []
         for (constant, pack), name in self.slots.items():
@@ -316,9 +298,7 @@ class _Draft:
                 scratch[i] = 0
                 lives[f"scratch@{i}"] = (round_up(need.scratch + SLACK, ALIGN), i, i)
         for name in self.graph.outputs:
-            if name in self.graph.constants:
-                self._slot(name, None)
-            else:
+            if name not in self.graph.constants:
                 touch(name, end)
         return lives, scratch
 

@@ -4,9 +4,8 @@ from math import prod
 from typing import Any
 
 from ..graph import Graph
-from ..kernels.base import Step, Tensor
+from ..layout import LinearPlan, Step, Tensor
 from ..ops import OPS
-from ..plan import LinearPlan
 
 
 def describe(plan: LinearPlan, graph: Graph) -> dict[str, Any]:

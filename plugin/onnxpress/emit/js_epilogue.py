@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..expr import Expr, inp
 from ..graph import Node
-from ..kernels.base import Tensor
+from ..layout import Tensor
 from .js_module import assign, lift
 
 

@@ -6,7 +6,8 @@ Both share one LinearPlan, so their addresses and weight placements are equal. A
 
 from ..graph import Graph
 from ..kernels import KERNELS
-from ..plan import LinearPlan, plan_linear
+from ..layout import LinearPlan
+from ..plan import plan_linear
 from . import wasm_packs
 from .describe import describe
 from .program import Program

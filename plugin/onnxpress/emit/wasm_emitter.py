@@ -3,13 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ..layout import LinearPlan, Tensor
 from .wasm_asm import PAGE, Function, Module
-
-if TYPE_CHECKING:
-    from ..kernels.base import Tensor
-    from ..plan import LinearPlan
 
 
 @dataclass(frozen=True, slots=True)

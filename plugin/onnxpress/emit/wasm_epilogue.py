@@ -6,16 +6,12 @@ constant distance) or a channel vector (read at the channel's byte offset).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..expr import Expr, inp
+from ..layout import Step
 from .wasm_asm import V128, Function
 from .wasm_emitter import Affine, Emitter, address
 from .wasm_expr import render
-
-if TYPE_CHECKING:
-    from ..kernels.base import Step
-
 
 ACCUMULATOR = inp(0)
 

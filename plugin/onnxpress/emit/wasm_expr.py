@@ -7,14 +7,11 @@ keep NaN. Other targets may answer differently for NaN.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ..expr import PRIMS, Expr, inp
 from .wasm_asm import V128, Function
+from .wasm_emitter import Emitter
 from .wasm_math import DEFINITIONS
-
-if TYPE_CHECKING:
-    from .wasm_emitter import Emitter
 
 Push = Callable[[], None]
 Rule = Callable[[Function, "Emitter", Sequence[Push]], None]

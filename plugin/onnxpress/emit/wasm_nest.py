@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ..layout import Tensor
 from .loops import Shape, broadcast_strides, collapse
 from .wasm_asm import Function
 from .wasm_emitter import Affine, Emitter
-
-if TYPE_CHECKING:
-    from ..kernels.base import Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What happens to an accumulator before it is stored: bias, then the node's epilogue, in registers."""
+"""What happens to a sum before it is stored: bias, then the node's epilogue, in registers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,11 +30,12 @@ def finish(node: Node, graph: Graph, extras: int, wide: bool, bias: str | None =
         for i, name in enumerate(names, 1)
     ]
     kind = "vec4f" if wide else "f32"
-    text = [function("epilogue", node.attrs.get("epilogue") or inp(0), 1 + len(names))]
-    text.append(f"fn finish(sum: {kind}, at: u32, channel: u32) -> {kind} {{\n"
-                f"  let v = sum{' + bias[channel]' if bias else ''};\n{''.join(loads)}"
-                f"  return {spread('epilogue', ['v', *(f'e{i}' for i in range(1, 1 + len(names)))], wide)};\n}}")
-    return Finish(tuple(ports), "\n".join(text))
+    value = spread("epilogue", ["v", *(f"e{i}" for i in range(1, 1 + len(names)))], wide)
+    text = (f"fn finish(sum: {kind}, at: u32, channel: u32) -> {kind} {{\n"
+            f"  let v = sum{' + bias[channel]' if bias else ''};\n{''.join(loads)}"
+            f"  return {value};\n}}")
+    expr = node.attrs.get("epilogue") or inp(0)
+    return Finish(tuple(ports), f"{function('epilogue', expr, 1 + len(names))}\n{text}")
 
 
 def spread(name: str, args: Sequence[str], wide: bool) -> str:

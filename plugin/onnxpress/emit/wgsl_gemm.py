@@ -1,4 +1,4 @@
-"""Matrix products on the GPU, for conv2d (implicit) and matmul: tiles, splits, the matrix-vector case.
+"""Matrix products on the GPU, for conv2d (implicit) and matmul: tiles, splits, vectors.
 
 C[batch,M,N] = A[batch,M,K] B[batch,K,N]. A template that extends `wgsl_gemm.wgsl` says how A is
 read; B is rows of a dense buffer; the result goes through the node's epilogue.

@@ -1,7 +1,7 @@
 """Index of the largest (or smallest) element along one axis, as f32."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

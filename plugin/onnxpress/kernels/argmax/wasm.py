@@ -8,7 +8,7 @@ from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_loops import store_run
 from ...emit.wasm_nest import View, call_nest, lane_nest, view
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -3,7 +3,7 @@
 from ...emit.wgsl_rows import fold, view
 from ...emit.wgsl_shader import Dispatch, Port
 from ...graph import Graph, Node
-from ..base import dense_strides
+from ...layout import dense_strides
 
 
 def lower(node: Node, graph: Graph) -> list[Dispatch]:

@@ -1,7 +1,7 @@
 """2-D convolution of NHWC tensors with an epilogue; w is [KH,KW,C/groups,O]."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

@@ -2,7 +2,7 @@
 
 from ...emit.js_module import JsModule
 from ...graph import Graph, Node
-from ..base import Needs, Step, Want
+from ...layout import Needs, Step, Want
 from . import js_depthwise, js_tiles, js_winograd
 
 

@@ -3,7 +3,7 @@
 from ...emit.js_epilogue import epilogue
 from ...emit.js_module import JsModule
 from ...graph import Node
-from ..base import Step
+from ...layout import Step
 
 PIXELS = 4
 WIDEST = 7  # windows with more columns are not worth the unrolled code

@@ -5,7 +5,7 @@ from math import prod
 from ...emit.js_epilogue import epilogue
 from ...emit.js_module import JsModule
 from ...graph import Node
-from ..base import Halo, Pack, Step, round_up
+from ...layout import Halo, Pack, Step, round_up
 
 PIXELS = 3  # 3 x 4 accumulators fit the 16 vector registers of x86; 4 x 4 spill
 BLOCK = 1 << 14  # elements of input that stay in the first-level cache while weights pass by

@@ -3,7 +3,7 @@
 from ...emit.js_epilogue import epilogue
 from ...emit.js_module import JsModule
 from ...graph import Node
-from ..base import Halo, Pack, Step, round_up
+from ...layout import Halo, Pack, Step, round_up
 
 CHANNELS = 8  # with fewer, the transforms cost more than they save
 SIDE = 8  # smaller images leave tiles empty, and the weights grow fourfold

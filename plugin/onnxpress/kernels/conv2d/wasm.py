@@ -6,7 +6,7 @@ rounding.
 
 from ...emit.wasm_emitter import Emitter
 from ...graph import Graph, Node
-from ..base import Halo, Needs, Pack, Step, Want
+from ...layout import Halo, Needs, Pack, Step, Want
 from .wasm_conv import Conv, Way, conv_of
 from .wasm_depthwise import DEPTHWISE
 from .wasm_product import PRODUCT

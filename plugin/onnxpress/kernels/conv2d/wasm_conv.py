@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ...emit.wasm_emitter import Emitter, address
 from ...emit.wasm_packs import Facts
 from ...graph import Node
-from ..base import Step, Tensor
+from ...layout import Step, Tensor
 
 Extent = tuple[int, int, int, int]  # top, left, bottom, right
 

@@ -11,7 +11,7 @@ from ...emit import wasm_packs as packs
 from ...emit.wasm_asm import I32, V128, Function, function
 from ...emit.wasm_emitter import Emitter, address
 from ...emit.wasm_epilogue import Epilogue, Finisher, epilogue
-from ..base import Step, round_up
+from ...layout import Step, round_up
 from .wasm_conv import Conv, Way
 
 REGISTERS = 14  # of 15 that engines allocate on x86-64, less the loaded column

@@ -4,7 +4,7 @@ from ...emit import wasm_packs as packs
 from ...emit.wasm_emitter import Emitter, address
 from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
-from ..base import Step, Tensor
+from ...layout import Step, Tensor
 from .wasm_conv import Conv, Way
 
 

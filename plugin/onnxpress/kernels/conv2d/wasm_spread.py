@@ -9,7 +9,7 @@ from ...emit.wasm_asm import I32, Function, function
 from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import Epilogue, Finisher, epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
-from ..base import SLACK, Step, round_up
+from ...layout import SLACK, Step, round_up
 from .wasm_conv import Conv, Way
 
 NARROW = 1.25  # time of a lane in a tile of 4 channels, in that of one of 8

@@ -5,7 +5,7 @@ from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm
 from ...emit.wasm_gemv import emit_gemv
-from ..base import Step
+from ...layout import Step
 from .wasm_conv import Conv, Way
 
 

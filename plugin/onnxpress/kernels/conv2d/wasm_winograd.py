@@ -14,7 +14,7 @@ from ...emit import wasm_packs as packs
 from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
-from ..base import Step, Tensor, round_up
+from ...layout import Step, Tensor, round_up
 from .wasm_conv import Conv, Extent, Way
 from .wasm_transforms import input_transform, output_transform
 

@@ -1,7 +1,7 @@
 """Data movement: every transpose, slice, concat, pad, expand is a list of strided copies."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

@@ -3,8 +3,8 @@
 from ...emit.js_module import JsModule
 from ...emit.loops import collapse, nest
 from ...graph import Graph, Node
+from ...layout import Needs, Step, Tensor
 from ...ops.move import coalesce, moves
-from ..base import Needs, Step, Tensor
 
 ROW = 32  # copyWithin costs as much to call as a loop over so many elements
 

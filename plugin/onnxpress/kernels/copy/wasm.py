@@ -8,8 +8,8 @@ from ...emit.wasm_map import emit_fill, emit_map
 from ...emit.wasm_nest import Nest, View, call_nest, padded_shape, view
 from ...expr import inp
 from ...graph import Graph, Node
+from ...layout import Needs, Step, Tensor
 from ...ops.move import Move, moves
-from ..base import Needs, Step, Tensor
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,7 +1,7 @@
 """Border of a strided NHWC tensor: zeros, reflection or the edge. Linear memory only."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

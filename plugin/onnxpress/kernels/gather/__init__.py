@@ -1,7 +1,7 @@
 """Rows of x along one axis, picked by computed indices."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

@@ -8,7 +8,7 @@ from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter, address
 from ...emit.wasm_loops import store_run
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

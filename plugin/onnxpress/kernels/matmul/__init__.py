@@ -1,7 +1,7 @@
 """Batched matrix product a[...,M,K] b[...,K,N] + bias[N] with an epilogue."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

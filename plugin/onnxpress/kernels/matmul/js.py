@@ -7,7 +7,7 @@ from ...emit.js_epilogue import epilogue
 from ...emit.js_module import JsModule
 from ...emit.loops import broadcast_strides, collapse
 from ...graph import Graph, Node
-from ..base import Needs, Pack, Step, Tensor, round_up
+from ...layout import Needs, Pack, Step, Tensor, round_up
 
 
 def needs(node: Node, graph: Graph) -> Needs:

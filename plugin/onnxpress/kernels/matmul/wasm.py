@@ -15,7 +15,7 @@ from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
 from ...emit.wasm_gemv import emit_gemv
 from ...graph import Graph, Node
-from ..base import Needs, Pack, Step, Want
+from ...layout import Needs, Pack, Step, Want
 
 
 def _packed(a: Sequence[int], b: Sequence[int], constant: bool) -> bool:

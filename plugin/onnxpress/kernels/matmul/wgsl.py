@@ -4,7 +4,15 @@ from math import prod
 
 from ...emit.wgsl_epilogue import finish
 from ...emit.wgsl_gemm import Product, multiply
-from ...emit.wgsl_shader import MAX_BINDING, Dispatch, Port, Slice, broadcast_strides, coalesce, walk
+from ...emit.wgsl_shader import (
+    MAX_BINDING,
+    Dispatch,
+    Port,
+    Slice,
+    broadcast_strides,
+    coalesce,
+    walk,
+)
 from ...graph import Graph, Node
 
 

@@ -1,7 +1,7 @@
 """Mean and variance over axes, then scale and shift: instance and layer norm."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

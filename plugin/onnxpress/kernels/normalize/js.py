@@ -7,7 +7,7 @@ from ...emit.js_module import JsModule, assign, lift
 from ...emit.loops import broadcast_strides, collapse, nest
 from ...expr import inp
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

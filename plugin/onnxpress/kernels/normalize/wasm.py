@@ -11,7 +11,7 @@ from ...emit.wasm_nest import View, padded_shape, view
 from ...emit.wasm_reduce import emit_reduce
 from ...expr import call, inp, substitute
 from ...graph import Graph, Node
-from ..base import Needs, Step, dense_strides, round_up
+from ...layout import Needs, Step, dense_strides, round_up
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,7 +1,7 @@
 """One scalar expression per element, operands broadcast."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

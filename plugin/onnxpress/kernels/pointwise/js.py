@@ -5,7 +5,7 @@ from itertools import chain
 from ...emit.js_module import JsModule, assign, lift
 from ...emit.loops import broadcast_strides, collapse, nest
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

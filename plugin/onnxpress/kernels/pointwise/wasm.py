@@ -4,7 +4,7 @@ from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_map, map_scratch
 from ...emit.wasm_nest import padded_shape, view
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -3,7 +3,12 @@
 from ...emit.wgsl_epilogue import spread
 from ...emit.wgsl_expr import function
 from ...emit.wgsl_shader import (
-    Dispatch, Port, broadcast_strides, coalesce, over_elements, walk,
+    Dispatch,
+    Port,
+    broadcast_strides,
+    coalesce,
+    over_elements,
+    walk,
 )
 from ...graph import Graph, Node
 

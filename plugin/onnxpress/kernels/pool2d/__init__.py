@@ -1,7 +1,7 @@
 """Maximum or average over windows of NHWC tensors."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

@@ -13,7 +13,7 @@ from ...emit.wasm_loops import store_run
 from ...emit.wasm_map import emit_fill
 from ...emit.wasm_nest import View, padded_shape
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 @dataclass(frozen=True, slots=True)

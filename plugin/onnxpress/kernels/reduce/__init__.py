@@ -1,7 +1,7 @@
 """Sum, mean, max, min or product over axes; axes keep length 1."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

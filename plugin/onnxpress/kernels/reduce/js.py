@@ -6,7 +6,7 @@ from math import prod
 from ...emit.js_module import JsModule, number
 from ...emit.loops import collapse, nest
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 COMBINE = {
     "sum": (0.0, "{0} += {1};"),

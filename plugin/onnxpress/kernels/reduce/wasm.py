@@ -8,7 +8,7 @@ from ...emit.wasm_nest import view
 from ...emit.wasm_reduce import emit_reduce
 from ...expr import inp
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

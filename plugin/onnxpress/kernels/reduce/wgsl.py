@@ -4,7 +4,7 @@ from ...emit.wgsl_expr import number
 from ...emit.wgsl_rows import fold, view
 from ...emit.wgsl_shader import Dispatch, Port
 from ...graph import Graph, Node
-from ..base import dense_strides
+from ...layout import dense_strides
 
 # kind -> (value of nothing, how two values meet)
 FOLDS = {

@@ -1,7 +1,7 @@
 """Separable resampling of NHWC tensors by tables of taps."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

@@ -4,7 +4,7 @@ from itertools import chain
 
 from ...emit.js_module import JsModule
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -10,7 +10,7 @@ from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_loops import store_run
 from ...emit.wasm_nest import padded_shape
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 Taps = tuple[Sequence[Sequence[int]], Sequence[Sequence[float]]]
 

@@ -1,7 +1,7 @@
 """Softmax or log-softmax along one axis."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

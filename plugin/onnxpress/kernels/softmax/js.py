@@ -3,7 +3,7 @@
 from ...emit.js_module import JsModule
 from ...emit.loops import collapse, nest
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

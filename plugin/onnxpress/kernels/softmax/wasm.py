@@ -8,7 +8,7 @@ from ...emit.wasm_nest import View, view
 from ...emit.wasm_reduce import emit_reduce
 from ...expr import call, inp
 from ...graph import Graph, Node
-from ..base import Needs, Step, dense_strides
+from ...layout import Needs, Step, dense_strides
 
 
 def needs(node: Node, graph: Graph) -> Needs:

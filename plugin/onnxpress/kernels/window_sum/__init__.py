@@ -1,7 +1,7 @@
 """Sum over a sliding window of the last axis."""
 
 from ...graph import Graph, Node
-from ..base import Needs
+from ...layout import Needs
 from . import js, wasm
 
 

@@ -5,7 +5,7 @@ from ...emit.wasm_map import emit_map
 from ...emit.wasm_nest import View
 from ...expr import inp
 from ...graph import Graph, Node
-from ..base import Needs, Step
+from ...layout import Needs, Step
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from ..graph import Node
+from .graph import Node
 
 ALIGN = 16  # elements: one 64-byte cache line
 SLACK = 16  # elements a kernel may read or overwrite past a tensor's end
@@ -95,6 +95,29 @@ class Step:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     scratch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A constant in the heap: canonical data of `constant`, laid out as `pack` says."""
+
+    constant: str
+    pack: Pack
+    offset: int
+
+
+@dataclass(frozen=True)
+class LinearPlan:
+    """A complete program: `elements` is the heap's length; `staging` is where a canonical
+    constant is written before its packer runs (free until the first run)."""
+
+    target: str
+    steps: tuple[Step, ...]
+    slots: tuple[Slot, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    staging: int
+    elements: int
 
 
 def dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,0 +1,206 @@
+"""What the WebGPU backend does when the GPU, its driver or the download fails."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser import Browser, BrowserError, find_chromium
+from graphs import Draw, sample_inputs
+from onnxpress.emit.webgpu import build
+from onnxpress.expr import inp
+from onnxpress.runtime_files import RUNTIME
+from webgpu_jobs import OPEN, package
+
+pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
+
+# `device` is the page's shared one; `change` swaps a method and returns what puts it back.
+FAULTS = OPEN + """
+let device = null;
+const make = GPUDevice.prototype.createBuffer;
+GPUDevice.prototype.createBuffer = function (...args) {
+  device = this;
+  return make.apply(this, args);
+};
+function change(object, name, value) {
+  const old = Object.getOwnPropertyDescriptor(object, name);
+  Object.defineProperty(object, name, { configurable: true, value });
+  return () => Object.defineProperty(object, name, old);
+}
+const sound = (out) => out[0].every((v, i) => v === 2 * i);
+async function fresh(args, body) {
+  const { model, inputs } = unpack(args, body);
+  (await model()).dispose();
+  device.destroy();
+  await device.lost;
+  return { model, inputs };
+}
+export const run = async (args, body) => {
+  BODY
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser({"/runtime/": RUNTIME}) as chromium:
+        yield chromium
+
+
+def job(browser: Browser, code: str, **changes: Any) -> Any:
+    """What `code` returns; it may use `args` and `body`, a packaged model that doubles 0..7."""
+    draw = Draw()
+    draw.node("pointwise", "y", draw.input("x", 8), draw.constant("two", [2.0]),
+              expr=inp(0) * inp(1))
+    graph = draw.graph("y")
+    feeds = {"x": 0 * sample_inputs(graph)["x"] + range(8)}
+    args, body = package(graph, build(graph), feeds)
+    args["about"].update(changes)
+    return browser.run(FAULTS.replace("BODY", code), args, body).value
+
+
+REFUSALS = {
+    "webgpu-missing": "change(Navigator.prototype, 'gpu', undefined)",
+    "webgpu-adapter": "change(GPU.prototype, 'requestAdapter', async () => null)",
+    "webgpu-device": "change(GPUAdapter.prototype, 'requestDevice', "
+                     "async () => { throw new Error('limits'); })",
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_refusal_is_a_sentence_and_the_next_try_works(browser: Browser, code: str) -> None:
+    value = job(browser, f"""
+      const {{ model, inputs }} = await fresh(args, body);
+      const restore = {REFUSALS[code]};
+      const error = await model().catch((e) => e);
+      restore();
+      const again = await model();
+      return {{ value: {{ code: error.code, text: error.message,
+                          sound: sound(await again.run(inputs)) }} }};
+    """)
+    assert value["code"] == code
+    assert value["text"].startswith(("this browser", "the browser", "the GPU"))
+    assert value["sound"]
+
+
+def test_probe_tells_of_a_software_adapter(browser: Browser) -> None:
+    value = job(browser, "return { value: await probe() };")
+    assert value["ok"] and value["software"] and "timestamp-query" in value["features"]
+
+
+def test_a_device_lost_before_a_run(browser: Browser) -> None:
+    value = job(browser, """
+      const { model, inputs } = unpack(args, body);
+      const opened = await model();
+      device.destroy();
+      const error = await opened.run(inputs).catch((e) => e);
+      opened.dispose();
+      const again = await model();
+      return { value: [error.code, sound(await again.run(inputs))] };
+    """)
+    assert value == ["webgpu-lost", True]
+
+
+def test_a_device_lost_during_a_run(browser: Browser) -> None:
+    value = job(browser, """
+      const { model, inputs } = unpack(args, body);
+      const opened = await model();
+      const before = await opened.run(inputs);
+      const running = opened.run(inputs);
+      device.destroy();
+      const error = await running.catch((e) => e);
+      return { value: [sound(before), error.code, sound(await (await model()).run(inputs))] };
+    """)
+    assert value == [True, "webgpu-lost", True]
+
+
+def test_a_device_lost_while_opening(browser: Browser) -> None:
+    value = job(browser, """
+      const { model, inputs } = unpack(args, body);
+      const { about, size } = args;
+      async function* weights() {
+        device.destroy();
+        yield { name: "two", data: new Float32Array(1) };
+      }
+      const error = await open(about, async () => body.slice(0, size), weights())
+        .then((m) => m.run(inputs)).catch((e) => e);
+      return { value: [error.code, sound(await (await model()).run(inputs))] };
+    """)
+    assert value == ["webgpu-lost", True]
+
+
+def test_a_shader_that_does_not_compile(browser: Browser) -> None:
+    with pytest.raises(BrowserError, match=r"rejects a shader \(// broken\): line 2: ") as caught:
+        job(browser, """
+          const text = JSON.stringify({ shaders: [{ code: "// broken\\nfn main( {}", reads: 1,
+            writes: 1 }], dispatches: [], submits: [], tables: [] });
+          const program = new TextEncoder().encode(text);
+          async function* none() {}
+          await open({ ...args.about, weights: [] }, async () => program, none());
+        """)
+    assert caught.value.code == "webgpu-compile"
+
+
+def test_a_buffer_that_no_device_offers(browser: Browser) -> None:
+    with pytest.raises(BrowserError, match="refuses a buffer") as caught:
+        job(browser, "await unpack(args, body).model();", buffers=[2**40, 2**40, 2**40])
+    assert caught.value.code == "webgpu-limits"
+
+
+def test_a_binding_that_does_not_fit(browser: Browser) -> None:
+    with pytest.raises(BrowserError, match="refused a binding") as caught:
+        job(browser, "await unpack(args, body).model();", buffers=[16, 16, 16])
+    assert caught.value.code == "webgpu-validation"
+
+
+def test_weights_that_stop_short_or_fail(browser: Browser) -> None:
+    value = job(browser, """
+      async function* none() {}
+      async function* broken() { throw Object.assign(new Error("cut"), { code: "download" }); }
+      const codes = [];
+      for (const weights of [none(), broken()]) {
+        const opening = open(args.about, async () => body.slice(0, args.size), weights);
+        codes.push((await opening.catch((e) => e)).code);
+      }
+      return { value: codes };
+    """)
+    assert value == ["webgpu-weights", "download"]
+
+
+def test_models_share_a_device_and_run_at_once(browser: Browser) -> None:
+    value = job(browser, """
+      const { model, inputs } = await fresh(args, body);
+      let devices = 0;
+      const ask = GPUAdapter.prototype.requestDevice;
+      const restore = change(GPUAdapter.prototype, "requestDevice",
+        function (...a) { devices++; return ask.apply(this, a); });
+      const models = await Promise.all([model(), model(), model()]);
+      restore();
+      const outs = await Promise.all(models.map((m) => m.run(inputs)));
+      models[0].dispose();
+      outs.push(await models[1].run(inputs));
+      return { value: [devices, outs.every(sound)] };
+    """)
+    assert value == [1, True]
+
+
+def test_wrong_input_length_is_said(browser: Browser) -> None:
+    with pytest.raises(BrowserError, match='Input "x" takes 8 values, got 3'):
+        job(browser, "await (await unpack(args, body).model()).run([new Float32Array(3)]);")
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_profiles_name_every_step(browser: Browser, stamped: bool) -> None:
+    value = job(browser, f"""
+      const {{ model, inputs }} = await fresh(args, body);
+      const ask = GPUAdapter.prototype.requestDevice;
+      const restore = {json.dumps(stamped)} ? () => {{}} : change(GPUAdapter.prototype,
+        "requestDevice", function () {{ return ask.call(this); }});
+      const opened = await model();
+      restore();
+      const times = await opened.profile(inputs);
+      device.destroy();
+      return {{ value: times }};
+    """)
+    assert [step["label"] for step in value] == ["pointwise 8 -> 8"]
+    assert value[0]["ms"] >= 0

@@ -1,0 +1,146 @@
+"""Convolutions and matrix products on WebGPU, on shapes equal to, below, above and odd against the
+tiles of pixels and channels."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser import Browser, find_chromium
+from graphs import Draw
+from onnxpress.emit.webgpu import build
+from onnxpress.expr import call, inp
+from onnxpress.runtime_files import RUNTIME
+from webgpu_jobs import check
+
+pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser({"/runtime/": RUNTIME}) as chromium:
+        yield chromium
+
+
+def convolution(x: tuple[int, ...], kernel: tuple[int, int], o: int, **options: Any) -> Draw:
+    """One conv2d of input "x" into "y"."""
+    draw = Draw()
+    draw.input("x", *x)
+    groups = options.pop("groups", 1)
+    w = draw.weights("w", *kernel, x[3] // groups, o)
+    attrs = {"strides": (1, 1), "pads": (0,) * 4, "dilations": (1, 1), "groups": groups,
+             "pad_mode": "zero", **options}
+    draw.node("conv2d", "y", "x", w, draw.weights("b", o), **attrs)
+    return draw
+
+
+# Pixels and channels around the tiles' 4, 8, 16, 32, 64 and 128.
+@pytest.mark.parametrize(
+    "x, kernel, o, options",
+    [
+        ((1, 8, 8, 64), (1, 1), 64, {}),
+        ((1, 9, 7, 36), (1, 1), 68, {}),
+        ((2, 5, 5, 3), (1, 1), 5, {}),
+        ((1, 1, 1, 96), (1, 1), 24, {}),
+        ((1, 1, 1, 30), (1, 1), 7, {}),
+        ((3, 1, 1, 96), (1, 1), 24, {}),
+        ((1, 7, 7, 64), (3, 3), 48, {"pads": (1, 1, 1, 1)}),
+        ((1, 7, 7, 256), (3, 3), 64, {"pads": (1, 1, 1, 1)}),
+        ((1, 15, 17, 3), (7, 7), 64, {"pads": (3, 3, 3, 3), "strides": (2, 2)}),
+        ((1, 65, 64, 8), (3, 3), 3, {"pads": (1, 1, 1, 1)}),
+        ((1, 130, 66, 16), (3, 3), 32, {"pads": (0, 1, 1, 0), "strides": (2, 1)}),
+        ((2, 6, 6, 8), (3, 2), 6, {"dilations": (2, 3), "pads": (2, 2, 0, 1)}),
+        ((1, 7, 7, 20), (7, 7), 33, {}),
+        ((2, 4, 3, 5), (4, 3), 9, {}),
+        ((1, 9, 8, 8), (5, 5), 12, {"pads": (2, 2, 2, 2), "pad_mode": "reflect"}),
+        ((1, 9, 8, 6), (5, 3), 12, {"pads": (4, 1, 3, 2), "pad_mode": "edge"}),
+    ],
+)
+def test_conv2d(browser: Browser, x: tuple[int, ...], kernel: tuple[int, int], o: int,
+                options: dict[str, Any]) -> None:
+    check(browser, convolution(x, kernel, o, **options), "y")
+
+
+@pytest.mark.parametrize(
+    "x, kernel, o, options",
+    [
+        ((1, 9, 7, 8), (3, 3), 8, {"groups": 8, "pads": (1, 1, 1, 1)}),
+        ((2, 9, 7, 7), (3, 3), 7, {"groups": 7, "pads": (1, 1, 1, 1), "strides": (2, 2)}),
+        ((1, 9, 9, 6), (5, 5), 12, {"groups": 6, "pads": (2, 2, 2, 2)}),
+        ((1, 9, 9, 4), (3, 3), 16, {"groups": 4, "dilations": (2, 2)}),
+        ((1, 6, 5, 12), (3, 3), 9, {"groups": 3, "pads": (1, 1, 1, 1)}),
+        ((1, 8, 8, 64), (3, 3), 32, {"groups": 2, "pads": (1, 1, 1, 1)}),
+        ((1, 8, 8, 30), (3, 3), 34, {"groups": 2, "pads": (1, 1, 1, 1)}),
+        ((1, 7, 6, 8), (3, 3), 8, {"groups": 8, "pads": (1, 1, 1, 1), "pad_mode": "reflect"}),
+        ((1, 7, 6, 6), (3, 3), 6, {"groups": 3, "pads": (2, 0, 1, 1), "pad_mode": "edge"}),
+        # Wide enough for several pixels an invocation, with a ragged last strip.
+        ((1, 97, 95, 32), (3, 3), 32, {"groups": 32, "pads": (1, 1, 1, 1)}),
+        ((1, 101, 203, 64), (5, 5), 64, {"groups": 64, "pads": (2, 2, 2, 2)}),
+    ],
+)
+def test_grouped_conv2d(browser: Browser, x: tuple[int, ...], kernel: tuple[int, int], o: int,
+                        options: dict[str, Any]) -> None:
+    check(browser, convolution(x, kernel, o, **options), "y")
+
+
+RELU_RESIDUAL = call("max", inp(0) + inp(1) * inp(2), 0.0)
+
+
+@pytest.mark.parametrize("c, groups", [(8, 1), (6, 1), (8, 8), (7, 7)])
+def test_conv2d_epilogue(browser: Browser, c: int, groups: int) -> None:
+    draw = convolution((1, 6, 5, c), (3, 3), c, groups=groups, pads=(1, 1, 1, 1))
+    node = draw.nodes.pop()
+    draw.input("residual", 1, 6, 5, c)
+    vector = draw.weights("vector", 1, 1, 1, c)
+    draw.node("conv2d", "y", *node.inputs, "residual", vector,
+              **{**node.attrs, "epilogue": RELU_RESIDUAL})
+    check(browser, draw, "y")
+
+
+def test_split_sums_keep_the_epilogue(browser: Browser) -> None:
+    draw = convolution((1, 3, 3, 512), (3, 3), 32, pads=(1, 1, 1, 1))
+    node = draw.nodes.pop()
+    draw.input("residual", 1, 3, 3, 32)
+    vector = draw.weights("vector", 32)
+    draw.node("conv2d", "y", *node.inputs, "residual", vector,
+              **{**node.attrs, "epilogue": RELU_RESIDUAL})
+    program = json.loads(build(draw.graph("y")).files["program"][0])
+    assert len(program["dispatches"]) == 2
+    check(browser, draw, "y")
+
+
+def test_too_many_operands_become_several_dispatches(browser: Browser) -> None:
+    draw = convolution((1, 4, 4, 8), (1, 1), 8)
+    node = draw.nodes.pop()
+    extras = [draw.input(f"r{i}", 1, 4, 4, 8) for i in range(9)]
+    total = inp(0)
+    for i in range(1, 10):
+        total = total * inp(i) + float(i)
+    draw.node("conv2d", "y", *node.inputs, *extras, **{**node.attrs, "epilogue": total})
+    check(browser, draw, "y")
+
+
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        ((5, 64), (64, 64)), ((1, 37), (37, 10)), ((1, 128), (128, 132)), ((65, 33), (33, 66)),
+        ((2, 3, 17, 8), (2, 3, 8, 20)), ((3, 1, 4, 8), (2, 8, 5)), ((4, 6, 8), (8, 12)),
+        ((2, 1, 16), (2, 16, 24)), ((7, 2048), (2048, 12)), ((1, 2050), (2050, 1001)),
+    ],
+)
+def test_matmul(browser: Browser, a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    draw = Draw()
+    draw.node("matmul", "y", draw.input("a", *a), draw.input("b", *b), draw.weights("c", b[-1]))
+    check(browser, draw, "y")
+
+
+def test_a_matrix_larger_than_a_binding_is_cut(browser: Browser,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxpress.kernels.matmul.wgsl.MAX_BINDING", 4096)
+    for rows in (1, 5):
+        draw = Draw()
+        draw.node("matmul", "y", draw.input("a", rows, 150), draw.weights("b", 150, 24),
+                  draw.weights("c", 24), epilogue=call("max", inp(0), 0.0))
+        tensors = [w["tensor"] for w in build(draw.graph("y")).about["weights"]]
+        assert tensors.count("b") == 4
+        check(browser, draw, "y")
