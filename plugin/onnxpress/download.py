@@ -43,7 +43,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def __init__(self, admit: Callable[[str], None]) -> None:
         self.admit = admit
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # noqa: ANN001, ANN201
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
         self.admit(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -78,7 +78,7 @@ def fetch(url: str, sha256: str, folder: Path, limit: int,
     return path
 
 
-def _copy(body, out, url: str, limit: int) -> str:  # noqa: ANN001
+def _copy(body, out, url: str, limit: int) -> str:
     """The sha256 of what was copied."""
     digest, total = hashlib.sha256(), 0
     while chunk := body.read(CHUNK):
