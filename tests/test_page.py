@@ -24,10 +24,20 @@ class SiteServer(PageServer):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def host() -> Iterator[PageServer]:
+    with SiteServer({}) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def site(host: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders: material (with navigation.instant), rtd (no directory URLs), plain (no generator),
-    zensical."""
+    site (Zensical's); `host` serves them."""
     site = copy_site(tmp_path_factory.mktemp("pages"))
+    # navigation.instant follows links of the sitemap only, whose addresses start at site_url.
+    config = site / "material.yml"
+    config.write_text(config.read_text().replace("https://example.org/sub/path/",
+                                                 f"{host.url}/a/b/"))
     for command in (
         ("mkdocs", "build", "-q", "-f", "material.yml", "-d", "material"),
         ("mkdocs", "build", "-q", "-f", "readthedocs.yml", "-d", "rtd"),
@@ -37,15 +47,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         done = run(site, *command)
         assert done.returncode == 0, done.stdout + done.stderr
+    host.files = {"/a/b/": site / "material", "/rtd/": site / "rtd", "/plain/": site / "plain",
+                  "/zen/": site / "site"}
     return site
-
-
-@pytest.fixture(scope="module")
-def host(site: Path) -> Iterator[PageServer]:
-    folders = {"/a/b/": site / "material", "/rtd/": site / "rtd", "/plain/": site / "plain",
-               "/zen/": site / "site"}
-    with SiteServer(folders) as host:
-        yield host
 
 
 @pytest.fixture(scope="module")
