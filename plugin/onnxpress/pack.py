@@ -21,7 +21,7 @@ FORMAT = 1
 SHARD_BYTES = 8 << 20  # GitHub refuses files over 100 MiB, Cloudflare Pages over 25 MiB
 ALIGN = 16  # bytes: any typed array may view a tensor in place
 SMALL = 4096  # elements: biases and tables stay f32, they weigh nothing and round badly
-ENCODINGS = ("f32", "f16", "int8")
+F16_MAX = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ def encode(array: np.ndarray, encoding: str) -> tuple[str, bytes, bytes]:
     if encoding == "f32" or flat.size < SMALL or flat.ndim < 2:
         return "f32", flat.tobytes(), b""
     if encoding == "f16":
-        half = flat.astype("<f2")
-        if not np.isfinite(half).all():
-            raise PackError(f"weights up to {np.abs(flat).max():.3g} do not fit f16 "
-                            "(largest is 65504); use weights: f32 or int8")
-        return "f16", half.tobytes(), b""
+        largest = float(np.abs(flat).max())
+        if largest > F16_MAX:
+            raise PackError(f"weights up to {largest:.3g} do not fit f16 "
+                            f"(largest is {F16_MAX:g}); use weights: f32 or int8")
+        return "f16", flat.astype("<f2").tobytes(), b""
     rows = flat.reshape(-1, axis)
     scale = np.maximum(np.abs(rows).max(axis=0), np.float32(1e-30)) / np.float32(127)
     return "int8", np.rint(rows / scale).astype(np.int8).tobytes(), scale.astype("<f4").tobytes()

@@ -1,0 +1,187 @@
+"""Packs: encodings, shards, proof, golden check; the same inputs give the same bytes."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx_models import floats, ints, model, node
+from onnxpress.compiler import Options, lower, press
+from onnxpress.errors import ModelError, PackError, ProofError, UnsupportedError
+from onnxpress.golden import draw, golden, ranges
+from onnxpress.pack import (
+    SHARD_BYTES,
+    decode,
+    encode,
+    read_file,
+    read_weights,
+    write_file,
+    write_weights,
+)
+from onnxpress.verify import Reference, expect, prove, require
+
+HALF_ULP_F16 = 2.0**-11  # IEEE 754 binary16 has 11 significant bits
+
+
+def net() -> onnx.ModelProto:
+    """A small classifier: convolution, pool, dense layer."""
+    random = np.random.default_rng(3)
+    weights = {"w": random.normal(0, 0.2, (16, 3, 3, 3)).astype(np.float32),
+               "b": random.normal(0, 0.1, 16).astype(np.float32),
+               "d": random.normal(0, 0.2, (16, 300)).astype(np.float32)}
+    nodes = [node("Conv", "x w b", "c", pads=[1, 1, 1, 1]), node("Relu", "c", "r"),
+             node("GlobalAveragePool", "r", "g"), node("Flatten", "g", "f"),
+             node("MatMul", "f d", "y")]
+    return model(nodes, {"x": [1, 3, 12, 12]}, weights=weights)
+
+
+@pytest.mark.parametrize("encoding, bound", [("f32", 0.0), ("f16", HALF_ULP_F16)])
+def test_float_encodings_are_near(encoding: str, bound: float) -> None:
+    weights = np.random.default_rng(0).normal(0, 1, (64, 128)).astype(np.float32)
+    used, values, scales = encode(weights, encoding)
+    got = decode(weights.shape, used, values, scales)
+    assert used == encoding and np.all(np.abs(got - weights) <= bound * np.abs(weights))
+
+
+def test_int8_is_within_half_a_step_of_each_output_channel() -> None:
+    weights = np.random.default_rng(0).normal(0, 1, (3, 3, 32, 64)).astype(np.float32)
+    used, values, scales = encode(weights, "int8")
+    steps = np.abs(weights).reshape(-1, 64).max(0) / 127
+    got = decode(weights.shape, used, values, scales)
+    assert used == "int8" and len(values) == weights.size
+    # half a step, and the roundings of quotient and product in f32
+    assert np.all(np.abs(got - weights) <= steps * (0.5 + 127 * 2**-22))
+
+
+@pytest.mark.parametrize("encoding", ["f32", "f16", "int8"])
+def test_whole_numbers_are_stored_exactly(encoding: str) -> None:
+    weights = np.random.default_rng(0).integers(-127, 128, (40, 50)).astype(np.float32)
+    used, values, scales = encode(weights, encoding)
+    assert used == "int8" and len(values) == weights.size
+    assert np.array_equal(decode(weights.shape, used, values, scales), weights)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (300,), (2, 3)])
+def test_small_tensors_stay_exact(shape: tuple[int, ...]) -> None:
+    weights = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
+    for encoding in ("f16", "int8"):
+        assert np.array_equal(decode(shape, *encode(weights, encoding)), weights)
+
+
+def test_what_does_not_fit_f16_is_refused() -> None:
+    with pytest.raises(PackError, match=r"up to 7e\+04 do not fit f16 .* use weights: f32 or int8"):
+        encode(np.full((64, 128), 7e4, np.float32), "f16")
+
+
+def test_a_tensor_may_span_shards(tmp_path: Path) -> None:
+    big = np.random.default_rng(0).normal(0, 1, (SHARD_BYTES // 4 + 1000, 2)).astype(np.float32)
+    tensors = {"a": floats(3), "big": big, "c": floats(5, 7)}
+    weights = write_weights(tensors, "f32", tmp_path)
+    assert len(weights["shards"]) == 3
+    assert all(s["bytes"] <= SHARD_BYTES for s in weights["shards"])
+    got = read_weights({"weights": weights}, tmp_path)
+    assert all(np.array_equal(got[name], array) for name, array in tensors.items())
+
+
+def test_files_are_named_by_content_and_checked(tmp_path: Path) -> None:
+    entry = write_file(tmp_path, "weights", b"content", "bin")
+    assert hashlib.sha256(b"content").hexdigest().startswith(entry["url"][8:20])
+    assert read_file(entry, tmp_path) == b"content"
+    (tmp_path / entry["url"]).write_bytes(b"c0ntent")
+    with pytest.raises(PackError, match="its sha256 is not the manifest's"):
+        read_file(entry, tmp_path)
+    (tmp_path / entry["url"]).unlink()
+    with pytest.raises(PackError, match="cannot be read"):
+        read_file(entry, tmp_path)
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    packs = [press(net(), tmp_path / name, Options("net", weights="auto")) for name in "ab"]
+    for one, other in zip(*(p.files for p in packs), strict=True):
+        assert one.name == other.name and one.read_bytes() == other.read_bytes()
+    assert str(tmp_path) not in json.dumps(packs[0].manifest)
+
+
+def test_a_pack_holds_its_proof(tmp_path: Path) -> None:
+    manifest = press(net(), tmp_path, Options("net")).manifest
+    assert [(r["target"], r["build"]) for r in manifest["proof"]] == [
+        ("reference", "float64"), ("wasm", "relaxed"), ("wasm", "simd128")]
+    assert all(r["holds"] and r["max_error_over_peak"] < 1e-5 for r in manifest["proof"])
+    assert manifest["golden"]["outputs"][0]["peak"] > 0
+    assert json.loads((tmp_path / "manifest.json").read_text()) == manifest
+
+
+def test_wrong_weights_are_not_published(tmp_path: Path) -> None:
+    source = net()
+    manifest = press(source, tmp_path, Options("net")).manifest
+    tampered = net()
+    tampered.graph.initializer[2].raw_data = (
+        1.01 * onnx.numpy_helper.to_array(source.graph.initializer[2])).astype("<f4").tobytes()
+    graph = lower(source, {}, lambda where, why: None)
+    feeds = {"x": np.random.default_rng(0).uniform(0, 1, (1, 3, 12, 12)).astype(np.float32)}
+    expected = expect(graph, Reference(tampered.SerializeToString()), [feeds], quantized=False)
+    rows = prove(manifest, tmp_path, graph, expected)
+    with pytest.raises(ProofError, match="net: reference float64 differs from onnxruntime"):
+        require(rows, "net")
+    with pytest.raises(ProofError, match="net: wasm relaxed differs from onnxruntime"):
+        require(rows[1:], "net")
+
+
+def test_auto_takes_the_smallest_encoding_that_holds(tmp_path: Path) -> None:
+    small = press(net(), tmp_path / "auto", Options("net", weights="auto")).manifest
+    large = press(net(), tmp_path / "f32", Options("net")).manifest
+    assert small["weights"]["bytes"] < large["weights"]["bytes"]
+    assert {r["judged"] for r in small["proof"] if r["target"] == "wasm"} == {"cosine"}
+
+
+def test_a_dynamic_dimension_is_named(tmp_path: Path) -> None:
+    dynamic = model([node("Relu", "x")], {"x": [1, "time"]})
+    with pytest.raises((ModelError, UnsupportedError), match="time"):
+        press(dynamic, tmp_path, Options())
+    assert not list(tmp_path.iterdir())
+    assert press(dynamic, tmp_path, Options(shapes={"x": (1, 5)})).manifest["inputs"][0][
+        "shape"] == [1, 5]
+
+
+def test_what_cannot_run_leaves_nothing(tmp_path: Path) -> None:
+    odd = model([node("TopK", "x k", "v i")], {"x": [9]}, ("v",), {"k": ints(3)})
+    with pytest.raises(UnsupportedError, match="TopK"):
+        press(odd, tmp_path / "out", Options())
+    assert not (tmp_path / "out").exists()
+
+
+def test_golden_inputs_follow_the_published_generator() -> None:
+    ports = [{"name": "x", "shape": [2, 2], "dtype": "f32"},
+             {"name": "i", "shape": [3], "dtype": "i64"}]
+    bounds = ranges(ports, {"i": (0.0, 10.0)})
+    feeds = draw(ports, bounds)
+    state, stream = 1, []
+    for _ in range(7):
+        for shift in (13, -17, 5):
+            state ^= (state << shift if shift > 0 else state >> -shift) & 0xFFFFFFFF
+        stream.append((state >> 8) / 2**24)
+    assert np.allclose(feeds["x"].ravel(), stream[:4], rtol=2**-23)
+    assert feeds["i"].tolist() == [np.floor(10 * u) for u in stream[4:]]
+
+
+def test_golden_keeps_a_spread_of_values() -> None:
+    output = np.linspace(-3, 2, 10_000).astype(np.float32)
+    kept = golden([(0, 1)], [output], metric="peak", tolerance=1e-3)["outputs"][0]
+    assert len(kept["indices"]) == 256 and kept["indices"][0] == 0
+    assert kept["indices"][-1] == 9999 and kept["peak"] == 3
+    assert np.allclose(kept["values"], output[kept["indices"]], rtol=1e-7)
+
+
+def test_a_target_without_a_kernel_is_left_out_and_said(tmp_path: Path,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(graph: object) -> None:
+        raise UnsupportedError("no such kernel")
+
+    monkeypatch.setitem(__import__("onnxpress.compiler").compiler.BUILDERS, "webgpu", lacking)
+    manifest = press(net(), tmp_path, Options("net")).manifest
+    assert set(manifest["targets"]) == {"wasm", "js"}
+    assert {"where": "webgpu", "reason": "left out: no such kernel"} in manifest["notes"]
+
+
