@@ -4,14 +4,13 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from browser import find_chromium
 from onnxpress.runtime_files import RUNTIME
 from page_server import PageServer
 from tab import Tab
-from tiny_pack import MODULE, square, tiny_demo, tiny_pack
+from tiny_pack import MODULE, paint_pack, square, tiny_demo, tiny_pack
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 
@@ -347,9 +346,58 @@ def test_a_page_that_refuses_workers_runs_without(site: PageServer, tab: Tab) ->
 # --- other tasks ---
 
 
-def change(site: PageServer, tab: Tab, query: str = "", **demo: Any) -> None:
-    publish(site, tiny_pack(demo={**tiny_demo(), **demo}))
-    show(site, tab, query)
+PIXEL = f"""(() => {{ const c = {ROOT}.querySelector(".after canvas");
+  return c && [...c.getContext("2d").getImageData(2, 2, 1, 1).data]; }})()"""
+
+
+def runs(count: int) -> str:
+    return f"events.filter(([type]) => type == 'result').length == {count}"
+
+
+def test_a_picture_is_painted_and_the_edge_moves_by_keys(site: PageServer, tab: Tab) -> None:
+    publish(site, paint_pack())
+    show(site, tab)
+    assert not tab.js(f"{ROOT}.querySelector('.wipe').checkVisibility()")
+    click(tab, ".run")
+    tab.wait(DONE)
+    assert tab.js(PIXEL) == [0, 255, 255, 255]
+    tab.js(f"{ROOT}.querySelector('.wipe').focus()")
+    tab.press("ArrowRight")
+    split = f"{ROOT}.querySelector('.compare').style.getPropertyValue('--split')"
+    assert tab.js(split) == "51%"
+    assert tab.js(f"{ROOT}.querySelector('[download]').checkVisibility()")
+
+
+def test_styles_are_chosen_and_mixed(site: PageServer, tab: Tab) -> None:
+    publish(site, paint_pack())
+    show(site, tab)
+    chips = f"[...{ROOT}.querySelectorAll('.chip')].map((c) => [c.innerText, c.ariaPressed])"
+    assert tab.js(chips) == [["same", "false"], ["negative", "true"], ["grey", "false"]]
+    click(tab, ".chip", 0)
+    tab.wait(DONE)
+    assert tab.js(PIXEL) == [255, 0, 0, 255]
+    click(tab, ".blend .quiet")
+    click(tab, ".chip", 2)
+    tab.wait(runs(2))
+    assert tab.js(PIXEL) == [191, 64, 64, 255]
+    tab.js(f"""(() => {{ const s = {ROOT}.querySelectorAll(".mixer input")[0];
+      s.value = 0.25; s.dispatchEvent(new Event("input")); }})()""")
+    tab.wait(runs(3))
+    assert tab.js(PIXEL) == [153, 102, 102, 255]
+    click(tab, ".blend .quiet")
+    tab.wait(runs(4))
+    assert tab.js(PIXEL) == [128, 128, 128, 255]
+
+
+def test_a_mask_lies_over_the_picture_with_its_legend(site: PageServer, tab: Tab) -> None:
+    publish(site, paint_pack(task="segmentation", output={"name": "painted", "kind": "logits"}))
+    show(site, tab)
+    click(tab, ".chip", 0)
+    tab.wait(DONE)
+    assert text(tab, ".legend").split("\n") == ["red", "100.0 %"]
+    click(tab, ".samples button", 1)
+    tab.wait(runs(2))
+    assert text(tab, ".legend").split("\n") == ["blue", "100.0 %"]
 
 
 def test_a_pack_without_a_spec_shows_numbers(site: PageServer, tab: Tab) -> None:

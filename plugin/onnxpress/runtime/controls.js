@@ -34,16 +34,24 @@ function createSlider({ label, value, ...range }, size, onChange) {
   return { element, values: () => Array(size).fill(now) };
 }
 
+/** Below the heading "Style", "Style 7" is "7". @returns {string[]} */
+function shortNames(label, options) {
+  const names = options.map(({ name }) => name);
+  const common = names.every((name) => name.startsWith(`${label} `));
+  return common ? names.map((name) => name.slice(label.length + 1)) : names;
+}
+
 /** Chips: one option at a time, or several with a slider each. */
 function createBlend({ label, options, initial = 0 }, size, onChange) {
   const weights = Array(size).fill(0);
   weights[initial] = 1;
   let mixing = false;
+  const short = shortNames(label, options);
   const chips = options.map(({ name, thumbnail }, i) => h("button", {
     type: "button", className: "chip", onclick: () => choose(i),
     ariaLabel: name,
   }, thumbnail && h("img", { src: thumbnail, alt: "", loading: "lazy" }),
-  h("span", {}, name.startsWith(`${label} `) ? name.slice(label.length + 1) : name)));
+  h("span", {}, short[i])));
   const mixer = h("div", { className: "mixer" });
   const toggle = h("button", { type: "button", className: "quiet", onclick: () => mix(!mixing) },
     "Mix several");
@@ -80,8 +88,9 @@ function createBlend({ label, options, initial = 0 }, size, onChange) {
   }
 
   render();
+  const compact = short.every((name, i) => name.length <= 3 && !options[i].thumbnail);
   const element = h("fieldset", { className: "blend" }, h("legend", {}, label),
-    h("div", { className: "chips" }, ...chips), toggle, mixer);
+    h("div", { className: compact ? "chips short" : "chips" }, ...chips), toggle, mixer);
   const sum = () => weights.reduce((a, b) => a + b, 0);
   return { element, values: () => weights.map((weight) => weight / sum()) };
 }

@@ -68,6 +68,11 @@ class LiveDemo {
     return this.#view.element;
   }
 
+  /** @returns {HTMLElement[]} what can be done with the result */
+  get tools() {
+    return this.#view.tools ?? [];
+  }
+
   get controls() {
     return this.#controls.elements;
   }
@@ -124,8 +129,8 @@ class LiveDemo {
 async function fetchPicture({ url, title }) {
   const response = await fetch(url).catch(() => null);
   if (response?.ok) return response.blob();
-  throw new PressError("download", `The sample "${title}" cannot be downloaded. Check the network ` +
-    "and try again, or use a picture of your own.");
+  throw new PressError("download", `The sample "${title}" cannot be downloaded. Check the ` +
+    "network and try again, or use a picture of your own.");
 }
 
 /** @returns {Promise<string[]>} empty where the file cannot be had: classes then go by number */

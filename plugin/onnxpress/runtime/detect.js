@@ -15,7 +15,10 @@ const RELAXED = [
   10, 19, 1, 17, 0, 65, 0, 253, 17, 65, 0, 253, 17, 65, 0, 253, 17, 253, 133, 2, 11,
 ];
 
-/** @typedef {{build: string, reason: string, last?: boolean} | {refusal: string}} Verdict */
+/**
+ * @typedef {{build: string, reason: string, after?: string} | {refusal: string}} Verdict
+ *   `after`: why every other target comes first
+ */
 
 /** @returns {Promise<Verdict>} */
 async function probeWebgpu() {
@@ -23,7 +26,8 @@ async function probeWebgpu() {
   const { probe } = await import("./backends/webgpu.js");
   const { ok, reason, software } = await probe();
   if (!ok) return { refusal: reason };
-  if (software) return { build: "program", reason: "asked for; the GPU is emulated", last: true };
+  const emulated = "the processor only emulates a graphics device here";
+  if (software) return { build: "program", reason: `though ${emulated}`, after: emulated };
   return { build: "program", reason: "the graphics processor is the fastest way" };
 }
 
@@ -66,7 +70,8 @@ export async function detect(manifest, target, avoid = {}) {
   const auto = target === "auto";
   if (!auto && !built.includes(target)) {
     const choice = ["auto", ...built].join(", ");
-    throw new PressError("target", `"${target}" is no target of this model; use one of: ${choice}.`);
+    throw new PressError("target",
+      `"${target}" is no target of this model; use one of: ${choice}.`);
   }
   const first = [], last = [], refused = [];
   for (const name of auto ? built : [target]) {
@@ -75,17 +80,19 @@ export async function detect(manifest, target, avoid = {}) {
       continue;
     }
     const verdict = await PROBES[name](manifest.targets[name].files);
-    if (verdict.refusal) refused.push({ target: name, reason: verdict.refusal });
-    else (verdict.last ? last : first).push({ target: name, ...verdict });
+    const { refusal, after, ...found } = verdict;
+    if (refusal || after) refused.push({ target: name, reason: refusal ?? after });
+    if (!refusal) (after ? last : first).push({ target: name, ...found });
   }
-  if (!first.length && !last.length) throw refusal(refused);
+  if (!first.length && !last.length) throw nothingRuns(refused);
   return { candidates: [...first, ...last], refused };
 }
 
 /** @param {{target: string, reason: string}[]} refused */
-function refusal(refused) {
+function nothingRuns(refused) {
   const why = refused.map(({ target, reason }) => `${LABELS[target]}: ${reason}`).join("; ");
-  return new PressError("target", `The model cannot run in this browser (${why}). Try another browser.`);
+  return new PressError("target",
+    `The model cannot run in this browser (${why}). Try another browser.`);
 }
 
 /**
@@ -94,6 +101,7 @@ function refusal(refused) {
  * @returns {string} why this target, for a person
  */
 export function explain({ target, reason }, refused) {
-  const others = refused.map((r) => `${LABELS[r.target]} is not used: ${r.reason}.`);
+  const others = refused.filter((other) => other.target !== target)
+    .map((other) => `${LABELS[other.target]} is not used: ${other.reason}.`);
   return [`${LABELS[target]}, ${reason}.`, ...others].join(" ");
 }

@@ -15,7 +15,7 @@ export function h(tag, props = {}, ...children) {
     else if (name in element && name !== "list") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.filter((child) => child || child === 0).map((c) => c));
+  element.append(...children.filter(Boolean));
   return element;
 }
 

@@ -18,7 +18,8 @@ export class Downloads {
 
   /**
    * @param {string} base the manifest's absolute URL
-   * @param {{signal?: AbortSignal, onBytes?: (delta: number) => void, note: (text: string) => void}} o
+   * @param {{signal?: AbortSignal, onBytes?: (bytes: number) => void,
+   *   note: (text: string) => void}} options
    */
   constructor(base, { signal, onBytes = () => {}, note }) {
     this.#base = base;
@@ -109,7 +110,8 @@ export class Downloads {
     } catch (error) {
       if (isAbort(error)) throw error;
       throw new PressError("download", `${entry.url}: the connection broke after ${length} of ` +
-        `${entry.bytes} bytes. Check the network and try again.`, { cause: error, file: entry.url });
+        `${entry.bytes} bytes. Check the network and try again.`,
+        { cause: error, file: entry.url });
     }
     if (length === out.length) return out.buffer;
     return length < out.length ? out.buffer.slice(0, length) : tooLong(out);

@@ -1,7 +1,7 @@
 /** The golden check: random inputs whose outputs onnxruntime computed at build. */
 import { sizeOf } from "./tensors.js";
 
-/** Marsaglia's xorshift32 ("Xorshift RNGs", 2003); golden.py draws the same. @param {number} seed */
+/** Marsaglia's xorshift32 ("Xorshift RNGs", 2003), as golden.py draws. @param {number} seed */
 function generator(seed) {
   let s = seed || 1;
   return () => {

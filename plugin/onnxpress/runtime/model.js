@@ -1,4 +1,4 @@
-/** The street in the browser: detect, fetch, prepare, check, run; and the next target on failure. */
+/** The street in the browser: detect, fetch, prepare, check, run; the next target on failure. */
 import { LABELS, detect, explain } from "./detect.js";
 import { PressError, isAbort, sentence } from "./errors.js";
 import { Downloads, fetchManifest } from "./fetch.js";
@@ -151,7 +151,7 @@ class OpenModel {
     this.#options.onFallback({ from: this.target, to: next.target, reason });
   }
 
-  /** A lost graphics device is reopened once for the same input; after that the next target runs. */
+  /** A lost graphics device is reopened once for the same input; then comes the next target. */
   async #runOrRecover(arrays) {
     if (!this.#executable) await this.open(this.#at);
     for (let lost = false; ;) {

@@ -3,14 +3,17 @@ import { LABELS } from "./detect.js";
 import { h } from "./dom.js";
 import { formatBytes, formatTime, median } from "./format.js";
 
-const BUSY = {
+const PATIENCE = 300; // ms: a shorter run needs no words
+
+const LOADING = {
   detecting: "Looking for the fastest way to run here…",
   fetching: "Downloading the model…",
   preparing: "Preparing and checking the model…",
-  running: "Running…",
 };
 
 export class Panel {
+  #late;
+
   /** @param {{run: () => void, retry: () => void, target: (name: string) => void}} handlers */
   constructor({ run, retry, target }) {
     this.sheets = ["onnxpress.css", "panel.css"].map((name) => h("link", {
@@ -18,8 +21,10 @@ export class Panel {
     }));
     this.view = h("div", { className: "view", part: "view", hidden: true });
     this.slot = h("slot");
-    this.origin = h("p", { className: "origin", hidden: true });
-    this.stage = h("div", { className: "stage", part: "stage" }, this.slot, this.view, this.origin,
+    this.origin = h("p", { className: "origin" });
+    this.tools = h("div");
+    this.under = h("div", { className: "under", hidden: true }, this.origin, this.tools);
+    this.stage = h("div", { className: "stage", part: "stage" }, this.slot, this.view, this.under,
       h("div", { className: "drop", ariaHidden: "true" }, "Drop the picture here"));
     this.side = h("div", { className: "side", part: "controls", hidden: true });
     this.caveat = h("p", { className: "caveat", part: "caveat", hidden: true });
@@ -39,7 +44,8 @@ export class Panel {
     this.facts = h("span", { className: "facts" });
     this.why = h("p", { className: "why" });
     this.details = h("dl");
-    this.measured = h("details", { hidden: true }, h("summary", {}, "Measured on this device"), this.details);
+    this.measured = h("details", { hidden: true },
+      h("summary", {}, "Measured on this device"), this.details);
     this.foot = h("div", { className: "foot", part: "status", hidden: true },
       h("label", { className: "badge", part: "badge" }, h("span", {}, "Runs on"), this.target),
       this.facts, this.why,
@@ -73,6 +79,7 @@ export class Panel {
       h("button", { type: "button", title, ariaPressed: "false", onclick: () => pick(i) },
         h("img", { src: thumbnail ?? url, alt: title, width: 56, height: 56 })))));
     this.view.replaceChildren(demo.element);
+    this.tools.replaceChildren(...demo.tools);
     this.side.replaceChildren(...demo.controls);
     this.side.hidden = demo.controls.length === 0;
   }
@@ -81,7 +88,7 @@ export class Panel {
   reset() {
     this.view.hidden = true;
     this.slot.hidden = false;
-    this.foot.hidden = this.side.hidden = this.caveat.hidden = this.origin.hidden = true;
+    this.foot.hidden = this.side.hidden = this.caveat.hidden = this.under.hidden = true;
     this.measured.hidden = true;
     this.facts.replaceChildren();
     this.details.replaceChildren();
@@ -98,26 +105,30 @@ export class Panel {
     this.hint.textContent = sample
       ? [sample.title, sample.author, sample.licence].filter(Boolean).join(" · ")
       : "Your own picture. It stays in this browser.";
-    this.origin.hidden = false;
+    this.under.hidden = false;
     this.origin.textContent = sample?.result ? "Computed when this page was built." : "";
   }
 
   /** @param {string} state */
   setState(state) {
-    const busy = state in BUSY;
-    this.progress.hidden = !busy;
-    this.doing.textContent = BUSY[state] ?? "";
-    this.button.setAttribute("aria-disabled", busy);
-    if (state === "running" || state === "detecting") this.meter.removeAttribute("value");
+    this.progress.hidden = !(state in LOADING);
+    this.doing.textContent = LOADING[state] ?? "";
+    this.button.setAttribute("aria-disabled", state in LOADING || state === "running");
+    if (state === "detecting") this.meter.removeAttribute("value");
     if (state !== "failed") this.fault.hidden = true;
-    if (state === "done" || state === "ready") this.button.textContent = "Run again";
+    clearTimeout(this.#late);
+    if (state === "done") this.button.textContent = "Run again";
+    if (state === "running") {
+      this.#late = setTimeout(() => (this.button.textContent = "Running…"), PATIENCE);
+    }
   }
 
   /** @param {import("./types.js").Progress} progress */
   setProgress({ state, fraction, loaded, total }) {
     this.meter.value = fraction;
     if (state === "fetching" && total) {
-      this.doing.textContent = `Downloading the model: ${formatBytes(loaded)} of ${formatBytes(total)}`;
+      const share = `${formatBytes(loaded)} of ${formatBytes(total)}`;
+      this.doing.textContent = `Downloading the model: ${share}`;
     }
   }
 
@@ -142,7 +153,7 @@ export class Panel {
     this.measured.hidden = false;
     const check = `largest error ${model.check.maxError.toExponential(1)} of the ` +
       `${model.check.metric === "l2" ? "output's norm" : "output's peak"}, ` +
-      `${model.check.tolerance.toExponential(0)} allowed`;
+      `${model.check.tolerance.toExponential(1)} allowed`;
     const rows = {
       "First run": formatTime(first),
       "Later runs": warm === null ? "none yet" : `${formatTime(warm)} (median of ${runs.length})`,

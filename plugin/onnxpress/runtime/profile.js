@@ -11,7 +11,8 @@ export function createProfile(measure) {
   const button = h("button", { type: "button", className: "quiet", onclick: async () => {
     const steps = await measure();
     const total = steps.reduce((sum, { ms }) => sum + ms, 0);
-    place.replaceChildren(h("table", {}, h("caption", {}, `${steps.length} steps, ${formatTime(total)}`),
+    const caption = `${steps.length} steps, ${formatTime(total)}`;
+    place.replaceChildren(h("table", {}, h("caption", {}, caption),
       h("tbody", {}, ...steps.map(({ label, ms }) => h("tr", {},
         h("th", { scope: "row" }, label), h("td", {}, formatTime(ms)),
         h("td", {}, `${((100 * ms) / (total || 1)).toFixed(1)} %`))))));

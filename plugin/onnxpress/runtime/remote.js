@@ -1,5 +1,5 @@
 /** A model that lives in a worker, seen from the page. */
-import { unpackError } from "./errors.js";
+import { PressError, unpackError } from "./errors.js";
 import { openModel } from "./model.js";
 
 /**
@@ -20,7 +20,8 @@ export async function openInWorker(url, options) {
     here.notes.push("The browser refused a worker, so the model runs on the page's own thread.");
     return here;
   }
-  if (!hello.gpu && navigator.gpu && ["auto", "webgpu"].includes(target) && !options.avoid?.webgpu) {
+  const wanted = target === "webgpu" || (target === "auto" && !options.avoid?.webgpu);
+  if (wanted && navigator.gpu && !hello.gpu) {
     const here = await openModel(url, { ...options, target: "webgpu" }).catch((error) => {
       if (target === "webgpu" || error.code === "download") throw error;
       return null;
@@ -58,7 +59,7 @@ class RemoteModel {
       }
       this.#worker.addEventListener("error", (event) => {
         resolve(null);
-        this.#fail(unpackError({ code: "prepare", message: event.message || "the worker failed" }));
+        this.#fail(new PressError("prepare", event.message || "the worker failed"));
       });
     });
     this.#worker?.addEventListener("message", ({ data }) => this.#receive(data));
@@ -90,7 +91,7 @@ class RemoteModel {
   dispose() {
     this.#worker?.terminate();
     this.#worker = null;
-    this.#fail(unpackError({ code: "disposed", message: "The model is disposed; load() it again." }));
+    this.#fail(new PressError("disposed", "run(): the model is disposed; load() it again."));
   }
 
   #call(message, signal) {

@@ -19,13 +19,14 @@ function wanted({ shape, dtype }) {
  * @param {import("./types.js").Port[]} ports
  * @param {Object<string, ArrayBufferView>} inputs
  * @returns {Float32Array[]} copies, in the order of the ports
- * @throws {PressError} "input": a name is missing or unknown, or an array has a wrong type or length
+ * @throws {PressError} "input": a name is missing or unknown, an array of a wrong type or length
  */
 export function readInputs(ports, inputs) {
   for (const name of Object.keys(inputs ?? {})) {
     if (ports.some((port) => port.name === name)) continue;
     const names = ports.map((port) => `"${port.name}"`).join(", ");
-    throw new PressError("input", `run(): the model has no input "${name}"; its inputs are ${names}.`);
+    throw new PressError("input",
+      `run(): the model has no input "${name}"; its inputs are ${names}.`);
   }
   return ports.map((port) => {
     const value = inputs?.[port.name];

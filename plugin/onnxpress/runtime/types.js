@@ -25,7 +25,8 @@
  * @property {number} shard  where it starts; it may run on into the following shards
  * @property {number} offset  in bytes, a multiple of 16
  * @property {number} bytes
- * @property {{shard: number, offset: number, bytes: number}} [scale]  int8: one f32 per index of the last axis
+ * @property {{shard: number, offset: number, bytes: number}} [scale]  int8: one f32 per index of
+ *   the last axis
  */
 
 /**
@@ -55,7 +56,6 @@
  * @typedef {Object} Demo  What `<onnx-demo>` shows around the model.
  * @property {string} title
  * @property {"image-classification"|"image-to-image"|"segmentation"|"tensor"} task
- * @property {string} [description]
  * @property {ImageInput} [image]  the input that takes a picture; absent for "tensor"
  * @property {Output} output
  * @property {string[]|string} [labels]  a list, or the URL of a text file with one label per line
@@ -63,9 +63,6 @@
  * @property {(Blend|Slider|Constant)[]} [controls]  every other input of the model
  * @property {View} [view]
  * @property {string} [weightsNote]  shown in plain sight, e.g. "The weights are untrained: ..."
- * @property {string} [licence]
- * @property {string} [source]  https URL of the model's origin
- * @property {string} [citation]
  */
 
 /**
@@ -105,7 +102,7 @@
  * @property {string} [author]
  * @property {string} [source]
  * @property {{top?: {label: string, score: number}[], image?: string}} [result]  computed at build:
- *   shown while the model loads. `image` is the URL of a picture or of a mask's overlay
+ *   shown while the model loads. `image` is the URL of a picture or of a mask to lay over one
  */
 
 /**
@@ -138,7 +135,6 @@
 /**
  * @typedef {Object} View
  * @property {number} [top]  classification: how many bars; 5
- * @property {number} [opacity]  segmentation: of the overlay, 0..1; 0.6
  */
 
 /**
@@ -157,7 +153,7 @@
  *   </onnx-demo>
  *
  * A picture result has `<div class="onnx-pair"><img alt="Before"><img alt="After"></div>` in place
- * of the picture and the bars.
+ * of the picture and the bars; both pictures have the same size.
  */
 
 /**
@@ -193,7 +189,7 @@
  */
 
 /**
- * @typedef {Object} Timings  Milliseconds; `first` is the golden check's run, `runs` the later ones.
+ * @typedef {Object} Timings  Milliseconds; `first` is the golden check's run, `runs` come later.
  * @property {number} fetch
  * @property {number} prepare
  * @property {number} first
@@ -207,12 +203,13 @@
  * @property {string} reason  why this target
  * @property {string[]} notes  what did not go as planned, in words
  * @property {Timings} timings
- * @property {{maxError: number, tolerance: number, metric: string}} check  the golden check on this device
+ * @property {{maxError: number, tolerance: number, metric: string}} check  the golden check here
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {(inputs: Object<string, ArrayBufferView>, options?: {signal?: AbortSignal}) =>
  *   Promise<Object<string, ArrayBufferView>>} run
- * @property {(inputs: Object<string, ArrayBufferView>) => Promise<{label: string, ms: number}[]>} profile
+ * @property {(inputs: Object<string, ArrayBufferView>) =>
+ *   Promise<{label: string, ms: number}[]>} profile  of one run, step by step
  * @property {() => void} dispose
  */
 

@@ -1,6 +1,6 @@
 /**
- * Antialiased resizing, bit for bit as Pillow's `Image.resize` for columns, then for rows: passes of
- * fixed-point weights with rounding to 8 bits after each (src/libImaging/Resample.c).
+ * Antialiased resizing, bit for bit as Pillow's `Image.resize` of columns, then of rows: each pass
+ * has fixed-point weights and rounds to 8 bits (src/libImaging/Resample.c).
  * Browsers resize each in their own way; a model's answer must not depend on that.
  */
 
@@ -75,7 +75,7 @@ export function resample(pixels, width, height, filter = "bilinear") {
   return { data, width, height };
 }
 
-/** A window of the picture; what lies outside is `fill`. @param {Pixels} pixels @returns {Pixels} */
+/** A window of the picture; what lies outside is `fill`. @returns {Pixels} */
 export function crop(pixels, left, top, width, height, fill = 0) {
   const data = new Uint8ClampedArray(width * height * 3).fill(fill);
   const x0 = Math.max(left, 0), x1 = Math.min(left + width, pixels.width);

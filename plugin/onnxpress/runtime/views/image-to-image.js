@@ -31,7 +31,8 @@ export function createView({ image, output }) {
   });
   let shown = null;
   return {
-    element: h("div", {}, pair, save),
+    element: pair,
+    tools: [save],
 
     expect({ picture, seen, sample }) {
       before.getContext("2d").putImageData(pixelsToImageData(seen), 0, 0);

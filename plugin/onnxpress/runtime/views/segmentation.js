@@ -3,6 +3,7 @@ import { canvas, h, slider } from "../dom.js";
 import { formatShare } from "../format.js";
 import { pixelsToImageData } from "../inputs/tensor.js";
 
+const OPACITY = 0.6; // as results.py draws posters
 const SMALLEST = 0.001; // share of the picture below which the legend leaves a class out
 
 /** Hues a golden angle apart: neighbours in the list never look alike. @returns {number[]} RGB */
@@ -41,18 +42,17 @@ export function classMap(values, shape, { kind, layout = "nchw" }) {
 }
 
 /** @param {import("../types.js").Demo} demo */
-export function createView({ image, output, view = {} }) {
+export function createView({ image, output }) {
   const [height, width] = image.size;
   const base = canvas(width, height, { role: "img" });
   const mask = h("div", { className: "mask", ariaHidden: "true" });
   const stack = h("div", { className: "stack" }, base, mask);
   const legend = h("ul", { className: "legend" });
   const fade = (value) => mask.style.setProperty("opacity", value);
-  const opacity = view.opacity ?? 0.6;
-  fade(opacity);
+  fade(OPACITY);
   return {
     element: h("div", { className: "onnx-poster" }, stack, h("div", {}, legend,
-      slider("Overlay", { min: 0, max: 1, value: opacity }, fade))),
+      slider("Overlay", { min: 0, max: 1, value: OPACITY }, fade))),
 
     expect({ picture, seen, sample }) {
       base.getContext("2d").putImageData(pixelsToImageData(seen), 0, 0);
