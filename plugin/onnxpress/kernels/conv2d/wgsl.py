@@ -1,4 +1,4 @@
-"""conv2d on WebGPU: implicit GEMM over a group's channels, or direct sums where groups are small."""
+"""conv2d on WebGPU: implicit GEMM over each group, or direct sums where groups are small."""
 
 from math import prod
 

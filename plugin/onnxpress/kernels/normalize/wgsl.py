@@ -1,4 +1,4 @@
-"""normalize on WebGPU: two passes over rows in one dispatch, or two dispatches for few long rows."""
+"""normalize on WebGPU: two passes over rows in one dispatch; few long rows take two dispatches."""
 
 from ...emit.wgsl_epilogue import finish
 from ...emit.wgsl_expr import number

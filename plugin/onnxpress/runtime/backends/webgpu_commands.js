@@ -1,0 +1,57 @@
+/** Encoding a program's commands, and timing each of them. */
+
+const QUERIES = 2048; // dispatches per timestamp query set, which holds 4096 values
+
+/** @param {GPUComputePassEncoder} pass */
+export function encode(pass, commands) {
+  let current = null;
+  for (const { pipeline, group, groups } of commands) {
+    if (pipeline !== current) pass.setPipeline(pipeline);
+    current = pipeline;
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(...groups);
+  }
+  pass.end();
+}
+
+/** Milliseconds of each command. @param {GPUDevice} device @returns {Promise<number[]>} */
+export async function byTimestamps(device, commands) {
+  const times = [];
+  for (let begin = 0; begin < commands.length; begin += QUERIES) {
+    const chunk = commands.slice(begin, begin + QUERIES);
+    const bytes = 16 * chunk.length;
+    const querySet = device.createQuerySet({ type: "timestamp", count: 2 * chunk.length });
+    const values = device.createBuffer(
+      { size: bytes, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    const staging = device.createBuffer(
+      { size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const encoder = device.createCommandEncoder();
+    chunk.forEach((command, i) => {
+      const writes = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
+      encode(encoder.beginComputePass({ timestampWrites: writes }), [command]);
+    });
+    encoder.resolveQuerySet(querySet, 0, 2 * chunk.length, values, 0);
+    encoder.copyBufferToBuffer(values, 0, staging, 0, bytes);
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    const stamps = new BigUint64Array(staging.getMappedRange());
+    chunk.forEach((_, i) => times.push(Number(stamps[2 * i + 1] - stamps[2 * i]) / 1e6));
+    for (const used of [querySet, values, staging]) used.destroy();
+  }
+  return times;
+}
+
+/** The same, each submitted and awaited on its own. @param {GPUDevice} device */
+export async function byWaiting(device, commands) {
+  const times = [];
+  await device.queue.onSubmittedWorkDone();
+  for (const command of commands) {
+    const started = performance.now();
+    const encoder = device.createCommandEncoder();
+    encode(encoder.beginComputePass(), [command]);
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    times.push(performance.now() - started);
+  }
+  return times;
+}

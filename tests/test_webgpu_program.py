@@ -1,0 +1,129 @@
+"""WebGPU programs as data: memory, limits, sameness, and a net that reuses its buffers."""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from browser import Browser, find_chromium
+from graphs import Draw
+from webgpu_jobs import check
+
+from onnxpress.emit.webgpu import build
+from onnxpress.emit.wgsl_gemm import SPLITS, TILES, choose
+from onnxpress.emit.wgsl_memory import Life, place_constants, place_values
+from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS
+from onnxpress.errors import PlanError
+from onnxpress.expr import call, inp
+from onnxpress.runtime_files import RUNTIME
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser({"/runtime/": RUNTIME}) as chromium:
+        yield chromium
+
+
+def small_net() -> Draw:
+    """Residual blocks, a depthwise one, a norm, an upsampling and a head."""
+    draw = Draw()
+    draw.node("transpose", "x0", draw.input("x", 1, 3, 20, 18), perm=(0, 2, 3, 1))
+    draw.conv("c0", "x0", 3, 16, stride=2, pad=1)
+    draw.conv("c1", "c0", 3, 16, pad=1, groups=16)
+    draw.conv("c2", "c1", 1, 16)
+    draw.node("pointwise", "r", "c2", "c0", expr=call("max", inp(0) + inp(1), 0.0))
+    draw.node("normalize", "n", "r", draw.weights("s", 1, 1, 1, 16), draw.weights("t", 1, 1, 1, 16),
+              axes=(1, 2), eps=1e-5)
+    draw.node("concat", "k", "n", "r", axis=3)
+    draw.conv("c3", "k", 3, 8, pad=1)
+    draw.node("reduce", "m", "c3", kind="mean", axes=(1, 2))
+    draw.node("reshape", "f", "m", shape=(1, 8))
+    draw.node("matmul", "g", "f", draw.weights("v", 8, 10), draw.weights("u", 10))
+    draw.node("softmax", "y", "g", axis=1, log=False)
+    return draw
+
+
+@pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
+def test_a_net_whose_buffers_are_reused(browser: Browser) -> None:
+    draw = small_net()
+    about = build(draw.graph("y", "c3")).about
+    values = sum(4 * np.prod(draw.values[n.name].shape) for n in draw.nodes)
+    moving = {w["buffer"] for w in about["weights"]}
+    assert sum(s for i, s in enumerate(about["buffers"]) if i not in moving) < 0.8 * values
+    check(browser, draw, "y", "c3")
+
+
+def test_programs_are_the_same_bytes_each_time() -> None:
+    graph = small_net().graph("y")
+    first, second = build(graph), build(graph)
+    assert first == second
+
+
+def test_no_dispatch_reads_what_it_writes() -> None:
+    program = json.loads(build(small_net().graph("y")).files["program"][0])
+    for run in program["dispatches"]:
+        writes = program["shaders"][run["shader"]]["writes"]
+        assert not {b for b, _, _ in run["bind"][:-writes]} & {b for b, _, _ in run["bind"][-writes:]}
+        assert max(run["groups"]) <= MAX_GROUPS and len(run["bind"]) <= 8
+
+
+def test_large_grids_fold_into_rows() -> None:
+    draw = Draw()
+    draw.node("pointwise", "y", draw.input("x", 5_000_001), expr=inp(0) + 1.0)
+    (run,) = json.loads(build(draw.graph("y")).files["program"][0])["dispatches"]
+    x, y = run["groups"]
+    assert x <= MAX_GROUPS and 64 * x * y >= 5_000_001
+
+
+def test_a_value_beyond_every_binding_is_refused() -> None:
+    draw = Draw()
+    draw.node("pointwise", "y", draw.input("x", 1, 6000, 6000, 1), expr=inp(0) + 1.0)
+    with pytest.raises(PlanError, match=r"%x: 137 MiB exceed the 128 MiB"):
+        build(draw.graph("y"))
+
+
+def test_long_programs_are_submitted_in_pieces() -> None:
+    draw = Draw()
+    name = draw.input("x", 1, 256, 256, 64)
+    for i in range(4):
+        name = draw.conv(f"c{i}", name, 3, 64, pad=1)
+    program = json.loads(build(draw.graph(name)).files["program"][0])
+    assert program["submits"] == [3, 4]  # 4.8 GFLOP each
+
+
+def test_tiles_fit_the_guaranteed_limits() -> None:
+    for tile in TILES:
+        assert 4 * tile.depth * (tile.rows + tile.cols) <= 16384
+        assert tile.lanes <= 256 and tile.rows % tile.height == 0 and tile.depth % 4 == 0
+
+
+@pytest.mark.parametrize("m, n, k", [(49, 512, 4608), (49, 2048, 512), (196, 256, 2304)])
+def test_small_images_still_fill_a_large_gpu(m: int, n: int, k: int) -> None:
+    tile, parts = choose(m, n, k, 1)
+    assert parts in SPLITS
+    assert -(-m // tile.rows) * -(-n // tile.cols) * parts >= 64
+
+
+def test_constants_share_buffers_within_a_binding() -> None:
+    half = MAX_BINDING // 2
+    places, sizes = place_constants([("a", 100), ("b", half), ("c", half), ("d", 16)])
+    assert [(p.buffer, p.offset) for p in places.values()] == [
+        (0, 0), (0, 256), (1, 0), (1, half)]
+    assert max(sizes) <= MAX_BINDING
+
+
+def test_values_alive_together_never_share() -> None:
+    random = np.random.default_rng(1)
+    lives = {}
+    for i in range(60):
+        first = int(random.integers(0, 40))
+        lives[f"v{i}"] = Life(int(random.integers(1, 50)) * 16, first, first + 1 + i % 7)
+    places, sizes = place_values(lives, 2)
+    by_buffer: dict[int, list[Life]] = {}
+    for name, place in places.items():
+        assert place.size <= sizes[place.buffer - 2]
+        by_buffer.setdefault(place.buffer, []).append(lives[name])
+    for held in by_buffer.values():
+        for old, new in pairwise(sorted(held, key=lambda life: life.first)):
+            assert old.last < new.first
