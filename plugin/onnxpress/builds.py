@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 from .cache import Cache, key_of, write_entry
 from .errors import OnnxPressError, PackError
-from .spec import Demo, Source
+from .spec import Card, Demo, Source
+from .spec.files import package_path
 
 Press = Callable[[Demo, Path, Path, Callable[[str], None]], Any]
 PROSE = ("where", "description", "card", "samples")
@@ -132,16 +133,31 @@ def workers(asked: int) -> int:
 
 def demo_key(demo: Demo, cache: Cache, downloads: Path) -> str:
     """The cache key: all that decides the pack. Prose changes pages, not packs."""
-    from .source import source_files  # imports onnx, which pages of known packs never need
-
     plain = {k: v for k, v in asdict(demo).items() if k not in PROSE}
-    files = [*source_files(demo.card, downloads), *(s.path for s in demo.samples)]
+    files = [*_source_files(demo.card, downloads), *(s.path for s in demo.samples)]
     return key_of({
         "demo": plain,
         "sources": [_pinned(source) for source in demo.card.sources],
         "samples": [[s.title, s.licence, s.author, s.source] for s in demo.samples],
         "files": [cache.digest(path) for path in files],
     })
+
+
+def _source_files(card: Card, downloads: Path) -> list[Path]:
+    """The local files that decide the model's content. A URL's file is one once it is there; its
+    pin stands in the card in any case."""
+    files: dict[Path, None] = {}
+    for source in card.sources:
+        for part in filter(None, (source, source.weights)):
+            found = [part.file] if part.file else []
+            if part.package:
+                found.append(package_path(part.package, part.where))
+            if part.recipe:
+                found.extend(sorted(part.recipe.parent.glob("*.py")))
+            if part.sha256 and (downloads / part.sha256).is_file():
+                found.append(downloads / part.sha256)
+            files.update(dict.fromkeys(found))
+    return list(files)
 
 
 def _pinned(source: Source | None) -> dict[str, Any] | None:

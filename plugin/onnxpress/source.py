@@ -58,23 +58,6 @@ def load_card_model(card: Card, cache: Path) -> Loaded:
     raise ModelError("; ".join(refused))
 
 
-def source_files(card: Card, cache: Path) -> list[Path]:
-    """The local files that decide the model's content, for cache keys; a URL's file is there once
-    it has been fetched, and its pin stands in the card in any case."""
-    files = []
-    for source in card.sources:
-        for part in filter(None, (source, source.weights)):
-            if part.file:
-                files.append(part.file)
-            if part.package:
-                files.append(package_path(part.package, part.where))
-            if part.recipe:
-                files.extend(sorted(part.recipe.parent.glob("*.py")))
-            if part.sha256 and (cache / part.sha256).is_file():
-                files.append(cache / part.sha256)
-    return list(dict.fromkeys(files))
-
-
 def _load(source: Source, cache: Path) -> ModelProto:
     if source.recipe is None:
         return read_model(_file(source, cache))
