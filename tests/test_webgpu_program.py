@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from browser import Browser, find_chromium
 from graphs import Draw
-from webgpu_jobs import check
-
 from onnxpress.emit.webgpu import build
 from onnxpress.emit.wgsl_gemm import SPLITS, TILES, choose
 from onnxpress.emit.wgsl_memory import Life, place_constants, place_values
@@ -17,6 +15,7 @@ from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS
 from onnxpress.errors import PlanError
 from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
+from webgpu_jobs import check
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,8 @@ def test_no_dispatch_reads_what_it_writes() -> None:
     program = json.loads(build(small_net().graph("y")).files["program"][0])
     for run in program["dispatches"]:
         writes = program["shaders"][run["shader"]]["writes"]
-        assert not {b for b, _, _ in run["bind"][:-writes]} & {b for b, _, _ in run["bind"][-writes:]}
+        reads = {buffer for buffer, _, _ in run["bind"][:-writes]}
+        assert not reads & {buffer for buffer, _, _ in run["bind"][-writes:]}
         assert max(run["groups"]) <= MAX_GROUPS and len(run["bind"]) <= 8
 
 
