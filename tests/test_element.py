@@ -218,6 +218,7 @@ def test_a_file_that_is_no_picture_is_named(site: PageServer, tab: Tab, name: st
     give(tab, content, name, kind)
     tab.wait(f"{DEMO}.state == 'failed'")
     assert text(tab, ".fault p") == sentence
+    assert not tab.js(f"{ROOT}.querySelector('.fault button').checkVisibility()")
     assert not any("weights" in path for path in site.requests)
 
 

@@ -73,7 +73,7 @@ export class OnnxDemo extends HTMLElement {
     this.#panel = new Panel({
       run: () => this.#busy || this.#ask(),
       retry: () => this.#ask(),
-      target: (name) => this.setAttribute("target", name),
+      target: (name) => this.#switch(name),
     });
     const { sheets, slot, stage, frame } = this.#panel;
     const root = this.attachShadow({ mode: "open" });
@@ -87,6 +87,14 @@ export class OnnxDemo extends HTMLElement {
       stage.prepend(slot);
       root.append(frame);
     });
+  }
+
+  /** The visitor's choice of a target; it outranks ?target=... in the page's address. */
+  #switch(name) {
+    const url = new URL(location.href);
+    url.searchParams.delete("target");
+    history.replaceState(history.state, "", url);
+    this.setAttribute("target", name);
   }
 
   #start() {
@@ -221,7 +229,7 @@ export class OnnxDemo extends HTMLElement {
 
   #fail(error) {
     this.#setState("failed");
-    this.#panel.fail(sentence(error));
+    this.#panel.fail(sentence(error), error.code !== "picture");
     this.#emit("error", { code: error.code, message: sentence(error), error });
   }
 

@@ -38,8 +38,9 @@ export class Panel {
     this.progress = h("div", { className: "progress", part: "progress", hidden: true },
       this.meter, this.doing);
     this.sentence = h("p");
+    this.again = h("button", { type: "button", onclick: retry }, "Try again");
     this.fault = h("div", { className: "fault", part: "error", role: "alert", hidden: true },
-      this.sentence, h("button", { type: "button", onclick: retry }, "Try again"));
+      this.sentence, this.again);
     this.target = h("select", { onchange: () => target(this.target.value) });
     this.facts = h("span", { className: "facts" });
     this.why = h("p", { className: "why" });
@@ -132,9 +133,10 @@ export class Panel {
     }
   }
 
-  /** @param {string} text a sentence; the model stays, so a new try is possible */
-  fail(text) {
+  /** @param {string} text a sentence @param {boolean} again whether another try may help */
+  fail(text, again) {
     this.sentence.textContent = text;
+    this.again.hidden = !again;
     this.fault.hidden = false;
   }
 
