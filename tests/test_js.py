@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from graphs import Draw
-from node import find_node, run_in_node
+from node import run_in_node
 from onnxpress.emit.js import build
 from onnxpress.emit.js_module import assign, number
 from onnxpress.errors import PlanError
@@ -211,8 +211,6 @@ def feeds_of(graph):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    if find_node() is None:
-        pytest.skip("Node.js is not installed")
     graphs = drawn()
     feeds = {name: feeds_of(graph) for name, graph in graphs.items()}
     got = run_in_node(tmp_path_factory.mktemp("js"), graphs, feeds)
@@ -245,8 +243,6 @@ def test_kernel_agrees_with_reference(results, case):
 
 
 def test_primitives_agree_with_numpy(tmp_path):
-    if find_node() is None:
-        pytest.skip("Node.js is not installed")
     values = {1: [-2.5, -1.5, -0.75, -0.0, 0.5, 0.75, 1.25, 2.5, np.inf, np.nan],
               2: [-2.5, -1.0, 0.0, 1.0, 1.0, 0.75, 3.0, 2.5, 2.0, 7.0],
               3: [3.5, 0.0, 1.5, 1.0, -1.0, 0.25, 3.0, 2.0, 4.0, 5.0]}
