@@ -34,10 +34,9 @@ def message(text: str) -> Markup:
 
 
 def lead(built: Built) -> Markup:
-    """The description, and in plain words whether the weights are untrained."""
+    """The description."""
     paragraphs = [p.strip() for p in built.demo.description.split("\n\n") if p.strip()]
-    return _render("lead.html", paragraphs=paragraphs,
-                   note=built.manifest["demo"].get("weightsNote", ""))
+    return _render("lead.html", paragraphs=paragraphs)
 
 
 def compiled(built: Built) -> Markup:
@@ -65,8 +64,10 @@ def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Mar
             "title": built.demo.title,
             "description": built.demo.description.split("\n\n")[0],
             "picture": samples[0]["card"] if samples else None,
-            "facts": " · ".join((FILTERS["size"](facts["weights_bytes"]),
-                                 *(row["title"] for row in facts["targets"]))),
+            "facts": " · ".join((
+                FILTERS["size"](facts["weights_bytes"]),
+                *(("untrained weights",) if "weightsNote" in built.manifest["demo"] else ()),
+                *(row["title"] for row in facts["targets"]))),
         })
     return _render("gallery.html", base=base, cards=cards)
 
