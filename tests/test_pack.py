@@ -122,7 +122,7 @@ def test_wrong_weights_are_not_published(tmp_path: Path) -> None:
     graph = lower(source, {}, lambda where, why: None)
     feeds = {"x": np.random.default_rng(0).uniform(0, 1, (1, 3, 12, 12)).astype(np.float32)}
     expected = expect(graph, Reference(tampered.SerializeToString()), [feeds], quantized=False)
-    rows = prove(manifest, tmp_path, graph, expected)
+    rows = prove(manifest, tmp_path, graph, expected).rows
     with pytest.raises(ProofError, match="net: reference float64 differs from onnxruntime"):
         require(rows, "net")
     with pytest.raises(ProofError, match="net: wasm relaxed differs from onnxruntime"):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .errors import ModelError
+from .errors import ModelError, UnavailableError
 
 TIMEOUT_SECONDS = 20
 CHUNK = 1 << 20
@@ -33,7 +33,7 @@ def admit(url: str) -> None:
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise ModelError(f"{url}: the host cannot be found ({error})") from error
+        raise UnavailableError(f"{url}: the host cannot be found ({error})") from error
     for *_, address in found:
         if not ipaddress.ip_address(address[0].partition("%")[0]).is_global:
             raise ModelError(f"{url}: {parts.hostname} is inside a private network")
@@ -53,13 +53,14 @@ def fetch(url: str, sha256: str, folder: Path, limit: int,
     """The file `folder`/`sha256`, downloaded unless it is there; at most `limit` bytes.
 
     Raises:
-        ModelError: refused, unreachable, too long, or its content has another sha256.
+        ModelError: refused, too long, or its content has another sha256.
+        UnavailableError: it cannot be reached now.
     """
     path = folder / sha256
     if path.is_file() and _digest(path) == sha256:
         return path
     if os.environ.get("ONNXPRESS_OFFLINE"):
-        raise ModelError(f"{url}: not fetched, ONNXPRESS_OFFLINE is set")
+        raise UnavailableError(f"{url}: not fetched, ONNXPRESS_OFFLINE is set")
     admit(url)
     folder.mkdir(parents=True, exist_ok=True)
     opener = urllib.request.build_opener(_Redirects(admit))
@@ -72,7 +73,8 @@ def fetch(url: str, sha256: str, folder: Path, limit: int,
             raise ModelError(f"{url}: the content's sha256 is {found}, the card says {sha256}")
         Path(part).replace(path)
     except (OSError, urllib.error.URLError) as error:
-        raise ModelError(f"{url}: cannot be fetched ({getattr(error, 'reason', error)})") from error
+        raise UnavailableError(
+            f"{url}: cannot be fetched ({getattr(error, 'reason', error)})") from error
     finally:
         Path(part).unlink(missing_ok=True)
     return path

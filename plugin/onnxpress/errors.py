@@ -3,6 +3,7 @@
 OnnxPressError
 ├── SpecError          demos/*.yml and models/*.yml
 ├── ModelError         the model file cannot be fetched, read or given static shapes
+│   └── UnavailableError   its source cannot be reached now; another source may serve
 ├── UnsupportedError   the model is fine, and this compiler cannot run it
 ├── PassError          a pass left a graph that does not check
 ├── PlanError          no complete plan exists for a target
@@ -22,6 +23,10 @@ class SpecError(OnnxPressError):
 
 
 class ModelError(OnnxPressError):
+    pass
+
+
+class UnavailableError(ModelError):
     pass
 
 

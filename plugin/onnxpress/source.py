@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
 from .download import fetch
-from .errors import ModelError, OnnxPressError
+from .errors import ModelError, SpecError, UnavailableError
 from .spec import Card, Source
 from .spec.files import package_path
 
@@ -44,16 +44,17 @@ class Loaded:
 
 
 def load_card_model(card: Card, cache: Path) -> Loaded:
-    """The model of the first of the card's sources that can be had.
+    """The model of the first of the card's sources that can be reached. What can be reached and
+    is wrong (another sha256, no ONNX file) is an error, not a reason to go on.
 
     Raises:
-        ModelError: none can; the message gives each one's reason.
+        ModelError: none can be reached, or one is wrong; the message gives each one's reason.
     """
     refused = []
     for source in card.sources:
         try:
             return Loaded(_load(source, cache), source, tuple(refused))
-        except OnnxPressError as error:
+        except UnavailableError as error:
             refused.append(str(error))
     raise ModelError("; ".join(refused))
 
@@ -70,10 +71,17 @@ def _load(source: Source, cache: Path) -> ModelProto:
 def _file(source: Source, cache: Path) -> Path:
     if source.url:
         return fetch(source.url, source.sha256, cache, source.bytes or MAX_MODEL_BYTES)
-    path = source.file or package_path(source.package, source.where)
+    path = source.file or _package_file(source)
     if source.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != source.sha256:
         raise ModelError(f"{source.where}: {path.name} does not have the sha256 that is written")
     return path
+
+
+def _package_file(source: Source) -> Path:
+    try:
+        return package_path(source.package, source.where)
+    except SpecError as error:
+        raise UnavailableError(str(error)) from error
 
 
 def run_recipe(path: Path, arguments: dict) -> ModelProto:

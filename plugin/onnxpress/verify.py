@@ -104,19 +104,31 @@ def _movement(reference: Reference, feeds: Feeds, wanted: Sequence[np.ndarray]) 
     return max(_relative_l2(g, w) for g, w in _pairs(moved, [wanted] * DRAWS))
 
 
-def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: Expected
-          ) -> list[Row]:
-    """A row for the graph in float64 and for each WebAssembly build as published."""
+@dataclass(frozen=True)
+class Proof:
+    """A row for the graph in float64 and for each WebAssembly build as published (without one,
+    for the graph with the published weights); `first` are its outputs for the first inputs."""
+
+    rows: Sequence[Row]
+    first: Sequence[np.ndarray]
+
+
+def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: Expected) -> Proof:
+    """The proof of the pack in `folder`; whether it holds is for `require` to say."""
     rows = [_row("reference", "float64", [expected.exact], expected, lossy=False)]
-    if "wasm" in manifest["targets"]:
-        about = manifest["targets"]["wasm"]
-        weights = read_weights(manifest, folder)
-        lossy = not all(np.array_equal(weights[n], a) for n, a in graph.constants.items())
-        for build, entry in about["files"].items():
-            program = WasmProgram(read_file(entry, folder), about, weights)
-            got = [program.run([feeds[n] for n in graph.inputs]) for feeds in expected.inputs]
-            rows.append(_row("wasm", build, got, expected, lossy))
-    return rows
+    weights = read_weights(manifest, folder)
+    lossy = not all(np.array_equal(weights[n], a) for n, a in graph.constants.items())
+    if "wasm" not in manifest["targets"]:
+        published = Graph(graph.inputs, graph.outputs, graph.nodes, graph.values, weights)
+        first = list(interpret(published, expected.inputs[0]).values())
+        rows.append(_row("reference", "published weights", [first], expected, lossy))
+        return Proof(rows, first)
+    about = manifest["targets"]["wasm"]
+    for build, entry in about["files"].items():
+        program = WasmProgram(read_file(entry, folder), about, weights)
+        got = [program.run([feeds[n] for n in graph.inputs]) for feeds in expected.inputs]
+        rows.append(_row("wasm", build, got, expected, lossy))
+    return Proof(rows, got[0])
 
 
 def _tolerance(exact: Sequence, wanted: Sequence) -> float:
