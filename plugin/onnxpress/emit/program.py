@@ -1,4 +1,4 @@
-"""What a code generator returns: the published files of one target, and what the browser must know."""
+"""What a code generator returns: a target's published files and what the browser must know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
