@@ -204,3 +204,23 @@ def test_profiles_name_every_step(browser: Browser, stamped: bool) -> None:
     """)
     assert [step["label"] for step in value] == ["pointwise 8 -> 8"]
     assert value[0]["ms"] >= 0
+
+
+def test_a_run_makes_nothing_that_outlives_it(browser: Browser) -> None:
+    value = job(browser, """
+      const { model, inputs } = unpack(args, body);
+      const opened = await model();
+      await opened.run(inputs);
+      let made = 0;
+      const names = ["createBuffer", "createBindGroup", "createComputePipelineAsync",
+        "createShaderModule", "createQuerySet"];
+      const restore = names.map((name) => {
+        const old = GPUDevice.prototype[name];
+        return change(GPUDevice.prototype, name,
+          function (...a) { made++; return old.apply(this, a); });
+      });
+      for (let i = 0; i < 100; i++) await opened.run(inputs);
+      for (const back of restore) back();
+      return { value: made };
+    """)
+    assert value == 0

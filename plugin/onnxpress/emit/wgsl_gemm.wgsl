@@ -40,13 +40,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let col = lane % {{ cols4 }}u;
   let row = lane / {{ cols4 }}u * {{ tile.height }}u;
   // The next tiles are on their way from memory while the present ones are multiplied.
-  for (var k = begin; k < end + {{ tile.depth }}u; k += {{ tile.depth }}u) {
-    for (var i = 0u; i < {{ loads_a }}u; i++) {
-      next_a[i] = load_a(rows[i], k + (lane + i * {{ tile.lanes }}u) % {{ depth4 }}u * 4u);
-    }
-    for (var i = 0u; i < {{ loads_b }}u; i++) {
-      let place = lane + i * {{ tile.lanes }}u;
-      next_b[i] = load_b(b_at, k + place / {{ cols4 }}u, n0 + place % {{ cols4 }}u * 4u);
+  for (var k = begin; ; k += {{ tile.depth }}u) {
+    if (k < end) {
+      for (var i = 0u; i < {{ loads_a }}u; i++) {
+        next_a[i] = load_a(rows[i], k + (lane + i * {{ tile.lanes }}u) % {{ depth4 }}u * 4u);
+      }
+      for (var i = 0u; i < {{ loads_b }}u; i++) {
+        let place = lane + i * {{ tile.lanes }}u;
+        next_b[i] = load_b(b_at, k + place / {{ cols4 }}u, n0 + place % {{ cols4 }}u * 4u);
+      }
     }
     if (k > begin) {
       for (var q = 0u; q < {{ depth4 }}u; q++) {
@@ -63,6 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
       }
     }
+    if (k >= end) { break; }
     workgroupBarrier();
     for (var i = 0u; i < {{ loads_a }}u; i++) {
       {{ guard(size_a, loads_a) }}tile_a[lane + i * {{ tile.lanes }}u] = next_a[i]; }
