@@ -5,7 +5,10 @@ import shutil
 import subprocess
 import sys
 
-from browser import find_chromium
+from onnxpress.browser import find_chromium
+
+# WebGPU on the processor: the same adapter on every machine.
+SWIFTSHADER = ("--use-webgpu-adapter=swiftshader",)
 
 
 def install() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from browser import Browser
+from onnxpress.browser import Browser
 
 RUN = """
 import { load } from "/runtime/onnxpress.js";

@@ -17,7 +17,8 @@ import tempfile
 import time
 from typing import Any
 
-from browser import FLAGS, find_chromium
+from chromium import SWIFTSHADER
+from onnxpress.browser import FLAGS, find_chromium
 
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
 TYPED = {"Enter": "\r", " ": " "}  # keys that also enter a character
@@ -39,7 +40,7 @@ class Tab:
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         # The protocol's pipe is descriptors 3 and 4 of the browser.
         self.process = subprocess.Popen(
-            [find_chromium(), *FLAGS, "--remote-debugging-pipe", "--hide-scrollbars",
+            [find_chromium(), *FLAGS, *SWIFTSHADER, "--remote-debugging-pipe", "--hide-scrollbars",
              f"--user-data-dir={self.profile.name}", "about:blank"],
             preexec_fn=lambda: [os.dup2(fd, 3 + i) for i, fd in enumerate(theirs)],
             pass_fds=(3, 4), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

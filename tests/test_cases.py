@@ -16,7 +16,8 @@ import onnx.parser
 import onnxruntime
 import pytest
 import yaml
-from browser import Browser
+from chromium import SWIFTSHADER
+from onnxpress.browser import Browser
 from onnxpress.compiler import BUILDERS
 from onnxpress.golden import golden
 from onnxpress.importer import import_model
@@ -120,7 +121,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
 @pytest.fixture(scope="module")
 def browser(cases: dict[str, Case], tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.getbasetemp()
-    with Browser({"/runtime/": RUNTIME, "/packs/": folder}) as chromium:
+    with Browser({"/runtime/": RUNTIME, "/packs/": folder}, flags=SWIFTSHADER) as chromium:
         chromium.root = folder
         yield chromium
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import find_chromium
+from onnxpress.browser import find_chromium
 from onnxpress.runtime_files import RUNTIME
 from page_server import PageServer
 from tab import Tab

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser
+from chromium import SWIFTSHADER
 from onnx import ModelProto
 from onnx_models import NETS, light
+from onnxpress.browser import Browser
 from onnxpress.compiler import Options, press
 from onnxpress.pack import Pack
 from onnxpress.runtime_files import RUNTIME
@@ -74,7 +75,8 @@ class Pressed:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME, "/packs/": tmp_path_factory.getbasetemp()}) as chromium:
+    folders = {"/runtime/": RUNTIME, "/packs/": tmp_path_factory.getbasetemp()}
+    with Browser(folders, flags=SWIFTSHADER) as chromium:
         yield chromium
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import find_chromium
 from onnxpress import page
+from onnxpress.browser import find_chromium
 from onnxpress.page_numbers import count, exponent, flops, required, size
 from page_server import Answer, PageServer
 from site_folder import copy_site, run

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, find_chromium
+from onnxpress.browser import Browser, find_chromium
 from onnxpress.demo_inputs import image_input
 from onnxpress.errors import SpecError
 from onnxpress.picture import MAX_SIDE, fit, open_picture, publish, to_picture, to_tensor

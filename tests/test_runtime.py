@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import find_chromium
+from onnxpress.browser import find_chromium
 from onnxpress.runtime_files import RUNTIME
 from page_server import Answer, PageServer
 from tab import Tab, TabError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, find_chromium
+from onnxpress.browser import Browser, find_chromium
 from onnxpress.golden import draw
 from onnxpress.picture import fit, to_picture, to_tensor
 from onnxpress.runtime_files import RUNTIME

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from browser import find_chromium
 from onnx import TensorProto, helper, numpy_helper
+from onnxpress.browser import find_chromium
 from onnxpress.compiler import Options, compile_model
 from page_server import PageServer
 from tab import Tab

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Browser, find_chromium
+from chromium import SWIFTSHADER
 from graphs import Draw
+from onnxpress.browser import Browser, find_chromium
 from onnxpress.emit.webgpu import build
 from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}) as chromium:
+    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
         yield chromium
 
 

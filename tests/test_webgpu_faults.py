@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import Browser, BrowserError, find_chromium
+from chromium import SWIFTSHADER
 from graphs import Draw, sample_inputs
+from onnxpress.browser import Browser, find_chromium
 from onnxpress.emit.webgpu import build
+from onnxpress.errors import BrowserError
 from onnxpress.expr import inp
 from onnxpress.runtime_files import RUNTIME
 from webgpu_jobs import OPEN, package
@@ -43,7 +45,7 @@ export const run = async (args, body) => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}) as chromium:
+    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
         yield chromium
 
 

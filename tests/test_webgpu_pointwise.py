@@ -6,8 +6,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from browser import Browser, find_chromium
+from chromium import SWIFTSHADER
 from graphs import Draw
+from onnxpress.browser import Browser, find_chromium
 from onnxpress.emit.wgsl_expr import HELPERS
 from onnxpress.expr import PRIMS, call, inp
 from onnxpress.interpret import interpret
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}) as chromium:
+    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
         yield chromium
 
 

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from browser import Browser, find_chromium
+from chromium import SWIFTSHADER
 from graphs import Draw
+from onnxpress.browser import Browser, find_chromium
 from onnxpress.emit.webgpu import build
 from onnxpress.emit.wgsl_gemm import SPLITS, TILES, choose
 from onnxpress.emit.wgsl_memory import Life, place_constants, place_values
@@ -20,7 +21,7 @@ from webgpu_jobs import check
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}) as chromium:
+    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
         yield chromium
 
 

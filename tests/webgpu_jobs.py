@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import numpy as np
-from browser import Answer, Browser
 from graphs import Draw, sample_inputs
+from onnxpress.browser import Answer, Browser
 from onnxpress.emit.program import Program
 from onnxpress.emit.webgpu import build
 from onnxpress.graph import Graph

@@ -8,7 +8,8 @@ OnnxPressError
 ├── PassError          a pass left a graph that does not check
 ├── PlanError          no complete plan exists for a target
 ├── PackError          the pack cannot be written or read
-└── ProofError         a pack's numbers differ from the reference
+├── ProofError         a pack's numbers differ from the reference
+└── BrowserError       no Chromium starts, or the module it ran threw
 """
 
 from difflib import get_close_matches
@@ -48,6 +49,14 @@ class PackError(OnnxPressError):
 
 class ProofError(OnnxPressError):
     pass
+
+
+class BrowserError(OnnxPressError):
+    """`code` is the thrown JavaScript Error's own, if any."""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def did_you_mean(word: str, known: "list[str] | tuple[str, ...]") -> str:

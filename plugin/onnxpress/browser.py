@@ -1,10 +1,10 @@
-"""A real Chromium for tests: it runs JavaScript modules and gives back what they return.
+"""A headless Chromium: it runs JavaScript modules and gives back what they return.
 
     with Browser({"/runtime/": RUNTIME}) as browser:
         code = "export const run = async (args, body) => ({ value: args.n + 1 })"
         assert browser.run(code, {"n": 1}).value == 2
 
-One browser serves many runs: its page polls this server for work. The adapter is SwiftShader.
+One browser serves many runs: its page polls this server for work.
 """
 
 import json
@@ -15,16 +15,19 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from .errors import BrowserError
+
+# Containers and root cannot have Chromium's sandbox; the page and its modules are our own.
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",
-    "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )
 
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm",
@@ -61,14 +64,6 @@ for (;;) {
 </script>"""
 
 
-class BrowserError(RuntimeError):
-    """The module threw, or did not answer in time. `code` is the thrown Error's own, if any."""
-
-    def __init__(self, message: str, code: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 @dataclass(frozen=True)
 class Answer:
     """`errors`: what the page logged with console.error or console.warn, or never caught."""
@@ -97,7 +92,11 @@ def find_chromium() -> str | None:
 
 
 class Browser:
-    """`folders`: URL prefix -> folder or file; `headers` go with every served file (a CSP, say)."""
+    """`folders`: URL prefix -> folder or file; `headers` go with every answer, the page's too.
+
+    Raises:
+        BrowserError: on entry, where no Chromium starts.
+    """
 
     def __init__(self, folders: Mapping[str, Path], headers: Mapping[str, str] = {},
                  flags: Sequence[str] = ()) -> None:
@@ -106,22 +105,32 @@ class Browser:
         self.waiting: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def __enter__(self) -> "Browser":
+        command = find_chromium()
+        if not command:
+            raise BrowserError("no Chromium is on this machine; install one (Debian: apt install "
+                               "chromium), or set CHROMIUM to the path of a Chrome or Edge")
+        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         handler = type("BoundHandler", (Handler,), {"browser": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self.process = subprocess.Popen(
-            [find_chromium(), *FLAGS, *self.flags, f"--user-data-dir={self.profile.name}",
-             f"{self.url}/@page"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
+        try:
+            self.process = subprocess.Popen(
+                [command, *FLAGS, *self.flags, f"--user-data-dir={self.profile.name}",
+                 f"{self.url}/@page"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        except OSError as error:
+            self._close()
+            raise BrowserError(f"{command}: cannot be started: {error.strerror}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         self.process.wait(20)
+        self._close()
+
+    def _close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
         self.profile.cleanup()
@@ -131,13 +140,17 @@ class Browser:
         `{value: JSON, body: one or an array of buffers}`, both optional.
 
         Raises:
-            BrowserError: it threw, or `timeout` seconds passed.
+            BrowserError: it threw, the browser ended, or `timeout` seconds passed.
         """
         name, job = str(len(self.jobs)), Job(code, args, body)
         self.jobs[name] = job
         self.waiting.put({"id": name, "args": args})
-        if not job.done.wait(timeout):
-            raise BrowserError(f"the browser gave no answer within {timeout} s")
+        end = time.monotonic() + timeout
+        while not job.done.wait(1):
+            if self.process.poll() is not None:
+                raise BrowserError(f"Chromium ended with status {self.process.returncode}")
+            if time.monotonic() > end:
+                raise BrowserError(f"the browser gave no answer within {timeout} s")
         size = int.from_bytes(job.reply[:4], "little")
         reply = json.loads(job.reply[4 : 4 + size])
         if "error" in reply:
@@ -178,14 +191,14 @@ class Handler(BaseHTTPRequestHandler):
             file = folder / path.removeprefix(prefix) if path != prefix else folder
             file = file / "index.html" if file.is_dir() else file
             if path.startswith(prefix) and file.is_file():
-                return self.send(file.read_bytes(), file.suffix, self.browser.headers)
+                return self.send(file.read_bytes(), file.suffix)
         self.send_error(404)
 
-    def send(self, body: bytes, suffix: str = "", headers: Mapping[str, str] = {}) -> None:
+    def send(self, body: bytes, suffix: str = "") -> None:
         kind = TYPES.get(suffix) or mimetypes.types_map.get(suffix, "application/octet-stream")
         self.send_response(200)
         for key, value in {"Content-Type": kind, "Content-Length": str(len(body)),
-                           "Cache-Control": "no-store", **headers}.items():
+                           "Cache-Control": "no-store", **self.browser.headers}.items():
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body)
