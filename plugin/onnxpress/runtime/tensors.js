@@ -7,6 +7,9 @@ const ARRAYS = {
   u32: Uint32Array, i64: BigInt64Array, u64: BigUint64Array,
 };
 
+/** Whether elements are BigInts, whose conversion costs a call per value. */
+const isBig = (dtype) => dtype === "i64" || dtype === "u64";
+
 /** @param {number[]} shape */
 export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
 
@@ -41,7 +44,7 @@ export function readInputs(ports, inputs) {
     if (value.length !== sizeOf(port.shape)) {
       throw new PressError("input", `${where} has ${value.length} values; give ${wanted(port)}.`);
     }
-    return Float32Array.from(value, Number);
+    return isBig(port.dtype) ? Float32Array.from(value, Number) : new Float32Array(value);
   });
 }
 
@@ -54,7 +57,7 @@ export function writeOutputs(ports, outputs) {
   return Object.fromEntries(ports.map(({ name, dtype }, i) => {
     const kind = ARRAYS[dtype];
     if (kind === Float32Array) return [name, outputs[i]];
-    const big = kind === BigInt64Array || kind === BigUint64Array;
-    return [name, kind.from(outputs[i], big ? (v) => BigInt(Math.round(v)) : (v) => v)];
+    const big = () => kind.from(outputs[i], (v) => BigInt(Math.round(v)));
+    return [name, isBig(dtype) ? big() : new kind(outputs[i])];
   }));
 }
