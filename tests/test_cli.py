@@ -73,15 +73,13 @@ def test_build_writes_pages_that_need_no_generator(folder: Path) -> None:
     assert main(("verify", "out")) == 0
 
 
-def test_explain_and_bench(folder: Path, capsys: pytest.CaptureFixture) -> None:
+def test_explain(folder: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(("explain", "tint.onnx", *SHAPE)) == 0
     assert "pointwise" in capsys.readouterr().out
     assert main(("explain", "docs/tint.yml", "--json", "--after", "import")) == 0
     assert json.loads(capsys.readouterr().out)["graph"]["inputs"] == ["x", "strength"]
     assert main(("explain", "tint.onnx", *SHAPE, "--after", "fuse_pointwse")) == 1
     assert 'Did you mean "fuse_pointwise"?' in capsys.readouterr().err
-    assert main(("bench", "tint.onnx", *SHAPE, "--runs", "1")) == 0
-    assert "ms a run" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -107,8 +108,7 @@ class Browser:
     def __enter__(self) -> "Browser":
         command = find_chromium()
         if not command:
-            raise BrowserError("no Chromium is on this machine; install one (Debian: apt install "
-                               "chromium), or set CHROMIUM to the path of a Chrome or Edge")
+            raise BrowserError("no Chromium is on this machine")
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         handler = type("BoundHandler", (Handler,), {"browser": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -148,7 +148,8 @@ class Browser:
         end = time.monotonic() + timeout
         while not job.done.wait(1):
             if self.process.poll() is not None:
-                raise BrowserError(f"Chromium ended with status {self.process.returncode}")
+                raise BrowserError(f"{self.process.args[0]} ended with status "
+                                   f"{self.process.returncode}; it should be a Chromium")
             if time.monotonic() > end:
                 raise BrowserError(f"the browser gave no answer within {timeout} s")
         size = int.from_bytes(job.reply[:4], "little")
@@ -161,6 +162,10 @@ class Browser:
 class Handler(BaseHTTPRequestHandler):
     browser: Browser
     protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the browser is closed while it waits for work
+            super().handle()
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]

@@ -8,8 +8,8 @@ from pathlib import Path
 from .. import __version__
 from ..errors import OnnxPressError
 from ..spec import TARGETS, TASKS, WEIGHTS
-from . import build, compile, inspect, new, serve
-from .arguments import shape, target_list
+from . import bench, build, compile, inspect, new, serve
+from .arguments import count, shape, target_list
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,11 +88,15 @@ def _add_explain(commands) -> None:
 
 
 def _add_bench(commands) -> None:
-    command = _command(commands, "bench", inspect.run_bench,
-                       "Time the WebAssembly program here, step by step, in wasmtime.")
+    command = _command(commands, "bench", bench.run,
+                       "Time a model's steps in this machine's Chromium (or else in wasmtime).")
     command.add_argument("model", type=Path, metavar="SPEC|MODEL.onnx")
-    command.add_argument("--build", choices=("relaxed", "simd128"), default="relaxed")
-    command.add_argument("--runs", type=int, default=10)
+    command.add_argument("--target", choices=TARGETS, default="wasm")
+    command.add_argument("--build", choices=("relaxed", "simd128"),
+                         help="of wasm (default: the best that runs)")
+    command.add_argument("--runs", type=count, default=10, metavar="N",
+                         help="measurements of each figure (default: 10)")
+    command.add_argument("--json", action="store_true")
     _add_shapes(command)
     _add_places(command)
 

@@ -20,6 +20,12 @@ def shape(text: str) -> Shape:
     return name, tuple(map(int, parts))
 
 
+def count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number of at least 1')
+    return int(text)
+
+
 def target_list(text: str) -> tuple[str, ...]:
     names = text.split(",")
     for name in names:

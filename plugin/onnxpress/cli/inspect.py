@@ -1,14 +1,12 @@
-"""`onnxpress explain` and `onnxpress bench`: what the compiler made, and where its time goes."""
+"""`onnxpress explain`: what the compiler made of a model."""
 
 import argparse
 import json
-import statistics
-import time
 from typing import Any
 
-from ..errors import PassError, UnsupportedError, did_you_mean
+from ..errors import PassError, did_you_mean
 from .arguments import open_model
-from .output import say, table
+from .output import say
 
 
 def run_explain(options: argparse.Namespace) -> None:
@@ -60,39 +58,3 @@ def _plain(graph: Any) -> dict[str, Any]:
                    "attrs": {k: str(v) for k, v in n.attrs.items()}} for n in graph.nodes],
         "constants": {name: list(value.shape) for name, value in graph.constants.items()},
     }
-
-
-def run_bench(options: argparse.Namespace) -> None:
-    from ..compiler import Notes, lower
-    from ..emit import wasm
-    from ..golden import draw, ranges
-    from ..wasmtime_runner import WasmProgram
-
-    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
-    graph = lower(model, shapes, Notes())
-    built = wasm.build(graph)
-    if options.build not in built.files:
-        raise UnsupportedError(f"this model has no build {options.build}; "
-                               f"it has {', '.join(built.files)}")
-    program = WasmProgram(built.files[options.build][0], built.about, graph.constants)
-    ports = [{"name": n, "shape": graph.shape(n), "dtype": graph.values[n].dtype}
-             for n in graph.inputs]
-    program.run(list(draw(ports, ranges(ports, {})).values()))
-    rows = [(label, flops, _median_ms(program, i, options.runs))
-            for i, (label, flops, *_) in enumerate(built.about["steps"])]
-    total = sum(ms for *_, ms in rows)
-    table(["step", "ms", "share", "GFLOP/s"],
-          [[label, f"{ms:.3f}", f"{100 * ms / total:.1f} %",
-            f"{flops / ms / 1e6:.1f}" if flops else "–"] for label, flops, ms in rows])
-    say(f"{total:.2f} ms a run, {sum(r[1] for r in rows) / total / 1e6:.1f} GFLOP/s, one thread, "
-        f"median of {options.runs}; browsers compile the same file in their own way")
-
-
-def _median_ms(program: Any, step: int, runs: int) -> float:
-    run, store = program.exports["step"], program.store
-    times = []
-    for _ in range(max(1, runs)):
-        begin = time.perf_counter()
-        run(store, step)
-        times.append(time.perf_counter() - begin)
-    return 1e3 * statistics.median(times)
