@@ -15,6 +15,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from chromium import SWIFTSHADER
@@ -29,8 +30,8 @@ class TabError(RuntimeError):
 
 
 class Tab:
-    def __init__(self, width: int = 1280, height: int = 900) -> None:
-        self.size = (width, height)
+    def __init__(self, width: int = 1280, height: int = 900, flags: Sequence[str] = ()) -> None:
+        self.size, self.flags = (width, height), flags
         self.count = 0
         self.logs: list[str] = []
 
@@ -40,8 +41,8 @@ class Tab:
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         # The protocol's pipe is descriptors 3 and 4 of the browser.
         self.process = subprocess.Popen(
-            [find_chromium(), *FLAGS, *SWIFTSHADER, "--remote-debugging-pipe", "--hide-scrollbars",
-             f"--user-data-dir={self.profile.name}", "about:blank"],
+            [find_chromium(), *FLAGS, *SWIFTSHADER, *self.flags, "--remote-debugging-pipe",
+             "--hide-scrollbars", f"--user-data-dir={self.profile.name}", "about:blank"],
             preexec_fn=lambda: [os.dup2(fd, 3 + i) for i, fd in enumerate(theirs)],
             pass_fds=(3, 4), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for fd in theirs:

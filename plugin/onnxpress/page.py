@@ -18,14 +18,17 @@ from .spec import Source
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def element(name: str, manifest: Mapping[str, Any], base: str | None) -> Markup:
+def element(name: str, manifest: Mapping[str, Any], base: str | None,
+            carried: Mapping[str, str] = {}) -> Markup:
     """`<onnx-demo>` with its poster. `base`: the assets folder's URL, relative to the page, with a
     slash at the end; None where the page's place is unknown: then the element finds the pack by its
-    name beside onnxpress.js, and the poster has no pictures."""
+    name beside onnxpress.js, and the poster has no pictures. `carried`: pictures' names -> URLs of
+    their own."""
     demo = manifest["demo"]
     samples = demo.get("samples", ())
     return _render("element.html", base=base, name=name, loading=demo["loading"],
-                   sample=samples[0] if samples else None, note=demo.get("weightsNote", ""))
+                   sample=samples[0] if samples else None, note=demo.get("weightsNote", ""),
+                   carried=carried)
 
 
 def message(text: str) -> Markup:
@@ -39,11 +42,11 @@ def lead(built: Built) -> Markup:
     return _render("lead.html", paragraphs=paragraphs)
 
 
-def compiled(built: Built) -> Markup:
-    """Sizes, proof and notes."""
+def compiled(built: Built, carried: bool = False) -> Markup:
+    """Sizes, proof and notes; `carried`: the page holds the pack."""
     manifest = built.manifest
     return _render("compiled.html", model=built.demo.card, facts=facts_of(manifest),
-                   proof=manifest["proof"], notes=manifest["notes"])
+                   proof=manifest["proof"], notes=manifest["notes"], carried=carried)
 
 
 def model(built: Built) -> Markup:
@@ -74,11 +77,21 @@ def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Mar
 
 def standalone(built: Built, base: str) -> str:
     """A whole HTML page, for `onnxpress build`."""
-    body = Markup("\n").join((
-        lead(built), element(built.demo.name, built.manifest, base),
-        Markup("<h2>How it was compiled</h2>"), compiled(built),
+    return _render("standalone.html", title=built.demo.title, base=base, body=_body(built, base))
+
+
+def one_file(built: Built, pictures: Mapping[str, str], **parts: Any) -> str:
+    """A whole HTML page that needs no other file, for `onnxpress export`. `pictures`: the poster's,
+    name -> data: URL; `parts`: what else templates/export.html holds."""
+    return _render("export.html", title=built.demo.title, body=_body(built, "", pictures), **parts)
+
+
+def _body(built: Built, base: str, pictures: Mapping[str, str] | None = None) -> Markup:
+    """`pictures`: of a page that holds the pack."""
+    return Markup("\n").join((
+        lead(built), element(built.demo.name, built.manifest, base, pictures or {}),
+        Markup("<h2>How it was compiled</h2>"), compiled(built, pictures is not None),
         Markup("<h2>The model</h2>"), model(built)))
-    return _render("standalone.html", title=built.demo.title, base=base, body=body)
 
 
 def _source(source: Source) -> dict[str, Any]:

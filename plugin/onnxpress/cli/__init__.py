@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import OnnxPressError
 from ..spec import TARGETS, TASKS, WEIGHTS
-from . import bench, build, compile, inspect, new, serve
+from . import bench, build, compile, export, inspect, new, serve
 from .arguments import count, shape, target_list
 
 
@@ -32,8 +32,8 @@ def parser() -> argparse.ArgumentParser:
         prog="onnxpress", description="Press ONNX models into web pages.")
     top.add_argument("--version", action="version", version=f"onnxpress {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_new, _add_build, _add_compile, _add_verify, _add_explain, _add_bench,
-                _add_serve):
+    for add in (_add_new, _add_build, _add_export, _add_compile, _add_verify, _add_explain,
+                _add_bench, _add_serve):
         add(commands)
     return top
 
@@ -58,6 +58,15 @@ def _add_build(commands) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     _add_places(command)
     command.add_argument("--jobs", type=int, default=0, help="processes (default: processors - 1)")
+
+
+def _add_export(commands) -> None:
+    command = _command(commands, "export", export.run,
+                       "Build a demo into one HTML file that needs no server and no network.")
+    command.add_argument("spec", type=Path, metavar="SPEC")
+    command.add_argument("--html", type=Path, required=True, metavar="FILE")
+    command.set_defaults(jobs=1)
+    _add_places(command)
 
 
 def _add_compile(commands) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import page
@@ -17,20 +18,25 @@ from .output import say
 
 
 def run(options: argparse.Namespace) -> None:
+    builts = build_demos(options.specs, options)
+    write_folder(builts, options.out)
+    for built in builts:
+        total = sum(path.stat().st_size for path in built.files)
+        say(f"{options.out / built.demo.name}.html  {size(total)} in {len(built.files)} files")
+
+
+def build_demos(specs: Sequence[Path], options: argparse.Namespace) -> list[Built]:
+    """The packs of the specs, in their order; `options`: models, cache, jobs."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    demos = [load_demo(spec, models_folder(options.models, spec)) for spec in options.specs]
+    demos = [load_demo(spec, models_folder(options.models, spec)) for spec in specs]
     builds = Builds(options.cache.resolve(), workers(options.jobs),
                     choose_display(logging.getLogger("onnxpress")))
     try:
         for demo in demos:
             builds.start(demo)
-        builts = builds.join()
+        return list(builds.join().values())
     finally:
         builds.close()
-    write_folder(list(builts.values()), options.out)
-    for name, built in builts.items():
-        total = sum(path.stat().st_size for path in built.files)
-        say(f"{options.out / name}.html  {size(total)} in {len(built.files)} files")
 
 
 def write_folder(builts: list[Built], out: Path) -> None:

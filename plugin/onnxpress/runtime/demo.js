@@ -1,4 +1,5 @@
 /** A manifest's demo brought to life: the chosen picture, the controls, the view. */
+import { place } from "./carried.js";
 import { createControls } from "./controls.js";
 import { PressError } from "./errors.js";
 import { goldenInputs } from "./golden.js";
@@ -31,9 +32,9 @@ function plainDemo({ name, outputs }) {
   return { title: name, task: "tensor", output: { name: outputs[0].name } };
 }
 
-/** @param {import("./types.js").Demo} demo @returns {import("./types.js").Demo} absolute URLs */
+/** @param {import("./types.js").Demo} demo @returns {import("./types.js").Demo} URLs to load */
 function resolveUrls(demo, base) {
-  const absolute = (url) => url && new URL(url, base).href;
+  const absolute = (url) => url && place(new URL(url, base).href);
   return {
     ...demo,
     labels: typeof demo.labels === "string" ? absolute(demo.labels) : demo.labels,

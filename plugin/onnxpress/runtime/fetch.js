@@ -1,4 +1,5 @@
 /** Published files, verified: from the browser's cache if they are there, else from the server. */
+import { place } from "./carried.js";
 import { PressError, isAbort } from "./errors.js";
 import { Store } from "./store.js";
 
@@ -38,7 +39,7 @@ export class Downloads {
 
   /** @param {string} url @returns {string} */
   resolve(url) {
-    return new URL(url, this.#base).href;
+    return place(new URL(url, this.#base).href);
   }
 
   /**
@@ -56,6 +57,7 @@ export class Downloads {
   }
 
   async #get(entry, url) {
+    if (url.startsWith("blob:")) return this.#download(entry, url); // the page keeps it itself
     const kept = await this.#store.get(url);
     if (kept) {
       if (!(await this.#fault(entry, kept))) {
@@ -142,7 +144,7 @@ function tooLong(bytes) {
 async function request(url, name, init) {
   let response;
   try {
-    response = await fetch(url, init);
+    response = await fetch(place(url), init);
   } catch (error) {
     if (isAbort(error)) throw error;
     throw new PressError("download",

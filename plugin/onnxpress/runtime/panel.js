@@ -1,4 +1,5 @@
 /** What stands around the view: samples, the run button, progress, status, faults. */
+import { IN_PAGE } from "./carried.js";
 import { LABELS } from "./detect.js";
 import { h } from "./dom.js";
 import { formatBytes, formatTime, median } from "./format.js";
@@ -16,9 +17,9 @@ export class Panel {
 
   /** @param {{run: () => void, retry: () => void, target: (name: string) => void}} handlers */
   constructor({ run, retry, target }) {
-    this.sheets = ["onnxpress.css", "panel.css"].map((name) => h("link", {
-      rel: "stylesheet", href: new URL(name, import.meta.url).href,
-    }));
+    this.sheets = [
+      new URL("./onnxpress.css", import.meta.url), new URL("./panel.css", import.meta.url),
+    ].map(({ href }) => h("link", { rel: "stylesheet", href }));
     this.view = h("div", { className: "view", part: "view", hidden: true });
     this.slot = h("slot");
     this.origin = h("p", { className: "origin" });
@@ -68,7 +69,8 @@ export class Panel {
     this.caveat.textContent = weightsNote ?? "";
     this.caveat.hidden = !weightsNote;
     const own = image ? " Pictures never leave this browser." : "";
-    this.hint.textContent = `The model is ${formatBytes(weights.bytes)}, downloaded once.${own}`;
+    const way = IN_PAGE ? "inside this page" : "downloaded once";
+    this.hint.textContent = `The model is ${formatBytes(weights.bytes)}, ${way}.${own}`;
     const names = Object.keys(LABELS).filter((name) => name in targets);
     this.target.replaceChildren(
       h("option", { value: "auto" }, "Automatic"),

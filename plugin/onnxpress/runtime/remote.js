@@ -1,4 +1,5 @@
 /** A model that lives in a worker, seen from the page. */
+import { startWorker } from "./carried.js";
 import { PressError, unpackError } from "./errors.js";
 import { openModel } from "./model.js";
 
@@ -53,7 +54,7 @@ class RemoteModel {
     this.hello = new Promise((resolve) => {
       this.#events.hello = resolve;
       try {
-        this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+        this.#worker = startWorker();
       } catch {
         return resolve(null);
       }

@@ -4,13 +4,16 @@ const CACHE = "onnxpress";
 
 /** Where verified files stay between visits; names carry hashes, so an entry never goes stale. */
 export class Store {
-  #cache;
+  #opening = null;
   #memory = new Map();
 
   /** @param {(text: string) => void} note */
   constructor(note) {
     this.note = note;
-    this.#cache = this.#open();
+  }
+
+  get #cache() {
+    return (this.#opening ??= this.#open());
   }
 
   async #open() {

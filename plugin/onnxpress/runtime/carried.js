@@ -1,0 +1,19 @@
+/**
+ * Where files are: beside the runtime, or, with `onnxpress export`, in the page itself. There
+ * templates/bootstrap.js sets `onnxpressCarried`, on the page and in the worker, before anything of
+ * the runtime loads.
+ * @type {{files: Object<string, string>, startWorker: () => Worker}|undefined} `files`: absolute
+ *   URL -> blob: URL
+ */
+const carried = globalThis.onnxpressCarried;
+
+export const IN_PAGE = Boolean(carried);
+
+/** @param {string} url absolute @returns {string} the one to load the file from */
+export const place = (url) => carried?.files[url] ?? url;
+
+/** @returns {Worker} that runs worker.js */
+export function startWorker() {
+  if (carried) return carried.startWorker();
+  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+}
