@@ -150,8 +150,8 @@ def _print(facts: Mapping[str, Any]) -> None:
     total = {"label": "total", "ms": sum(s["ms"] for s in steps),
              "flops": sum(s["flops"] for s in steps)}
     table(["step", "ms", "share", "GFLOP/s"], [_row(s, total["ms"]) for s in (*steps, total)])
-    say(f"A whole run: first {whole['first_ms']:.2f} ms, median {whole['median_ms']:.2f} ms, "
-        f"min {whole['min_ms']:.2f} ms. Each figure is from {whole['count']} measurements.")
+    say(f"Each step: the best of {whole['count']}. A whole run: first {whole['first_ms']:.2f} ms, "
+        f"then median {whole['median_ms']:.2f} ms, min {whole['min_ms']:.2f} ms.")
     say(f"{facts['engine']}, build {facts['build']}. {facts['reason']}")
 
 
