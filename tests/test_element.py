@@ -2,37 +2,21 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from onnxpress.browser import find_chromium
-from onnxpress.runtime_files import RUNTIME
 from page_server import PageServer
 from tab import Tab
 from tiny_pack import MODULE, paint_pack, square, tiny_demo, tiny_pack
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 
-PAGES = Path(__file__).parent / "pages"
 CSP = ("default-src 'none'; script-src 'self' {wasm}; style-src 'self'; "
        "img-src 'self' blob: data:; connect-src 'self'; worker-src 'self'")
 DEMO = "document.querySelector('onnx-demo')"
 ROOT = f"{DEMO}.shadowRoot"
 READY = f"!!{ROOT}?.querySelector('.foot:not([hidden])')"
 DONE = f"{DEMO}.state == 'done'"
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Tab]:
-    with Tab() as tab:
-        yield tab
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[PageServer]:
-    with PageServer({"/rt/": RUNTIME, "/pages/": PAGES}) as host:
-        yield host
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from onnxpress import page
-from onnxpress.browser import find_chromium
 from onnxpress.page_numbers import count, exponent, flops, required, size
 from page_server import Answer, PageServer
 from site_folder import copy_site, run
@@ -50,14 +49,6 @@ def site(host: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     host.files = {"/a/b/": site / "material", "/rtd/": site / "rtd", "/plain/": site / "plain",
                   "/zen/": site / "site"}
     return site
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Tab]:
-    if not find_chromium():
-        pytest.skip("no Chromium; see tests/chromium.py")
-    with Tab() as tab:
-        yield tab
 
 
 def answer(tab: Tab) -> list[str]:

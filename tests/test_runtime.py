@@ -2,21 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from onnxpress.browser import find_chromium
-from onnxpress.runtime_files import RUNTIME
 from page_server import Answer, PageServer
 from tab import Tab, TabError
 from tiny_pack import SIDE, draw, reference, tiny_pack
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 
-PAGES = Path(__file__).parent / "pages"
 AREA = 3 * SIDE * SIDE
 PICTURE = draw(AREA).astype(np.float32)
 RUN = """async (options, url = "/tiny/manifest.json") => {
@@ -31,18 +27,6 @@ RUN = """async (options, url = "/tiny/manifest.json") => {
   model.dispose();
   return { ...told, scores: [...scores], kind: scores.constructor.name, seen, fallbacks };
 }""".replace("PICTURE", json.dumps(PICTURE.tolist()))
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Tab]:
-    with Tab() as tab:
-        yield tab
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[PageServer]:
-    with PageServer({"/rt/": RUNTIME, "/pages/": PAGES}) as host:
-        yield host
 
 
 @pytest.fixture

@@ -37,12 +37,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield host
 
 
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Tab]:
-    with Tab() as tab:
-        yield tab
-
-
 def manifest(site: Site, name: str) -> dict:
     path = site.files["/repo/"] / f"assets/onnxpress/demos/{name}.json"
     return json.loads(path.read_text("utf-8"))
