@@ -18,11 +18,11 @@ serve: .venv/demos
 test: .venv/test
 	$(BIN)/python tests/chromium.py
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not full"
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not full"
 
 test-full: .venv/test
 	$(BIN)/python tests/chromium.py
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .venv/bin/pip:
 	@test -n "$(PYTHON)" || { echo "onnxpress needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }

@@ -22,3 +22,10 @@ def host() -> Iterator[PageServer]:
     """A server of the runtime and of tests/pages, which can misbehave."""
     with PageServer({"/rt/": RUNTIME, "/pages/": PAGES}) as host:
         yield host
+
+
+SLOW = ("test_models", "test_site", "test_webgpu")  # begun first, so that no worker ends alone
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.path.stem.startswith(SLOW))
