@@ -65,14 +65,6 @@ class Graph:
                 users[name].append(node)
         return users
 
-    def fresh(self, stem: str) -> str:
-        """A name not in use yet, derived from `stem`."""
-        name, i = stem, 0
-        while name in self.values:
-            i += 1
-            name = f"{stem}.{i}"
-        return name
-
     def rebuild(
         self,
         nodes: Iterable[Node],

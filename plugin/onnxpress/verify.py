@@ -31,7 +31,7 @@ QUANTIZED_L2 = 0.08  # activations on an integer grid: one rounding tie moves al
 NOISE, DRAWS, APART = 1e-7, 4, 1.5
 
 # Gates for encodings that change the weights.
-COSINE, PSNR_DB, AGREEMENT = 0.999, 40.0, 0.99
+COSINE, PSNR_DB = 0.999, 40.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 PAGE = 65536  # bytes
-I32, F32, V128 = 0x7F, 0x7D, 0x7B
+I32, V128 = 0x7F, 0x7B
 _VOID = 0x40
 
 # Instructions without immediates: one byte, or the number after the 0xFD vector prefix.

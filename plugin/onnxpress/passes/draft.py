@@ -44,6 +44,7 @@ class Draft:
             self._renamed[old] = new
 
     def fresh(self, stem: str) -> str:
+        """A name not in use yet, derived from `stem`."""
         name, i = stem, 0
         while name in self.values:
             i += 1
