@@ -23,9 +23,10 @@ from onnxpress.golden import golden
 from onnxpress.importer import import_model
 from onnxpress.interpret import interpret
 from onnxpress.ops import OPS, bound
-from onnxpress.pack import read_weights, write_manifest, write_pack
+from onnxpress.pack import write_manifest, write_pack
 from onnxpress.passes import run_passes
 from onnxpress.runtime_files import RUNTIME
+from onnxpress.shards import read_weights
 from onnxpress.wasmtime_runner import WasmProgram
 from packs import run_pack
 

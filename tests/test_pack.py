@@ -9,17 +9,11 @@ import onnx
 import pytest
 from onnx_models import floats, ints, model, node
 from onnxpress.compiler import Options, lower, press
+from onnxpress.encodings import decode, encode
 from onnxpress.errors import ModelError, PackError, ProofError, UnsupportedError
+from onnxpress.files import read_file, write_file
 from onnxpress.golden import draw, golden, ranges
-from onnxpress.pack import (
-    SHARD_BYTES,
-    decode,
-    encode,
-    read_file,
-    read_weights,
-    write_file,
-    write_weights,
-)
+from onnxpress.shards import SHARD_BYTES, read_weights, write_weights
 from onnxpress.verify import Reference, expect, prove, require
 
 HALF_ULP_F16 = 2.0**-11  # IEEE 754 binary16 has 11 significant bits

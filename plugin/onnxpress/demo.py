@@ -15,7 +15,8 @@ from PIL import Image
 from .compiler import Options, Progress, finish, press
 from .demo_inputs import bounds, control_json, image_input, input_shapes, model_inputs
 from .errors import SpecError, did_you_mean
-from .pack import Pack, write_file
+from .files import write_file
+from .pack import Pack
 from .picture import fit, open_picture, publish, thumbnail
 from .results import option_thumbnails, sample_result
 from .source import load_card_model

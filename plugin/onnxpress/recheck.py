@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .errors import PackError, ProofError
+from .files import read_file
 from .golden import draw
-from .pack import read_file, read_weights
 from .publish import published_packs
+from .shards import read_weights
 from .wasmtime_runner import WasmProgram
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .pack import write_file
+from .files import write_file
 from .picture import encode, thumbnail, to_picture
 from .spec import Control, Demo, Output
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .pack import write_atomically
+from .files import write_atomically
 
 RUNTIME = Path(__file__).parent / "runtime"
 TARGETS = ("webgpu", "wasm", "js")

@@ -13,9 +13,10 @@ import numpy as np
 import onnxruntime
 
 from .errors import ProofError
+from .files import read_file
 from .graph import Graph
 from .interpret import interpret
-from .pack import read_file, read_weights
+from .shards import read_weights
 from .wasmtime_runner import WasmProgram
 
 Feeds = Mapping[str, np.ndarray]

@@ -13,8 +13,10 @@ from typing import Any
 
 from ..browser import Browser, find_chromium
 from ..errors import BrowserError, UnsupportedError
-from ..pack import Pack, read_file, read_weights
+from ..files import read_file
+from ..pack import Pack
 from ..runtime_files import RUNTIME
+from ..shards import read_weights
 from .arguments import open_model
 from .output import say, table
 

@@ -3,7 +3,7 @@
 import argparse
 
 from ..export import export
-from ..pack import write_atomically
+from ..files import write_atomically
 from .build import build_demos
 from .output import say
 
