@@ -1,27 +1,33 @@
 """Demo -> a proven pack whose manifest says how pictures reach the model, with sample results.
 
-Results are the reference's (onnxruntime) on the published sample files themselves, decoded and
-resized by the browser's rules, so a page shows at once what the visitor's device will repeat.
+Results are the published program's on the published sample files, decoded and resized by the
+browser's rules: a page shows at once what the visitor's device will repeat, and every build machine
+writes the same bytes, which onnxruntime, whose sums depend on the processor, would not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from .compiler import Options, Progress, finish, press
+from .compiler import Notes, Options, Progress, finish, lower, press
 from .demo_inputs import bounds, control_json, image_input, input_shapes, model_inputs
 from .errors import SpecError, did_you_mean
-from .files import write_file
+from .files import read_file, write_file
+from .graph import Graph
+from .interpret import interpret
 from .pack import Pack
 from .picture import fit, open_picture, publish, thumbnail
 from .results import option_thumbnails, sample_result
+from .shards import read_weights
 from .source import load_card_model
 from .spec import Control, Demo, Sample
-from .verify import Reference
+from .verify import Feeds
+from .wasmtime_runner import WasmProgram
 
 INLINE_LABELS = 64  # more are a file of their own, which pages share
 THUMBNAIL = 128
@@ -50,10 +56,8 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
         demo.name, demo.targets, demo.weights, fixed, feeds, bounds(demo, image)), progress)
     progress("drawing results")
     port = shown_output(demo, pack.manifest)
-    reference = Reference(loaded.model.SerializeToString())
-    index = pack.manifest["outputs"].index(port)
-    stage = _Stage(demo, image, loaded.source.trained, folder,
-                   lambda feed: reference.run(feed)[index])
+    stage = _Stage(demo, image, loaded.source.trained, folder, published_run(
+        pack, port["name"], lambda: lower(loaded.model, fixed, Notes())))
     samples = [_sample_json(stage, sample, picture, url, feed) for sample, (picture, url), feed
                in zip(demo.samples, pictures, feeds, strict=True)]
     controls = [control_json(c, _thumbnails(stage, c, feeds)) for c in demo.controls]
@@ -68,18 +72,39 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
 
 @dataclass(frozen=True)
 class _Stage:
-    """What results are drawn with: `image` as in the manifest, or None; `run` gives the reference's
-    value of the shown output."""
+    """What results are drawn with: `image` as in the manifest, or None; `run` gives the shown
+    output."""
 
     demo: Demo
     image: Mapping[str, Any] | None
     trained: bool
     folder: Path
-    run: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+    run: Callable[[Feeds], np.ndarray]
 
     def write(self, stem: str, content: bytes, suffix: str = "webp") -> str:
         """The name of the file that now holds `content`."""
         return write_file(self.folder, stem, content, suffix)["url"]
+
+
+def published_run(pack: Pack, name: str, graph: Callable[[], Graph]
+                  ) -> Callable[[Feeds], np.ndarray]:
+    """Inputs -> output `name` in its own shape, by the SIMD build of the WebAssembly program, whose
+    arithmetic is IEEE 754's alone; without one, by `graph` in float64 with the published weights.
+    Nothing is loaded before the first call."""
+    inputs, outputs = pack.manifest["inputs"], pack.manifest["outputs"]
+    at = [port["name"] for port in outputs].index(name)
+
+    @cache
+    def opened() -> Callable[[Feeds], np.ndarray]:
+        weights = read_weights(pack.manifest, pack.folder)
+        about = pack.manifest["targets"].get("wasm")
+        if about is None:
+            plain = replace(graph(), constants=weights)
+            return lambda feeds: interpret(plain, feeds)[name]
+        program = WasmProgram(read_file(about["files"]["simd128"], pack.folder), about, weights)
+        return lambda feeds: program.run([feeds[port["name"]] for port in inputs])[at]
+
+    return lambda feeds: opened()(feeds).reshape(outputs[at]["shape"])
 
 
 def _published(sample: Sample, folder: Path) -> tuple[Image.Image, str]:
@@ -107,7 +132,7 @@ def shown_output(demo: Demo, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _sample_json(stage: _Stage, sample: Sample, picture: Image.Image, url: str,
-                 feed: Mapping[str, np.ndarray]) -> dict[str, Any]:
+                 feed: Feeds) -> dict[str, Any]:
     entry = {
         "url": url,
         "size": list(picture.size),
@@ -125,8 +150,7 @@ def _sample_json(stage: _Stage, sample: Sample, picture: Image.Image, url: str,
     return entry
 
 
-def _thumbnails(stage: _Stage, control: Control, feeds: Sequence[Mapping[str, np.ndarray]]
-                ) -> list[str]:
+def _thumbnails(stage: _Stage, control: Control, feeds: Sequence[Feeds]) -> list[str]:
     """A file name per option of a blend, where options can be shown as pictures."""
     drawable = stage.trained and feeds and stage.demo.task == "image-to-image"
     if not drawable or not 1 < len(control.options) <= MAX_OPTIONS:

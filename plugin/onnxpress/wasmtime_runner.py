@@ -16,6 +16,7 @@ class WasmProgram:
                  weights: Mapping[str, np.ndarray]) -> None:
         config = wasmtime.Config()
         config.wasm_relaxed_simd = True
+        config.wasm_relaxed_simd_deterministic = True  # fused on every build machine
         engine = wasmtime.Engine(config)
         self.about = about
         self.store = wasmtime.Store(engine)
