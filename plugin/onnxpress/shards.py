@@ -1,12 +1,14 @@
 """Weights -> shards and back: one stream of encoded tensors, cut into files that any host takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .compression import compress, decompress
 from .encodings import decode, encode
+from .errors import PackError
 from .files import read_file, write_file
 
 SHARD_BYTES = 8 << 20  # GitHub refuses files over 100 MiB, Cloudflare Pages over 25 MiB
@@ -14,60 +16,115 @@ ALIGN = 16  # bytes: any typed array may view a tensor in place
 
 
 def write_weights(constants: Mapping[str, np.ndarray], encoding: str, folder: Path) -> dict:
-    """The manifest's `weights`; shards are written into `folder`.
+    """The manifest's `weights`; shards are written into `folder` as they fill.
 
-    The shards are consecutive slices of one stream; a tensor starts at `offset` of shard `shard`
-    and may run on into the following ones.
+    The shards are consecutive slices of one stream, each compressed where that pays; a tensor
+    starts at `offset` of the unpacked shard `shard` and may run on into the following ones.
     """
-    tensors, shards, stream, base = [], [], bytearray(), 0
+    writer, tensors = ShardWriter(folder), []
     for name, array in constants.items():
         used, values, scales = encode(array, encoding)
-        at = _append(stream, values)
-        entry = {"name": name, "shape": list(array.shape), "encoding": used,
-                 "position": base + at, "bytes": len(values)}
+        entry = {"name": name, "shape": list(array.shape), "encoding": used, **writer.add(values)}
         if scales:
-            entry["scale"] = {"position": base + _append(stream, scales), "bytes": len(scales)}
+            entry["scale"] = writer.add(scales)
         tensors.append(entry)
-        while len(stream) >= SHARD_BYTES:
-            shards.append(write_file(folder, "weights", bytes(stream[:SHARD_BYTES]), "bin"))
-            del stream[:SHARD_BYTES]
-            base += SHARD_BYTES
-    if stream:
-        shards.append(write_file(folder, "weights", bytes(stream), "bin"))
-    for entry in tensors:
-        for part in (entry, entry.get("scale")):
-            if part:
-                part["shard"], part["offset"] = divmod(part.pop("position"), SHARD_BYTES)
+    shards = writer.finish()
     return {"bytes": sum(s["bytes"] for s in shards), "shards": shards, "tensors": tensors}
 
 
-def _append(stream: bytearray, content: bytes) -> int:
-    """The aligned position at which `content` now lies."""
-    stream.extend(bytes(-len(stream) % ALIGN))
-    at = len(stream)
-    stream.extend(content)
-    return at
+class ShardWriter:
+    """Cuts what is added into files of SHARD_BYTES, before compression."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: list[dict[str, Any]] = []
+        self.buffer = bytearray()
+
+    def add(self, content: bytes) -> dict[str, int]:
+        """Where `content` lies in the unpacked stream: {"shard", "offset", "bytes"}."""
+        self._append(bytes(-len(self.buffer) % ALIGN))
+        rest = memoryview(content).cast("B")
+        place = {"shard": len(self.entries), "offset": len(self.buffer), "bytes": len(rest)}
+        self._append(rest)
+        return place
+
+    def finish(self) -> list[dict[str, Any]]:
+        """The entries of all files, the last one written."""
+        self._append(bytes(-len(self.buffer) % ALIGN))
+        if self.buffer:
+            self._flush()
+        return self.entries
+
+    def _append(self, rest: bytes | memoryview) -> None:
+        while len(rest):
+            room = SHARD_BYTES - len(self.buffer)
+            self.buffer += rest[:room]
+            rest = rest[room:]
+            if len(self.buffer) == SHARD_BYTES:
+                self._flush()
+
+    def _flush(self) -> None:
+        content, packed = compress(bytes(self.buffer))
+        entry = write_file(self.folder, "weights", content, "bin")
+        self.entries.append({**entry, "packed": packed} if packed else entry)
+        self.buffer.clear()
 
 
 def read_weights(manifest: Mapping[str, Any], folder: Path) -> dict[str, np.ndarray]:
     """Tensor name -> f32 array, decoded from the published shards.
 
     Raises:
-        PackError: a shard is missing, short, or does not have its sha256.
+        PackError: see `stream_weights`.
     """
-    stream = bytearray()
-    for shard in manifest["weights"]["shards"]:
-        stream += read_file(shard, folder)
-    starts, total = [], 0
-    for shard in manifest["weights"]["shards"]:
-        starts.append(total)
-        total += shard["bytes"]
+    return dict(stream_weights(manifest, folder))
 
-    def part(entry: Mapping[str, int] | None) -> bytes:
-        if not entry:
+
+def stream_weights(manifest: Mapping[str, Any],
+                   folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Tensor names and f32 arrays one by one, so that nobody needs to hold them all.
+
+    Raises:
+        PackError: a shard is missing, short, or does not have its sha256; or the manifest does not
+            describe it.
+    """
+    reader = ShardReader(manifest["weights"]["shards"], folder)
+    for tensor in manifest["weights"]["tensors"]:
+        values = reader.read(tensor)
+        scales = reader.read(tensor["scale"]) if "scale" in tensor else b""
+        yield tensor["name"], decode(tensor["shape"], tensor["encoding"], values, scales)
+
+
+class ShardReader:
+    """Parts of the unpacked stream. One shard is kept, for parts are asked for in order."""
+
+    def __init__(self, entries: Sequence[Mapping[str, Any]], folder: Path) -> None:
+        self.entries, self.folder = entries, folder
+        self.index, self.content = -1, b""
+
+    def read(self, part: Mapping[str, int]) -> bytes | bytearray | memoryview:
+        """A view where the part lies in one shard, else a copy."""
+        shard, offset, size = part["shard"], part["offset"], part["bytes"]
+        if not size:
             return b""
-        at = starts[entry["shard"]] + entry["offset"]
-        return bytes(stream[at : at + entry["bytes"]])
+        first = self._take(shard, offset, size)
+        if len(first) == size:
+            return first
+        whole = bytearray(first)
+        while len(whole) < size:
+            shard += 1
+            whole += self._take(shard, 0, size - len(whole))
+        return whole
 
-    return {t["name"]: decode(t["shape"], t["encoding"], part(t), part(t.get("scale")))
-            for t in manifest["weights"]["tensors"]}
+    def _take(self, shard: int, offset: int, size: int) -> memoryview:
+        if shard != self.index:
+            if not 0 <= shard < len(self.entries):
+                raise PackError(f"{self.folder}: a tensor lies outside the shards that its "
+                                "manifest lists; build the pack again")
+            self.index, self.content = shard, self._load(self.entries[shard])
+        return memoryview(self.content)[offset : offset + size]
+
+    def _load(self, entry: Mapping[str, Any]) -> bytes:
+        content = read_file(entry, self.folder)
+        if "packed" not in entry:
+            return content
+        return decompress(content, entry["packed"], entry["url"])

@@ -1,65 +1,107 @@
 /** The model's constants as they arrive. */
 import { decode } from "./decode.js";
+import { PressError } from "./errors.js";
+import { requireUnpacking, unpack } from "./unpack.js";
 
-/** @typedef {{shard: number, offset: number, bytes: number}} Part  of the stream that shards cut */
+const AHEAD = 8; // shards that are here or under way while a backend is busy with one
 
 /**
- * Decoded tensors, each as soon as its shards are there: a backend packs one while the next load.
+ * @typedef {Object} Stored  A tensor as it is stored.
+ * @property {string} encoding
+ * @property {number[]} shape
+ * @property {Uint8Array} bytes
+ * @property {Uint8Array} [scale]
+ * @property {number} [group]
+ */
+/**
+ * @typedef {Object} Constant
+ * @property {string} name
+ * @property {Float32Array} data  decoded when it is read, each time
+ * @property {Stored} stored
+ */
+/** @typedef {{tensor: import("./types.js").WeightTensor, missing: number, bytes: Uint8Array,
+ *   scale?: Uint8Array}} Arriving  `missing` pieces are yet to come */
+
+/**
+ * Tensors, each as soon as its shards are there: a backend packs one while the next load. A shard
+ * is unpacked when its turn comes and let go before the next, so that memory holds the weights once.
  * @param {import("./types.js").Manifest} manifest
  * @param {import("./fetch.js").Downloads} downloads
- * @returns {AsyncGenerator<{name: string, data: Float32Array}>}
+ * @returns {AsyncGenerator<Constant>}
  */
 export async function* streamWeights(manifest, downloads) {
   const { shards, tensors } = manifest.weights;
-  const loading = new Map(shards.map((entry, shard) => [
-    shard, downloads.file(entry).then((bytes) => ({ shard, bytes })),
-  ]));
-  // One failure ends the stream; the others' are the same news.
-  for (const promise of loading.values()) promise.catch(() => {});
-  const here = new Map();
-  let waiting = tensors.map((tensor) => ({ tensor, needs: shardsOf(tensor, shards) }));
-  while (loading.size) {
-    const { shard, bytes } = await Promise.race(loading.values());
+  requireUnpacking(shards);
+  const { empty, pieces } = cut(shards, tensors);
+  yield* empty.map(constant);
+  const loading = new Map();
+  for (let next = 0; ;) {
+    while (next < shards.length && loading.size < AHEAD) {
+      const shard = next++;
+      const file = downloads.file(shards[shard]).then((content) => ({ shard, content }));
+      file.catch(() => {}); // one failure ends the stream; the others' are the same news
+      loading.set(shard, file);
+    }
+    if (!loading.size) return;
+    const { shard, content } = await Promise.race(loading.values());
     loading.delete(shard);
-    here.set(shard, bytes);
-    const ready = waiting.filter(({ needs }) => needs.every((need) => here.has(need)));
-    waiting = waiting.filter((one) => !ready.includes(one));
-    for (const { tensor } of ready) {
-      const scale = tensor.scale && locate(tensor.scale, here);
-      yield { name: tensor.name, data: decode(tensor.encoding, locate(tensor, here), scale) };
+    const bytes = await unpack(shards[shard], content);
+    for (const piece of pieces[shard]) {
+      if (place(piece, bytes)) yield constant(piece.arriving);
     }
-    for (const old of here.keys()) {
-      if (!waiting.some(({ needs }) => needs.includes(old))) here.delete(old);
-    }
+    pieces[shard] = null; // they hold on to the shard
   }
-}
-
-/** @returns {number[]} the shards that hold the tensor and its scale */
-function shardsOf(tensor, shards) {
-  const found = new Set();
-  for (const part of [tensor, tensor.scale ?? tensor]) {
-    let left = part.offset + part.bytes;
-    for (let i = part.shard; left > 0 && i < shards.length; i++) {
-      found.add(i);
-      left -= shards[i].bytes;
-    }
-  }
-  return [...found];
 }
 
 /**
- * @param {Part} part
- * @param {Map<number, ArrayBuffer>} here
- * @returns {Uint8Array} a view where the part lies in one shard, else a copy
+ * Which pieces of which tensors each shard holds.
+ * @param {import("./types.js").Shard[]} shards
+ * @param {import("./types.js").WeightTensor[]} tensors
+ * @throws {PressError} "manifest", where a tensor lies outside the shards
  */
-function locate({ shard, offset, bytes }, here) {
-  const first = here.get(shard);
-  if (offset + bytes <= first.byteLength) return new Uint8Array(first, offset, bytes);
-  const out = new Uint8Array(bytes);
-  for (let at = 0; at < bytes; shard++, offset = 0) {
-    const piece = new Uint8Array(here.get(shard), offset).subarray(0, bytes - at);
-    out.set(piece, at);
-    at += piece.length;
+function cut(shards, tensors) {
+  const sizes = shards.map((entry) => entry.packed?.bytes ?? entry.bytes);
+  const pieces = shards.map(() => []);
+  const all = tensors.map((tensor) => {
+    /** @type {Arriving} */
+    const arriving = { tensor, missing: 0, bytes: new Uint8Array(0) };
+    for (const [role, part] of [["bytes", tensor], ["scale", tensor.scale]]) {
+      let { shard, offset } = part ?? {};
+      for (let at = 0; at < (part?.bytes ?? 0); shard++, offset = 0) {
+        const length = Math.min(part.bytes - at, sizes[shard] - offset);
+        if (!(length > 0)) {
+          throw new PressError("manifest", `The manifest places the weights "${tensor.name}" ` +
+            "outside its files. The site needs to build its pack again.", { file: shards[0]?.url });
+        }
+        pieces[shard].push({ arriving, role, at, offset, length, whole: part.bytes });
+        arriving.missing++;
+        at += length;
+      }
+    }
+    return arriving;
+  });
+  return { pieces, empty: all.filter(({ missing }) => !missing) };
+}
+
+/** Takes a piece out of its shard. @param {Uint8Array} shard @returns {boolean} all are here */
+function place({ arriving, role, at, offset, length, whole }, shard) {
+  const piece = shard.subarray(offset, offset + length);
+  if (length === whole) {
+    arriving[role] = piece;
+  } else {
+    if (arriving[role]?.length !== whole) arriving[role] = new Uint8Array(whole);
+    arriving[role].set(piece, at);
   }
-  return out;
+  return --arriving.missing === 0;
+}
+
+/** @param {Arriving} arriving @returns {Constant} */
+function constant({ tensor: { name, encoding, shape, group }, bytes, scale }) {
+  return {
+    name,
+    stored: { encoding, shape, bytes, scale, group },
+    get data() {
+      return decode(encoding, bytes, scale, shape, group);
+    },
+  };
 }

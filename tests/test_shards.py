@@ -1,0 +1,248 @@
+"""Shards: compressed where that pays, unpacked piece by piece here and in a browser."""
+
+import hashlib
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnxpress import shards
+from onnxpress.browser import Browser, find_chromium
+from onnxpress.compression import LEAST_SAVING, MAX_RATIO, compress, decompress
+from onnxpress.errors import BrowserError, PackError
+from onnxpress.runtime_files import RUNTIME
+from onnxpress.shards import SHARD_BYTES, read_weights, stream_weights, write_weights
+
+# of what zlib 1.2.13 and zlib-ng 2.3.3 make of the pattern below
+DIGEST = "f3552a617b3f8ce5bfef27b4a67baf2b1ab8694ead7632649d919d2c380f6f77"
+SMALL_SHARD = 1 << 12  # bytes, so that small tensors span several
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.1, shape).astype(np.float32)
+
+
+def tensors() -> dict[str, np.ndarray]:
+    """One within a shard, one over many, whole numbers, a scalar, an empty one."""
+    return {"bias": normal(37), "large": normal(150, 160, seed=1), "none": np.zeros((0, 3), "f4"),
+            "whole": np.round(40 * normal(90, 70, seed=2)).astype("f4"), "one": normal(),
+            "last": normal(3, 3, 40, 20, seed=3)}
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_BYTES", SMALL_SHARD)
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("encoding", ["f32", "f16", "int8"])
+def test_weights_come_back(tmp_path: Path, encoding: str) -> None:
+    weights = write_weights(tensors(), encoding, tmp_path / "many")
+    got = read_weights({"weights": weights}, tmp_path / "many")
+    assert len(weights["shards"]) > 3
+    assert sum(s["bytes"] for s in weights["shards"]) == weights["bytes"]
+    assert {p.stat().st_size for p in (tmp_path / "many").iterdir()} == {
+        s["bytes"] for s in weights["shards"]}
+    for name, array in tensors().items():
+        # of the largest value: f16 keeps 11 bits; int8 rounds to a step of 1/127
+        bound = {"f32": 0, "f16": 2**-11, "int8": 0.5 / 127}[encoding]
+        assert np.abs(got[name] - array).max(initial=0) <= bound * np.abs(array).max(initial=0)
+
+
+def test_bytes_of_one_significance_lie_together() -> None:
+    values = normal(1 << 16)
+    scaled = np.rint(values * 300).astype(np.int8)  # standard deviation 30, as int8 weights have
+    found = {array.dtype.itemsize: compress(array.tobytes())
+             for array in (values, values.astype("f2"), scaled)}
+    assert [packed["planes"] for _, packed in found.values()] == [4, 2, 1]
+    for (content, packed), array in zip(found.values(), (values, values.astype("f2"), scaled),
+                                        strict=True):
+        assert len(content) < (1 - LEAST_SAVING) * array.nbytes
+        assert decompress(content, packed, "here") == array.tobytes()
+
+
+def test_what_does_not_shrink_is_published_as_it_is() -> None:
+    noise = np.random.default_rng(0).bytes(1 << 16)
+    assert compress(noise) == (noise, None)
+
+
+def test_compressed_bytes_do_not_depend_on_the_machine() -> None:
+    """Names are hashes of these bytes: another zlib must not rename a site's files. Integer
+    arithmetic makes the pattern."""
+    steps = np.arange(1 << 18, dtype=np.uint64)
+    values = ((steps * 2654435761 >> 7) % 251 * (steps % 61) // 61).astype("<i2")
+    content, packed = compress(values.tobytes())
+    assert packed == {"bytes": 1 << 19, "planes": 2}
+    assert hashlib.sha256(content).hexdigest() == DIGEST
+
+
+def test_memory_holds_a_tensor_and_a_few_shards(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1 << 18)
+    array = normal(1 << 16, 2)  # two shards
+    tracemalloc.start()
+    weights = write_weights({str(i): array for i in range(64)}, "f32", tmp_path)
+    for _ in stream_weights({"weights": weights}, tmp_path):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len({s["url"] for s in weights["shards"]}) == 2 and len(weights["shards"]) == 128
+    assert peak < 16 * (1 << 18)
+
+
+LIES = {
+    "fewer bytes": {"bytes": 1 << 15}, "more bytes": {"bytes": (1 << 16) + 4},
+    "far more bytes": {"bytes": MAX_RATIO << 30}, "no bytes": {"bytes": 0},
+    "less than none": {"bytes": -1}, "no number": {"bytes": "9"}, "three planes": {"planes": 3},
+}
+
+
+def lying(lie: str) -> tuple[bytes, dict[str, Any]]:
+    content, packed = compress(normal(1 << 14).tobytes())
+    return content, {**packed, **LIES[lie]}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_manifest_that_lies_is_refused(lie: str) -> None:
+    content, packed = lying(lie)
+    with pytest.raises(PackError, match=r"w\.bin: it does not unpack to the .*; build the pack"):
+        decompress(content, packed, "w.bin")
+
+
+def test_what_is_not_compressed_is_refused() -> None:
+    with pytest.raises(PackError, match=r"w\.bin: it does not unpack to the 8 bytes"):
+        decompress(b"not deflated", {"bytes": 8, "planes": 1}, "w.bin")
+
+
+def test_a_tensor_outside_the_shards_is_refused(tmp_path: Path) -> None:
+    weights = write_weights({"w": normal(100)}, "f32", tmp_path)
+    weights["tensors"][0]["bytes"] = SHARD_BYTES
+    with pytest.raises(PackError, match="a tensor lies outside the shards"):
+        read_weights({"weights": weights}, tmp_path)
+
+
+# --- in the browser -------------------------------------------------------------------------------
+
+needs_browser = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
+
+STREAM = """
+    import { streamWeights } from "/rt/weights.js";
+    const load = async ({ url }) => (await fetch(`/pack/${url}`)).arrayBuffer();
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pack")
+
+
+@pytest.fixture(scope="module")
+def browser(folder: Path) -> Iterator[Browser]:
+    with Browser({"/rt/": RUNTIME, "/pack/": folder}) as browser:
+        yield browser
+
+
+@needs_browser
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("encoding", ["f32", "f16", "int8"])
+def test_a_browser_unpacks_the_same_numbers(
+        browser: Browser, folder: Path, encoding: str) -> None:
+    manifest = {"weights": write_weights(tensors(), encoding, folder)}
+    got = browser.run(STREAM + """
+        export const run = async (manifest) => {
+          const all = [];
+          for await (const one of streamWeights(manifest, { file: load })) all.push(one);
+          return { value: all.map(({ name, stored, data }) =>
+            [name, data.length, stored.encoding, stored.bytes.length, stored.shape]),
+            body: all.map(({ data }) => data) };
+        };
+    """, manifest)
+    wanted = read_weights(manifest, folder)
+    facts = {t["name"]: t for t in manifest["weights"]["tensors"]}
+    flat = np.frombuffer(got.body, np.float32)
+    assert sorted(name for name, *_ in got.value) == sorted(wanted)
+    for name, length, stored, size, shape in got.value:
+        np.testing.assert_array_equal(flat[:length].reshape(shape), wanted[name])
+        assert (stored, size) == (facts[name]["encoding"], facts[name]["bytes"])
+        flat = flat[length:]
+
+
+@needs_browser
+@pytest.mark.usefixtures("small_shards")
+def test_a_tensor_is_handed_on_before_the_last_shard_is_there(
+        browser: Browser, folder: Path) -> None:
+    """And a backend that is busy does not pile shards up."""
+    manifest = {"weights": write_weights(tensors(), "f32", folder)}
+    began = browser.run(STREAM + """
+        export const run = async (manifest) => {
+          const { shards } = manifest.weights;
+          let began = 0, release;
+          const handedOn = new Promise((resolve) => { release = resolve; });
+          const file = async (entry) => {
+            began++;
+            if (entry === shards.at(-1)) await handedOn;
+            return load(entry);
+          };
+          const seen = [];
+          for await (const { name } of streamWeights(manifest, { file })) {
+            if (!seen.length) seen.push(began);
+            if (name === "large") release();
+          }
+          return { value: [...seen, began] };
+        };
+    """, manifest).value
+    assert began[0] <= 8 < len(manifest["weights"]["shards"]) == began[1]
+
+
+@needs_browser
+@pytest.mark.parametrize("lie", LIES)
+def test_a_browser_refuses_a_manifest_that_lies(browser: Browser, lie: str) -> None:
+    content, packed = lying(lie)
+    with pytest.raises(BrowserError, match=r"w\.bin: it does not unpack to the") as caught:
+        browser.run("""
+            import { unpack } from "/rt/unpack.js";
+            export const run = (packed, body) => unpack({ url: "w.bin", packed }, body);
+        """, packed, content)
+    assert caught.value.code == "manifest"
+
+
+@needs_browser
+def test_a_browser_refuses_what_is_not_compressed(browser: Browser) -> None:
+    with pytest.raises(BrowserError, match=r"w\.bin: it does not unpack to the 8 bytes"):
+        browser.run("""
+            import { unpack } from "/rt/unpack.js";
+            export const run = (_, body) =>
+              unpack({ url: "w.bin", packed: { bytes: 8, planes: 1 } }, body);
+        """, body=b"not deflated")
+
+
+@needs_browser
+def test_a_tensor_outside_the_shards_is_a_sentence(browser: Browser, folder: Path) -> None:
+    manifest = {"weights": write_weights({"w": normal(100)}, "f32", folder)}
+    manifest["weights"]["tensors"][0]["offset"] = SHARD_BYTES
+    with pytest.raises(BrowserError, match='places the weights "w" outside its files') as caught:
+        browser.run(STREAM + """
+            export const run = (manifest) => streamWeights(manifest, { file: load }).next();
+        """, manifest)
+    assert caught.value.code == "manifest"
+
+
+@needs_browser
+def test_an_old_browser_is_told_before_it_downloads(browser: Browser, folder: Path) -> None:
+    manifest = {"weights": write_weights({"w": normal(4000)}, "f32", folder)}
+    with pytest.raises(BrowserError, match="This browser is too old to unpack") as caught:
+        browser.run(STREAM + """
+            export const run = async (manifest) => {
+              const { DecompressionStream } = globalThis;
+              globalThis.DecompressionStream = undefined;
+              const file = () => { throw new Error("downloaded"); };
+              try {
+                await streamWeights(manifest, { file }).next();
+              } finally {
+                globalThis.DecompressionStream = DecompressionStream;
+              }
+            };
+        """, manifest)
+    assert caught.value.code == "browser"
