@@ -1,8 +1,9 @@
 """Graph -> a WebGPU program: WGSL texts with every shape baked in, dispatches, and buffers.
 
-One JSON file holds what runs: `shaders` ({code, reads, writes}), `dispatches` ({step, shader, bind:
-[[buffer, offset, bytes], ...], groups: [x, y]}), `submits` (the dispatch that ends each command
-buffer) and `tables` (numbers that kernels add to the weights). The manifest says where weights,
+One JSON file holds what runs: `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32
+of a further uniform binding), `dispatches` ({step, shader, numbers, bind: [[buffer, offset, bytes],
+...], groups: [x, y]}), `submits` (the dispatch that ends each command buffer) and `tables` (numbers
+that kernels add to the weights). The manifest says where weights,
 inputs and outputs lie.
 """
 
@@ -30,6 +31,7 @@ from .program import Program
 from .wgsl_fit import fit_operands
 from .wgsl_memory import Place, bytes_of, lifetimes, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
+from .wgsl_share import share
 
 LOWER: dict[str, Lower] = {
     "argmax": argmax.lower,
@@ -147,13 +149,13 @@ def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
 
 def _program(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],
              labels: list[list[Any]]) -> dict[str, Any]:
-    shaders: dict[tuple[str, int, int], int] = {}
     runs, submits, tables, load = [], [], [], 0
+    shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):
         for d in dispatches:
-            key = (d.shader, len(d.reads), len(d.writes))
             bind = [places[roots.get(v, v)] for v in (*d.reads, *d.writes)]
-            runs.append({"step": i, "shader": shaders.setdefault(key, len(shaders)),
+            shader, numbers = numbered[_key(d)]
+            runs.append({"step": i, "shader": shader, "numbers": numbers,
                          "bind": [[p.buffer, p.offset, p.size] for p in bind],
                          "groups": list(d.workgroups)})
             tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
@@ -162,8 +164,26 @@ def _program(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice
         if load >= SUBMIT_FLOPS or i == len(steps) - 1:
             submits.append(len(runs))
             load = 0
-    return {"shaders": [{"code": c, "reads": r, "writes": w} for c, r, w in shaders],
-            "dispatches": runs, "submits": submits, "tables": tables}
+    return {"shaders": shaders, "dispatches": runs, "submits": submits, "tables": tables}
+
+
+def _key(dispatch: Dispatch) -> tuple[str, int, int]:
+    return dispatch.shader, len(dispatch.reads), len(dispatch.writes)
+
+
+def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[int, list[int]]]]:
+    """The shaders, and for each dispatch's key its shader's index and its numbers."""
+    groups: dict[tuple[int, int], list[str]] = {}
+    for code, reads, writes in dict.fromkeys(map(_key, dispatches)):
+        groups.setdefault((reads, writes), []).append(code)
+    shaders, places = [], {}
+    for (reads, writes), texts in groups.items():
+        for shared in share(texts, reads + writes):
+            for text, numbers in shared.numbers.items():
+                places[text, reads, writes] = len(shaders), list(numbers)
+            shaders.append({"code": shared.code, "reads": reads, "writes": writes,
+                            "numbers": len(numbers)})
+    return shaders, places
 
 
 def _label(node: Node, graph: Graph) -> list[Any]:

@@ -94,7 +94,8 @@ class Executable {
   }
 
   dispose() {
-    for (const buffer of [...this.#buffers, this.#staging.buffer]) buffer.destroy();
+    const { numbers } = this.#commands;
+    for (const buffer of [...this.#buffers, numbers, this.#staging.buffer]) buffer.destroy();
   }
 
   #write(inputs) {

@@ -5,8 +5,10 @@ import { guarded } from "./webgpu_device.js";
 /** @typedef {[buffer: number, offset: number, bytes: number]} Binding */
 /**
  * @typedef {Object} Program  emit/webgpu.py writes it.
- * @property {{code: string, reads: number, writes: number}[]} shaders
- * @property {{step: number, shader: number, bind: Binding[], groups: [number, number]}[]} dispatches
+ * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
+ *   u32 in a uniform binding after the others; none where 0
+ * @property {{step: number, shader: number, numbers: number[], bind: Binding[],
+ *   groups: [number, number]}[]} dispatches
  * @property {number[]} submits  where each command buffer ends
  * @property {{buffer: number, offset: number, data: number[]}[]} tables
  */
@@ -16,6 +18,7 @@ import { guarded } from "./webgpu_device.js";
  * @property {{step: number, groups: [number, number], pipeline: GPUComputePipeline,
  *   group: GPUBindGroup}[]} list
  * @property {number[]} submits
+ * @property {GPUBuffer} numbers  that shaders read
  */
 
 /** @param {GPUDevice} device @param {number[]} sizes in bytes @returns {Promise<GPUBuffer[]>} */
@@ -63,34 +66,57 @@ export async function prepare({ device }, bytes, buffers) {
     device.queue.writeBuffer(buffers[buffer], offset, new Float32Array(data));
   }
   const layouts = shaders.map(layoutMaker(device));
+  const numbers = writeNumbers(device, dispatches);
   const pipelines = await Promise.all(shaders.map((s, i) => compile(device, s.code, layouts[i])));
   const refused = "WebGPU refused a binding";
   const list = await guarded(device, "validation", "webgpu-validation", refused,
-    () => dispatches.map(({ step, shader, bind, groups }) => ({
-      step, groups, pipeline: pipelines[shader],
-      group: device.createBindGroup({
-        layout: layouts[shader],
-        entries: bind.map(([buffer, offset, size], binding) => (
-          { binding, resource: { buffer: buffers[buffer], offset, size } })),
-      }),
-    })));
-  return { list, submits };
+    () => dispatches.map(({ step, shader, bind, groups }, i) => {
+      const resources = bind.map(([buffer, offset, size]) => (
+        { buffer: buffers[buffer], offset, size }));
+      if (shaders[shader].numbers) resources.push({ buffer: numbers.buffer, ...numbers.at[i] });
+      const entries = resources.map((resource, binding) => ({ binding, resource }));
+      const group = device.createBindGroup({ layout: layouts[shader], entries });
+      return { step, groups, pipeline: pipelines[shader], group };
+    }));
+  return { list, submits, numbers: numbers.buffer };
 }
 
-/** Bind group layouts by their number of read and written buffers. @param {GPUDevice} device */
+/** Bind group layouts by their buffers' kinds. @param {GPUDevice} device */
 function layoutMaker(device) {
   const made = new Map();
-  return ({ reads, writes }) => {
-    const key = `${reads} ${writes}`;
+  return ({ reads, writes, numbers }) => {
+    const types = [...Array(reads).fill("read-only-storage"), ...Array(writes).fill("storage")];
+    if (numbers) types.push("uniform");
+    const key = types.join();
     if (!made.has(key)) {
-      const entries = Array.from({ length: reads + writes }, (_, binding) => ({
-        binding, visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: binding < reads ? "read-only-storage" : "storage" },
-      }));
+      const entries = types.map((type, binding) => (
+        { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }));
       made.set(key, device.createBindGroupLayout({ entries }));
     }
     return made.get(key);
   };
+}
+
+/**
+ * One buffer for all dispatches' numbers.
+ * @param {GPUDevice} device
+ * @returns {{buffer: GPUBuffer, at: {offset: number, size: number}[]}}
+ */
+function writeNumbers(device, dispatches) {
+  const align = device.limits.minUniformBufferOffsetAlignment;
+  let end = 0;
+  const at = dispatches.map(({ numbers }) => {
+    const offset = end;
+    const size = Math.ceil(numbers.length / 4) * 16;
+    end += Math.ceil(size / align) * align;
+    return { offset, size };
+  });
+  const data = new Uint32Array(Math.max(end, align) / 4);
+  dispatches.forEach(({ numbers }, i) => data.set(numbers, at[i].offset / 4));
+  const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ size: data.byteLength, usage });
+  device.queue.writeBuffer(buffer, 0, data);
+  return { buffer, at };
 }
 
 /** @param {GPUDevice} device @param {string} code @param {GPUBindGroupLayout} bindings */
