@@ -114,12 +114,12 @@ def test_a_second_click_on_run_is_harmless(site: PageServer, tab: Tab) -> None:
 
 def test_a_sample_s_built_result_is_shown_while_the_model_loads(
         site: PageServer, tab: Tab) -> None:
-    site.faults["/tiny/weights-a.bin"] = [lambda a: (500, "text/plain", b"")]
+    site.faults["/tiny/weights-a.bin"] = [lambda a: (403, "text/plain", b"")]
     click(tab, ".samples button")
     tab.wait(f"{DEMO}.state == 'failed'")
     assert text(tab, ".onnx-bars").split("\n")[:2] == ["red", "60.0 %"]
     assert text(tab, ".origin") == "Computed when this page was built."
-    assert "the server answered 500" in text(tab, ".fault")
+    assert "the server answered 403" in text(tab, ".fault")
     assert [kind for kind, *_ in tab.js("events")][-1] == "error"
     click(tab, ".fault button")
     tab.wait(DONE)
@@ -130,7 +130,8 @@ def test_another_picture_takes_over_a_running_one(site: PageServer, tab: Tab) ->
     slow = MODULE.replace("export function run(H) {",
                           "export function run(H) { const t = performance.now() + 150; "
                           "while (performance.now() < t);")
-    site.files["/tiny/module.js"] = slow.encode()
+    publish(site, tiny_pack(module=slow))
+    show(site, tab)
     click(tab, ".run")
     tab.wait(f"{DEMO}.state == 'running'")
     click(tab, ".samples button", 1)

@@ -7,6 +7,9 @@ int8. The js target's module is below; `wasm` and `webgpu` packs come from the r
 import hashlib
 import io
 import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -93,10 +96,9 @@ def paint_pack(**demo: Any) -> dict[str, bytes]:
     draws = draw(3 * AREA + 3)
     picture, weights = draws[:3 * AREA], draws[3 * AREA:]
     values = weights[0] * picture + weights[1] * (1 - picture) + weights[2] / 2
-    program = PAINT.encode()
-    files["paint.js"] = program
+    files["paint.js"] = PAINT.encode()
     manifest["targets"]["js"] |= {
-        "files": {"module": {"url": "paint.js", "bytes": len(program), "sha256": ""}},
+        "files": {"module": entry("paint.js", files["paint.js"])},
         "elements": 8 + 6 * AREA, "weights": [],
         "inputs": [{"name": "picture", "offset": 4, "length": 3 * AREA},
                    {"name": "style", "offset": 0, "length": 3}],
@@ -121,22 +123,35 @@ def square(colour: str, size: tuple[int, int] = (16, 16), kind: str = "PNG") -> 
     return out.getvalue()
 
 
-def tiny_pack(**changes: Any) -> dict[str, bytes]:
-    """File name -> content, manifest.json among them; `changes` go over the manifest's fields."""
+def entry(name: str, content: bytes) -> dict[str, Any]:
+    """What the manifest says of a file."""
+    return {"url": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def tiny_pack(
+    cuts: Sequence[int] = (4,), module: str = MODULE, idle_wasm: bool = False, **changes: Any,
+) -> dict[str, bytes]:
+    """File name -> content, manifest.json among them. `cuts`: where in its 44 bytes one shard of
+    the weights ends and the next begins; `changes` go over the manifest's fields."""
     files: dict[str, bytes] = {}
 
     def publish(name: str, content: bytes) -> dict[str, Any]:
         files[name] = content
-        return {"url": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        return entry(name, content)
+
+    def place(position: int, length: int) -> dict[str, int]:
+        shard = bisect_right(cuts, position)
+        return {"shard": shard, "offset": position - (0, *cuts)[shard], "bytes": length}
 
     stream = GAIN.astype("<f2").tobytes()
     scale = np.full(3, 0.5, "<f4").tobytes()
     stream = stream.ljust(16, b"\0") + np.rint(BIAS / 0.5).astype(np.int8).tobytes()
     stream = stream.ljust(32, b"\0") + scale
-    shards = [publish("weights-a.bin", stream[:4]), publish("weights-b.bin", stream[4:])]
+    shards = [publish(f"weights-{letter}.bin", stream[start:end]) for letter, start, end
+              in zip(ascii_lowercase, (0, *cuts), (*cuts, len(stream)), strict=False)]
     offsets = {"input": 8, "output": 8 + 3 * AREA}
     js = {
-        "files": {"module": publish("module.js", MODULE.encode())},
+        "files": {"module": publish("module.js", module.encode())},
         "elements": 16 + 3 * AREA, "staging": 0,
         "weights": [{"tensor": "gain", "offset": 0, "pack": "raw", "args": []},
                     {"tensor": "bias", "offset": 4, "pack": "raw", "args": []}],
@@ -150,9 +165,9 @@ def tiny_pack(**changes: Any) -> dict[str, bytes]:
         "inputs": [{"name": "picture", "shape": [1, 3, SIDE, SIDE], "dtype": "f32"}],
         "outputs": [{"name": "scores", "shape": [1, 3], "dtype": "f32"}],
         "weights": {"bytes": len(stream), "shards": shards, "tensors": [
-            {"name": "gain", "shape": [3], "encoding": "f16", "shard": 0, "offset": 0, "bytes": 6},
-            {"name": "bias", "shape": [3], "encoding": "int8", "shard": 1, "offset": 12, "bytes": 3,
-             "scale": {"shard": 1, "offset": 28, "bytes": 12}},
+            {"name": "gain", "shape": [3], "encoding": "f16", **place(0, 6)},
+            {"name": "bias", "shape": [3], "encoding": "int8", **place(16, 3),
+             "scale": place(32, 12)},
         ]},
         "targets": {"js": js},
         "golden": {"seed": 1, "ranges": [[0, 1]], "metric": "peak", "tolerance": 1e-3, "outputs": [
@@ -161,7 +176,7 @@ def tiny_pack(**changes: Any) -> dict[str, bytes]:
     }
     files |= {"labels.txt": "\n".join(LABELS).encode(), "red.png": square("red"),
               "blue.png": square("blue")}
-    if changes.pop("idle_wasm", False):
+    if idle_wasm:
         manifest["targets"]["wasm"] = {**js, "files": {"relaxed": publish("idle.wasm", IDLE_WASM)}}
     files["manifest.json"] = json.dumps({**manifest, **changes}).encode()
     return files

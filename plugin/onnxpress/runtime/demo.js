@@ -5,6 +5,7 @@ import { PressError } from "./errors.js";
 import { goldenInputs } from "./golden.js";
 import { readPicture } from "./inputs/picture.js";
 import { fit, toTensor } from "./inputs/tensor.js";
+import { looksLikeHtml, request } from "./request.js";
 import { writeOutputs } from "./tensors.js";
 
 const VIEWS = {
@@ -50,15 +51,14 @@ function resolveUrls(demo, base) {
 }
 
 class LiveDemo {
-  #manifest;
   #view;
   #controls;
-  #labels = null;
+  #labels = [];
   #picture = null;
   #seen = null;
 
   constructor(manifest, about, view, controls) {
-    this.#manifest = manifest;
+    this.manifest = manifest;
     this.#view = view;
     this.#controls = controls;
     this.about = about;
@@ -87,8 +87,11 @@ class LiveDemo {
   async pick(index) {
     const sample = this.about.samples[index];
     if (!sample) throw new PressError("picture", "Choose a picture first.");
-    const blob = await fetchPicture(sample);
-    return this.#place(await readPicture(blob, sample.title), sample);
+    const bytes = await fetchContent(sample.url, sample.title);
+    const picture = bytes && await readPicture(new Blob([bytes]), sample.title).catch(() => null);
+    if (picture) return this.#place(picture, sample);
+    throw new PressError("download", `The sample "${sample.title}" cannot be downloaded. Check the ` +
+      "network and try again, or use a picture of your own.");
   }
 
   /** @param {Blob} blob the visitor's own file @returns {Promise<() => void>} as `pick` */
@@ -109,7 +112,7 @@ class LiveDemo {
 
   /** @returns {Object<string, ArrayBufferView>} for Model.run */
   inputs() {
-    const { golden, inputs } = this.#manifest;
+    const { golden, inputs } = this.manifest;
     const { image } = this.about;
     const values = image ? this.#controls.values() : {};
     if (image) values[image.input] = toTensor(this.#seen, image);
@@ -120,23 +123,22 @@ class LiveDemo {
 
   /** @returns {Promise<string>} the result in words */
   async show(inputs, outputs) {
-    this.#labels ??= await readLabels(this.about.labels);
-    const ports = [...this.#manifest.inputs, ...this.#manifest.outputs];
+    if (!this.#labels.length) this.#labels = await readLabels(this.about.labels);
+    const ports = [...this.manifest.inputs, ...this.manifest.outputs];
     const shapes = Object.fromEntries(ports.map(({ name, shape }) => [name, shape]));
     return this.#view.show({ inputs, outputs, shapes, labels: this.#labels });
   }
 }
 
-async function fetchPicture({ url, title }) {
-  const response = await fetch(url).catch(() => null);
-  if (response?.ok) return response.blob();
-  throw new PressError("download", `The sample "${title}" cannot be downloaded. Check the ` +
-    "network and try again, or use a picture of your own.");
-}
-
 /** @returns {Promise<string[]>} empty where the file cannot be had: classes then go by number */
 async function readLabels(labels = []) {
   if (Array.isArray(labels)) return labels;
-  const response = await fetch(labels).catch(() => null);
-  return response?.ok ? (await response.text()).split(/\r?\n/) : [];
+  const bytes = await fetchContent(labels, "labels");
+  return bytes ? new TextDecoder().decode(bytes).split(/\r?\n/) : [];
+}
+
+/** @returns {Promise<ArrayBuffer|null>} null where it cannot be had */
+async function fetchContent(url, name) {
+  const bytes = await request(url, { name }).catch(() => null);
+  return bytes && !looksLikeHtml(bytes) ? bytes : null;
 }

@@ -1,9 +1,15 @@
 /** Published files, verified: from the browser's cache if they are there, else from the server. */
 import { place } from "./carried.js";
 import { PressError, isAbort } from "./errors.js";
+import { alone } from "./locks.js";
+import { looksLikeHtml, request, unlessAborted } from "./request.js";
 import { Store } from "./store.js";
 
-const PARALLEL = 4;
+const FORMAT = 1;
+
+/** Of this thread, over all its models: URL -> what is being fetched, and who may fetch next. */
+const underway = new Map();
+const turns = { free: 4, waiting: [] };
 
 /** Downloads of one model. */
 export class Downloads {
@@ -13,22 +19,24 @@ export class Downloads {
   #signal;
   #onBytes;
   #store;
-  #free = PARALLEL;
-  #waiting = [];
-  #active = new Map();
+  #hashes = Boolean(globalThis.crypto?.subtle);
 
   /**
    * @param {string} base the manifest's absolute URL
+   * @param {import("./types.js").FileEntry[]} files all that may be asked for; they stay in the
+   *   cache or in memory until `release`
    * @param {{signal?: AbortSignal, onBytes?: (bytes: number) => void,
-   *   note: (text: string) => void}} options
+   *   note: (text: string) => void}} options `onBytes`: negative where some came in vain
    */
-  constructor(base, { signal, onBytes = () => {}, note }) {
+  constructor(base, files, { signal, onBytes = () => {}, note }) {
     this.#base = base;
     this.#signal = signal;
-    this.#onBytes = onBytes;
-    this.#store = new Store(note);
-    this.hashes = Boolean(globalThis.crypto?.subtle);
-    if (!this.hashes) {
+    this.#onBytes = (bytes) => {
+      this.last = performance.now();
+      onBytes(bytes);
+    };
+    this.#store = new Store(files.map(({ sha256 }) => sha256), note);
+    if (!this.#hashes) {
       note("This page is not served over https, so the browser cannot verify downloaded files.");
     }
   }
@@ -38,7 +46,7 @@ export class Downloads {
   }
 
   /** @param {string} url @returns {string} */
-  resolve(url) {
+  #resolve(url) {
     return place(new URL(url, this.#base).href);
   }
 
@@ -47,134 +55,101 @@ export class Downloads {
    * @returns {Promise<ArrayBuffer>} exactly the published bytes
    * @throws {PressError} "download" or "integrity"
    */
-  file(entry) {
-    const url = this.resolve(entry.url);
-    if (!this.#active.has(url)) {
-      const file = this.#get(entry, url).finally(() => this.#active.delete(url));
-      this.#active.set(url, file);
+  async file(entry) {
+    const url = this.#resolve(entry.url);
+    const others = underway.get(url);
+    if (!others) {
+      const mine = this.#get(entry, url).finally(() => underway.delete(url));
+      underway.set(url, mine);
+      return mine;
     }
-    return this.#active.get(url);
+    try {
+      const bytes = await unlessAborted(others, this.#signal);
+      this.#onBytes(entry.bytes);
+      return bytes;
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      if (!isAbort(error)) throw error;
+      return this.file(entry); // the model that asked first is no longer wanted
+    }
+  }
+
+  /**
+   * A module can only be imported, and the browser fetches it anew then: from its HTTP cache, which
+   * now holds the verified bytes, unless the server forbids that.
+   * @param {import("./types.js").FileEntry} entry
+   * @returns {Promise<string>} the URL to import
+   * @throws {PressError} "download" or "integrity"
+   */
+  async module(entry) {
+    const url = this.#resolve(entry.url);
+    await this.#inTurn(() => this.#download(entry, url));
+    return url;
   }
 
   async #get(entry, url) {
     if (url.startsWith("blob:")) return this.#download(entry, url); // the page keeps it itself
-    const kept = await this.#store.get(url);
-    if (kept) {
-      if (!(await this.#fault(entry, kept))) {
-        this.#onBytes(entry.bytes);
-        return kept;
-      }
-      await this.#store.drop(url);
-    }
-    await this.#acquire();
-    try {
-      const bytes = await this.#download(entry, url);
-      await this.#store.put(url, bytes);
-      return bytes;
-    } finally {
-      this.#free++;
-      this.#waiting.shift()?.();
-    }
-  }
-
-  async #acquire() {
-    if (this.#free === 0) await new Promise((resolve) => this.#waiting.push(resolve));
-    this.#free--;
-  }
-
-  /** Two tries: the second goes past every cache on the way. */
-  async #download(entry, url) {
-    const bytes = await this.#request(entry, url, "default").catch((error) => {
-      if (isAbort(error) || error.final) throw error;
-      return null;
+    const kept = await this.#find(entry);
+    return kept ?? this.#inTurn(async () => {
+      if (!(await this.#store.lasting())) return this.#fetch(entry, url);
+      const job = async () => (await this.#find(entry)) ?? this.#fetch(entry, url);
+      return alone(`onnxpress ${entry.sha256}`, this.#signal, job);
     });
-    if (bytes && !(await this.#fault(entry, bytes))) return bytes;
-    const again = await this.#request(entry, url, "reload");
-    const fault = await this.#fault(entry, again);
-    if (!fault) return again;
-    throw new PressError("integrity", `${entry.url}: ${fault}. Reload the page; if that does not ` +
-      "help, the site needs to publish its files again.", { file: entry.url });
   }
 
-  async #request(entry, url, cache) {
-    const response = await request(url, entry.url, { cache, signal: this.#signal });
-    const out = new Uint8Array(entry.bytes);
-    let length = 0;
-    try {
-      for await (const chunk of chunks(response)) {
-        const room = chunk.subarray(0, out.length - Math.min(length, out.length));
-        out.set(room, Math.min(length, out.length));
-        length += chunk.length;
-        this.last = performance.now();
-        this.#onBytes(room.length);
-        if (length > out.length) break;
-      }
-    } catch (error) {
-      if (isAbort(error)) throw error;
-      throw new PressError("download", `${entry.url}: the connection broke after ${length} of ` +
-        `${entry.bytes} bytes. Check the network and try again.`,
-        { cause: error, file: entry.url });
+  async #find(entry) {
+    const kept = this.#hashes && (await this.#store.get(entry.sha256));
+    if (!kept) return null;
+    if (await this.#fault(entry, kept)) {
+      await this.#store.drop(entry.sha256);
+      return null;
     }
-    if (length === out.length) return out.buffer;
-    return length < out.length ? out.buffer.slice(0, length) : tooLong(out);
+    this.#onBytes(entry.bytes);
+    return kept;
+  }
+
+  async #fetch(entry, url) {
+    const bytes = await this.#download(entry, url);
+    if (this.#hashes) await this.#store.put(entry.sha256, bytes);
+    return bytes;
+  }
+
+  async #inTurn(job) {
+    if (turns.free === 0) await new Promise((resolve) => { turns.waiting.push(resolve); });
+    else turns.free--;
+    try {
+      this.#signal?.throwIfAborted();
+      return await job();
+    } finally {
+      const next = turns.waiting.shift();
+      if (next) next();
+      else turns.free++;
+    }
+  }
+
+  /** Wrong bytes are fetched once more, past every cache on the way. */
+  async #download(entry, url) {
+    let fault;
+    for (const cache of ["default", "reload"]) {
+      const bytes = await request(url, {
+        name: entry.url, bytes: entry.bytes, cache, signal: this.#signal, onBytes: this.#onBytes,
+      });
+      fault = await this.#fault(entry, bytes);
+      if (!fault) return bytes;
+      this.#onBytes(-bytes.byteLength);
+    }
+    throw new PressError("integrity", `${entry.url}: ${fault}. Reload the page; if that does not ` +
+      "help, the site needs to publish its files again.", { file: entry.url, final: true });
   }
 
   /** @returns {Promise<string>} what is wrong with the bytes; empty if nothing */
   async #fault(entry, bytes) {
-    if (bytes.byteLength === entry.bytes && !this.hashes) return "";
-    if (bytes.byteLength === entry.bytes && (await sha256(bytes)) === entry.sha256) return "";
+    const complete = bytes.byteLength === entry.bytes;
+    if (complete && this.#hashes && (await sha256(bytes)) === entry.sha256) return "";
     if (looksLikeHtml(bytes)) return "the server sent a web page in place of this file";
-    if (bytes.byteLength === entry.bytes) return "the bytes are not the published ones (sha256)";
-    const size = bytes.byteLength > entry.bytes ? "more" : `only ${bytes.byteLength}`;
-    return `the server sent ${size} bytes where ${entry.bytes} were published`;
+    if (complete) return this.#hashes ? "the bytes are not the published ones (sha256)" : "";
+    return `the server sent only ${bytes.byteLength} bytes where ${entry.bytes} were published`;
   }
-}
-
-/** One byte more than the file should have, so that the length tells. @param {Uint8Array} bytes */
-function tooLong(bytes) {
-  const out = new Uint8Array(bytes.length + 1);
-  out.set(bytes);
-  return out.buffer;
-}
-
-/**
- * @param {string} url @param {string} name for messages @param {RequestInit} init
- * @returns {Promise<Response>} with a status of success
- */
-async function request(url, name, init) {
-  let response;
-  try {
-    response = await fetch(place(url), init);
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new PressError("download",
-      `${name}: the server cannot be reached. Check the network and try again.`,
-      { cause: error, file: name });
-  }
-  if (response.ok) return response;
-  throw new PressError("download", `${name}: the server answered ${response.status}. Reload the ` +
-    "page, which may be older than its files; else the site lacks this file.",
-    { file: name, final: true });
-}
-
-/** @param {Response} response its body, decoded if it travelled compressed */
-async function* chunks(response) {
-  const reader = response.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-/** @param {ArrayBuffer} bytes */
-function looksLikeHtml(bytes) {
-  const head = new TextDecoder("latin1").decode(bytes.slice(0, 64)).trimStart().toLowerCase();
-  return head.startsWith("<!doctype") || head.startsWith("<html") || head.startsWith("<head");
 }
 
 /** @param {ArrayBuffer} bytes @returns {Promise<string>} hexadecimal */
@@ -184,23 +159,37 @@ async function sha256(bytes) {
 }
 
 /**
+ * A manifest, asked for once more past every cache where it is none. Where the server cannot be
+ * reached, the one that the browser has kept: the files may be here as well.
  * @param {string} url absolute
- * @param {AbortSignal} [signal]
+ * @param {{signal?: AbortSignal, fresh?: boolean}} [options] `fresh`: never from a cache
  * @returns {Promise<import("./types.js").Manifest>}
  * @throws {PressError} "download" or "manifest"
  */
-export async function fetchManifest(url, signal) {
-  const response = await request(url, url, { cache: "no-cache", signal });
-  const text = await response.text();
+export async function fetchManifest(url, { signal, fresh = false } = {}) {
+  const read = async (cache, waits) => parse(await request(url, { name: url, cache, waits, signal }),
+    url);
+  try {
+    return await read(fresh ? "reload" : "no-cache");
+  } catch (error) {
+    if (fresh || isAbort(error) || error.final) throw error;
+    if (error.code === "manifest") return read("reload");
+    return read("force-cache", []).catch(() => { throw error; });
+  }
+}
+
+/** @param {ArrayBuffer} bytes @param {string} url */
+function parse(bytes, url) {
   let manifest;
   try {
-    manifest = JSON.parse(text);
+    manifest = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    const what = text.trimStart().startsWith("<") ? "a web page" : "something that is not JSON";
+    const what = looksLikeHtml(bytes) ? "a web page" : "something that is not JSON";
     throw new PressError("manifest",
       `${url}: the server sent ${what}; give the URL of a manifest.json that onnxpress wrote.`);
   }
-  if (manifest?.onnxpress === 1) return manifest;
-  throw new PressError("manifest", `${url}: this is no onnxpress manifest of format 1; build the ` +
-    "model and this page with the same version of onnxpress.");
+  const { onnxpress, weights, targets, golden } = manifest ?? {};
+  if (onnxpress === FORMAT && weights?.shards && targets && golden) return manifest;
+  throw new PressError("manifest", `${url}: this is no onnxpress manifest of format ${FORMAT}; ` +
+    "build the model and this page with the same version of onnxpress.");
 }

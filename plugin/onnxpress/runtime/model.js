@@ -21,9 +21,20 @@ const BACKENDS = {
  * @throws {PressError} or AbortError
  */
 export async function openModel(url, options = {}) {
-  const { target = "auto", avoid, onProgress, onFallback = () => {}, signal } = options;
-  const meter = new Meter(onProgress);
-  const manifest = await fetchManifest(url, signal);
+  const { signal } = options;
+  const meter = new Meter(options.onProgress);
+  const manifest = options.manifest ?? await fetchManifest(url, { signal });
+  try {
+    return await openManifest(url, manifest, meter, options);
+  } catch (error) {
+    // Who gave the manifest shows it as well, and has to read the new one.
+    if (error?.code !== "outdated" || options.manifest) throw error;
+    return openManifest(url, await fetchManifest(url, { signal, fresh: true }), meter, options);
+  }
+}
+
+async function openManifest(url, manifest, meter, options) {
+  const { target = "auto", avoid, onFallback = () => {}, signal } = options;
   const found = await detect(manifest, target, avoid);
   const model = new OpenModel(url, manifest, found, { meter, onFallback, signal });
   await model.open(0);
@@ -92,17 +103,19 @@ class OpenModel {
   /** Opens the first candidate, from `from` on, that prepares and passes the golden check. */
   async open(from) {
     const { meter, signal } = this.#options;
-    const downloads = new Downloads(this.#url, {
+    const downloads = new Downloads(this.#url, publishedFiles(this.#manifest), {
       signal, note: (text) => this.#note(text), onBytes: (bytes) => meter.add(bytes),
     });
     for (this.#at = from; ; this.#at++) {
       try {
         await this.#prepare(this.#candidates[this.#at], downloads);
+        signal?.throwIfAborted();
         downloads.release();
         if (this.disposed) this.#close();
         return meter.ready();
       } catch (error) {
         this.#close();
+        await this.#checkAge(error);
         this.#giveUp(error);
       }
     }
@@ -111,11 +124,12 @@ class OpenModel {
   async #prepare({ target, build }, downloads) {
     const about = this.#manifest.targets[target];
     const started = performance.now();
-    this.#options.meter.begin(target, this.#manifest.weights.bytes + about.files[build].bytes);
+    const files = [...this.#manifest.weights.shards, about.files[build]];
+    this.#options.meter.begin(target, files.reduce((sum, { bytes }) => sum + bytes, 0));
     const { open } = await BACKENDS[target]();
     this.#executable = await open(
       about, (entry) => downloads.file(entry), streamWeights(this.#manifest, downloads),
-      { build, moduleUrl: (entry) => downloads.resolve(entry.url) });
+      { build, moduleUrl: (entry) => downloads.module(entry) });
     const fetched = Math.max(downloads.last, started);
     this.timings = {
       fetch: fetched - started, prepare: performance.now() - fetched, first: 0, runs: [],
@@ -138,10 +152,21 @@ class OpenModel {
       `${maxError.toPrecision(2)} (${golden.metric}), and only ${golden.tolerance} is allowed`);
   }
 
+  /** @throws {PressError} "outdated": files are gone because the site has newer ones */
+  async #checkAge(error) {
+    if (!error?.file || !error.final) return;
+    const { signal } = this.#options;
+    const now = await fetchManifest(this.#url, { signal, fresh: true }).catch(() => null);
+    if (!now || JSON.stringify(now) === JSON.stringify(this.#manifest)) return;
+    throw new PressError("outdated", `${error.file}: the site has been published anew since this ` +
+      "page was opened, and this file is gone. Reload the page.", { cause: error });
+  }
+
   /** Says why the present target is left; throws where no other can help. */
   #giveUp(error) {
     const weights = this.#manifest.weights.shards.some(({ url }) => url === error?.file);
-    if (isAbort(error) || weights || this.disposed) throw error;
+    const unwanted = isAbort(error) || this.#options.signal?.aborted || this.disposed;
+    if (unwanted || weights) throw error;
     const reason = `${LABELS[this.target]} failed: ${sentence(error)}`;
     const next = this.#candidates[this.#at + 1];
     if (!next) throw new PressError(error?.code ?? "prepare", reason, { cause: error });
@@ -187,4 +212,9 @@ class OpenModel {
     this.#tail = turn.catch(() => {});
     return turn;
   }
+}
+
+/** @param {import("./types.js").Manifest} manifest @returns {import("./types.js").FileEntry[]} */
+function publishedFiles({ weights, targets }) {
+  return [...weights.shards, ...Object.values(targets).flatMap(({ files }) => Object.values(files))];
 }

@@ -26,10 +26,10 @@ export class Meter {
     this.#report(0);
   }
 
-  /** @param {number} bytes that arrived */
+  /** @param {number} bytes that arrived; negative where some were in vain */
   add(bytes) {
     this.#loaded = Math.min(this.#loaded + bytes, this.#total);
-    if (this.#loaded === this.#total) this.#state = "preparing";
+    this.#state = this.#loaded === this.#total ? "preparing" : "fetching";
     this.#report((BYTES * this.#loaded) / (this.#total || 1));
   }
 

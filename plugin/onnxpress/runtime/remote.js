@@ -1,6 +1,6 @@
 /** A model that lives in a worker, seen from the page. */
-import { startWorker } from "./carried.js";
-import { PressError, unpackError } from "./errors.js";
+import { isAbort } from "./errors.js";
+import { Host } from "./host.js";
 import { openModel } from "./model.js";
 
 /**
@@ -24,7 +24,7 @@ export async function openInWorker(url, options) {
   const wanted = target === "webgpu" || (target === "auto" && !options.avoid?.webgpu);
   if (wanted && navigator.gpu && !hello.gpu) {
     const here = await openModel(url, { ...options, target: "webgpu" }).catch((error) => {
-      if (target === "webgpu" || error.code === "download") throw error;
+      if (target === "webgpu" || UNFINISHED.has(error.code)) throw error;
       return null;
     });
     if (here) {
@@ -36,36 +36,22 @@ export async function openInWorker(url, options) {
     await model.open(url, options);
     return model;
   } catch (error) {
-    model.dispose();
+    model.leave(isAbort(error) || UNFINISHED.has(error.code));
     throw error;
   }
 }
 
+/** Codes of errors after which another try needs only the files that are not here yet. */
+const UNFINISHED = new Set(["download", "integrity", "outdated"]);
+
 /** @implements {import("./types.js").Model} */
 class RemoteModel {
-  #worker;
-  #calls = new Map();
-  #count = 0;
-  #events = {};
+  #host = Host.get();
   #about = {};
+  #events = { about: (value) => { this.#about = value; } };
+  #key = this.#host.join((event, value) => this.#events[event]?.(value));
 
-  constructor() {
-    /** What the worker can do, or null if the browser refuses it. */
-    this.hello = new Promise((resolve) => {
-      this.#events.hello = resolve;
-      try {
-        this.#worker = startWorker();
-      } catch {
-        return resolve(null);
-      }
-      this.#worker.addEventListener("error", (event) => {
-        resolve(null);
-        this.#fail(new PressError("prepare", event.message || "the worker failed"));
-      });
-    });
-    this.#worker?.addEventListener("message", ({ data }) => this.#receive(data));
-  }
-
+  get hello() { return this.#host.hello; }
   get target() { return this.#about.target; }
   get build() { return this.#about.build; }
   get reason() { return this.#about.reason; }
@@ -75,52 +61,26 @@ class RemoteModel {
   get inputs() { return this.#about.inputs; }
   get outputs() { return this.#about.outputs; }
 
-  open(url, { target, avoid, onProgress, onFallback, signal }) {
-    this.#events.onProgress = onProgress;
-    this.#events.onFallback = onFallback;
-    return this.#call({ call: "open", url, options: { target, avoid } }, signal);
+  open(url, { target, avoid, manifest, onProgress, onFallback, signal }) {
+    Object.assign(this.#events, { onProgress, onFallback });
+    const options = { target, avoid, manifest };
+    return this.#host.call(this.#key, { call: "open", url, options }, signal);
   }
 
   run(inputs, { signal } = {}) {
-    return this.#call({ call: "run", inputs }, signal);
+    return this.#host.call(this.#key, { call: "run", inputs }, signal);
   }
 
   profile(inputs) {
-    return this.#call({ call: "profile", inputs });
+    return this.#host.call(this.#key, { call: "profile", inputs });
   }
 
   dispose() {
-    this.#worker?.terminate();
-    this.#worker = null;
-    this.#fail(new PressError("disposed", "run(): the model is disposed; load() it again."));
+    this.leave(false);
   }
 
-  #call(message, signal) {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const id = ++this.#count;
-      this.#calls.set(id, { resolve, reject });
-      signal?.addEventListener("abort", () => {
-        this.#worker?.postMessage({ cancel: id });
-        this.#calls.delete(id);
-        reject(signal.reason);
-      }, { once: true });
-      if (!this.#worker) return this.dispose();
-      this.#worker.postMessage({ id, ...message });
-    });
-  }
-
-  #receive({ event, id, value, error, about }) {
-    if (event) return this.#events[event]?.(value);
-    if (about) this.#about = about;
-    const call = this.#calls.get(id);
-    this.#calls.delete(id);
-    if (error) call?.reject(unpackError(error));
-    else call?.resolve(value);
-  }
-
-  #fail(error) {
-    for (const { reject } of this.#calls.values()) reject(error);
-    this.#calls.clear();
+  /** @param {boolean} unfinished its downloads were */
+  leave(unfinished) {
+    this.#host.leave(this.#key, unfinished);
   }
 }

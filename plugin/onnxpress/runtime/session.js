@@ -23,10 +23,18 @@ export class Session {
     this.#options = options;
   }
 
-  /** @returns {Promise<import("./types.js").Model>} the same one until it is closed or fails */
-  open() {
-    this.#opening ??= this.#load(this.#url, { ...this.#options, signal: this.#closing.signal })
-      .then((model) => (this.model = model))
+  /**
+   * @param {import("./types.js").Manifest} [manifest] the one at the URL, where it is known already
+   * @returns {Promise<import("./types.js").Model>} the same one until it is closed or fails
+   */
+  open(manifest) {
+    const { signal } = this.#closing;
+    this.#opening ??= this.#load(this.#url, { ...this.#options, manifest, signal })
+      .then((model) => {
+        if (signal.aborted) model.dispose();
+        signal.throwIfAborted();
+        return (this.model = model);
+      })
       .catch((error) => {
         this.#opening = null;
         throw error;
@@ -37,19 +45,21 @@ export class Session {
   /**
    * @param {(model: import("./types.js").Model) => Object<string, ArrayBufferView>} prepare gives
    *   the inputs; called when the model is ready
+   * @param {import("./types.js").Manifest} [manifest] as in `open`
    * @returns {Promise<{inputs: Object, outputs: Object}|null>} null where a newer run took over
    */
-  async run(prepare) {
+  async run(prepare, manifest) {
     this.#running.abort();
     const { signal } = (this.#running = new AbortController());
     try {
-      const model = await this.open();
+      const model = await this.open(manifest);
       if (signal.aborted) return null;
       const inputs = prepare(model);
       return { inputs, outputs: await model.run(inputs, { signal }) };
     } catch (error) {
       // An outdated run's fault is nobody's concern any more.
       if (signal.aborted || isAbort(error)) return null;
+      if (error.code === "disposed") this.#opening = this.model = null; // its worker has failed
       throw error;
     }
   }

@@ -1,15 +1,28 @@
-/** Verified files between visits, in the Cache API, else in memory. */
+/** Verified files between visits, in the Cache API, else in memory; named by their content. */
 
 const CACHE = "onnxpress";
+const MONTH = 30 * 24 * 3600 * 1000;
 
-/** Where verified files stay between visits; names carry hashes, so an entry never goes stale. */
+/** What the cache refused, until the load that needs it is complete: sha256 -> content. */
+const memory = new Map();
+
+/** The same on every page and in every version of a site. @param {string} sha256 */
+const addressOf = (sha256) => new URL(`/onnxpress/sha256/${sha256}`, location.origin).href;
+
 export class Store {
+  #needed;
+  #note;
   #opening = null;
-  #memory = new Map();
+  #full = false;
 
-  /** @param {(text: string) => void} note */
-  constructor(note) {
-    this.note = note;
+  /**
+   * @param {string[]} needed sha256 of each file of the model: these never make room for others, and
+   *   memory keeps what the cache refuses of them
+   * @param {(text: string) => void} note
+   */
+  constructor(needed, note) {
+    this.#needed = needed;
+    this.#note = note;
   }
 
   get #cache() {
@@ -20,45 +33,77 @@ export class Store {
     try {
       return await caches.open(CACHE);
     } catch {
-      this.note("This browser keeps no files for this page; the next visit downloads them again.");
+      this.#note("This browser keeps no files for this page; the next visit downloads them again.");
       return null;
     }
   }
 
-  /** @param {string} url @returns {Promise<ArrayBuffer|null>} */
-  async get(url) {
-    if (this.#memory.has(url)) return this.#memory.get(url);
-    try {
-      const found = await (await this.#cache)?.match(url);
-      return found ? await found.arrayBuffer() : null;
-    } catch {
-      return null;
-    }
+  /** @returns {Promise<boolean>} whether others can find here what this page puts in */
+  async lasting() {
+    return !this.#full && (await this.#cache) !== null;
   }
 
-  /** @param {string} url @param {ArrayBuffer} bytes kept in memory where the cache refuses them */
-  async put(url, bytes) {
+  /** @param {string} sha256 @returns {Promise<ArrayBuffer|null>} to be verified */
+  async get(sha256) {
+    if (memory.has(sha256)) return memory.get(sha256);
     try {
       const cache = await this.#cache;
-      if (cache) return await cache.put(url, new Response(bytes));
+      const found = await cache?.match(addressOf(sha256));
+      if (!found) return null;
+      const bytes = await found.arrayBuffer();
+      const age = Date.now() - Date.parse(found.headers.get("Date"));
+      if (!(age < MONTH)) await this.#write(cache, sha256, bytes);
+      return bytes;
     } catch {
-      this.note("The browser's storage for this page is full; the files stay in memory this time.");
+      return null;
     }
-    this.#memory.set(url, bytes);
   }
 
-  /** @param {string} url */
-  async drop(url) {
-    this.#memory.delete(url);
+  /** @param {string} sha256 @param {ArrayBuffer} bytes */
+  async put(sha256, bytes) {
     try {
-      await (await this.#cache)?.delete(url);
+      if (await this.lasting()) return await this.#write(await this.#cache, sha256, bytes);
+    } catch {
+      this.#full = true;
+      this.#note("The browser's storage for this page is full; the files stay in memory this time.");
+    }
+    if (this.#needed.includes(sha256)) memory.set(sha256, bytes);
+  }
+
+  /**
+   * Makes room where there is none: files of other models and of older versions go, those written
+   * first before others. One in use is written anew once a month, so it is not among the first.
+   */
+  async #write(cache, sha256, bytes) {
+    for (;;) {
+      const headers = { Date: new Date().toUTCString() };
+      try {
+        return await cache.put(addressOf(sha256), new Response(bytes, { headers }));
+      } catch (error) {
+        if (error.name !== "QuotaExceededError" || !(await this.#dropOldest(cache))) throw error;
+      }
+    }
+  }
+
+  /** @returns {Promise<boolean>} whether there was one to drop */
+  async #dropOldest(cache) {
+    const needed = new Set(this.#needed.map(addressOf));
+    const oldest = (await cache.keys()).find(({ url }) => !needed.has(url));
+    return oldest !== undefined && cache.delete(oldest);
+  }
+
+  /** @param {string} sha256 */
+  async drop(sha256) {
+    memory.delete(sha256);
+    try {
+      await (await this.#cache)?.delete(addressOf(sha256));
     } catch {
       // A cache that cannot delete cannot be read either; the server's copy follows.
     }
   }
 
-  /** Nothing more will be asked for: memory need not hold copies. */
+  /** The model is complete: memory need not hold copies. */
   release() {
-    this.#memory.clear();
+    for (const sha256 of this.#needed) memory.delete(sha256);
   }
 }

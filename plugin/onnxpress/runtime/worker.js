@@ -1,40 +1,49 @@
-/** A model in a module worker; remote.js is the other end. */
+/** A page's models in a module worker; remote.js is the other end. */
 import { packError } from "./errors.js";
 import { openModel } from "./model.js";
 
-let model = null;
-const running = new Map();
+/** By the page's numbers: models, and of each the calls under way. */
+const models = new Map();
+const calls = new Map();
 
-const describe = () => ({
+const describe = (model) => ({
   target: model.target, build: model.build, reason: model.reason, notes: model.notes,
   timings: model.timings, check: model.check, inputs: model.inputs, outputs: model.outputs,
 });
 
 const CALLS = {
-  async open({ url, options }) {
-    model = await openModel(url, {
-      ...options,
-      onProgress: (value) => postMessage({ event: "onProgress", value }),
-      onFallback: (value) => postMessage({ event: "onFallback", value }),
+  async open({ key, url, options }, signal) {
+    const model = await openModel(url, {
+      ...options, signal,
+      onProgress: (value) => postMessage({ key, event: "onProgress", value }),
+      onFallback: (value) => postMessage({ key, event: "onFallback", value }),
     });
+    if (signal.aborted) model.dispose();
+    signal.throwIfAborted();
+    models.set(key, model);
   },
-  run({ id, inputs }) {
-    const controller = new AbortController();
-    running.set(id, controller);
-    return model.run(inputs, { signal: controller.signal }).finally(() => running.delete(id));
-  },
-  profile: ({ inputs }) => model.profile(inputs),
+  run: async ({ key, inputs }, signal) => models.get(key).run(inputs, { signal }),
+  profile: async ({ key, inputs }) => models.get(key).profile(inputs),
 };
 
+function dispose(key) {
+  for (const call of calls.values()) if (call.key === key) call.stop.abort();
+  models.get(key)?.dispose();
+  models.delete(key);
+}
+
 addEventListener("message", async ({ data }) => {
-  if (data.cancel) return running.get(data.cancel)?.abort();
-  try {
-    const value = await CALLS[data.call](data);
-    const buffers = data.call === "run" ? Object.values(value).map((array) => array.buffer) : [];
-    postMessage({ id: data.id, value, about: describe() }, buffers);
-  } catch (error) {
-    postMessage({ id: data.id, error: packError(error), about: model && describe() });
-  }
+  if (data.cancel) return calls.get(data.cancel)?.stop.abort();
+  if (data.dispose) return dispose(data.dispose);
+  const { id, key, call } = data;
+  const stop = new AbortController();
+  calls.set(id, { key, stop });
+  const [answer, buffers] = await CALLS[call](data, stop.signal).then(
+    (value) => [{ value }, call === "run" ? Object.values(value).map(({ buffer }) => buffer) : []],
+    (error) => [{ error: packError(error) }, []]);
+  calls.delete(id);
+  if (models.has(key)) postMessage({ key, event: "about", value: describe(models.get(key)) });
+  postMessage({ id, ...answer }, buffers);
 });
 
 postMessage({ event: "hello", value: { gpu: Boolean(navigator.gpu) } });

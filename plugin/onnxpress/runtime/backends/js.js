@@ -3,12 +3,13 @@ import { executable, placeWeights } from "./linear.js";
 
 /**
  * @param {import("./linear.js").LinearAbout & {files: Object}} about
- * @param {unknown} fetchFile  unused: a module can only be imported, and the browser fetches it
+ * @param {unknown} fetchFile  unused: a module can only be imported
  * @param {AsyncIterable<{name: string, data: Float32Array}>} weights
- * @param {{moduleUrl: (entry: Object) => string}} options
+ * @param {{moduleUrl: (entry: Object) => string|Promise<string>}} options
  */
 export async function open(about, fetchFile, weights, { moduleUrl }) {
-  const compiling = import(moduleUrl(about.files.module)).then((module) => bind(module, about));
+  const compiling = Promise.resolve(moduleUrl(about.files.module))
+    .then((url) => import(url)).then((module) => bind(module, about));
   return executable(about, await placeWeights(about, compiling, weights));
 }
 
