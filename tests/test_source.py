@@ -174,7 +174,7 @@ def test_sources_are_tried_in_order(tmp_path: Path) -> None:
     (tmp_path / "good.onnx").write_bytes(model().SerializeToString())
     card = Card("m", "M", (Source("card:1", package="no_such_package/m.onnx"),
                            Source("card:2", file=tmp_path / "good.onnx")))
-    loaded = load_card_model(card, tmp_path)
+    loaded = load_card_model(card, tmp_path, {})
     assert loaded.source.where == "card:2"
     assert 'the Python package "no_such_package" is not installed' in loaded.refused[0]
 
@@ -185,10 +185,10 @@ def test_a_wrong_source_is_an_error_and_no_reason_to_go_on(tmp_path: Path) -> No
     card = Card("m", "M", (Source("card:1", file=tmp_path / "bad.onnx"),
                            Source("card:2", file=tmp_path / "good.onnx")))
     with pytest.raises(ModelError, match=r"bad\.onnx: this is an HTML page"):
-        load_card_model(card, tmp_path)
+        load_card_model(card, tmp_path, {})
     pinned = Card("m", "M", (Source("card:1", file=tmp_path / "good.onnx", sha256="0" * 64),))
     with pytest.raises(ModelError, match="does not have the sha256"):
-        load_card_model(pinned, tmp_path)
+        load_card_model(pinned, tmp_path, {})
 
 
 @pytest.mark.parametrize("patch, sentence", [

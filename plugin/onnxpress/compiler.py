@@ -21,7 +21,7 @@ from .pack import Pack, write_manifest, write_pack
 from .passes import run_passes
 from .runtime_files import write_runtime
 from .simplify import simplify
-from .source import ModelProto, read_model
+from .source import ModelProto, load_model
 from .verify import Proof, Reference, expect, prove, require
 
 BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
@@ -100,8 +100,8 @@ def finish(manifest: Mapping[str, Any], folder: Path) -> Pack:
 
 def compile_model(path: Path, folder: Path, options: Options,
                   progress: Progress = lambda stage: None) -> Pack:
-    """The pack of an ONNX file with the browser runtime beside it, ready to be served."""
-    pack = press(read_model(path), folder, options, progress)
+    """The pack of a model file with the browser runtime beside it, ready to be served."""
+    pack = press(load_model(path, options.shapes), folder, options, progress)
     write_runtime(folder, tuple(pack.manifest["targets"]))
     return pack
 

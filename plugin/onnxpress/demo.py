@@ -46,7 +46,7 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
         OnnxPressError: as `compiler.press`.
     """
     progress("loading the model")
-    loaded = load_card_model(demo.card, downloads)
+    loaded = load_card_model(demo.card, downloads, demo.shapes)
     shapes = input_shapes(loaded.model, demo.shapes)
     image = image_input(demo, shapes)
     pictures = [_published(sample, folder) for sample in demo.samples]

@@ -100,9 +100,9 @@ def _source(source: Source) -> dict[str, Any]:
         words = f"the Python package {source.package.partition('/')[0]}"
     elif source.file:
         words = f"the file {source.file.name}"
-    elif source.recipe:
+    elif source.python:
         kind = "" if source.trained else ", seeded weights"
-        words = f"the recipe {source.recipe.name}{kind}"
+        words = f"the recipe {source.python.name}{kind}"
     pinned = source.weights or source
     return {"url": source.url, "words": words, "sha256": pinned.sha256}
 

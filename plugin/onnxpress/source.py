@@ -1,14 +1,11 @@
 """A card's source -> ModelProto: a local file, a package's file, a pinned URL, or a recipe.
 
-Whatever comes from outside is size-capped and pinned by
-sha256 where it crossed the network; external tensor data stays inside the model's own folder.
+Whatever comes from outside is size-capped and pinned by sha256 where it crossed the network;
+external tensor data stays inside the model's own folder.
 """
 
 import hashlib
-import importlib
 import os
-import sys
-import types
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,18 +15,23 @@ from onnx import ModelProto
 
 from .download import fetch
 from .errors import ModelError, SpecError, UnavailableError
+from .frontends import Shapes
+from .frontends.recipe import run_recipe
+from .frontends.tflite import MAGIC, read_tflite
+from .frontends.weights import Tensors
 from .spec import Card, Source
-from .spec.files import package_path
+from .spec.files import package_path, python_reference
 
 MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit
 
+INSTEAD = "write the Python that builds the model as python: net.py:build"
 # First bytes of what is served or stored in a model's place.
 IMPOSTORS = {
     b"version https://git-lfs": "a Git LFS pointer, not the model; run git lfs pull",
     b"<!DOCTYPE": "an HTML page, not a model",
     b"<html": "an HTML page, not a model",
-    b"PK\x03\x04": "a zip archive (a PyTorch checkpoint?); export the model to ONNX",
-    b"\x80\x02": "a Python pickle; export the model to ONNX",
+    b"PK\x03\x04": f"a zip archive (a PyTorch checkpoint?); {INSTEAD}",
+    b"\x80\x02": f"a Python pickle; {INSTEAD}",
     b"{": "JSON text, not a model",
 }
 
@@ -43,9 +45,10 @@ class Loaded:
     refused: tuple[str, ...] = ()
 
 
-def load_card_model(card: Card, cache: Path) -> Loaded:
-    """The model of the first of the card's sources that can be reached. What can be reached and
-    is wrong (another sha256, no ONNX file) is an error, not a reason to go on.
+def load_card_model(card: Card, cache: Path, shapes: Shapes) -> Loaded:
+    """The model of the first of the card's sources that can be reached; `shapes` of inputs serve
+    frameworks that trace their models. What can be reached and is wrong (another sha256, no ONNX
+    file) is an error, not a reason to go on.
 
     Raises:
         ModelError: none can be reached, or one is wrong; the message gives each one's reason.
@@ -53,19 +56,26 @@ def load_card_model(card: Card, cache: Path) -> Loaded:
     refused = []
     for source in card.sources:
         try:
-            return Loaded(_load(source, cache), source, tuple(refused))
+            return Loaded(_load(source, cache, shapes), source, tuple(refused))
         except UnavailableError as error:
             refused.append(str(error))
     raise ModelError("; ".join(refused))
 
 
-def _load(source: Source, cache: Path) -> ModelProto:
-    if source.recipe is None:
+def _load(source: Source, cache: Path, shapes: Shapes) -> ModelProto:
+    if source.python is None:
         return read_model(_file(source, cache))
     arguments = dict(source.arguments)
     if source.weights:
-        arguments["weights"] = _file(source.weights, cache)
-    return run_recipe(source.recipe, arguments)
+        arguments["weights"] = _weights(source.weights, cache)
+    return run_recipe(source.python, arguments, source.function, shapes)
+
+
+def _weights(source: Source, cache: Path) -> Path | Tensors:
+    """The weights file's arrays by name if it is a safetensors file, else its path."""
+    path = _file(source, cache)
+    name = (source.url or source.package or path.name).rpartition("/")[2]
+    return Tensors(path, name) if name.endswith(".safetensors") else path
 
 
 def _file(source: Source, cache: Path) -> Path:
@@ -84,22 +94,12 @@ def _package_file(source: Source) -> Path:
         raise UnavailableError(str(error)) from error
 
 
-def run_recipe(path: Path, arguments: dict) -> ModelProto:
-    """The model that the Python file's build(**arguments) returns. A recipe is code of the site's
-    author and runs with the author's rights; files beside it may be imported relatively."""
-    package = "onnxpress_recipes_" + hashlib.sha256(str(path.parent).encode()).hexdigest()[:8]
-    if package not in sys.modules:
-        module = types.ModuleType(package)
-        module.__path__ = [str(path.parent)]
-        sys.modules[package] = module
-    try:
-        model = importlib.import_module(f"{package}.{path.stem}").build(**arguments)
-    except Exception as error:
-        raise ModelError(f"{path.name}: the recipe failed: {type(error).__name__}: {error}"
-                         ) from error
-    if not isinstance(model, ModelProto):
-        raise ModelError(f"{path.name}: build() returned {type(model).__name__}, not a ModelProto")
-    return model
+def load_model(path: Path, shapes: Shapes) -> ModelProto:
+    """The model in a file of any kind: ONNX, TFLite, or Python as "net.py:build"."""
+    name, function = python_reference(path.name)
+    if name.endswith(".py"):
+        return run_recipe(path.with_name(name), {}, function, shapes)
+    return read_model(path)
 
 
 def read_model(path: Path) -> ModelProto:
@@ -114,6 +114,8 @@ def read_model(path: Path) -> ModelProto:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    if data[4:8] == MAGIC:
+        return read_tflite(path)
     for start, what in IMPOSTORS.items():
         if data.startswith(start):
             raise ModelError(f"{path.name}: this is {what}")

@@ -23,6 +23,7 @@ PATTERNS = {
     "^https://": "is not an https address; a model is fetched over https only",
     "^[0-9a-f]{64}": "is not a sha256; write its 64 lower-case hex digits",
     "^(stretch|": "is not one of stretch, cover, contain, shorter:N (for example shorter:256)",
+    "^[^:]": "is not a Python file and a function in it, such as models/net.py:build",
     "^[0-9.]+/": "is not a number or a fraction such as 1/255",
 }
 TYPES = {"string": "text", "integer": "a whole number", "number": "a number", "array": "a list",

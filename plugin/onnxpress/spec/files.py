@@ -9,14 +9,20 @@ from ..errors import SpecError
 MAX_LABEL_BYTES = 4 * 1024 * 1024
 
 
-def local_path(reference: str, base: Path, where: str) -> Path:
-    """The existing file at `reference`, relative to `base`."""
+def local_path(reference: str, bases: Path | Sequence[Path], where: str) -> Path:
+    """The existing file at `reference`, relative to the first of `bases` that has it."""
     if PurePosixPath(reference).is_absolute() or ":" in reference or "\\" in reference:
         raise SpecError(f'{where}: "{reference}" is not a path relative to this file')
-    path = base / reference
-    if not path.is_file():
-        raise SpecError(f'{where}: there is no file "{reference}" beside this one')
-    return path
+    for base in (bases,) if isinstance(bases, Path) else bases:
+        if (base / reference).is_file():
+            return base / reference
+    raise SpecError(f'{where}: there is no file "{reference}" beside this one')
+
+
+def python_reference(reference: str) -> tuple[str, str]:
+    """("models/net.py", "make") of "models/net.py:make"; the function is "build" if none is named."""
+    file, _, function = reference.partition(":")
+    return file, function or "build"
 
 
 def package_path(reference: str, where: str) -> Path:

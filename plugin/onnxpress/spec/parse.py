@@ -12,12 +12,13 @@ from typing import Any
 
 from ..errors import SpecError, did_you_mean
 from .check import check
-from .files import local_path, package_path
+from .files import local_path, package_path, python_reference
 from .sections import Merged, read_controls, read_labels, read_pixels
 from .text import Tree, read_yaml
 from .values import TARGETS, Card, Demo, Output, Preprocessing, Sample, Source
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+FILES = (".onnx", ".tflite", ".py")
 
 
 def load_demo(path: Path, models: Path, where: str | None = None) -> Demo:
@@ -84,11 +85,11 @@ def _read_card(path: Path, where: str) -> tuple[Card, Tree]:
         raise SpecError(f"{where}: the card cannot be read ({error.strerror})") from None
     check(tree, "card")
     value = tree.value
-    sources = value["source"]
+    sources, bases = value["source"], (path.parent, path.parent.parent)
     if isinstance(sources, dict):
-        parsed = (_source(tree, ("source",), path.parent),)
+        parsed = (_source(tree, ("source",), bases),)
     else:
-        parsed = tuple(_source(tree, ("source", i), path.parent) for i in range(len(sources)))
+        parsed = tuple(_source(tree, ("source", i), bases) for i in range(len(sources)))
     prose = {k: value[k] for k in
              ("title", "description", "author", "homepage", "licence", "citation", "limits")
              if k in value}
@@ -98,10 +99,11 @@ def _read_card(path: Path, where: str) -> tuple[Card, Tree]:
 def _card_of(tree: Tree, models: Path, base: Path) -> tuple[Card, Tree | None]:
     """The card that `model` names, or one made from a source written in the spec."""
     model = tree.value["model"]
-    at = tree.at(("model",))
+    at, bases = tree.at(("model",)), (base, models.parent)
     if isinstance(model, dict):
-        source = _source(tree, ("model",), base)
-        return Card(Path(source.url or source.package or "model").stem, "", (source,)), None
+        source = _source(tree, ("model",), bases)
+        name = source.url or source.package or source.python or "model"
+        return Card(Path(name).stem, "", (source,)), None
     if "://" in model:
         raise SpecError(f"{at}: model: a model from the web needs its sha256; "
                         f"write model: {{url: {model}, sha256: …}}")
@@ -109,9 +111,12 @@ def _card_of(tree: Tree, models: Path, base: Path) -> tuple[Card, Tree | None]:
         reference = model.removeprefix("package:")
         package_path(reference, f"{at}: model")
         return Card(Path(reference).stem, "", (Source(at, package=reference),)), None
-    if model.endswith(".onnx"):
-        file = local_path(model, base, f"{at}: model")
-        return Card(Path(model).stem, "", (Source(at, file=file),)), None
+    name, function = python_reference(model)
+    if name.endswith(FILES):
+        file = local_path(name, bases, f"{at}: model")
+        source = (Source(at, python=file, function=function) if name.endswith(".py")
+                  else Source(at, file=file))
+        return Card(file.stem, "", (source,)), None
     path = models / f"{model}.yml"
     if not NAME.fullmatch(model) or not path.is_file():
         known = sorted(p.stem for p in models.glob("*.yml"))
@@ -120,25 +125,27 @@ def _card_of(tree: Tree, models: Path, base: Path) -> tuple[Card, Tree | None]:
     return _read_card(path, f"{models.name}/{path.name}")
 
 
-def _source(tree: Tree, path: tuple[str | int, ...], base: Path) -> Source:
+def _source(tree: Tree, path: tuple[str | int, ...], bases: tuple[Path, ...]) -> Source:
     value = tree.value
     for part in path:
         value = value[part]
     at = f"{tree.at(path)}: {path[0]}"
-    kinds = [k for k in ("url", "package", "file", "recipe") if k in value]
+    kinds = [k for k in ("url", "package", "file", "python") if k in value]
     if len(kinds) != 1:
-        raise SpecError(f"{at}: name exactly one of url, package, file and recipe"
+        raise SpecError(f"{at}: name exactly one of url, package, file and python"
                         + (f", not {' and '.join(kinds)}" if kinds else ""))
     if kinds == ["url"] and "sha256" not in value:
         raise SpecError(f"{at}: sha256 is missing; a file from the web must be pinned")
-    if kinds != ["recipe"] and value.keys() & {"arguments", "weights"}:
-        raise SpecError(f"{at}: only a recipe takes arguments and weights")
+    if kinds != ["python"] and value.keys() & {"arguments", "weights"}:
+        raise SpecError(f"{at}: only python takes arguments and weights")
     fields = dict(value)
-    for kind in ("file", "recipe"):
+    if "python" in fields:
+        fields["python"], fields["function"] = python_reference(fields["python"])
+    for kind in ("file", "python"):
         if kind in fields:
-            fields[kind] = local_path(fields[kind], base, at)
+            fields[kind] = local_path(fields[kind], bases, at)
     if "weights" in fields:
-        fields["weights"] = _source(tree, (*path, "weights"), base)
+        fields["weights"] = _source(tree, (*path, "weights"), bases)
     return Source(where=tree.at(path), **fields)
 
 

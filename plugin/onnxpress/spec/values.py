@@ -13,17 +13,18 @@ TASKS = ("image-classification", "image-to-image", "segmentation", "tensor")
 @dataclass(frozen=True, slots=True)
 class Source:
     """One place a model, or a recipe's weights, comes from: exactly one of url, package
-    ("NAME/path"), file and recipe.
+    ("NAME/path"), file and python.
 
-    `recipe` is Python whose build(**arguments) returns a ModelProto; build gets weights=PATH too
-    if `weights` is set.
+    `python` is a recipe: its `function`(**arguments) returns a model. It also gets weights= if
+    `weights` is set: a mapping of arrays if that is a safetensors file, else a path.
     """
 
     where: str
     url: str | None = None
     package: str | None = None
     file: Path | None = None
-    recipe: Path | None = None
+    python: Path | None = None
+    function: str = "build"
     arguments: Mapping[str, Any] = field(default_factory=dict)
     weights: "Source | None" = None
     sha256: str | None = None
