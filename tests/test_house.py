@@ -31,6 +31,7 @@ GATES = {
     "wasmtime": {"wasmtime_runner.py"},
     "urllib.request": {"download.py"},
     "socket": {"download.py"},
+    "fsspec": {"shared_cache.py"},
 }
 
 

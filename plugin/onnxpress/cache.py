@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,10 +21,12 @@ from .errors import PackError
 PACKAGE = Path(__file__).parent
 # What surrounds packs but does not decide their content.
 SURROUNDINGS = {"__pycache__", "cli", "runtime", "schema", "templates", "builds.py", "cache.py",
-                "display.py", "fence.py", "mkdocs_plugin.py", "page.py", "page_numbers.py",
-                "publish.py", "recheck.py", "slots.py"}
-TOOLS = ("numpy", "onnx", "onnxruntime", "onnxsim", "pillow", "wasmtime")
-LISTING = "entry.json"
+                "dedupe.py", "display.py", "export.py", "fence.py", "mkdocs_plugin.py", "page.py",
+                "page_numbers.py", "publish.py", "recheck.py", "shared_cache.py", "sizes.py",
+                "slots.py", "sources.py", "worker.py"}
+TOOLS = ("jinja2", "numpy", "onnx", "onnxruntime", "onnxsim", "pillow", "wasmtime")
+FRONTENDS = ("keras", "onnxscript", "tensorflow", "tf2onnx", "torch")
+LISTING = "entry.json"  # {"key", "files": file name -> sha256}
 DIGESTS = "digests.json"
 DAY = 86_400  # seconds; a build at work is younger
 
@@ -42,7 +44,7 @@ class Cache:
         """The whole entry of `key`, or None."""
         self.used.add(key)
         entry = self.folder / "packs" / key
-        return entry if _is_whole(entry, self.digest) else None
+        return entry if is_whole(entry, key, self.digest) else None
 
     def digest(self, path: Path) -> str | None:
         """The file's sha256, or None if it cannot be read; remembered by size and mtime."""
@@ -83,6 +85,29 @@ def write_entry(folder: Path, key: str, make: Callable[[Path], Any]) -> Path:
     Raises:
         PackError: the cache cannot be written.
     """
+    def listed(part: Path) -> None:
+        make(part)
+        files = {p.name: _sha256(p) for p in sorted(part.iterdir())}
+        _replace(part / LISTING, json.dumps({"key": key, "files": files}).encode())
+
+    return _put(folder, key, listed)
+
+
+def admit_entry(folder: Path, key: str, fetch: Callable[[Path], Any]) -> Path:
+    """The entry of `key` in the cache at `folder`, as `fetch` brings it from elsewhere.
+
+    Raises:
+        PackError: what came is not the whole entry, or the cache cannot be written.
+    """
+    def checked(part: Path) -> None:
+        fetch(part)
+        if not is_whole(part, key):
+            raise PackError(f"{key}: the entry is damaged, or another's")
+
+    return _put(folder, key, checked)
+
+
+def _put(folder: Path, key: str, fill: Callable[[Path], None]) -> Path:
     packs = folder / "packs"
     entry = packs / key
     try:
@@ -91,10 +116,7 @@ def write_entry(folder: Path, key: str, make: Callable[[Path], Any]) -> Path:
     except OSError as error:
         raise PackError(f"{packs}: the cache cannot be written: {error.strerror}") from error
     try:
-        make(part)
-        listing = {p.relative_to(part).as_posix(): _sha256(p)
-                   for p in sorted(part.rglob("*")) if p.is_file()}
-        _replace(part / LISTING, json.dumps(listing).encode())
+        fill(part)
         _move_folder(part, entry)
     except OSError as error:
         raise PackError(f"{entry}: the cache cannot be written: {error.strerror}") from error
@@ -113,8 +135,7 @@ def key_of(parts: Mapping[str, Any]) -> str:
 def code_version() -> str:
     """A hash of the package's own compiler sources and of the tools that decide packs."""
     total = hashlib.sha256()
-    for tool in TOOLS:
-        total.update(f"{tool}={_version(tool)}\n".encode())
+    total.update(versions(TOOLS).encode())
     for path in _sources(PACKAGE):
         total.update(path.relative_to(PACKAGE).as_posix().encode() + b"\n" + path.read_bytes())
     return total.hexdigest()
@@ -129,16 +150,15 @@ def _sources(folder: Path) -> list[Path]:
     return found
 
 
-def _version(tool: str) -> str:
-    try:
-        return version(tool)
-    except PackageNotFoundError:
-        return "absent"
-
-
-def _is_whole(entry: Path, digest: Callable[[Path], str | None]) -> bool:
-    listing = _read_json(entry / LISTING)
-    return bool(listing) and all(digest(entry / name) == sha for name, sha in listing.items())
+def versions(tools: Sequence[str]) -> str:
+    """A line "NAME=VERSION" for each of the Python packages; "absent" for one not installed."""
+    lines = ""
+    for tool in tools:
+        try:
+            lines += f"{tool}={version(tool)}\n"
+        except PackageNotFoundError:
+            lines += f"{tool}=absent\n"
+    return lines
 
 
 def _sha256(path: Path) -> str | None:
@@ -149,13 +169,25 @@ def _sha256(path: Path) -> str | None:
         return None
 
 
+def is_whole(entry: Path, key: str, digest: Callable[[Path], str | None] = _sha256) -> bool:
+    """Whether the folder is what was written under `key`: those files with those contents."""
+    listing = _read_json(entry / LISTING)
+    try:
+        files = dict(listing["files"])
+        there = {path.name for path in entry.iterdir()} - {LISTING}
+        return listing["key"] == key and there == set(files) and all(
+            digest(entry / name) == sha for name, sha in files.items())
+    except (OSError, TypeError, ValueError, KeyError):
+        return False
+
+
 def _move_folder(source: Path, target: Path) -> None:
     """Puts the folder in place. A whole one that another build put there meanwhile stays, for it
     may be in use; a damaged one gives way."""
     try:
         source.rename(target)
     except OSError:
-        if _is_whole(target, _sha256):
+        if is_whole(target, target.name):
             return
         target.rename(target.with_name(f"part-old-{source.name}"))
         source.rename(target)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .emit import js, wasm, webgpu
+from .encodings import plan
 from .errors import PackError, PlanError, ProofError, UnsupportedError
 from .golden import MARGIN, QUANTIZED_FLOOR, draw, golden, ranges
 from .graph import Graph
@@ -84,7 +85,7 @@ def press(model: ModelProto, folder: Path, options: Options,
         "golden": proof.golden(proved),
         "proof": require(proved.rows, options.name),
         "notes": note.entries,
-        "statistics": statistics(graph),
+        "statistics": {"onnx_bytes": model.ByteSize(), **statistics(graph)},
     }
     return finish(manifest, folder)
 
@@ -149,13 +150,13 @@ def _encode(graph: Graph, programs: list, options: Options, folder: Path, proof:
             note: Notes) -> tuple[dict, Proof]:
     """The manifest and its proof in the encoding asked for; "auto": the smallest that holds."""
     if options.weights != "auto":
-        manifest = write_pack(graph, programs, options.weights, folder)
+        manifest = write_pack(graph, programs, plan(graph.constants, options.weights), folder)
         return manifest, proof.of(manifest, folder)
     tried = []
     for encoding in AUTO:
         with tempfile.TemporaryDirectory(prefix="onnxpress-") as trial:
             try:
-                manifest = write_pack(graph, programs, encoding, Path(trial))
+                manifest = write_pack(graph, programs, plan(graph.constants, encoding), Path(trial))
                 proved = proof.of(manifest, Path(trial))
                 require(proved.rows, options.name)
             except (ProofError, PackError) as error:
@@ -163,7 +164,7 @@ def _encode(graph: Graph, programs: list, options: Options, folder: Path, proof:
                 continue
         for reason in tried:
             note("weights", reason)
-        return write_pack(graph, programs, encoding, folder), proved
+        return write_pack(graph, programs, plan(graph.constants, encoding), folder), proved
     raise ProofError(tried[-1])
 
 

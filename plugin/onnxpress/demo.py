@@ -25,7 +25,7 @@ from .picture import fit, open_picture, publish, thumbnail
 from .results import option_thumbnails, sample_result
 from .shards import read_weights
 from .source import load_card_model
-from .spec import Control, Demo, Sample
+from .spec import Control, Demo, Sample, Source
 from .verify import Feeds
 from .wasmtime_runner import WasmProgram
 
@@ -64,10 +64,16 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
     manifest = {
         **pack.manifest,
         "notes": [*pack.manifest["notes"],
-                  *({"where": "source", "reason": r} for r in loaded.refused)],
+                  *map(_refused, demo.card.sources[: len(loaded.refused)])],
         "demo": demo_json(stage, port["name"], samples, controls),
     }
     return finish(manifest, folder)
+
+
+def _refused(source: Source) -> dict[str, str]:
+    """A note without the system's own words, which differ between machines."""
+    what = source.url or (source.weights or source).package or "a source"
+    return {"where": "source", "reason": f"{what} could not be had; the card's next source serves"}
 
 
 @dataclass(frozen=True)

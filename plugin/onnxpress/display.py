@@ -2,10 +2,25 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+# How far along a demo is when a stage begins; a stage's own part leads on to the next.
+STAGES = {"queued": 0.0, "downloading": 0.0, "loading": 0.2, "reading": 0.25, "compiling": 0.35,
+          "proving": 0.45, "drawing": 0.9}
+ENDS = (*sorted(set(STAGES.values())), 1.0)
+
+
+class Display(Protocol):
+    """Shows what builds are at. A stage's `part` is how much of it is done, from 0 to 1."""
+
+    def stage(self, name: str, stage: str, part: float | None = None, detail: str = "") -> None: ...
+    def done(self, name: str, how: str, seconds: float) -> None: ...
+    def note(self, text: str) -> None: ...
+    def close(self) -> None: ...
 
 
 class LogDisplay:
@@ -13,44 +28,103 @@ class LogDisplay:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
+        self._at: dict[str, str] = {}
 
-    def stage(self, name: str, stage: str) -> None:
-        self.say(f"{name}: {stage}")
+    def stage(self, name: str, stage: str, part: float | None = None, detail: str = "") -> None:
+        if self._at.get(name) != stage:
+            self._at[name] = stage
+            self.say(f"{name}: {stage}")
 
-    def done(self, name: str, seconds: float) -> None:
-        self.say(f"{name}: compiled and proven in {seconds:.1f} s")
+    def done(self, name: str, how: str, seconds: float) -> None:
+        self.say(f"{name}: {how} in {seconds:.1f} s")
+
+    def note(self, text: str) -> None:
+        self.say(text)
 
     def close(self) -> None:
-        pass
+        self._at.clear()
 
 
 class LiveDisplay:
-    """A spinner per demo; nothing is drawn before the first stage."""
+    """A bar for each demo and one for all; nothing is drawn before the first stage, and nothing
+    stays. Meanwhile the handlers of `log` write above the bars."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: logging.Logger) -> None:
+        self.log = log
         self._progress: Progress | None = None
         self._tasks: dict[str, int] = {}
+        self._moved: list[logging.StreamHandler] = []
 
-    def stage(self, name: str, stage: str) -> None:
-        if self._progress is None:
-            self._progress = Progress(
-                SpinnerColumn(finished_text="✓"), TextColumn("[bold]{task.fields[name]}"),
-                TextColumn("{task.description}"), TimeElapsedColumn(),
-                console=Console(stderr=True))
-            self._progress.start()
+    def stage(self, name: str, stage: str, part: float | None = None, detail: str = "") -> None:
+        progress = self._open()
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(stage, total=1, name=name)
-        self._progress.update(self._tasks[name], description=stage)
+            self._tasks[name] = progress.add_task("", total=1.0, name=name)
+        progress.update(self._tasks[name], description=f"{stage} {detail}".strip(),
+                        completed=position(stage, part))
+        self._count()
 
-    def done(self, name: str, seconds: float) -> None:
-        self.stage(name, "compiled and proven")
-        self._progress.update(self._tasks[name], completed=1)
+    def done(self, name: str, how: str, seconds: float) -> None:
+        self.stage(name, how)
+        self._progress.update(self._tasks[name], completed=1.0)
+        self._count()
+
+    def note(self, text: str) -> None:
+        self._open().console.print(text, markup=False, highlight=False)
 
     def close(self) -> None:
         if self._progress:
+            for handler in self._moved:
+                handler.setStream(self._stderr)
             self._progress.stop()
-        self._progress, self._tasks = None, {}
+        self._progress, self._tasks, self._moved = None, {}, []
+
+    def _open(self) -> Progress:
+        if self._progress is None:
+            self._stderr = sys.stderr
+            self._progress = Progress(
+                TextColumn("[bold]{task.fields[name]}"), BarColumn(24),
+                TextColumn("{task.description}"), TimeElapsedColumn(),
+                console=Console(stderr=True), transient=True)
+            self._all = self._progress.add_task("", total=1.0, name="all demos")
+            self._progress.start()  # from here on sys.stderr prints above the bars
+            self._moved = [h for h in _handlers(self.log) if h.stream is self._stderr]
+            for handler in self._moved:
+                handler.setStream(sys.stderr)
+        return self._progress
+
+    def _count(self) -> None:
+        tasks = [task for task in self._progress.tasks if task.id != self._all]
+        done = sum(task.finished for task in tasks)
+        self._progress.update(self._all, description=f"{done} of {len(tasks)}",
+                              completed=sum(task.completed for task in tasks) / len(tasks))
+
+
+def position(stage: str, part: float | None) -> float | None:
+    """How far along a demo is, 0 to 1; None for a stage whose place is unknown."""
+    begin = STAGES.get(stage.partition(" ")[0])
+    if begin is None:
+        return None
+    end = next(end for end in ENDS if end > begin)
+    return begin + (part or 0.0) * (end - begin)
+
+
+def _handlers(log: logging.Logger | None) -> Iterator[logging.StreamHandler]:
+    """Those that write what `log` says to a stream."""
+    while log:
+        yield from (h for h in log.handlers if isinstance(h, logging.StreamHandler))
+        log = log.parent if log.propagate else None
 
 
 def choose_display(log: logging.Logger) -> LogDisplay | LiveDisplay:
-    return LiveDisplay() if sys.stderr.isatty() else LogDisplay(log.info)
+    """Live on a terminal, unless `log` is quiet."""
+    live = sys.stderr.isatty() and log.isEnabledFor(logging.INFO)
+    return LiveDisplay(log) if live else LogDisplay(log.info)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of text; all but the first are set flush right."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width
+                                              in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        for row in (head, *rows))

@@ -48,9 +48,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def fetch(url: str, sha256: str, folder: Path, limit: int,
-          admit: Callable[[str], None] = admit) -> Path:
-    """The file `folder`/`sha256`, downloaded unless it is there; at most `limit` bytes.
+def offline() -> bool:
+    """Whether the author rules the network out."""
+    return bool(os.environ.get("ONNXPRESS_OFFLINE"))
+
+
+def fetch(url: str, sha256: str, folder: Path, limit: int, admit: Callable[[str], None] = admit,
+          progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+    """The file `folder`/`sha256`, downloaded unless it is there; at most `limit` bytes. `progress`
+    gets the bytes that came so far and those that will have come, 0 if the server does not say.
 
     Raises:
         ModelError: refused, too long, or its content has another sha256.
@@ -59,7 +65,7 @@ def fetch(url: str, sha256: str, folder: Path, limit: int,
     path = folder / sha256
     if path.is_file() and _digest(path) == sha256:
         return path
-    if os.environ.get("ONNXPRESS_OFFLINE"):
+    if offline():
         raise UnavailableError(f"{url}: not fetched, ONNXPRESS_OFFLINE is set")
     admit(url)
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +74,7 @@ def fetch(url: str, sha256: str, folder: Path, limit: int,
     handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as out, opener.open(request, timeout=TIMEOUT_SECONDS) as body:
-            found = _copy(body, out, url, limit)
+            found = _copy(body, out, url, limit, progress)
         if found != sha256:
             raise ModelError(f"{url}: the content's sha256 is {found}, the card says {sha256}")
         Path(part).replace(path)
@@ -80,15 +86,17 @@ def fetch(url: str, sha256: str, folder: Path, limit: int,
     return path
 
 
-def _copy(body, out, url: str, limit: int) -> str:
+def _copy(body, out, url: str, limit: int, progress: Callable[[int, int], None]) -> str:
     """The sha256 of what was copied."""
     digest, total = hashlib.sha256(), 0
+    announced = int(body.headers.get("Content-Length") or 0)
     while chunk := body.read(CHUNK):
         total += len(chunk)
         if total > limit:
             raise ModelError(f"{url}: longer than the {limit} bytes that are expected")
         digest.update(chunk)
         out.write(chunk)
+        progress(total, announced)
     return digest.hexdigest()
 
 

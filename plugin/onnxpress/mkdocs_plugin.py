@@ -24,6 +24,7 @@ from .display import choose_display
 from .errors import OnnxPressError, did_you_mean
 from .page_numbers import size
 from .publish import ASSETS, pack_files, shared_files
+from .sizes import size_table, sizes_of, total_json
 from .slots import Slot, Slots, demo_page
 from .spec import Demo, load_demo, parse_demo
 
@@ -35,6 +36,7 @@ class OnnxPressConfig(Config):
     specs = c.Type(str, default="*.yml")  # in docs_dir; * does not cross folders, ** does
     models = c.Type(str, default="models")  # model cards and labels, beside mkdocs.yml
     cache_dir = c.Type(str, default=".cache/onnxpress")
+    cache = c.Type(str, default="")  # behind it: a URL or folder that machines share
     concurrency = c.Type(int, default=0)  # processes; 0: one less than the processors
 
 
@@ -62,7 +64,11 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             raise PluginError(f"cache_dir: {self.config.cache_dir} lies in docs_dir, where every "
                               "build would start the next one; choose a folder outside of it")
         if self.builds is None:
-            self.builds = Builds(cache, workers(self.config.concurrency), choose_display(log))
+            shared = self.config.cache
+            if shared and "://" not in shared:
+                shared = str(root / shared)
+            self.builds = Builds(cache, workers(self.config.concurrency), choose_display(log),
+                                 shared)
         config.extra_css += [f"{ASSETS}onnxpress.css", f"{ASSETS}pages.css"]
         script = c.ExtraScriptValue(f"{ASSETS}onnxpress.js")
         script.type = "module"
@@ -74,7 +80,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
     def on_files(self, files: Files, *, config: Any) -> Files:
         if not self.config.enabled:
             return files
-        self.slots, self.demos = Slots(), {}
+        self.slots, self.demos, self.begin = Slots(), {}, time.monotonic()
         for file in [f for f in files if self._is_spec(f, config)]:
             demo = self._read(load_demo, Path(file.abs_src_path), self.models,
                               where=_shown(file.abs_src_path, config))
@@ -111,18 +117,28 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             builts = self.builds.join()
         except OnnxPressError as error:
             raise PluginError(str(error)) from None
-        for url, path in pack_files(builts.values()).items():
-            files.append(File.generated(config, ASSETS + url, abs_src_path=str(path)))
+        for url, file in pack_files(builts.values()).items():
+            way = {"content": file} if isinstance(file, bytes) else {"abs_src_path": str(file)}
+            files.append(File.generated(config, ASSETS + url, **way))
         urls = {demo.name: files.get_file_from_path(uri).url
                 for uri, demo in sorted(self.demos.items(), key=self._place)}
         for file in files.documentation_pages():
             if file.page and file.page.content:
                 file.page.content = self.slots.fill(
                     file.page.content, lambda slot: _content(slot, builts, urls))
-        for built in builts.values():
-            total = sum(path.stat().st_size for path in built.files)
-            log.info(f"{built.demo.name}: {size(total)} in {len(built.files)} files")
+        self._sum_up(list(builts.values()))
         log.debug(f"waited {time.monotonic() - begin:.2f} s for packs")
+
+    def _sum_up(self, builts: list[Built]) -> None:
+        """A table where packs were built; a line where all were there."""
+        rows = [sizes_of(built.manifest) for built in builts]
+        made = [built.seconds for built in builts if built.seconds]
+        if made:
+            log.info(f"{len(made)} packs in {time.monotonic() - self.begin:.1f} s\n"
+                     f"{size_table(rows)}")
+        elif rows:
+            weights = size(total_json(rows)["weights"])
+            log.info(f"{len(rows)} packs from the cache, {weights} of weights")
 
     def on_serve(self, server: Any, *, config: Any, builder: Any) -> None:
         if self.config.enabled and self.models.is_dir():

@@ -9,7 +9,7 @@ from .. import __version__
 from ..errors import OnnxPressError
 from ..spec import TARGETS, TASKS, WEIGHTS
 from . import bench, build, compile, export, inspect, new, serve
-from .arguments import count, shape, target_list
+from .arguments import CACHE, cache_place, count, shape, target_list
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,6 +58,7 @@ def _add_build(commands) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     _add_places(command)
     command.add_argument("--jobs", type=int, default=0, help="processes (default: processors - 1)")
+    _add_json(command)
 
 
 def _add_export(commands) -> None:
@@ -67,6 +68,7 @@ def _add_export(commands) -> None:
     command.add_argument("--html", type=Path, required=True, metavar="FILE")
     command.set_defaults(jobs=1)
     _add_places(command)
+    _add_json(command)
 
 
 def _add_compile(commands) -> None:
@@ -78,6 +80,7 @@ def _add_compile(commands) -> None:
                          metavar=",".join(TARGETS))
     command.add_argument("--weights", choices=WEIGHTS, default="f32")
     _add_shapes(command)
+    _add_json(command)
 
 
 def _add_verify(commands) -> None:
@@ -125,4 +128,11 @@ def _add_shapes(command: argparse.ArgumentParser) -> None:
 def _add_places(command: argparse.ArgumentParser) -> None:
     command.add_argument("--models", type=Path, metavar="DIR", help="cards and labels "
                          "(default: models/ here or beside the spec's folder)")
-    command.add_argument("--cache", type=Path, metavar="DIR", default=Path(".cache/onnxpress"))
+    command.add_argument("--cache", type=cache_place, metavar="DIR|URL", default=(CACHE, ""),
+                         help="where packs are kept: a folder, or the URL of a cache that machines "
+                              f"share (s3://…), with the folder {CACHE} before it")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true",
+                         help="results as JSON, alone on standard output")

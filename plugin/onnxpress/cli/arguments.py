@@ -9,6 +9,7 @@ from ..errors import did_you_mean
 from ..spec import TARGETS, load_demo
 
 Shape = tuple[str, tuple[int, ...]]
+CACHE = Path(".cache/onnxpress")
 
 
 def shape(text: str) -> Shape:
@@ -42,12 +43,18 @@ def models_folder(asked: Path | None, spec: Path) -> Path:
     return spec.resolve().parent.parent / "models"
 
 
-def open_model(path: Path, shapes: list[Shape], models: Path | None, cache: Path
+def cache_place(text: str) -> tuple[Path, str]:
+    """(the cache's folder, the URL of a shared cache behind it or "")"""
+    return (CACHE, text) if "://" in text else (Path(text), "")
+
+
+def open_model(path: Path, shapes: list[Shape], models: Path | None, cache: tuple[Path, str]
                ) -> tuple[Any, Mapping[str, tuple[int, ...]]]:
     """The ONNX model of a spec or a file, and the shapes that fix its inputs."""
-    from ..source import load_card_model, read_model
+    from ..source import load_card_model, load_model
 
     if path.suffix in (".yml", ".yaml"):
         demo = load_demo(path, models_folder(models, path))
-        return load_card_model(demo.card, cache / "models").model, {**demo.shapes, **dict(shapes)}
-    return read_model(path), dict(shapes)
+        fixed = {**demo.shapes, **dict(shapes)}
+        return load_card_model(demo.card, cache[0] / "models", fixed).model, fixed
+    return load_model(path, dict(shapes)), dict(shapes)

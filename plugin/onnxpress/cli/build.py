@@ -1,36 +1,51 @@
 """`onnxpress build`: demos as a folder of pages and packs, for any site generator or none."""
 
 import argparse
-import logging
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import page
 from ..builds import Builds, Built, workers
-from ..display import choose_display
 from ..errors import PackError
-from ..page_numbers import size
 from ..publish import pack_files, shared_files
+from ..sizes import size_table, sizes_of, total_json
 from ..spec import load_demo
 from .arguments import models_folder
-from .output import say
+from .output import open_display, say, say_json
 
 
 def run(options: argparse.Namespace) -> None:
+    begin = time.monotonic()
     builts = build_demos(options.specs, options)
     write_folder(builts, options.out)
-    for built in builts:
-        total = sum(path.stat().st_size for path in built.files)
-        say(f"{options.out / built.demo.name}.html  {size(total)} in {len(built.files)} files")
+    seconds = time.monotonic() - begin
+    rows = [sizes_of(built.manifest) for built in builts]
+    if options.json:
+        say_json({"demos": [{**demo_json(built), "page": str(page_path(built, options.out))}
+                            for built in builts],
+                  "total": total_json(rows), "seconds": round(seconds, 3)})
+        return
+    say(size_table(rows))
+    say(f"{options.out}: {len(builts)} page{'s'[:len(builts) > 1]} in {seconds:.1f} s")
+
+
+def demo_json(built: Built) -> dict[str, Any]:
+    """What --json says of a demo; `seconds` is 0 for a pack that was in the cache."""
+    return {**sizes_of(built.manifest).json(), "seconds": round(built.seconds, 3)}
+
+
+def page_path(built: Built, out: Path) -> Path:
+    return out / f"{built.demo.name}.html"
 
 
 def build_demos(specs: Sequence[Path], options: argparse.Namespace) -> list[Built]:
     """The packs of the specs, in their order; `options`: models, cache, jobs."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     demos = [load_demo(spec, models_folder(options.models, spec)) for spec in specs]
-    builds = Builds(options.cache.resolve(), workers(options.jobs),
-                    choose_display(logging.getLogger("onnxpress")))
+    folder, shared = options.cache
+    builds = Builds(folder.resolve(), workers(options.jobs), open_display(), shared)
     try:
         for demo in demos:
             builds.start(demo)
@@ -47,10 +62,10 @@ def write_folder(builts: list[Built], out: Path) -> None:
         PackError: `out` cannot be written.
     """
     try:
-        for url, path in {**shared_files(), **pack_files(builts)}.items():
-            _put(out / url, path.read_bytes())
+        for url, file in {**shared_files(), **pack_files(builts)}.items():
+            _put(out / url, file if isinstance(file, bytes) else file.read_bytes())
         for built in builts:
-            _put(out / f"{built.demo.name}.html", page.standalone(built, "").encode())
+            _put(page_path(built, out), page.standalone(built, "").encode())
     except OSError as error:
         raise PackError(f"{out}: cannot be written: {error.strerror}") from None
 

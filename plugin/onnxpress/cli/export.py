@@ -3,13 +3,17 @@
 import argparse
 
 from ..export import export
-from ..files import write_atomically
-from .build import build_demos
-from .output import say
+from ..files import write_chunks
+from .build import build_demos, demo_json
+from .output import say, say_json
 
 
 def run(options: argparse.Namespace) -> None:
     [built] = build_demos([options.spec], options)
-    html, sizes = export(built)
-    say(f"{options.html}: {sizes}")
-    write_atomically(options.html, html.encode())
+    page = export(built)
+    if not options.json:
+        say(f"{options.html}: {page}")
+    write_chunks(options.html, page.chunks())
+    if options.json:
+        say_json({**demo_json(built), "html": str(options.html), "bytes": page.bytes,
+                  "parts": dict(page.sizes)})

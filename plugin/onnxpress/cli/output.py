@@ -1,7 +1,12 @@
-"""What the command writes to standard output: text and tables."""
+"""What the command writes: results to standard output, all else to standard error."""
 
+import json
+import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
+
+from .. import display
 
 
 def say(text: str) -> None:
@@ -10,8 +15,15 @@ def say(text: str) -> None:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns of text; all but the first are set flush right."""
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    for row in (head, *rows):
-        cells = [row[0].ljust(widths[0]),
-                 *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        say("  ".join(cells).rstrip())
+    say(display.table(head, rows))
+
+
+def say_json(value: Any) -> None:
+    """With --json, all that standard output gets."""
+    say(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def open_display() -> display.Display:
+    """Shows on standard error what a build is at."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return display.choose_display(logging.getLogger("onnxpress"))
