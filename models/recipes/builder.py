@@ -1,7 +1,7 @@
 """A small builder of NCHW ONNX graphs for recipes: opset 17, f32, batch 1, names that repeat."""
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper
 
 OPSET = 17
 
@@ -11,23 +11,35 @@ class Net:
 
     With no trained weights, `conv` and `dense` draw He-normal ones (He et al. 2015, "Delving Deep
     into Rectifiers", eq. 10) from a seeded generator, so a recipe gives the same bytes every time.
+    The model is one message from the start: protobuf copies what is put together later.
     """
 
     def __init__(self, name: str, input_shape: tuple[int, ...], seed: int = 0,
                  input_name: str = "input") -> None:
-        self.name, self.input_name, self.input_shape = name, input_name, input_shape
+        self.input_name, self.input_shape = input_name, input_shape
         self.random = np.random.default_rng(seed)
-        self.nodes, self.initializers = [], []
+        self.proto = ModelProto(ir_version=8, producer_name="onnxpress recipe",
+                                opset_import=[helper.make_opsetid("", OPSET)])
+        self.graph = self.proto.graph
+        self.graph.name = name
         self.channels = {input_name: input_shape[1]}
 
     def constant(self, array: np.ndarray, stem: str = "const") -> str:
-        name = f"{stem}.{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        name, array = f"{stem}.{len(self.graph.initializer)}", np.ascontiguousarray(array)
+        self.graph.initializer.add(name=name, dims=array.shape, raw_data=array.tobytes(),
+                                   data_type=helper.np_dtype_to_tensor_dtype(array.dtype))
         return name
 
+    def normal(self, shape: tuple[int, ...], deviation: float) -> np.ndarray:
+        """f32, drawn row by row: a generator's own are f64."""
+        out = np.empty(shape, np.float32)
+        for row in out:
+            row[...] = self.random.standard_normal(row.shape) * deviation
+        return out
+
     def op(self, kind: str, *inputs: str, channels: int | None = None, **attrs) -> str:
-        out = f"{kind.lower()}.{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [out], name=out, **attrs))
+        out = f"{kind.lower()}.{len(self.graph.node)}"
+        self.graph.node.append(helper.make_node(kind, list(inputs), [out], name=out, **attrs))
         self.channels[out] = self.channels[inputs[0]] if channels is None else channels
         return out
 
@@ -37,10 +49,10 @@ class Net:
         fan_in = self.channels[x] // groups * kernel * kernel
         if weight is None:
             shape = (channels, self.channels[x] // groups, kernel, kernel)
-            weight = self.random.standard_normal(shape) * np.sqrt(2 / fan_in)
-        inputs = [x, self.constant(weight.astype(np.float32), "weight")]
+            weight = self.normal(shape, np.sqrt(2 / fan_in))
+        inputs = [x, self.constant(np.asarray(weight, np.float32), "weight")]
         if bias is not None:
-            inputs.append(self.constant(bias.astype(np.float32), "bias"))
+            inputs.append(self.constant(np.asarray(bias, np.float32), "bias"))
         pads = [kernel // 2] * 4 if pads is None else list(pads)
         return self.op("Conv", *inputs, channels=channels, kernel_shape=[kernel] * 2,
                        strides=[stride] * 2, pads=pads, group=groups)
@@ -64,9 +76,9 @@ class Net:
         """`weight`: [features, C] of an input [1, C]."""
         c = self.channels[x]
         if weight is None:
-            weight = self.random.standard_normal((features, c)) * np.sqrt(2 / c)
+            weight = self.normal((features, c), np.sqrt(2 / c))
             bias = self.random.normal(0, 0.1, features)
-        names = [self.constant(a.astype(np.float32), "dense") for a in (weight, bias)]
+        names = [self.constant(np.asarray(a, np.float32), "dense") for a in (weight, bias)]
         return self.op("Gemm", x, *names, channels=features, transB=1)
 
     def classifier(self, x: str, classes: int, **parameters) -> str:
@@ -76,11 +88,8 @@ class Net:
 
     def model(self, output: str, shape: tuple[int, ...]) -> ModelProto:
         """The finished model with its one input and output "output"."""
-        self.nodes.append(helper.make_node("Identity", [output], ["output"], name="output"))
+        self.graph.node.append(helper.make_node("Identity", [output], ["output"], name="output"))
         port = helper.make_tensor_value_info
-        graph = helper.make_graph(
-            self.nodes, self.name,
-            [port(self.input_name, TensorProto.FLOAT, self.input_shape)],
-            [port("output", TensorProto.FLOAT, shape)], self.initializers)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
-                                 producer_name="onnxpress recipe", ir_version=8)
+        self.graph.input.append(port(self.input_name, TensorProto.FLOAT, self.input_shape))
+        self.graph.output.append(port("output", TensorProto.FLOAT, shape))
+        return self.proto
