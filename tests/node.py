@@ -30,7 +30,7 @@ for (const job of JSON.parse(readFileSync("jobs.json", "utf8"))) {
   }
   const about = { ...job.about, files: { module: { url: `./${job.name}.js` } } };
   const model = await open(about, null, weights(), {
-    moduleUrl: ({ url }) => new URL(url, import.meta.url).href,
+    loadModule: ({ url }) => import(new URL(url, import.meta.url).href),
   });
   const inputs = job.inputs.map(take);
   await model.run(inputs);

@@ -13,9 +13,35 @@ Answer = tuple[int, str, bytes]  # status, content type, body
 Fault = Callable[[Answer], Answer | None]  # None: the connection breaks in the middle of the body
 
 
+class Handler(BaseHTTPRequestHandler):
+    site: "PageServer"
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self.site.requests[path] = self.site.requests.get(path, 0) + 1
+        whole = self.site.answer(path)
+        waiting = self.site.faults.get(path, [])
+        given = waiting.pop(0)(whole) if waiting else whole
+        status, kind, body = given or whole
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)),
+                            "Cache-Control": "no-store", **self.site.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body if given else body[: len(body) // 2])
+        if not given:
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class PageServer:
     """`files`: URL path -> content, or a folder for all paths below. `requests` counts by path;
     `faults` changes answers: path -> one fault per request, used up in order."""
+
+    handler = Handler
 
     def __init__(self, files: Mapping[str, bytes | Path], headers: Mapping[str, str] = {}) -> None:
         self.files, self.headers = dict(files), dict(headers)
@@ -23,7 +49,7 @@ class PageServer:
         self.faults: dict[str, list[Fault]] = {}
 
     def __enter__(self) -> "PageServer":
-        handler = type("BoundHandler", (Handler,), {"site": self})
+        handler = type("BoundHandler", (self.handler,), {"site": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -48,27 +74,3 @@ class PageServer:
     def _type(path: str) -> str:
         suffix = Path(path).suffix
         return TYPES.get(suffix) or mimetypes.types_map.get(suffix, "application/octet-stream")
-
-
-class Handler(BaseHTTPRequestHandler):
-    site: PageServer
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        self.site.requests[path] = self.site.requests.get(path, 0) + 1
-        whole = self.site.answer(path)
-        waiting = self.site.faults.get(path, [])
-        given = waiting.pop(0)(whole) if waiting else whole
-        status, kind, body = given or whole
-        self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)),
-                            "Cache-Control": "no-store", **self.site.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body if given else body[: len(body) // 2])
-        if not given:
-            self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        pass

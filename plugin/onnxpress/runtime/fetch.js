@@ -2,7 +2,7 @@
 import { place } from "./carried.js";
 import { PressError, isAbort } from "./errors.js";
 import { alone } from "./locks.js";
-import { looksLikeHtml, request, unlessAborted } from "./request.js";
+import { inTime, looksLikeHtml, request, unlessAborted } from "./request.js";
 import { Store } from "./store.js";
 
 const FORMAT = 1;
@@ -78,13 +78,13 @@ export class Downloads {
    * A module can only be imported, and the browser fetches it anew then: from its HTTP cache, which
    * now holds the verified bytes, unless the server forbids that.
    * @param {import("./types.js").FileEntry} entry
-   * @returns {Promise<string>} the URL to import
-   * @throws {PressError} "download" or "integrity"
+   * @returns {Promise<Object>} its exports
+   * @throws {PressError} "download" or "integrity"; what the import throws
    */
   async module(entry) {
     const url = this.#resolve(entry.url);
     await this.#inTurn(() => this.#download(entry, url));
-    return url;
+    return inTime(import(url), entry.url);
   }
 
   async #get(entry, url) {

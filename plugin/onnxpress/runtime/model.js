@@ -129,7 +129,7 @@ class OpenModel {
     const { open } = await BACKENDS[target]();
     this.#executable = await open(
       about, (entry) => downloads.file(entry), streamWeights(this.#manifest, downloads),
-      { build, moduleUrl: (entry) => downloads.module(entry) });
+      { build, loadModule: (entry) => downloads.module(entry) });
     const fetched = Math.max(downloads.last, started);
     this.timings = {
       fetch: fetched - started, prepare: performance.now() - fetched, first: 0, runs: [],

@@ -4,6 +4,7 @@ import { PressError } from "./errors.js";
 
 const WAITS = [1000, 4000]; // ms before the second and the third try
 const SILENCE = 20_000; // ms in which no download gets a byte
+const SILENT = `the server sent nothing for ${SILENCE / 1000} seconds`;
 const TAIL = 1000; // ms that a connection has to end after the last byte
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]); // statuses that another try may cure
 
@@ -59,16 +60,19 @@ async function once(url, { name, bytes, cache, signal, count }) {
     });
   } catch (error) {
     if (error instanceof PressError) throw error;
-    const what = watch.silent ? `the server sent nothing for ${SILENCE / 1000} seconds`
-      : response ? `the connection broke after ${got}${bytes ? ` of ${bytes}` : ""} bytes`
-        : unreachable(url);
-    throw new PressError("download", `${name}: ${what}. Check the network and try again.`,
-      { cause: error, file: name });
+    const broken = `the connection broke after ${got}${bytes ? ` of ${bytes}` : ""} bytes`;
+    const what = watch.silent ? SILENT : response ? broken : unreachable(url);
+    throw failed(name, what, error);
   } finally {
     watch.end();
     signal?.removeEventListener("abort", follow);
     stop.abort();
   }
+}
+
+function failed(name, what, cause) {
+  return new PressError("download", `${name}: ${what}. Check the network and try again.`,
+    { cause, file: name });
 }
 
 function refused(name, status) {
@@ -128,6 +132,18 @@ function grow(out, length) {
   const larger = new Uint8Array(Math.max(2 * out.length, length));
   larger.set(out);
   return larger;
+}
+
+/**
+ * `promise` of the browser's own download, which cannot be watched as it goes.
+ * @throws {PressError} "download" where it takes three times the longest silence
+ */
+export async function inTime(promise, name) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(failed(name, SILENT)), 3 * SILENCE);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 /** @param {number} ms */

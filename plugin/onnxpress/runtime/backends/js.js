@@ -5,11 +5,10 @@ import { executable, placeWeights } from "./linear.js";
  * @param {import("./linear.js").LinearAbout & {files: Object}} about
  * @param {unknown} fetchFile  unused: a module can only be imported
  * @param {AsyncIterable<{name: string, data: Float32Array}>} weights
- * @param {{moduleUrl: (entry: Object) => string|Promise<string>}} options
+ * @param {{loadModule: (entry: Object) => Promise<Object>}} options
  */
-export async function open(about, fetchFile, weights, { moduleUrl }) {
-  const compiling = Promise.resolve(moduleUrl(about.files.module))
-    .then((url) => import(url)).then((module) => bind(module, about));
+export async function open(about, fetchFile, weights, { loadModule }) {
+  const compiling = loadModule(about.files.module).then((module) => bind(module, about));
   return executable(about, await placeWeights(about, compiling, weights));
 }
 
