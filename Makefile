@@ -17,11 +17,13 @@ serve: .venv/demos
 
 test: .venv/test
 	$(BIN)/python tests/chromium.py
+	$(BIN)/python tests/firefox.py
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not full"
 
 test-full: .venv/test
 	$(BIN)/python tests/chromium.py
+	$(BIN)/python tests/firefox.py
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .venv/bin/pip:

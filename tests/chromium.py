@@ -15,12 +15,16 @@ def install() -> None:
     """Tries Playwright's download, then Debian's package (as root, or with sudo)."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "playwright"]
     playwright = [sys.executable, "-m", "playwright", "install", "--with-deps", "chromium"]
+    if not (_runs(pip) and _runs(playwright) and find_chromium()):
+        install_package("chromium")
+
+
+def install_package(name: str) -> None:
+    """Tries Debian's package (as root, or with sudo)."""
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    debian = [[*sudo, "apt-get", "update", "-qq"],
-              [*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]]
-    for commands in ([pip, playwright], debian):
-        if shutil.which(commands[-1][0]) and all(_runs(c) for c in commands) and find_chromium():
-            return
+    if all(map(shutil.which, [*sudo[:1], "apt-get"])):
+        _runs([*sudo, "apt-get", "update", "-qq"])
+        _runs([*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", name])
 
 
 def _runs(command: list[str]) -> bool:

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from chromium import SWIFTSHADER
@@ -29,9 +30,26 @@ class TabError(RuntimeError):
     """The page threw, or did not come to what was waited for."""
 
 
+def wait_for(tab: Any, condition: str, seconds: float) -> Any:
+    """The first truthy value of `condition` in the tab, of whichever browser."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if value := tab.js(condition):
+                return value
+        except TabError as error:
+            if "context" not in str(error).lower():  # the page is changing
+                raise
+        time.sleep(0.02)
+    raise TabError(f"not within {seconds} s: {condition}; the page said: {tab.logs}")
+
+
 class Tab:
-    def __init__(self, width: int = 1280, height: int = 900, flags: Sequence[str] = ()) -> None:
-        self.size, self.flags = (width, height), flags
+    """`downloads`: the folder for what pages save."""
+
+    def __init__(self, width: int = 1280, height: int = 900, flags: Sequence[str] = (),
+                 downloads: Path | None = None) -> None:
+        self.size, self.flags, self.downloads = (width, height), flags, downloads
         self.count = 0
         self.logs: list[str] = []
 
@@ -53,6 +71,9 @@ class Tab:
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        if self.downloads:
+            self.call("Browser.setDownloadBehavior", behavior="allow",
+                      downloadPath=str(self.downloads))
         self.resize(*self.size)
         return self
 
@@ -135,16 +156,7 @@ class Tab:
 
     def wait(self, condition: str, seconds: float = 30) -> Any:
         """The first truthy value of `condition`."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                if value := self.js(condition):
-                    return value
-            except TabError as error:
-                if "context" not in str(error).lower():  # the page is changing
-                    raise
-            time.sleep(0.02)
-        raise TabError(f"not within {seconds} s: {condition}; the page said: {self.logs}")
+        return wait_for(self, condition, seconds)
 
     def press(self, key: str) -> None:
         code: dict[str, Any] = {

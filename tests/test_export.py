@@ -1,20 +1,26 @@
-"""`onnxpress export`: one file, opened from a disk by a Chromium that reaches no network."""
+"""`onnxpress export`: one file, opened from a disk by browsers that reach no network."""
 
 import json
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from onnxpress.browser import find_chromium
+from browsers import NAMES, open_browser
+from firefox import Firefox
 from onnxpress.cli import main
-from onnxpress.export import carry, linked_runtime
+from onnxpress.export import linked_runtime
+from onnxpress.frontends.recipe import run_recipe
+from onnxpress.page_numbers import size
 from onnxpress.runtime_files import runtime_files
+from onnxpress.verify import Reference
+from page_server import PageServer
 from site_folder import copy_site, tags
 from tab import Tab
 
-NO_NETWORK = ("--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9",
-              "--proxy-bypass-list=<-loopback>")
 DEMO = "document.querySelector('onnx-demo')"
 ROOT = f"{DEMO}.shadowRoot"
 WORKER = '  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });'
@@ -25,6 +31,11 @@ EXPECTED = f"""(async () => {{ const image = {DEMO}.querySelectorAll(".onnx-post
   const c = new OffscreenCanvas(image.naturalWidth, image.naturalHeight).getContext("2d");
   c.drawImage(image, 0, 0);
   return [...c.getImageData(9, 9, 1, 1).data]; }})()"""
+RUNS = [("chromium", "wasm"), ("chromium", "js"), ("chromium", "webgpu"),
+        ("firefox", "wasm"), ("firefox", "js")]  # a headless Firefox has no adapter for WebGPU
+RECIPES = {"sums": "tiny", "tint": "tint"}
+
+Page = Tab | Firefox
 
 
 def export(spec: str, file: str) -> None:
@@ -33,64 +44,118 @@ def export(spec: str, file: str) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """sums.html and tint.html, alone in a folder whose name needs quoting."""
+    """sums.html and tint.html, alone in a folder whose name needs quoting; the site of the same
+    demos in site/."""
     folder = copy_site(tmp_path_factory.mktemp("export"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for name in ("sums", "tint"):
+        for name in RECIPES:
             export(name, f"a # disk/{name}.html")
+        assert main(("build", *(f"docs/{name}.yml" for name in RECIPES), "--out", "site")) == 0
         yield folder
 
 
 @pytest.fixture(scope="module")
-def tab() -> Iterator[Tab]:
-    if not find_chromium():
-        pytest.skip("no Chromium; see tests/chromium.py")
-    with Tab(flags=NO_NETWORK) as tab:
+def page(request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A tab without a network, of the browser that the test names."""
+    with open_browser(request.param, offline=True) as tab:
         yield tab
 
 
-def run(tab: Tab, page: Path, query: str = "") -> None:
+every_browser = pytest.mark.parametrize("page", NAMES, indirect=True)
+
+
+def open_demo(page: Page, url: str) -> None:
+    page.open(url)
+    page.wait(f"!!{ROOT}?.querySelector('.foot:not([hidden])')")
+
+
+def run(page: Page, url: str) -> None:
     """Opens the page and runs its demo on the first sample."""
-    tab.open(page.resolve().as_uri() + query)
-    tab.wait(f"!!{ROOT}?.querySelector('.foot:not([hidden])')")
-    tab.js(f"void {DEMO}.run()")
-    tab.wait(f"['done', 'failed'].includes({DEMO}.state)")
-    assert tab.js(f"{DEMO}.state") == "done", tab.js(f"{ROOT}.textContent")
+    open_demo(page, url)
+    page.js(f"void {DEMO}.run()")
+    page.wait(f"['done', 'failed'].includes({DEMO}.state)")
+    assert page.js(f"{DEMO}.state") == "done", page.js(f"{ROOT}.textContent")
 
 
-@pytest.mark.parametrize("target", ["wasm", "js", "webgpu"])
-def test_every_target_gives_the_poster_s_answer(folder: Path, tab: Tab, target: str) -> None:
-    run(tab, folder / "a # disk/sums.html", f"?target={target}")
-    assert tab.js(f"{DEMO}.model.target") == target
-    top = named(folder, "sums")["demo"]["samples"][0]["result"]["top"]
-    bars = tab.js(f"{ROOT}.querySelector('.onnx-bars').innerText").split("\n")
-    assert bars == [text for row in top
-                    for text in (row["label"], f"{100 * row['score']:.1f} %")]
-    assert tab.js(f"{DEMO}.model.notes") == [], "it runs in a worker, and its bytes are verified"
-    assert tab.logs == []
+def on_disk(folder: Path, name: str) -> str:
+    return (folder / f"a # disk/{name}.html").as_uri()
 
 
 def named(folder: Path, name: str) -> dict:
-    packs = (json.loads(path.read_text())
-             for path in (folder / ".cache/onnxpress/packs").glob("*/manifest.json"))
-    return next(manifest for manifest in packs if manifest["name"] == name)
+    return json.loads((folder / f"site/demos/{name}.json").read_text())
 
 
-def test_a_picture_comes_out_as_the_poster_shows_it(folder: Path, tab: Tab) -> None:
-    run(tab, folder / "a # disk/tint.html")
-    seen, expected = tab.js(PIXEL), tab.js(EXPECTED)
+@pytest.mark.parametrize(("page", "target"), RUNS, indirect=["page"])
+def test_every_target_gives_the_poster_s_answer(folder: Path, page: Page, target: str) -> None:
+    run(page, on_disk(folder, "sums") + f"?target={target}")
+    assert page.js(f"{DEMO}.model.target") == target
+    top = named(folder, "sums")["demo"]["samples"][0]["result"]["top"]
+    bars = page.js(f"{ROOT}.querySelector('.onnx-bars').innerText").split("\n")
+    assert bars == [text for row in top
+                    for text in (row["label"], f"{100 * row['score']:.1f} %")]
+    assert page.js(f"{DEMO}.model.notes") == [], "it runs in a worker, and its bytes are verified"
+    assert page.logs == []
+
+
+@every_browser
+def test_a_picture_comes_out_as_the_poster_shows_it(folder: Path, page: Page) -> None:
+    run(page, on_disk(folder, "tint"))
+    seen, expected = page.js(PIXEL), page.js(EXPECTED)
     assert max(abs(a - b) for a, b in zip(seen, expected, strict=True)) <= 12  # WebP is lossy
-    assert tab.js(f"getComputedStyle({ROOT}.querySelector('.run')).cursor") == "pointer"
-    assert tab.js(f"[...{ROOT}.querySelectorAll('img')].every((i) => i.naturalWidth > 0)")
-    assert tab.logs == []
+    assert page.js(f"getComputedStyle({ROOT}.querySelector('.run')).cursor") == "pointer"
+    assert page.js(f"[...{ROOT}.querySelectorAll('img')].every((i) => i.naturalWidth > 0)")
+    assert page.logs == []
 
 
-def test_the_switch_of_targets_works_there_too(folder: Path, tab: Tab) -> None:
-    run(tab, folder / "a # disk/sums.html", "?target=wasm")
-    tab.js(f"""(() => {{ const s = {ROOT}.querySelector("select"); s.value = "js";
+@pytest.mark.parametrize(("page", "target"), RUNS, indirect=["page"])
+def test_its_numbers_are_the_site_s_and_onnxruntime_s(
+        folder: Path, page: Page, target: str, request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["page"]
+    with PageServer({"/": folder / "site"}) as site, open_browser(name) as online:
+        for demo, recipe in RECIPES.items():
+            manifest = named(folder, demo)
+            feeds = {port["name"]: draw(port["shape"]) for port in manifest["inputs"]}
+            here = outputs(page, on_disk(folder, demo), target, feeds)
+            assert here == outputs(online, f"{site.url}/{demo}.html", target, feeds)
+            model = run_recipe(folder / f"models/recipes/{recipe}.py", {})
+            [expected] = Reference(model.SerializeToString()).run(feeds)
+            [got] = [np.asarray(values).reshape(expected.shape) for values in here.values()]
+            # The golden check's own tolerance, by its own measure.
+            assert manifest["golden"]["metric"] == "peak"
+            limit = manifest["golden"]["tolerance"] * np.abs(expected).max()
+            assert np.abs(got - expected).max() <= limit
+
+
+def draw(shape: list[int]) -> np.ndarray:
+    return np.random.default_rng(7).random(shape, np.float32)
+
+
+def outputs(page: Page, url: str, target: str, feeds: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What the model of the page's demo gives for `feeds`."""
+    run(page, f"{url}?target={target}")
+    assert page.js(f"{DEMO}.model.target") == target
+    given = json.dumps({name: array.ravel().tolist() for name, array in feeds.items()})
+    return page.js(f"""(async () => {{
+      const pairs = (object, make) => Object.fromEntries(
+        Object.entries(object).map(([name, values]) => [name, make(values)]));
+      const inputs = pairs({given}, (values) => new Float32Array(values));
+      return pairs(await {DEMO}.model.run(inputs), (values) => [...values]);
+    }})()""")
+
+
+@every_browser
+def test_the_switch_of_targets_works_there_too(folder: Path, page: Page) -> None:
+    run(page, on_disk(folder, "sums") + "?target=wasm")
+    page.js(f"""(() => {{ const s = {ROOT}.querySelector("select"); s.value = "js";
       s.dispatchEvent(new Event("change")); }})()""")
-    tab.wait(f"{DEMO}.state == 'done' && {DEMO}.model?.target == 'js'")
+    page.wait(f"{DEMO}.state == 'done' && {DEMO}.model?.target == 'js'")
+
+
+@every_browser
+def test_it_does_not_offer_itself(folder: Path, page: Page) -> None:
+    open_demo(page, on_disk(folder, "sums"))
+    assert not page.js(f"!!{ROOT}.querySelector('.save')")
 
 
 def test_the_page_asks_for_nothing_and_spec_text_stays_text(folder: Path) -> None:
@@ -114,16 +179,33 @@ def test_the_same_inputs_give_the_same_bytes(folder: Path) -> None:
     assert str(folder).encode() not in first
 
 
-def test_sizes_are_stated_and_refusals_are_sentences(
+def test_the_size_and_its_parts_are_stated_before_it_is_written(
         folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    export("tint", "tint.html")
-    assert capsys.readouterr().out.startswith("tint.html: ")
+    stated, written = [], []
+
+    def write(path: Path, chunks: Iterable[bytes]) -> None:
+        stated.append(capsys.readouterr().out)
+        written.extend(chunks)
+
+    monkeypatch.setattr("onnxpress.cli.export.write_chunks", write)
+    export("sums", "sums.html")
+    whole = b"".join(written)
+    assert whole == (folder / "a # disk/sums.html").read_bytes()
+    carried = [len(text) for text in re.findall(rb'/weights-[^>]+>([^<]*)<', whole)]
+    [line] = stated
+    found = re.fullmatch(r"sums.html: ([^(]+) \(weights ([^,]+), programs [^,]+, runtime [^,]+, "
+                         r"page and pictures [^,]+\)\n", line)
+    assert found.groups() == (size(len(whole)), size(sum(carried)))
+
+
+def test_what_is_too_large_or_cannot_be_written_leaves_nothing_behind(
+        folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(("export", "docs/tint.yml", "--html", "docs")) == 1
     assert "docs: cannot be written" in capsys.readouterr().err
     monkeypatch.setattr("onnxpress.export.MAX_BYTES", 1000)
     assert main(("export", "docs/tint.yml", "--html", "large.html")) == 1
     assert "docs/tint.yml: the page would have" in capsys.readouterr().err
-    assert not (folder / "large.html").exists()
+    assert not list(folder.glob("*large*")) and not list(folder.glob(".*.part"))
 
 
 def test_the_whole_runtime_is_linked() -> None:
@@ -135,8 +217,3 @@ def test_the_whole_runtime_is_linked() -> None:
             [WORKER] if name == "carried.js" else []), name
     only = linked_runtime(("js",))
     assert "backends/webgpu.js" not in only and 'import("./backends/webgpu.js")' in only["model.js"]
-
-
-def test_what_does_not_shrink_stays_as_it_is() -> None:
-    assert carry("a.bin", bytes(100)).gzip
-    assert not carry("a.bin", bytes(range(100))).gzip

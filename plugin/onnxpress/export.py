@@ -2,14 +2,19 @@
 
 The files of the pack stay what they are, as base64 in scripts that no browser runs. With
 templates/bootstrap.js each gets a blob: URL, where the runtime looks first (runtime/carried.js).
+
+A page is a list of parts: text, and published files whose base64 stands between. `onnxpress export`
+joins them here; a site publishes the list, and runtime/save.js joins the same bytes.
 """
 
 import base64
 import gzip
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,6 +24,7 @@ from markupsafe import Markup
 from . import page
 from .builds import Built
 from .errors import PackError
+from .files import json_bytes
 from .page_numbers import size
 from .runtime_files import runtime_files
 
@@ -26,8 +32,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 MAX_BYTES = 500_000_000  # V8's longest string has 2^29 - 24 characters
 TYPES = {".js": "text/javascript", ".json": "application/json", ".webp": "image/webp",
          ".txt": "text/plain;charset=utf-8"}
-PARTS = {"weights": "weights", "webgpu": "programs", "wasm": "programs", "js": "programs",
+SHRINKING = {".js", ".json", ".txt", ".wasm"}  # kinds of files that are published uncompressed
+KINDS = {"weights": "weights", "webgpu": "programs", "wasm": "programs", "js": "programs",
          "runtime": "runtime"}  # by the stem of a file's name
+OTHER = "page and pictures"
 SHOWN_BY_PAGES = {"card", "before", "after"}  # in a manifest: pictures that no script asks for
 PAGE, WORKER = "onnxpress.js", "worker.js"
 
@@ -36,46 +44,112 @@ PAGE, WORKER = "onnxpress.js", "worker.js"
 LINK = re.compile(r'(from |import\(|new URL\()"(\.\.?/[^"]+)"')
 COMMENT = ("/*", "*")  # at the start of a line; JSDoc types name files as imports do
 
+# Where the base64 of a published file goes; what specs say is escaped and has no "<".
+PLACE = re.compile("<!--file:([^>]+)-->")
+
 
 @dataclass(frozen=True)
 class Carried:
-    """A file inside the page. `text`: base64 of its content, or of its gzip."""
+    """A file in the page. `text`: base64 of its gzip, or the place for its own; of `bytes`."""
 
     url: str
     type: str
     gzip: bool
-    text: str
+    bytes: int
+    text: Markup
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """A page: text and published files in turn. `sizes` of its kinds of content, in bytes of the
+    page, add up to the whole."""
+
+    parts: tuple[str | Path, ...]
+    sizes: Mapping[str, int]
 
     @property
-    def part(self) -> str:
-        return PARTS.get(PurePosixPath(self.url).name.partition("-")[0], "page and pictures")
+    def bytes(self) -> int:
+        return sum(self.sizes.values())
+
+    def __str__(self) -> str:
+        """'12.3 MB (weights 9.4 MB, programs 0.2 MB, ...)'"""
+        return f"{size(self.bytes)} ({', '.join(f'{k} {size(n)}' for k, n in self.sizes.items())})"
+
+    def chunks(self) -> Iterator[bytes]:
+        """The page, a part at a time.
+
+        Raises:
+            PackError: a file of the pack cannot be read.
+        """
+        for part in self.parts:
+            yield part.encode() if isinstance(part, str) else base64.b64encode(_read(part))
+
+    def published(self) -> bytes:
+        """The list of parts as JSON, for runtime/save.js."""
+        return json_bytes([p if isinstance(p, str) else _entry(p) for p in self.parts])
 
 
-def export(built: Built) -> tuple[str, str]:
-    """The page of `built` as one HTML file, and a sentence on the sizes of its parts.
+def export(built: Built) -> OneFile:
+    """The page of `built` in one file.
 
     Raises:
-        PackError: a file of the pack cannot be read, or browsers could not open the page.
+        PackError: a file of the pack cannot be read, or the page would be too large for browsers.
     """
-    runtime = linked_runtime(tuple(built.manifest["targets"]))
-    files = [carry("runtime", json.dumps(runtime, ensure_ascii=False).encode()),
-             carry(f"demos/{built.demo.name}.json", _read(built.folder / "manifest.json"))]
-    names = dict.fromkeys(_loaded(built.manifest, {path.name for path in built.files}))
-    files += [carry(f"demos/{name}", _read(built.folder / name)) for name in names]
-    styles = (runtime_files()["onnxpress.css"], TEMPLATES / "pages.css")
-    html = page.one_file(
-        built, _poster_pictures(built), files=files,
-        styles=Markup("\n".join(path.read_text("utf-8") for path in styles)),
-        bootstrap=Markup((TEMPLATES / "bootstrap.js").read_text("utf-8")))
-    return html, _sizes(html, files, built.demo.where)
+    found = one_file(built)
+    if found.bytes > MAX_BYTES:
+        raise PackError(f"{built.demo.where}: the page would have {found}, and browsers open none "
+                        f"above {size(MAX_BYTES)}; use weights: int8, or publish it with "
+                        "onnxpress build")
+    return found
 
 
-def carry(url: str, content: bytes, compress: bool = True) -> Carried:
-    """`content` as text, compressed where that makes it smaller."""
-    packed = gzip.compress(content, 9, mtime=0) if compress else content
-    smaller = len(packed) < len(content)
-    return Carried(url, TYPES.get(PurePosixPath(url).suffix, "application/octet-stream"), smaller,
-                   base64.b64encode(packed if smaller else content).decode())
+def one_file(built: Built) -> OneFile:
+    """The page of `built` in one file, whatever its size.
+
+    Raises:
+        PackError: a file of the pack cannot be read.
+    """
+    paths = {path.name: path for path in built.files}
+    names = dict.fromkeys(_loaded(built.manifest, paths))
+    files = [_runtime(tuple(built.manifest["targets"])),
+             carry(f"demos/{built.demo.name}.json", built.folder / "manifest.json"),
+             *(carry(f"demos/{name}", paths[name]) for name in names)]
+    pictures = {name: Markup(f"data:{_type(name)};base64,{_place(name)}")
+                for name in _poster_pictures(built)}
+    html = page.one_file(built, pictures, files=files, styles=_styles(),
+                         bootstrap=Markup((TEMPLATES / "bootstrap.js").read_text("utf-8")))
+    parts = tuple(paths[text] if i % 2 else text for i, text in enumerate(PLACE.split(html)))
+    return OneFile(parts, _sizes(parts, files))
+
+
+@cache
+def carry(url: str, path: Path) -> Carried:
+    """The file at `path`, for the page to load from `url`."""
+    if path.suffix in SHRINKING:
+        return _zipped(url, _read(path))
+    return Carried(url, _type(url), False, _length(path), _place(path.name))
+
+
+def _runtime(targets: tuple[str, ...]) -> Carried:
+    return _zipped("runtime", json.dumps(linked_runtime(targets), ensure_ascii=False).encode())
+
+
+def _zipped(url: str, content: bytes) -> Carried:
+    packed = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+    return Carried(url, _type(url), True, len(packed), Markup(packed))
+
+
+def _place(name: str) -> Markup:
+    return Markup(f"<!--file:{name}-->")
+
+
+def _type(url: str) -> str:
+    return TYPES.get(PurePosixPath(url).suffix, "application/octet-stream")
+
+
+def _styles() -> Markup:
+    paths = (runtime_files()["onnxpress.css"], TEMPLATES / "pages.css")
+    return Markup("\n".join(path.read_text("utf-8") for path in paths))
 
 
 def linked_runtime(targets: tuple[str, ...]) -> dict[str, str]:
@@ -123,15 +197,37 @@ def _loaded(value: Any, names: Collection[str]) -> Iterator[str]:
         yield value
 
 
-def _poster_pictures(built: Built) -> dict[str, str]:
-    """Name -> data: URL of the pictures that stand in the page itself."""
+def _poster_pictures(built: Built) -> list[str]:
+    """The names of the pictures that stand in the page itself."""
     samples = built.manifest["demo"].get("samples", ())
     if not samples:
-        return {}
+        return []
     result = samples[0].get("result", {})
-    shown = [result["before"], result["after"]] if "after" in result else [samples[0]["url"]]
-    files = [carry(name, _read(built.folder / name), compress=False) for name in shown]
-    return {file.url: f"data:{file.type};base64,{file.text}" for file in files}
+    return [result["before"], result["after"]] if "after" in result else [samples[0]["url"]]
+
+
+def _sizes(parts: tuple[str | Path, ...], files: list[Carried]) -> dict[str, int]:
+    sizes = dict.fromkeys((*KINDS.values(), OTHER), 0)
+    for file in files:
+        sizes[_kind(file.url)] += file.bytes
+    sizes[OTHER] += sum(map(_length, parts)) - sum(sizes.values())
+    return sizes
+
+
+def _length(part: str | Path) -> int:
+    """Of the part in the page, in bytes."""
+    return len(part.encode()) if isinstance(part, str) else 4 * -(-_entry(part)["bytes"] // 3)
+
+
+def _kind(url: str) -> str:
+    return KINDS.get(PurePosixPath(url).name.partition("-")[0], OTHER)
+
+
+@cache
+def _entry(path: Path) -> Mapping[str, Any]:
+    """The published file as manifests name it."""
+    content = _read(path)
+    return {"url": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _read(path: Path) -> bytes:
@@ -139,16 +235,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PackError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _sizes(html: str, files: list[Carried], where: str) -> str:
-    """'12.3 MB (weights 9.4 MB, programs 0.2 MB, ...)': what each part takes in the page."""
-    total = len(html.encode())
-    if total > MAX_BYTES:
-        raise PackError(f"{where}: the page would have {size(total)}, and browsers open none above "
-                        f"{size(MAX_BYTES)}; use weights: int8, or publish it with onnxpress build")
-    parts = {"weights": 0, "programs": 0, "runtime": 0, "page and pictures": 0}
-    for file in files:
-        parts[file.part] += len(file.text)
-    parts["page and pictures"] += total - sum(parts.values())
-    return f"{size(total)} ({', '.join(f'{name} {size(n)}' for name, n in parts.items())})"

@@ -1,7 +1,9 @@
 """Published files: named by their content, written whole or not at all, verified when read."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +12,40 @@ from .errors import PackError
 
 def write_file(folder: Path, stem: str, content: bytes, suffix: str) -> dict:
     """{"url", "bytes", "sha256"} of the file `stem`-HASH.`suffix`, written whole or not at all."""
+    entry = entry_of(stem, content, suffix)
+    write_atomically(folder / entry["url"], content)
+    return entry
+
+
+def entry_of(stem: str, content: bytes, suffix: str) -> dict:
+    """{"url", "bytes", "sha256"} of the file that `write_file` would write."""
     digest = hashlib.sha256(content).hexdigest()
-    name = f"{stem}-{digest[:12]}.{suffix}"
-    write_atomically(folder / name, content)
-    return {"url": name, "bytes": len(content), "sha256": digest}
+    return {"url": f"{stem}-{digest[:12]}.{suffix}", "bytes": len(content), "sha256": digest}
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Puts `content` at `path` in one step; a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    write_chunks(path, [content])
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
+    """As `write_atomically`, for content that is larger than memory should hold."""
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.writelines(chunks)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise PackError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def json_bytes(value: Any) -> bytes:
+    """The value as the compact JSON that is published."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def read_file(entry: Mapping[str, Any], folder: Path) -> bytes:

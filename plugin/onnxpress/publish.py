@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .builds import Built
+from .export import MAX_BYTES, one_file
+from .files import entry_of, json_bytes
 from .runtime_files import runtime_files
 
 ASSETS = "assets/onnxpress/"
@@ -23,13 +25,25 @@ def shared_files() -> dict[str, Path]:
     return files
 
 
-def pack_files(builts: Iterable[Built]) -> dict[str, Path]:
-    """URL relative to ASSETS -> file, for every pack."""
-    files = {}
+def pack_files(builts: Iterable[Built]) -> dict[str, Path | bytes]:
+    """URL relative to ASSETS -> file or its content, for every pack."""
+    files: dict[str, Path | bytes] = {}
     for built in builts:
-        files[f"demos/{built.demo.name}.json"] = built.folder / "manifest.json"
         files |= {f"demos/{path.name}": path for path in built.files}
+        files |= {f"demos/{name}": content for name, content in _page_files(built).items()}
     return files
+
+
+def _page_files(built: Built) -> dict[str, bytes]:
+    """What pages add to the pack: the page in one file, as a list of its parts, and the manifest,
+    which names that list in "oneFile"; the one in the page itself does not."""
+    name, page = built.demo.name, one_file(built)
+    if page.bytes > MAX_BYTES:
+        return {f"{name}.json": (built.folder / "manifest.json").read_bytes()}
+    parts = page.published()
+    entry = entry_of(f"{name}-page", parts, "json")
+    manifest = {**built.manifest, "oneFile": {**entry, "total": page.bytes}}
+    return {f"{name}.json": json_bytes(manifest), entry["url"]: parts}
 
 
 def published_packs(folder: Path) -> dict[str, Path]:

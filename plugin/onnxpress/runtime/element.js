@@ -5,7 +5,7 @@
  * What the page wrote inside it (the poster) is shown until the first run. Attribute `state`:
  * idle detecting fetching preparing ready running done failed. Events: progress ready result
  * fallback error. Parts: frame stage view caveat controls samples choose run progress error status
- * badge.
+ * badge save.
  */
 import { announce } from "./announce.js";
 import { createDemo } from "./demo.js";
@@ -14,10 +14,12 @@ import { fetchManifest } from "./fetch.js";
 import { createPicker } from "./inputs/picker.js";
 import { Panel } from "./panel.js";
 import { createProfile } from "./profile.js";
+import { Save } from "./save.js";
 import { Session } from "./session.js";
 
 const SETTLE = 120; // ms without a new change before controls run the model
 const NEAR = "300px"; // from the viewport: time enough for the manifest to come
+const LOADING = new Set(["detecting", "fetching", "preparing"]);
 
 export class OnnxDemo extends HTMLElement {
   static observedAttributes = ["src", "target"];
@@ -28,9 +30,11 @@ export class OnnxDemo extends HTMLElement {
   #session = null;
   #demo = null;
   #picker = null;
+  #save = null;
   #near = null;
   #settling = 0;
   #turn = 0;
+  #wish = null;
   #state = "idle";
 
   get state() {
@@ -46,9 +50,11 @@ export class OnnxDemo extends HTMLElement {
     if (!this.#panel) this.#build();
     this.setAttribute("state", this.#state);
     this.#start();
+    addEventListener("pagehide", this.#sleep);
   }
 
   disconnectedCallback() {
+    removeEventListener("pagehide", this.#sleep);
     this.#stop();
   }
 
@@ -121,10 +127,29 @@ export class OnnxDemo extends HTMLElement {
     this.#picker.button.remove();
     this.#session.close();
     this.#session = null;
-    this.#demo = null;
+    this.#forget();
     this.#panel.reset();
     this.#setState("idle");
   }
+
+  /** What the manifest said. */
+  #forget() {
+    this.#demo = null;
+    this.#save?.stop();
+    this.#save?.element.remove();
+    this.#save = null;
+  }
+
+  /** A page that is left lets go of connections and locks; if it comes back, it begins again. */
+  #sleep = () => {
+    if (!LOADING.has(this.#state)) return;
+    this.#turn++;
+    this.#openSession();
+    this.#setState("idle");
+    const wish = this.#wish;
+    const wake = () => this.isConnected && this.#state === "idle" && this.#ask(wish);
+    addEventListener("pageshow", wake, { once: true });
+  };
 
   #openSession() {
     this.#session?.close();
@@ -150,30 +175,37 @@ export class OnnxDemo extends HTMLElement {
   }
 
   get #busy() {
-    return ["detecting", "fetching", "preparing", "running"].includes(this.#state);
+    return LOADING.has(this.#state) || this.#state === "running";
   }
 
   /** @returns {Promise<import("./demo.js").LiveDemo>} after the manifest, nothing heavier */
-  #describe() {
-    this.#demo ??= this.#readDemo().catch((error) => {
+  #describe(fresh = false) {
+    this.#demo ??= this.#readDemo(fresh).catch((error) => {
       this.#demo = null;
       throw error;
     });
     return this.#demo;
   }
 
-  async #readDemo() {
+  async #readDemo(fresh) {
     const url = this.#url;
-    const manifest = await fetchManifest(url);
+    const manifest = await fetchManifest(url, { fresh });
     const demo = await createDemo(manifest, url, () => this.#settle());
     if (url === this.#url && this.isConnected) {
       const asked = new URLSearchParams(location.search).get("target");
       this.#panel.describe(manifest, demo, this.getAttribute("target") ?? asked,
         (index) => this.#ask((live) => live.pick(index)));
+      if (manifest.oneFile) this.#offer(manifest, url);
       this.setAttribute("aria-label", demo.about.title);
       this.setAttribute("role", "region");
     }
     return demo;
+  }
+
+  /** The demo as a file of one's own. */
+  #offer(manifest, url) {
+    this.#save = new Save(manifest, url);
+    this.#panel.foot.append(this.#save.element);
   }
 
   /** A control moved: run once it rests. */
@@ -185,13 +217,15 @@ export class OnnxDemo extends HTMLElement {
   /**
    * What a visitor asks for: a picture, or another run. A newer wish takes over an older one.
    * @param {(demo: import("./demo.js").LiveDemo) => Promise<() => void>} [choose]
+   * @param {boolean} [fresh] with the manifest as it is on the server now
    */
-  async #ask(choose) {
+  async #ask(choose, fresh = false) {
     const turn = ++this.#turn;
     const current = () => turn === this.#turn;
+    this.#wish = choose;
     if (this.#state === "idle" || this.#state === "failed") this.#setState("detecting");
     try {
-      const demo = await this.#describe();
+      const demo = await this.#describe(fresh);
       const wish = choose ?? (demo.set ? null : (live) => live.pick(0));
       const place = wish && (await wish(demo));
       if (!current()) return;
@@ -200,10 +234,14 @@ export class OnnxDemo extends HTMLElement {
       const done = await this.#session.run((model) => {
         if (current()) this.#begin(model);
         return demo.inputs();
-      });
+      }, demo.manifest);
       if (done && current()) await this.#finish(demo, done);
     } catch (error) {
-      if (current() && !isAbort(error)) this.#fail(error);
+      if (!current() || isAbort(error)) return;
+      if (error.code !== "outdated" || fresh) return this.#fail(error);
+      this.#forget();
+      this.#openSession();
+      return this.#ask(choose, true);
     }
   }
 

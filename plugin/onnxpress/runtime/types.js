@@ -50,6 +50,12 @@
  * @property {{target: string, build: string, max_error_over_peak: number}[]} proof
  * @property {{where: string, reason: string}[]} notes
  * @property {Demo} [demo]  absent where a pack was compiled without a spec
+ * @property {OneFile} [oneFile]  absent there too, and inside the one file itself
+ */
+
+/**
+ * @typedef {FileEntry & {total: number}} OneFile  The demo as one HTML file of `total` bytes: a list
+ *   of strings and FileEntries, whose base64 stands between them; see save.js.
  */
 
 /**
@@ -177,6 +183,7 @@
  * @property {(fallback: {from: string, to: string, reason: string}) => void} [onFallback]
  * @property {boolean} [worker]  run in a module worker
  * @property {AbortSignal} [signal]
+ * @property {Manifest} [manifest]  the one at the URL, where it is known already
  */
 
 /**
