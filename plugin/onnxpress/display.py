@@ -115,10 +115,11 @@ def _handlers(log: logging.Logger | None) -> Iterator[logging.StreamHandler]:
         log = log.parent if log.propagate else None
 
 
-def choose_display(log: logging.Logger) -> LogDisplay | LiveDisplay:
+def choose_display(log: logging.Logger | logging.LoggerAdapter) -> LogDisplay | LiveDisplay:
     """Live on a terminal, unless `log` is quiet."""
     live = sys.stderr.isatty() and log.isEnabledFor(logging.INFO)
-    return LiveDisplay(log) if live else LogDisplay(log.info)
+    logger = log.logger if isinstance(log, logging.LoggerAdapter) else log
+    return LiveDisplay(logger) if live else LogDisplay(log.info)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

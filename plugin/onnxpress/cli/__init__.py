@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import OnnxPressError
 from ..spec import TARGETS, TASKS, WEIGHTS
-from . import bench, build, compile, export, inspect, new, serve
+from . import bench, build, compile, dedupe, export, inspect, new, serve
 from .arguments import CACHE, cache_place, count, shape, target_list
 
 
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"onnxpress {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_new, _add_build, _add_export, _add_compile, _add_verify, _add_explain,
-                _add_bench, _add_serve):
+                _add_bench, _add_dedupe, _add_serve):
         add(commands)
     return top
 
@@ -111,6 +111,13 @@ def _add_bench(commands) -> None:
     command.add_argument("--json", action="store_true")
     _add_shapes(command)
     _add_places(command)
+
+
+def _add_dedupe(commands) -> None:
+    command = _command(commands, "dedupe", dedupe.run, "In a published site with many versions, as "
+                       "mike makes them, keep one copy of shards and programs that are the same.")
+    command.add_argument("folder", type=Path, metavar="DIR")
+    _add_json(command)
 
 
 def _add_serve(commands) -> None:

@@ -1,0 +1,17 @@
+"""`onnxpress dedupe`: one copy of what the versions of a published site have in common."""
+
+import argparse
+from dataclasses import asdict
+
+from ..dedupe import FOLDER, dedupe
+from ..page_numbers import size
+from .output import say, say_json
+
+
+def run(options: argparse.Namespace) -> None:
+    report = dedupe(options.folder)
+    if options.json:
+        say_json({"folder": str(options.folder / FOLDER), **asdict(report)})
+        return
+    say(f"{options.folder}: {report.manifests} manifests, {report.shared} files in {FOLDER}/; "
+        f"shards and programs take {size(report.after)}, before {size(report.before)}")
