@@ -19,6 +19,7 @@ import yaml
 from chromium import SWIFTSHADER
 from onnxpress.browser import Browser
 from onnxpress.compiler import BUILDERS
+from onnxpress.encodings import plan
 from onnxpress.golden import golden
 from onnxpress.importer import import_model
 from onnxpress.interpret import interpret
@@ -92,7 +93,8 @@ class Case:
                 self.refused[target] = error
         self.folder = folder / self.name
         self.folder.mkdir(parents=True)
-        self.manifest = write_pack(self.graph, programs, "f32", self.folder)
+        encodings = plan(self.graph.constants, "f32")
+        self.manifest = write_pack(self.graph, programs, encodings, self.folder)
         ports = [(0.0, 1.0)] * len(self.graph.inputs)
         check = {**golden(ports, [], metric="peak", tolerance=1.0), "outputs": []}
         write_manifest({"name": "case", **self.manifest, "golden": check, "proof": [],

@@ -11,6 +11,7 @@ import pytest
 from onnxpress import shards
 from onnxpress.browser import Browser, find_chromium
 from onnxpress.compression import LEAST_SAVING, MAX_RATIO, compress, decompress
+from onnxpress.encodings import plan
 from onnxpress.errors import BrowserError, PackError
 from onnxpress.runtime_files import RUNTIME
 from onnxpress.shards import SHARD_BYTES, read_weights, stream_weights, write_weights
@@ -39,7 +40,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("encoding", ["f32", "f16", "int8"])
 def test_weights_come_back(tmp_path: Path, encoding: str) -> None:
-    weights = write_weights(tensors(), encoding, tmp_path / "many")
+    weights = write_weights(tensors(), plan(tensors(), encoding), tmp_path / "many")
     got = read_weights({"weights": weights}, tmp_path / "many")
     assert len(weights["shards"]) > 3
     assert sum(s["bytes"] for s in weights["shards"]) == weights["bytes"]
@@ -83,7 +84,8 @@ def test_memory_holds_a_tensor_and_a_few_shards(
     monkeypatch.setattr(shards, "SHARD_BYTES", 1 << 18)
     array = normal(1 << 16, 2)  # two shards
     tracemalloc.start()
-    weights = write_weights({str(i): array for i in range(64)}, "f32", tmp_path)
+    tensors = {str(i): array for i in range(64)}
+    weights = write_weights(tensors, plan(tensors, "f32"), tmp_path)
     for _ in stream_weights({"weights": weights}, tmp_path):
         pass
     _, peak = tracemalloc.get_traced_memory()
@@ -117,7 +119,7 @@ def test_what_is_not_compressed_is_refused() -> None:
 
 
 def test_a_tensor_outside_the_shards_is_refused(tmp_path: Path) -> None:
-    weights = write_weights({"w": normal(100)}, "f32", tmp_path)
+    weights = write_weights({"w": normal(100)}, {"w": "f32"}, tmp_path)
     weights["tensors"][0]["bytes"] = SHARD_BYTES
     with pytest.raises(PackError, match="a tensor lies outside the shards"):
         read_weights({"weights": weights}, tmp_path)
@@ -149,7 +151,7 @@ def browser(folder: Path) -> Iterator[Browser]:
 @pytest.mark.parametrize("encoding", ["f32", "f16", "int8"])
 def test_a_browser_unpacks_the_same_numbers(
         browser: Browser, folder: Path, encoding: str) -> None:
-    manifest = {"weights": write_weights(tensors(), encoding, folder)}
+    manifest = {"weights": write_weights(tensors(), plan(tensors(), encoding), folder)}
     got = browser.run(STREAM + """
         export const run = async (manifest) => {
           const all = [];
@@ -174,7 +176,7 @@ def test_a_browser_unpacks_the_same_numbers(
 def test_a_tensor_is_handed_on_before_the_last_shard_is_there(
         browser: Browser, folder: Path) -> None:
     """And a backend that is busy does not pile shards up."""
-    manifest = {"weights": write_weights(tensors(), "f32", folder)}
+    manifest = {"weights": write_weights(tensors(), plan(tensors(), "f32"), folder)}
     began = browser.run(STREAM + """
         export const run = async (manifest) => {
           const { shards } = manifest.weights;
@@ -220,7 +222,7 @@ def test_a_browser_refuses_what_is_not_compressed(browser: Browser) -> None:
 
 @needs_browser
 def test_a_tensor_outside_the_shards_is_a_sentence(browser: Browser, folder: Path) -> None:
-    manifest = {"weights": write_weights({"w": normal(100)}, "f32", folder)}
+    manifest = {"weights": write_weights({"w": normal(100)}, {"w": "f32"}, folder)}
     manifest["weights"]["tensors"][0]["offset"] = SHARD_BYTES
     with pytest.raises(BrowserError, match='places the weights "w" outside its files') as caught:
         browser.run(STREAM + """
@@ -231,7 +233,7 @@ def test_a_tensor_outside_the_shards_is_a_sentence(browser: Browser, folder: Pat
 
 @needs_browser
 def test_an_old_browser_is_told_before_it_downloads(browser: Browser, folder: Path) -> None:
-    manifest = {"weights": write_weights({"w": normal(4000)}, "f32", folder)}
+    manifest = {"weights": write_weights({"w": normal(4000)}, {"w": "f32"}, folder)}
     with pytest.raises(BrowserError, match="This browser is too old to unpack") as caught:
         browser.run(STREAM + """
             export const run = async (manifest) => {

@@ -4,14 +4,13 @@ Weights are stored once, in the graph's own order, in shards that every target s
 the hash of the content, so equal files are equal names on any page and in any version of a site.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .emit.program import Program
-from .files import write_atomically, write_file
+from .files import json_bytes, write_atomically, write_file
 from .graph import Graph
 from .shards import write_weights
 
@@ -27,9 +26,11 @@ class Pack:
     files: tuple[Path, ...]
 
 
-def write_pack(graph: Graph, programs: Iterable[Program], encoding: str, folder: Path) -> dict:
-    """The manifest so far: inputs, outputs, weights and targets, whose files are in `folder`."""
-    weights = write_weights(graph.constants, encoding, folder)
+def write_pack(graph: Graph, programs: Iterable[Program], encodings: Mapping[str, str],
+               folder: Path) -> dict:
+    """The manifest so far: inputs, outputs, weights (stored as `encodings` says by name) and
+    targets, whose files are in `folder`."""
+    weights = write_weights(graph.constants, encodings, folder)
     targets = {}
     for program in programs:
         files = {build: write_file(folder, f"{program.target}-{build}", content, suffix)
@@ -48,6 +49,5 @@ def write_pack(graph: Graph, programs: Iterable[Program], encoding: str, folder:
 
 def write_manifest(manifest: Mapping[str, Any], folder: Path) -> Path:
     path = folder / "manifest.json"
-    text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    write_atomically(path, text.encode())
+    write_atomically(path, json_bytes(manifest))
     return path

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .compression import compress, decompress
-from .encodings import decode, encode
+from .encodings import GROUP, decode, encode
 from .errors import PackError
 from .files import read_file, write_file
 
@@ -15,18 +15,22 @@ SHARD_BYTES = 8 << 20  # GitHub refuses files over 100 MiB, Cloudflare Pages ove
 ALIGN = 16  # bytes: any typed array may view a tensor in place
 
 
-def write_weights(constants: Mapping[str, np.ndarray], encoding: str, folder: Path) -> dict:
-    """The manifest's `weights`; shards are written into `folder` as they fill.
+def write_weights(constants: Mapping[str, np.ndarray], encodings: Mapping[str, str],
+                  folder: Path) -> dict:
+    """The manifest's `weights`, each stored as `encodings` says; shards are written into `folder`
+    as they fill.
 
     The shards are consecutive slices of one stream, each compressed where that pays; a tensor
     starts at `offset` of the unpacked shard `shard` and may run on into the following ones.
     """
     writer, tensors = ShardWriter(folder), []
     for name, array in constants.items():
-        used, values, scales = encode(array, encoding)
+        used, values, scales = encode(array, encodings[name])
         entry = {"name": name, "shape": list(array.shape), "encoding": used, **writer.add(values)}
         if scales:
             entry["scale"] = writer.add(scales)
+        if used == "int4":
+            entry["group"] = GROUP
         tensors.append(entry)
     shards = writer.finish()
     return {"bytes": sum(s["bytes"] for s in shards), "shards": shards, "tensors": tensors}

@@ -28,15 +28,38 @@ export function decodeInt8(q, scale) {
 }
 
 /**
- * @param {"f32"|"f16"|"int8"} encoding
+ * @param {Uint8Array} packed two values a byte, the first in the low bits
+ * @param {Uint16Array} scale one half per `group` rows and column
+ * @param {number[]} shape rows are all axes but the last
+ * @param {number} group
+ */
+export function decodeInt4(packed, scale, shape, group) {
+  const columns = shape.at(-1);
+  const out = new Float32Array(shape.reduce((product, n) => product * n, 1));
+  const scales = decodeHalf(scale);
+  for (let i = 0, row = 0; i < out.length; row++) {
+    const first = Math.floor(row / group) * columns;
+    for (let c = 0; c < columns; c++, i++) {
+      const nibble = i & 1 ? packed[i >> 1] >> 4 : packed[i >> 1] & 15;
+      out[i] = ((nibble ^ 8) - 8) * scales[first + c];
+    }
+  }
+  return out;
+}
+
+/**
+ * @param {"f32"|"f16"|"int8"|"int4"} encoding
  * @param {Uint8Array} bytes the values, 16-byte aligned
- * @param {Uint8Array} [scale] of int8
+ * @param {Uint8Array} [scale] of int8 and int4
+ * @param {number[]} [shape] of int4
+ * @param {number} [group] of int4
  * @returns {Float32Array} for f32 a view of `bytes`
  */
-export function decode(encoding, bytes, scale) {
+export function decode(encoding, bytes, scale, shape, group) {
   const as = (type, { buffer, byteOffset, byteLength }) =>
     new type(buffer, byteOffset, byteLength / type.BYTES_PER_ELEMENT);
   if (encoding === "f32") return as(Float32Array, bytes);
   if (encoding === "f16") return decodeHalf(as(Uint16Array, bytes));
+  if (encoding === "int4") return decodeInt4(bytes, as(Uint16Array, scale), shape, group);
   return decodeInt8(as(Int8Array, bytes), as(Float32Array, scale));
 }
