@@ -32,6 +32,10 @@ def tensors() -> dict[str, np.ndarray]:
             "last": normal(3, 3, 40, 20, seed=3)}
 
 
+def write(constants: dict[str, np.ndarray], encoding: str, folder: Path) -> dict[str, Any]:
+    return write_weights(constants, plan(constants, encoding), folder)
+
+
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARD_BYTES", SMALL_SHARD)

@@ -18,12 +18,18 @@
  */
 
 /**
+ * @typedef {FileEntry & {packed?: {bytes: number, planes: 1|2|4}}} Shard  A slice of the stream of
+ *   weights. `packed`: the file is deflated (RFC 1950) and unpacks to `bytes` in so many planes, the
+ *   first bytes of every value, then the second ones, and so on
+ */
+
+/**
  * @typedef {Object} WeightTensor
  * @property {string} name
  * @property {number[]} shape
  * @property {"f32"|"f16"|"int8"} encoding  int8 is symmetric per last axis
  * @property {number} shard  where it starts; it may run on into the following shards
- * @property {number} offset  in bytes, a multiple of 16
+ * @property {number} offset  in bytes of the unpacked shard, a multiple of 16
  * @property {number} bytes
  * @property {{shard: number, offset: number, bytes: number}} [scale]  int8: one f32 per index of
  *   the last axis
@@ -44,7 +50,7 @@
  * @property {string} name
  * @property {Port[]} inputs
  * @property {Port[]} outputs
- * @property {{bytes: number, shards: FileEntry[], tensors: WeightTensor[]}} weights
+ * @property {{bytes: number, shards: Shard[], tensors: WeightTensor[]}} weights
  * @property {Object<string, {files: Object<string, FileEntry>}>} targets
  * @property {Golden} golden
  * @property {{target: string, build: string, max_error_over_peak: number}[]} proof

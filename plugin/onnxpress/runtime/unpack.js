@@ -15,7 +15,7 @@ export function requireUnpacking(shards) {
 
 /**
  * @param {import("./types.js").Shard} entry
- * @param {ArrayBuffer} content verified; kept by nobody else, it may be what is returned
+ * @param {ArrayBuffer} content verified; it may be what is returned, so neither is written to
  * @returns {Promise<Uint8Array>}
  * @throws {PressError} "manifest", where the manifest does not describe the content
  */
