@@ -22,7 +22,7 @@ GATES = {
     "properdocs": set(),
     "markdown": {"fence.py"},
     "onnx": {"source.py", "simplify.py", "importer.py", "frontends/__init__.py",
-             "frontends/recipe.py", "frontends/tflite.py"},
+             "frontends/child.py", "frontends/recipe.py", "frontends/tflite.py"},
     "torch": {"frontends/torch_module.py"},
     "keras": {"frontends/keras_model.py"},
     "safetensors": {"frontends/weights.py"},

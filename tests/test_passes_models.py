@@ -11,11 +11,11 @@ import pytest
 from onnx import ModelProto, TensorProto
 from onnx_models import feeds, light, model, node, onnxruntime_outputs
 from onnxpress.errors import OnnxPressError
+from onnxpress.frontends.recipe import run_recipe
 from onnxpress.graph import Graph
 from onnxpress.importer import import_model
 from onnxpress.interpret import interpret
 from onnxpress.passes import run_passes
-from onnxpress.source import run_recipe
 from test_interpret import EPSILON, as_array, imported, prepared, style_net, tolerance
 
 RECIPES = Path(__file__).parents[1] / "models/recipes"

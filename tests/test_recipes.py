@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnxpress.errors import ModelError
-from onnxpress.source import run_recipe
+from onnxpress.frontends.recipe import run_recipe
 from onnxpress.spec.files import package_path
 
 RECIPES = Path(__file__).parents[1] / "models/recipes"

@@ -5,8 +5,9 @@ from pathlib import Path
 import brotli
 import pytest
 from onnxpress.compiler import BUILDERS, Notes, lower
+from onnxpress.frontends.recipe import run_recipe
 from onnxpress.runtime_files import runtime_files
-from onnxpress.source import read_model, run_recipe
+from onnxpress.source import read_model
 from onnxpress.spec.files import package_path
 
 BUDGET = 60_000  # bytes, brotli

@@ -4,8 +4,10 @@ Architecture: EfficientNet (Tan and Le 2019) without squeeze-and-excite, ReLU6 f
 "SAME" padding (asymmetric at stride 2), BatchNorm epsilon 1e-3.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from onnx import ModelProto
 
 from .builder import Net
@@ -18,9 +20,9 @@ BLOCKS = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
           (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
 
 
-def build(weights: Path) -> ModelProto:
-    """The network with the tensors of the PyTorch checkpoint `weights`."""
-    tensors = load(weights)
+def build(weights: Path | Mapping[str, np.ndarray]) -> ModelProto:
+    """The network with the tensors of `weights`, a PyTorch checkpoint or its state dict."""
+    tensors = weights if isinstance(weights, Mapping) else load(weights)
     net = Net("efficientnet_lite0", (1, 3, SIZE, SIZE))
     size = SIZE
 

@@ -16,9 +16,8 @@ from onnx import ModelProto
 from .download import fetch
 from .errors import ModelError, SpecError, UnavailableError
 from .frontends import Shapes
-from .frontends.recipe import run_recipe
+from .frontends.child import run_apart
 from .frontends.tflite import MAGIC, read_tflite
-from .frontends.weights import Tensors
 from .spec import Card, Source
 from .spec.files import package_path, python_reference
 
@@ -65,17 +64,14 @@ def load_card_model(card: Card, cache: Path, shapes: Shapes) -> Loaded:
 def _load(source: Source, cache: Path, shapes: Shapes) -> ModelProto:
     if source.python is None:
         return read_model(_file(source, cache))
-    arguments = dict(source.arguments)
-    if source.weights:
-        arguments["weights"] = _weights(source.weights, cache)
-    return run_recipe(source.python, arguments, source.function, shapes)
+    weights = source.weights and _weights(source.weights, cache)
+    return run_apart(source.python, source.function, source.arguments, shapes, weights)
 
 
-def _weights(source: Source, cache: Path) -> Path | Tensors:
-    """The weights file's arrays by name if it is a safetensors file, else its path."""
+def _weights(source: Source, cache: Path) -> tuple[Path, str]:
+    """Where the file is, and the name it was given: a download's path is its hash."""
     path = _file(source, cache)
-    name = (source.url or source.package or path.name).rpartition("/")[2]
-    return Tensors(path, name) if name.endswith(".safetensors") else path
+    return path, (source.url or source.package or path.name).rpartition("/")[2]
 
 
 def _file(source: Source, cache: Path) -> Path:
@@ -98,7 +94,7 @@ def load_model(path: Path, shapes: Shapes) -> ModelProto:
     """The model in a file of any kind: ONNX, TFLite, or Python as "net.py:build"."""
     name, function = python_reference(path.name)
     if name.endswith(".py"):
-        return run_recipe(path.with_name(name), {}, function, shapes)
+        return run_apart(path.with_name(name), function, {}, shapes)
     return read_model(path)
 
 

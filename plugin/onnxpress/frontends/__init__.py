@@ -7,7 +7,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,10 @@ def to_onnx(value: Any, shapes: Shapes, where: str) -> ModelProto:
 
 
 def read(path: Path) -> ModelProto:
-    """The ONNX file that an exporter wrote, without remarks: equal models give equal bytes."""
+    """The ONNX file that an exporter wrote, settled so that equal models have equal bytes."""
     model = ModelProto.FromString(path.read_bytes())
+    if model.producer_name == "tf2onnx":  # its names and their order follow memory addresses
+        rename(model)
     strip_remarks(model)
     return model
 
@@ -56,6 +58,25 @@ def strip_remarks(message: Any) -> None:
         elif field.message_type:
             for part in value if field.is_repeated else (value,):
                 strip_remarks(part)
+
+
+def rename(model: ModelProto) -> None:
+    """Names inner values and nodes by their place in the graph; inputs and outputs keep theirs."""
+    graph = model.graph
+    names = {port.name: port.name for port in (*graph.input, *graph.output)} | {"": ""}
+
+    def settled(name: str, stem: str) -> str:
+        return names.setdefault(name, f"{stem}.{len(names)}")
+
+    for node in graph.node:
+        kind = node.op_type.lower()
+        node.input[:] = [settled(name, "constant") for name in node.input]
+        node.output[:] = [settled(name, kind) for name in node.output]
+        node.name = node.output[0]
+    for tensor in graph.initializer:
+        tensor.name = settled(tensor.name, "constant")
+    graph.initializer.sort(key=lambda tensor: tensor.name)
+    del graph.value_info[:]
 
 
 def first_line(error: BaseException) -> str:
@@ -88,11 +109,11 @@ def _origin(error: BaseException) -> BaseException:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps to themselves what exporters say about their own insides."""
+    """Silences exporters, which print graphs of their own before they raise."""
     before = logging.root.manager.disable
-    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
+        logging.disable(logging.ERROR)
         try:
             yield
         finally:

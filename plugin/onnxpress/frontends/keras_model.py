@@ -37,10 +37,12 @@ def _signature(model: Any, shapes: Mapping[str, tuple[int, ...]], where: str) ->
                              f"its sizes, for example shapes: {{{x.name}: [1, 224, 224, 3]}}")
         return keras.InputSpec(shape=shape, dtype=x.dtype, name=x.name)
 
-    if model.inputs:
-        return [keras.tree.map_structure(spec, model.input)]
+    if getattr(model, "inputs", None):
+        inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        return [keras.tree.map_structure(spec, inputs)]
     if not shapes:
         raise ModelError(f"{where}: the model has not seen an input yet; write its shape, for "
                          "example shapes: {image: [1, 224, 224, 3]}")
+    model(*(keras.ops.zeros(shape) for shape in shapes.values()))  # a first call builds it
     return [keras.InputSpec(shape=shape, dtype="float32", name=name)
             for name, shape in shapes.items()]

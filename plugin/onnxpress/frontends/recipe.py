@@ -28,8 +28,6 @@ def run_recipe(path: Path, arguments: Mapping[str, Any], function: str = "build"
     """
     where = f"{path.name}:{function}"
     build = _function(path, function)
-    if keras := sys.modules.get("keras"):
-        keras.utils.clear_session()  # it numbers layers per process; packs must not depend on that
     try:
         inspect.signature(build).bind(**arguments)
     except TypeError as error:

@@ -1,6 +1,8 @@
-"""TFLite file -> ModelProto, by tf2onnx in a child process: it needs TensorFlow, which is large, and
-the file is untrusted."""
+"""TFLite file -> ModelProto, by tf2onnx in a process of its own: it loads TensorFlow, which is
+large, and the file is untrusted. Decision 0007 says why tf2onnx.
+"""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,8 @@ def read_tflite(path: Path) -> ModelProto:
                    "--output", str(target), "--opset", str(OPSET))
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace",
-                                  timeout=TIMEOUT_SECONDS, check=False)
+                                  timeout=TIMEOUT_SECONDS, check=False,
+                                  env={**os.environ, "PYTHONHASHSEED": "0"})  # same bytes each time
         except subprocess.TimeoutExpired as error:
             raise ModelError(f"{path.name}: tf2onnx took over {TIMEOUT_SECONDS} s") from error
         if done.returncode or not target.is_file():

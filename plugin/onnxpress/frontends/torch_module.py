@@ -49,7 +49,8 @@ def _inputs(module: Any, shapes: Mapping[str, tuple[int, ...]], where: str
     parameters = inspect.signature(module.forward).parameters.values()
     for p in parameters:
         if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in shapes:
-            raise ModelError(f"{where}: the shape of the input {p.name} is missing; write it, for "
-                             f"example shapes: {{{p.name}: [1, 3, 224, 224]}}, or return the "
-                             "module with its example inputs")
+            named = f" (there are: {', '.join(shapes)})" if shapes else ""
+            raise ModelError(f"{where}: the shape of the input {p.name} is missing{named}; write "
+                             f"it, for example shapes: {{{p.name}: [1, 3, 224, 224]}}, or return "
+                             "the module with its example inputs")
     return [(p.name, shapes[p.name]) for p in parameters if p.name in shapes]

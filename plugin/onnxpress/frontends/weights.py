@@ -1,4 +1,4 @@
-"""A safetensors file -> its arrays by name, read as they are asked for."""
+"""A recipe's weights file -> what the recipe gets: of a safetensors file its arrays."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,8 +8,13 @@ import numpy as np
 from ..errors import ModelError
 
 
+def open_weights(path: Path, name: str) -> "Path | Tensors":
+    """The arrays of the file at `path`, if its own `name` is a safetensors file's, else `path`."""
+    return Tensors(path, name) if name.endswith(".safetensors") else path
+
+
 class Tensors(Mapping[str, np.ndarray]):
-    """The arrays of a safetensors file; nothing but their names and places is kept.
+    """The arrays of a safetensors file by name, each read when it is asked for.
 
     Raises:
         ModelError: not a safetensors file, or cut short.

@@ -20,7 +20,7 @@ def local_path(reference: str, bases: Path | Sequence[Path], where: str) -> Path
 
 
 def python_reference(reference: str) -> tuple[str, str]:
-    """("models/net.py", "make") of "models/net.py:make"; the function is "build" if none is named."""
+    """("models/net.py", "make") of "models/net.py:make"; a function not named is "build"."""
     file, _, function = reference.partition(":")
     return file, function or "build"
 
