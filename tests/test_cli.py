@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from onnxpress.cli import main
 from onnxpress.cli.serve import Handler
-from onnxpress.source import run_recipe
+from onnxpress.frontends.recipe import run_recipe
 from onnxpress.spec import TASKS, load_demo
 from site_folder import SITES, copy_site, missing_files
 
@@ -54,15 +54,6 @@ def test_wrong_numbers_do_not_pass(folder: Path, capsys: pytest.CaptureFixture) 
     assert "wasm relaxed is off by" in capsys.readouterr().err
 
 
-def test_the_same_inputs_give_the_same_bytes(folder: Path) -> None:
-    for out in ("one", "two"):
-        assert main(("compile", "tint.onnx", "--out", out, *SHAPE)) == 0
-    names = {p.name for p in (folder / "one").iterdir() if p.is_file()}
-    assert names == {p.name for p in (folder / "two").iterdir() if p.is_file()}
-    for name in names:
-        assert (folder / "one" / name).read_bytes() == (folder / "two" / name).read_bytes()
-
-
 def test_build_writes_pages_that_need_no_generator(folder: Path) -> None:
     assert main(("build", "docs/sums.yml", "docs/tint.yml", "--out", "out", "--jobs", "1")) == 0
     for name in ("sums", "tint"):
@@ -71,6 +62,53 @@ def test_build_writes_pages_that_need_no_generator(folder: Path) -> None:
         assert not missing_files(folder / "out", page)
         assert (folder / f"out/demos/{name}.json").is_file()
     assert main(("verify", "out")) == 0
+
+
+def test_results_as_json_stand_alone(folder: Path, capfd: pytest.CaptureFixture) -> None:
+    assert main(("build", "docs/sums.yml", "docs/tint.yml", "--out", "out", "--json")) == 0
+    out, err = capfd.readouterr()
+    report = json.loads(out)
+    assert "sums: compiled and proven" in err
+    assert [demo["page"] for demo in report["demos"]] == ["out/sums.html", "out/tint.html"]
+    for demo in report["demos"]:
+        manifest = json.loads((folder / f"out/demos/{demo['name']}.json").read_text())
+        assert demo["weights"] == sum(s["bytes"] for s in manifest["weights"]["shards"])
+        assert list(demo["programs"]) == ["webgpu", "wasm", "js"]
+        assert demo["first_visit"] == demo["weights"] + max(
+            demo["programs"][t] + demo["runtime"][t] for t in demo["programs"])
+        assert demo["seconds"] > 0
+    assert report["total"]["first_visit"] == sum(d["first_visit"] for d in report["demos"])
+
+    assert main(("build", "docs/tint.yml", "--out", "out", "--json")) == 0
+    [demo] = json.loads(capfd.readouterr().out)["demos"]
+    assert demo["seconds"] == 0, "it was in the cache"
+    assert main(("export", "docs/tint.yml", "--html", "tint.html", "--json")) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["bytes"] == (folder / "tint.html").stat().st_size
+    assert main(("compile", "tint.onnx", "--out", "plain", *SHAPE, "--json")) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["onnx"] == (folder / "tint.onnx").stat().st_size
+    assert Path(report["manifest"]).is_file() and all(row["holds"] for row in report["proof"])
+    assert main(("compile", "none.onnx", "--out", "plain", "--json")) == 1
+    assert not capfd.readouterr().out
+
+
+def test_a_build_ends_with_a_table_of_sizes(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(("build", "docs/sums.yml", "docs/tint.yml", "--out", "out")) == 0
+    head, sums, tint, both, _ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["ONNX", "weights", "WebGPU", "WebAssembly", "JavaScript", "first",
+                            "visit", "of", "ONNX"]
+    assert sums.startswith("sums ") and tint.startswith("tint ") and both.startswith("2 demos ")
+
+
+def test_the_cache_is_a_folder_or_a_url(folder: Path, capfd: pytest.CaptureFixture) -> None:
+    url = f"file://{folder}/share"
+    for cache, how in ((url, "compiled and proven"), ("other", "compiled and proven"),
+                       (url, "taken from the shared cache")):
+        shutil.rmtree(folder / ".cache", ignore_errors=True)
+        assert main(("build", "docs/tint.yml", "--out", "out", "--cache", cache)) == 0
+        assert f"tint: {how}" in capfd.readouterr().err
+    assert len(list((folder / "other/packs").iterdir())) == 1
 
 
 def test_explain(folder: Path, capsys: pytest.CaptureFixture) -> None:

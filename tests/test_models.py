@@ -15,9 +15,10 @@ from onnx import ModelProto
 from onnx_models import NETS, light
 from onnxpress.browser import Browser
 from onnxpress.compiler import Options, press
+from onnxpress.frontends.recipe import run_recipe
 from onnxpress.pack import Pack
 from onnxpress.runtime_files import RUNTIME
-from onnxpress.source import read_model, run_recipe
+from onnxpress.source import read_model
 from onnxpress.spec.files import package_path
 from onnxpress.verify import Reference
 from packs import run_pack
