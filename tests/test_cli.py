@@ -1,6 +1,7 @@
 """The command: what it writes, its exit status, its sentences."""
 
 import json
+import logging
 import shutil
 import threading
 import urllib.request
@@ -64,11 +65,12 @@ def test_build_writes_pages_that_need_no_generator(folder: Path) -> None:
     assert main(("verify", "out")) == 0
 
 
-def test_results_as_json_stand_alone(folder: Path, capfd: pytest.CaptureFixture) -> None:
+def test_results_as_json_stand_alone(folder: Path, capfd: pytest.CaptureFixture,
+                                     caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "onnxpress")
     assert main(("build", "docs/sums.yml", "docs/tint.yml", "--out", "out", "--json")) == 0
-    out, err = capfd.readouterr()
-    report = json.loads(out)
-    assert "sums: compiled and proven" in err
+    report = json.loads(capfd.readouterr().out)
+    assert "sums: compiled and proven" in caplog.text
     assert [demo["page"] for demo in report["demos"]] == ["out/sums.html", "out/tint.html"]
     for demo in report["demos"]:
         manifest = json.loads((folder / f"out/demos/{demo['name']}.json").read_text())
@@ -101,13 +103,15 @@ def test_a_build_ends_with_a_table_of_sizes(folder: Path, capsys: pytest.Capture
     assert sums.startswith("sums ") and tint.startswith("tint ") and both.startswith("2 demos ")
 
 
-def test_the_cache_is_a_folder_or_a_url(folder: Path, capfd: pytest.CaptureFixture) -> None:
+def test_the_cache_is_a_folder_or_a_url(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "onnxpress")
     url = f"file://{folder}/share"
     for cache, how in ((url, "compiled and proven"), ("other", "compiled and proven"),
                        (url, "taken from the shared cache")):
         shutil.rmtree(folder / ".cache", ignore_errors=True)
         assert main(("build", "docs/tint.yml", "--out", "out", "--cache", cache)) == 0
-        assert f"tint: {how}" in capfd.readouterr().err
+        assert f"tint: {how}" in caplog.text
+        caplog.clear()
     assert len(list((folder / "other/packs").iterdir())) == 1
 
 
