@@ -1,6 +1,7 @@
 """The plugin in real builds: MkDocs with three themes, ProperDocs, Zensical."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def refusal(site: Path, *options: str) -> str:
 
 def test_a_bad_spec_ends_the_build_with_a_sentence(small: Path) -> None:
     (small / "docs/bad.yml").write_text("title: Bad\ntask: tensor\nmodel: tiny\nweights: int7\n")
-    assert ('docs/bad.yml:4: weights: "int7" is not one of f32, f16, int8, auto. '
+    assert ('docs/bad.yml:4: weights: "int7" is not one of f32, f16, int8, int4, auto. '
             'Did you mean "int8"?') in refusal(small)
 
 
@@ -148,9 +149,7 @@ def test_a_spec_inside_a_page(small: Path) -> None:
 
 
 def test_the_cache_must_stay_out_of_docs_dir(small: Path) -> None:
-    config = small / "mkdocs.yml"
-    config.write_text(config.read_text().replace(
-        "onnxpress]", "{onnxpress: {cache_dir: docs/.cache}}]"))
+    set_option(small, "cache_dir: docs/.cache")
     assert "cache_dir: docs/.cache lies in docs_dir" in refusal(small)
 
 
@@ -163,6 +162,36 @@ def test_packs_of_removed_demos_are_evicted(small: Path) -> None:
     spec.unlink()
     assert run(small, "mkdocs", "build", "-q", "-f", "mkdocs.yml").returncode == 0
     assert not list(packs.iterdir())
+
+
+def set_option(site: Path, option: str) -> None:
+    config = site / "mkdocs.yml"
+    config.write_text(config.read_text().replace("onnxpress]", f"{{onnxpress: {{{option}}}}}]"))
+
+
+def test_a_shared_cache_serves_the_next_machine(small: Path) -> None:
+    spec = small / "docs/tint.yml"
+    spec.write_text("title: T\ntask: tensor\nmodel: tint\n")
+    set_option(small, "cache: share/packs")
+    first = run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml")
+    assert "tint: compiled and proven" in first.stderr and "first visit" in first.stderr
+    shutil.rmtree(small / ".cache")
+    again = run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml")
+    assert "tint: taken from the shared cache" in again.stderr
+    cached = run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml")
+    assert "1 pack from the cache" in cached.stderr and "first visit" not in cached.stderr
+    spec.unlink()
+    assert run(small, "mkdocs", "build", "-q", "-f", "mkdocs.yml").returncode == 0
+    assert not list((small / ".cache/onnxpress/packs").iterdir())
+    assert len(list((small / "share/packs").iterdir())) == 1, "what machines share stays"
+
+
+def test_a_shared_cache_that_is_down_costs_a_sentence(small: Path) -> None:
+    (small / "docs/tint.yml").write_text("title: T\ntask: tensor\nmodel: tint\n")
+    set_option(small, "cache: 'nonsense://bucket/packs'")
+    done = run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the shared cache cannot be read") == 1
 
 
 def test_zensical_takes_built_packs(site: Path) -> None:

@@ -133,6 +133,15 @@ def test_pinned_download_is_kept_and_reused(server, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [pin]
 
 
+def test_a_download_says_how_far_it_is(server, tmp_path: Path) -> None:
+    address, files = server
+    files["/m.onnx"] = content = bytes(3_000_000)
+    told: list[tuple[int, int]] = []
+    fetch(f"{address}/m.onnx", hashlib.sha256(content).hexdigest(), tmp_path, 1 << 22,
+          admit=lambda url: None, progress=lambda *one: told.append(one))
+    assert [done for done, _ in told] == [1 << 20, 2 << 20, 3_000_000]
+
+
 @pytest.mark.parametrize("change, limit, sentence", [
     (b"other", 1 << 20, "the content's sha256 is"), (b"x" * 999, 100, "longer than the 100 bytes")])
 def test_wrong_download_leaves_nothing(server, tmp_path: Path, change: bytes, limit: int,

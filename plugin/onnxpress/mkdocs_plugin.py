@@ -132,13 +132,13 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
     def _sum_up(self, builts: list[Built]) -> None:
         """A table where packs were built; a line where all were there."""
         rows = [sizes_of(built.manifest) for built in builts]
-        made = [built.seconds for built in builts if built.seconds]
+        made = sum(built.seconds > 0 for built in builts)
+        count = f"{made or len(rows)} pack{'s'[:(made or len(rows)) > 1]}"
         if made:
-            log.info(f"{len(made)} packs in {time.monotonic() - self.begin:.1f} s\n"
-                     f"{size_table(rows)}")
+            log.info(f"{count} in {time.monotonic() - self.begin:.1f} s\n{size_table(rows)}")
         elif rows:
             weights = size(total_json(rows)["weights"])
-            log.info(f"{len(rows)} packs from the cache, {weights} of weights")
+            log.info(f"{count} from the cache, {weights} of weights")
 
     def on_serve(self, server: Any, *, config: Any, builder: Any) -> None:
         if self.config.enabled and self.models.is_dir():
