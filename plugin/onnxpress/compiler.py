@@ -3,7 +3,6 @@
 `press` is the whole build of one model; everything else here reads what came out.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,30 +10,32 @@ from typing import Any
 
 import numpy as np
 
+from .choose import choose
 from .emit import js, wasm, webgpu
-from .encodings import plan
-from .errors import PackError, PlanError, ProofError, UnsupportedError
+from .errors import PlanError, UnsupportedError
+from .gates import Task
 from .golden import MARGIN, QUANTIZED_FLOOR, draw, golden, ranges
 from .graph import Graph
 from .importer import import_model
 from .ops import OPS
-from .pack import Pack, write_manifest, write_pack
+from .pack import Pack, write_manifest
 from .passes import run_passes
 from .runtime_files import write_runtime
 from .simplify import simplify
 from .source import ModelProto, load_model
-from .verify import Proof, Reference, expect, prove, require
+from .trace import Trace, f16_range, trace
+from .verify import Expected, Proof, Reference, expect, require
 
 BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
-AUTO = ("int8", "f16", "f32")  # smallest first: the first whose proof holds is taken
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a person decides. `feeds`: inputs to prove on beside random ones, such as the samples;
-    `bounds`: (low, high) of random inputs by name."""
+    """What a person decides. `feeds`: samples, to prove on beside random inputs; `bounds`: (low,
+    high) of random inputs by name; `task`: what the outputs are for, which decides how exact an
+    encoding must be."""
 
     name: str = "model"
     targets: tuple[str, ...] = ("webgpu", "wasm", "js")
@@ -42,6 +43,7 @@ class Options:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     feeds: Sequence[Mapping[str, np.ndarray]] = ()
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    task: Task = field(default_factory=Task)
 
 
 @dataclass
@@ -76,14 +78,16 @@ def press(model: ModelProto, folder: Path, options: Options,
     progress("compiling")
     programs = _programs(graph, options.targets, note)
     folder.mkdir(parents=True, exist_ok=True)
-    proof = _Yardstick(model, graph, options)
     progress("proving")
-    manifest, proved = _encode(graph, programs, options, folder, proof, note)
+    yardstick = measure(model, graph, options)
+    manifest, proof = choose(graph, programs, options.weights, folder, yardstick.expected,
+                             yardstick.trace.means, note)
     manifest = {
         "name": options.name,
         **manifest,
-        "golden": proof.golden(proved),
-        "proof": require(proved.rows, options.name),
+        "f16": f16_range(graph, yardstick.trace.peaks),
+        "golden": yardstick.golden(proof),
+        "proof": require(proof.rows, options.name),
         "notes": note.entries,
         "statistics": {"onnx_bytes": model.ByteSize(), **statistics(graph)},
     }
@@ -120,52 +124,35 @@ def _programs(graph: Graph, targets: Sequence[str], note: Notes) -> list:
     return programs
 
 
-class _Yardstick:
-    """The inputs a pack is proven on, and the reference's view of them."""
+@dataclass(frozen=True)
+class Yardstick:
+    """What a pack is held to: onnxruntime's results, the graph's own in float64, and the bounds of
+    the random inputs among those tried."""
 
-    def __init__(self, model: ModelProto, graph: Graph, options: Options) -> None:
-        self.graph = graph
-        self.quantized = any(n.op_type == "QuantizeLinear" for n in model.graph.node)
-        self.reference = Reference(model.SerializeToString())
-        ports = [{"name": n, "shape": graph.shape(n), "dtype": graph.values[n].dtype}
-                 for n in graph.inputs]
-        self.bounds = ranges(ports, options.bounds)
-        self.random = draw(ports, self.bounds)
-        self.expected = expect(graph, self.reference, [self.random, *options.feeds],
-                               quantized=self.quantized)
+    expected: Expected
+    trace: Trace
+    bounds: Sequence[tuple[float, float]]
 
-    def of(self, manifest: Mapping[str, Any], folder: Path) -> Proof:
-        return prove(manifest, folder, self.graph, self.expected)
-
-    def golden(self, proved: Proof) -> dict:
+    def golden(self, proof: Proof) -> dict:
         """The outputs of the published program, so that an encoding's own error costs no
         tolerance; the build's tests hold the other targets to the same."""
-        if self.quantized:
-            return golden(self.bounds, proved.first, metric="l2", tolerance=QUANTIZED_FLOOR)
-        tolerance = max(r.limit for r in proved.rows if r.judged == "max_error_over_peak")
-        return golden(self.bounds, proved.first, metric="peak", tolerance=MARGIN * tolerance)
+        if self.expected.quantized:
+            return golden(self.bounds, proof.first, metric="l2", tolerance=QUANTIZED_FLOOR)
+        return golden(self.bounds, proof.first, metric="peak",
+                      tolerance=MARGIN * self.expected.tolerance)
 
 
-def _encode(graph: Graph, programs: list, options: Options, folder: Path, proof: _Yardstick,
-            note: Notes) -> tuple[dict, Proof]:
-    """The manifest and its proof in the encoding asked for; "auto": the smallest that holds."""
-    if options.weights != "auto":
-        manifest = write_pack(graph, programs, plan(graph.constants, options.weights), folder)
-        return manifest, proof.of(manifest, folder)
-    tried = []
-    for encoding in AUTO:
-        with tempfile.TemporaryDirectory(prefix="onnxpress-") as trial:
-            try:
-                manifest = write_pack(graph, programs, plan(graph.constants, encoding), Path(trial))
-                proved = proof.of(manifest, Path(trial))
-                require(proved.rows, options.name)
-            except (ProofError, PackError) as error:
-                tried.append(f"{encoding}: {error}")
-                continue
-        for reason in tried:
-            note("weights", reason)
-        return write_pack(graph, programs, plan(graph.constants, encoding), folder), proved
-    raise ProofError(tried[-1])
+def measure(model: ModelProto, graph: Graph, options: Options) -> Yardstick:
+    """The results of `model` and `graph` on random inputs and on the samples."""
+    ports = [{"name": n, "shape": graph.shape(n), "dtype": graph.values[n].dtype}
+             for n in graph.inputs]
+    bounds = ranges(ports, options.bounds)
+    inputs = [draw(ports, bounds), *options.feeds]
+    seen = trace(graph, inputs)
+    quantized = any(n.op_type == "QuantizeLinear" for n in model.graph.node)
+    expected = expect(Reference(model.SerializeToString()), inputs, seen.outputs,
+                      quantized=quantized, task=options.task)
+    return Yardstick(expected, seen, bounds)
 
 
 def statistics(graph: Graph) -> dict:

@@ -18,6 +18,7 @@ from .compiler import Notes, Options, Progress, finish, lower, press
 from .demo_inputs import bounds, control_json, image_input, input_shapes, model_inputs
 from .errors import SpecError, did_you_mean
 from .files import read_file, write_file
+from .gates import Task
 from .graph import Graph
 from .interpret import interpret
 from .pack import Pack
@@ -53,7 +54,8 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
     feeds = [model_inputs(demo, shapes, picture) for picture, _ in pictures]
     fixed = {name: shape for name, shape in demo.shapes.items() if name in shapes}
     pack = press(loaded.model, folder, Options(
-        demo.name, demo.targets, demo.weights, fixed, feeds, bounds(demo, image)), progress)
+        demo.name, demo.targets, demo.weights, fixed, feeds, bounds(demo, image),
+        _task(demo, loaded.model)), progress)
     progress("drawing results")
     port = shown_output(demo, pack.manifest)
     stage = _Stage(demo, image, loaded.source.trained, folder, published_run(
@@ -68,6 +70,13 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
         "demo": demo_json(stage, port["name"], samples, controls),
     }
     return finish(manifest, folder)
+
+
+def _task(demo: Demo, model: Any) -> Task:
+    """What the gates of encodings judge by; `shown_output` refuses a name that is not there."""
+    names = [port.name for port in model.graph.output]
+    wanted = demo.output.output
+    return Task(demo.task, names.index(wanted) if wanted in names else 0, demo.output)
 
 
 def _refused(source: Source) -> dict[str, str]:

@@ -93,6 +93,11 @@ def decode(shape: Iterable[int], encoding: str, values: bytes, scales: bytes) ->
     return flat.reshape(shape)
 
 
+def round_trip(array: np.ndarray, encoding: str) -> np.ndarray:
+    """What every target gets of a tensor that is stored in `encoding`."""
+    return decode(array.shape, *encode(array, encoding))
+
+
 def _decode_int4(shape: tuple[int, ...], packed: np.ndarray, scales: np.ndarray) -> np.ndarray:
     nibbles = np.stack((packed & 15, packed >> 4), axis=1).ravel()[: int(np.prod(shape))]
     values = ((nibbles ^ 8).astype(np.int8) - np.int8(8)).reshape(-1, shape[-1])

@@ -148,9 +148,10 @@ PRIMS: dict[str, Prim] = {
 }
 
 
-def evaluate(expr: Expr, inputs: Sequence[Any]) -> Any:
-    """The expression on numpy arrays that broadcast, in the arrays' own precision."""
-    memo: dict[Expr, Any] = {}
+def evaluate(expr: Expr, inputs: Sequence[Any], memo: dict["Expr", Any] | None = None) -> Any:
+    """The expression on numpy arrays that broadcast, in the arrays' own precision; `memo`, if
+    given, then holds the value of every part."""
+    memo = {} if memo is None else memo
 
     def walk(e: Expr) -> Any:
         if e not in memo:

@@ -1,16 +1,20 @@
 """Runs a graph in numpy float64: slow, small, obviously right. The oracle of passes and targets."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from .graph import Graph
+from .graph import Graph, Node
 from .ops import OPS, bound
 
+Watch = Callable[[Node, Sequence[np.ndarray], Sequence[np.ndarray]], None]
 
-def interpret(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Output name -> float64 array, for `inputs` by name in the graph's shapes.
+
+def interpret(graph: Graph, inputs: Mapping[str, np.ndarray],
+              watch: Watch | None = None) -> dict[str, np.ndarray]:
+    """Output name -> float64 array, for `inputs` by name in the graph's shapes; `watch` sees every
+    node with its operands and results.
 
     Raises:
         ValueError: an input is missing or has another shape.
@@ -24,7 +28,10 @@ def interpret(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.nd
     pending = Counter(name for node in graph.nodes for name in node.inputs)
     pending.update(graph.outputs)
     for node in graph.nodes:
-        results = OPS[node.op].reference(bound(node, graph), [arrays[n] for n in node.inputs])
+        operands = [arrays[n] for n in node.inputs]
+        results = OPS[node.op].reference(bound(node, graph), operands)
+        if watch:
+            watch(node, operands, results)
         arrays.update(zip(node.outputs, results, strict=True))
         for name in node.inputs:
             pending[name] -= 1

@@ -26,8 +26,13 @@ class WasmProgram:
         start = ctypes.addressof(memory.data_ptr(self.store).contents)
         raw = (ctypes.c_ubyte * memory.data_len(self.store)).from_address(start)
         self.heap = np.frombuffer(raw, np.float32)
-        for slot in about["weights"]:
-            self._place(slot, weights[slot["tensor"]])
+        self.place(weights)
+
+    def place(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Packs these constants where the program reads them; the others stay."""
+        for slot in self.about["weights"]:
+            if slot["tensor"] in weights:
+                self._place(slot, weights[slot["tensor"]])
 
     def _place(self, slot: Mapping[str, Any], array: np.ndarray) -> None:
         if slot["pack"] == "raw":

@@ -11,7 +11,7 @@ title: {title}
 description: What a visitor sees and does here, in a sentence or two.
 task: {task}
 model: {name}.onnx   # or a card of models/, package:NAME/path.onnx, {{url: …, sha256: …}}
-{body}weights: auto   # f32, f16, int8; auto takes the smallest whose numbers hold
+{body}weights: auto   # f32, f16, int8, int4; auto takes the smallest whose numbers hold
 loading: click   # lazy: when it comes into view; eager: at once
 licence: The model's licence
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 TARGETS = ("webgpu", "wasm", "js")
-WEIGHTS = ("f32", "f16", "int8", "auto")
+WEIGHTS = ("f32", "f16", "int8", "int4", "auto")
 TASKS = ("image-classification", "image-to-image", "segmentation", "tensor")
 
 
