@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fault_page import prepare
+from fault_server import FaultServer
 from onnxpress.runtime_files import RUNTIME
 from page_server import PageServer
 from tab import Tab
@@ -22,6 +24,22 @@ def host() -> Iterator[PageServer]:
     """A server of the runtime and of tests/pages, which can misbehave."""
     with PageServer({"/rt/": RUNTIME, "/pages/": PAGES}) as host:
         yield host
+
+
+@pytest.fixture(scope="module")
+def fault_server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def faulty(fault_server: FaultServer, tab: Tab) -> Iterator[FaultServer]:
+    """The server with a sound pack of six shards, and a fresh page with its demo."""
+    prepare(fault_server, tab)
+    yield fault_server
+    fault_server.release()
+    assert "/rejected" not in fault_server.requests
+    assert not any("Uncaught" in text for text in tab.logs)
 
 
 SLOW = ("test_models", "test_site", "test_webgpu")  # begun first, so that no worker ends alone

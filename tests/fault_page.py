@@ -30,11 +30,19 @@ def sha(host: FaultServer, path: str) -> str:
     return next(e["sha256"] for e in manifest["weights"]["shards"] if e["url"] == name)
 
 
+def prepare(host: FaultServer, tab: Tab, patience: int = 1, lack: str = "",
+            **changes: object) -> None:
+    """A sound pack, an open page with its demo, and no requests counted yet."""
+    host.reset(pack(**changes), patience, lack)
+    visit(host, tab)
+    tab.wait(f"{DEMO}.ariaLabel == 'Colours'")
+    host.requests.clear()
+
+
 def visit(host: FaultServer, tab: Tab, page: str = "/demo.html", forget: bool = True) -> None:
     """Opens the page, without memory of earlier tests, and waits for the description."""
     if forget:
-        tab.open(host.url + "/pages/plain.html")
-        tab.js("caches.delete('onnxpress').then(() => sessionStorage.clear())")
+        tab.call("Storage.clearDataForOrigin", origin=host.url, storageTypes="cache_storage")
         tab.call("Storage.overrideQuotaForOrigin", origin=host.url)
     tab.open(host.url + page)
 

@@ -75,12 +75,13 @@ class FaultServer(PageServer):
         self.tricks: dict[str, list[Trick]] = {}
         self.gates: list[Gate] = []
 
-    def reset(self, pack: dict[str, bytes], patience: int = 1) -> None:
-        """A sound pack under /tiny/. `patience`: how many times faster 20 seconds and more pass."""
+    def reset(self, pack: dict[str, bytes], patience: int = 1, lack: str = "") -> None:
+        """A sound pack under /tiny/. `patience`: how many times faster 20 seconds and more pass;
+        `lack`: what the browser cannot do, as a script for the page and for its worker."""
         self.release()
         worker = (RUNTIME / "worker.js").read_bytes()
         self.files |= {"/rt/worker.js": b'import "/hurry.js";\n' + worker,
-                       "/hurry.js": HURRY.replace("PATIENCE", str(patience)).encode()}
+                       "/hurry.js": (HURRY.replace("PATIENCE", str(patience)) + lack).encode()}
         self.publish("/tiny/", pack)
         self.headers = {}
         for record in (self.faults, self.requests, self.tricks):

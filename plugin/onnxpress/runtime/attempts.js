@@ -25,6 +25,9 @@ const memory = {
   },
 };
 
+/** Of this page, by manifest: targets that took an earlier one down, and those in preparation. */
+const known = new Map();
+
 /**
  * @param {string} url the manifest's
  * @returns {{avoid: Object<string, string>, mark: (target: string) => void, clear: () => void}}
@@ -32,19 +35,27 @@ const memory = {
  */
 export function watchAttempts(url) {
   const key = KEY + url;
-  const crashed = memory.read(key).split(" ").filter((target) => target in LABELS);
-  const why = "the page broke off while preparing it last time";
+  if (!known.has(key)) {
+    const crashed = memory.read(key).split(" ").filter((target) => target in LABELS);
+    known.set(key, { crashed, preparing: [] });
+  }
+  const { crashed, preparing } = known.get(key);
   let marked;
+  const set = (target) => {
+    if (marked) preparing.splice(preparing.indexOf(marked), 1);
+    if (target) preparing.push(target);
+    marked = target;
+    memory.write(key, [...new Set([...crashed, ...preparing])].join(" "));
+  };
   const clear = () => {
     removeEventListener("pagehide", clear);
-    memory.write(key, crashed.join(" "));
-    marked = undefined;
+    set(undefined);
   };
   const mark = (target) => {
     if (target === marked) return;
     addEventListener("pagehide", clear);
-    memory.write(key, [...new Set([...crashed, target])].join(" "));
-    marked = target;
+    set(target);
   };
+  const why = "the page broke off while preparing it last time";
   return { avoid: Object.fromEntries(crashed.map((target) => [target, why])), mark, clear };
 }

@@ -32,7 +32,8 @@ export class Host {
       this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
       this.#worker.addEventListener("error", ({ message }) => {
         resolve(null);
-        this.#end(new PressError("prepare", message || "the worker failed"));
+        const why = message ? ` (${message})` : "";
+        this.#end(new PressError("disposed", `The model's worker has failed${why}. Try again.`));
       });
     });
   }

@@ -89,7 +89,8 @@ export class Store {
   async #dropOldest(cache) {
     const needed = new Set(this.#needed.map(addressOf));
     const oldest = (await cache.keys()).find(({ url }) => !needed.has(url));
-    return oldest !== undefined && cache.delete(oldest);
+    if (oldest) await cache.delete(oldest);
+    return Boolean(oldest);
   }
 
   /** @param {string} sha256 */
