@@ -73,8 +73,9 @@ def _add_export(commands) -> None:
 
 def _add_compile(commands) -> None:
     command = _command(commands, "compile", compile.run_compile,
-                       "Compile any ONNX model into a folder that is ready to be served.")
-    command.add_argument("model", type=Path, metavar="MODEL.onnx")
+                       "Compile any model into a folder that is ready to be served.")
+    command.add_argument("model", type=Path, metavar="MODEL",
+                         help="net.onnx, net.tflite, or Python that returns it: net.py:build")
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     command.add_argument("--targets", type=target_list, default=TARGETS,
                          metavar=",".join(TARGETS))
@@ -92,7 +93,7 @@ def _add_verify(commands) -> None:
 def _add_explain(commands) -> None:
     command = _command(commands, "explain", inspect.run_explain,
                        "Show what the compiler makes of a model, and why.")
-    command.add_argument("model", type=Path, metavar="SPEC|MODEL.onnx")
+    command.add_argument("model", type=Path, metavar="SPEC|MODEL")
     command.add_argument("--after", metavar="PASS", help="stop after this pass, or `import`")
     command.add_argument("--json", action="store_true")
     _add_shapes(command)
@@ -102,7 +103,7 @@ def _add_explain(commands) -> None:
 def _add_bench(commands) -> None:
     command = _command(commands, "bench", bench.run,
                        "Time a model's steps in this machine's Chromium (or else in wasmtime).")
-    command.add_argument("model", type=Path, metavar="SPEC|MODEL.onnx")
+    command.add_argument("model", type=Path, metavar="SPEC|MODEL")
     command.add_argument("--target", choices=TARGETS, default="wasm")
     command.add_argument("--build", choices=("relaxed", "simd128"),
                          help="of wasm (default: the best that runs)")

@@ -73,6 +73,8 @@ def rename(model: ModelProto) -> None:
         node.input[:] = [settled(name, "constant") for name in node.input]
         node.output[:] = [settled(name, kind) for name in node.output]
         node.name = node.output[0]
+        if not node.domain:
+            node.ClearField("domain")  # written or not, it means the same
     for tensor in graph.initializer:
         tensor.name = settled(tensor.name, "constant")
     graph.initializer.sort(key=lambda tensor: tensor.name)

@@ -45,6 +45,8 @@ def run_recipe(path: Path, arguments: Mapping[str, Any], function: str = "build"
 
 
 def _function(path: Path, name: str) -> Any:
+    if not path.is_file():
+        raise ModelError(f"{path}: cannot be read: there is no such file")
     try:
         module = importlib.import_module(f"{_package(path.parent)}.{path.stem}")
     except ModuleNotFoundError as error:

@@ -1,5 +1,5 @@
 """TFLite file -> ModelProto, by tf2onnx in a process of its own: it loads TensorFlow, which is
-large, and the file is untrusted. Decision 0007 says why tf2onnx.
+large, and the file is untrusted. Decision 0008 says why tf2onnx.
 """
 
 import os
@@ -42,4 +42,10 @@ def read_tflite(path: Path) -> ModelProto:
         if done.returncode or not target.is_file():
             lines = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"]
             raise ModelError(f"{path.name}: tf2onnx cannot convert this TFLite file: {lines[-1]}")
-        return read(target)
+        model = read(target)
+    unknown = {node.op_type for node in model.graph.node if node.op_type.startswith("TFL_")}
+    if unknown:
+        names = ", ".join(sorted(name.removeprefix("TFL_") for name in unknown))
+        raise ModelError(f"{path.name}: tf2onnx cannot convert the TFLite operators {names}; "
+                         "export the model to ONNX where it was trained")
+    return model
