@@ -96,8 +96,8 @@ def test_it_can_be_cancelled_and_begun_again(
     browser.js(f"{BUTTON}.click()")
     browser.wait(f"{BUTTON}.textContent == 'Cancel' && {WORDS}.startsWith('Downloading, ')")
     assert held.wait(10)
-    share = browser.js(f"{SAVE}.querySelector('progress').value")
-    assert 0 < share < 1, "the list of parts has come, the weights have not"
+    share = f"{SAVE}.querySelector('progress').value"
+    browser.wait(f"0 < {share} && {share} < 1")  # the list of parts is here, the weights are not
     browser.js(f"{BUTTON}.click()")
     browser.wait(f"{WORDS} == 'Cancelled; nothing was saved.'")
     go.set()

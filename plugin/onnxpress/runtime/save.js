@@ -9,6 +9,7 @@ import { Downloads } from "./fetch.js";
 import { formatBytes } from "./format.js";
 
 const KEPT = 60_000; // ms until a saved page's memory goes; browsers begin to write it at once
+const AHEAD = 4; // files on their way before they are needed
 
 /** The button with its progress. */
 export class Save {
@@ -54,6 +55,7 @@ export class Save {
       saveAs(page, file);
       this.#rest(`${file}, ${formatBytes(page.size)}, is among your downloads.`);
     } catch (error) {
+      this.stop(); // the other files on their way
       this.#rest(isAbort(error) ? "Cancelled; nothing was saved." : sentence(error));
     }
     announce(this.words.textContent);
@@ -71,23 +73,34 @@ export class Save {
  * @param {string} base the manifest's absolute URL
  * @param {AbortSignal} signal
  * @param {(share: number) => void} onProgress
- * @returns {Promise<Blob>} the page. Memory holds one file at a time; blobs are the browser's
+ * @returns {Promise<Blob>} the page. Memory holds AHEAD files at most; blobs are the browser's
  * @throws {PressError} or AbortError
  */
 async function joinPage(entry, base, signal, onProgress) {
   let loaded = 0;
   let total = Infinity;
-  const onBytes = (bytes) => onProgress((loaded += bytes) / total);
+  const onBytes = (bytes) => {
+    loaded += bytes;
+    if (!signal.aborted) onProgress(loaded / total);
+  };
   const open = (files) => new Downloads(base, files, { signal, onBytes, note: () => {} });
   const list = await open([entry]).file(entry);
   const parts = JSON.parse(new TextDecoder().decode(list));
   const files = parts.filter((part) => typeof part !== "string");
   total = files.reduce((sum, { bytes }) => sum + bytes, loaded);
   const downloads = open([entry, ...files]);
+  const coming = [];
+  const ask = (file) => {
+    const bytes = downloads.file(file);
+    bytes.catch(() => {}); // whoever awaits it hears of it
+    coming.push(bytes);
+  };
   const blobs = [];
   try {
+    files.splice(0, AHEAD).forEach(ask);
     for (const part of parts) {
-      const text = typeof part === "string" ? part : await base64(await downloads.file(part));
+      const text = typeof part === "string" ? part : await base64(await coming.shift());
+      files.splice(0, AHEAD - coming.length).forEach(ask);
       blobs.push(new Blob([text]));
       signal.throwIfAborted();
     }
