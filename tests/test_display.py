@@ -84,7 +84,7 @@ def test_a_log_file_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("stage", "part", "wanted"), [
     ("queued", None, 0.0), ("downloading", 0.5, 0.1), ("downloading", 1.0, 0.2),
-    ("proving int8", 0.5, 0.675), ("drawing results", None, 0.9), ("something new", 0.5, None)])
+    ("proving int8", 0.5, 0.75), ("drawing results", None, 0.9), ("something new", 0.5, None)])
 def test_a_bar_advances_with_the_stages(stage: str, part: float | None,
                                         wanted: float | None) -> None:
     assert position(stage, part) == (wanted and pytest.approx(wanted))

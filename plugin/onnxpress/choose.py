@@ -30,7 +30,8 @@ class Candidate:
 
 
 def choose(graph: Graph, programs: Sequence[Program], weights: str, folder: Path,
-           expected: Expected, means: Mapping[str, np.ndarray], note: Note) -> tuple[dict, Proof]:
+           expected: Expected, means: Mapping[str, np.ndarray], note: Note,
+           progress: Callable[[str], None] = lambda stage: None) -> tuple[dict, Proof]:
     """The manifest so far and its proof, in the encoding `weights` or, if that is "auto", the
     smallest that holds; where none does, the last one, for `verify.require` to refuse. Files are in
     `folder`; what was tried stands in the manifest's weights.
@@ -39,6 +40,7 @@ def choose(graph: Graph, programs: Sequence[Program], weights: str, folder: Path
     """
     tried: list[dict[str, Any]] = []
     for candidate in _candidates(graph, programs, weights, expected, means):
+        progress(f"proving {candidate.encoding}")
         with tempfile.TemporaryDirectory(prefix=".trial-", dir=folder) as name:
             trial = Path(name)
             manifest = write_pack(_corrected(graph, candidate.encodings, means), programs,

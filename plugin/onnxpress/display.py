@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 # How far along a demo is when a stage begins; a stage's own part leads on to the next.
 STAGES = {"queued": 0.0, "downloading": 0.0, "loading": 0.2, "reading": 0.25, "compiling": 0.35,
-          "proving": 0.45, "drawing": 0.9}
+          "running": 0.45, "proving": 0.6, "drawing": 0.9}
 ENDS = (*sorted(set(STAGES.values())), 1.0)
 
 
