@@ -3,6 +3,7 @@ tiles of pixels and channels."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from chromium import SWIFTSHADER
 from graphs import Draw
 from onnxpress.browser import Browser, find_chromium
 from onnxpress.emit.webgpu import build
+from onnxpress.emit.wgsl_device import DEVICES, TILES, Device, Tile
 from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
 from webgpu_jobs import check
@@ -60,6 +62,36 @@ def convolution(x: tuple[int, ...], kernel: tuple[int, int], o: int, **options: 
 def test_conv2d(browser: Browser, x: tuple[int, ...], kernel: tuple[int, int], o: int,
                 options: dict[str, Any]) -> None:
     check(browser, convolution(x, kernel, o, **options), "y")
+
+
+@pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.rows}x{t.cols}x{t.depth}")
+@pytest.mark.parametrize("dm, dn, dk", [(0, 0, 0), (-1, 4, 4), (1, -2, -8), (3, 5, 3)])
+def test_every_tile(browser: Browser, tile: Tile, dm: int, dn: int, dk: int) -> None:
+    """Rows, columns and depth equal to, below, above and odd against the tile, and split sums."""
+    device = replace(DEVICES[0], tiles=(tile,), processors=4)
+    draw = convolution((1, 1, tile.rows + dm, 2 * tile.depth + dk), (1, 3), tile.cols + dn,
+                       pads=(0, 1, 0, 1))
+    draw.node("pointwise", "x2", "x", expr=inp(0) * 0.5)
+    draw.node("matmul", "z", "x2", draw.weights("v", 2 * tile.depth + dk, tile.cols + dn),
+              draw.weights("u", tile.cols + dn))
+    check(browser, draw, "y", "z", device=device)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+def test_residuals_and_clamps_share_shaders_and_keep_apart(browser: Browser, device: Device
+                                                           ) -> None:
+    draw = Draw()
+    draw.input("x", 1, 9, 11, 12)
+    draw.conv("c0", "x", 3, 12, pad=1)
+    for i, end in enumerate([call("max", inp(0) + inp(1), 0.0), inp(1) + inp(0),
+                             call("min", call("max", inp(0), 0.0), 6.0), inp(0)]):
+        draw.conv(f"p{i}", f"c{i}", 3, 12, pad=1)
+        node = draw.nodes.pop()
+        extras = ("x",) if i < 2 else ()
+        draw.node("conv2d", f"c{i + 1}", *node.inputs, *extras, **{**node.attrs, "epilogue": end})
+    program = json.loads(build(draw.graph("c4"), device).files["program"][0])
+    assert len(program["shaders"]) <= 2 < len(program["dispatches"])
+    check(browser, draw, "c4", device=device)
 
 
 @pytest.mark.parametrize(

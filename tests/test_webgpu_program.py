@@ -10,9 +10,10 @@ from chromium import SWIFTSHADER
 from graphs import Draw
 from onnxpress.browser import Browser, find_chromium
 from onnxpress.emit.webgpu import build
-from onnxpress.emit.wgsl_gemm import SPLITS, TILES, choose
+from onnxpress.emit.wgsl_device import DEVICES, TILES
+from onnxpress.emit.wgsl_gemm import SPLITS, choose, palette
 from onnxpress.emit.wgsl_memory import Life, place_constants, place_values
-from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS
+from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS, Work
 from onnxpress.errors import PlanError
 from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
@@ -101,9 +102,30 @@ def test_tiles_fit_the_guaranteed_limits() -> None:
 
 @pytest.mark.parametrize("m, n, k", [(49, 512, 4608), (49, 2048, 512), (196, 256, 2304)])
 def test_small_images_still_fill_a_large_gpu(m: int, n: int, k: int) -> None:
-    tile, parts = choose(m, n, k, 1)
+    tile, parts = choose(Work(m, n, k, 1), DEVICES[0])
     assert parts in SPLITS
     assert -(-m // tile.rows) * -(-n // tile.cols) * parts >= 64
+
+
+def test_a_program_keeps_to_few_tiles() -> None:
+    works = [Work(m, n, k, 1) for m in (49, 784, 12544) for n in (3, 64, 512) for k in (32, 1152)]
+    for device in DEVICES:
+        chosen = palette(works, device)
+        assert len(chosen.tiles) <= 3
+        assert {choose(work, chosen)[0] for work in works} == set(chosen.tiles)
+
+
+def test_layers_of_many_shapes_share_shaders() -> None:
+    """Compiling takes longer than running: numbers come from a buffer, the rest is the same."""
+    draw = Draw()
+    name = draw.input("x", 1, 40, 36, 8)
+    for i, (size, c) in enumerate([(3, 16), (1, 24), (3, 32), (1, 16), (5, 20)]):
+        name = draw.conv(f"c{i}", name, size, c, pad=size // 2)
+    program = json.loads(build(draw.graph(name)).files["program"][0])
+    used = {run["shader"] for run in program["dispatches"]}
+    assert len(used) < 4 and used == set(range(len(program["shaders"])))
+    for run in program["dispatches"]:
+        assert len(run["numbers"]) == program["shaders"][run["shader"]]["numbers"]
 
 
 def test_constants_share_buffers_within_a_binding() -> None:

@@ -8,6 +8,7 @@ from graphs import Draw, sample_inputs
 from onnxpress.browser import Answer, Browser
 from onnxpress.emit.program import Program
 from onnxpress.emit.webgpu import build
+from onnxpress.emit.wgsl_device import DEVICES, Device
 from onnxpress.graph import Graph
 from onnxpress.interpret import interpret
 from onnxpress.ops import OPS, bound
@@ -56,21 +57,22 @@ def package(graph: Graph, program: Program, feeds: dict[str, np.ndarray]
              "lengths": {n: a.size for n, a in tensors.items()}}, body)
 
 
-def run_graph(browser: Browser, graph: Graph, feeds: dict[str, np.ndarray]) -> Answer:
-    answer = browser.run(RUN, *package(graph, build(graph), feeds))
+def run_graph(browser: Browser, graph: Graph, feeds: dict[str, np.ndarray],
+              device: Device = DEVICES[0]) -> Answer:
+    answer = browser.run(RUN, *package(graph, build(graph, device), feeds))
     assert answer.errors == []
     assert answer.value["same"]
     return answer
 
 
 def check(browser: Browser, draw: Draw, *outputs: str,
-          feeds: dict[str, np.ndarray] | None = None) -> None:
+          feeds: dict[str, np.ndarray] | None = None, device: Device = DEVICES[0]) -> None:
     """The graph's outputs on WebGPU agree with the reference within the operators' `ulps`."""
     graph = draw.graph(*outputs)
     feeds = feeds or sample_inputs(graph)
     feeds = {n: np.asarray(a, np.float32) for n, a in feeds.items()}
     want = interpret(graph, feeds)
-    answer = run_graph(browser, graph, feeds)
+    answer = run_graph(browser, graph, feeds, device)
     got = np.frombuffer(answer.body, "<f4")
     ulps = sum(OPS[n.op].ulps(bound(n, graph), [graph.shape(i) for i in n.inputs])
                for n in graph.nodes)

@@ -28,7 +28,9 @@ from ..kernels.softmax import wgsl as softmax
 from ..kernels.window_sum import wgsl as window_sum
 from ..ops import OPS, bound
 from .program import Program
+from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
+from .wgsl_gemm import palette
 from .wgsl_memory import Place, bytes_of, lifetimes, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
@@ -57,7 +59,7 @@ SUBMIT_FLOPS = 10_000_000_000
 Steps = list[tuple[Node, list[Dispatch]]]
 
 
-def build(graph: Graph) -> Program:
+def build(graph: Graph, device: Device = DEVICES[0]) -> Program:
     """The program of `graph` and the manifest's facts about it.
 
     Raises:
@@ -66,13 +68,13 @@ def build(graph: Graph) -> Program:
     """
     graph = fit_operands(graph)
     roots = _roots(graph)
-    steps = [(n, _lower(n, graph)) for n in graph.nodes if n.op != "reshape"]
+    works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
+    steps = _lower_all(graph, palette(works, device))
     places, sizes = _place(graph, roots, steps)
     labels = [_label(node, graph) for node, _ in steps]
     weights = [
-        {"tensor": name, "start": start, "length": length, "buffer": place.buffer,
-         "offset": place.offset}
-        for (name, start, length), place in _weights(graph, places)
+        {"tensor": name, "start": start, "length": length, "buffer": place.buffer, "offset": offset}
+        for (name, start, length), offset, place in _weights(graph, places)
     ]
     at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
                        "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
@@ -84,7 +86,11 @@ def build(graph: Graph) -> Program:
     return Program("webgpu", {"program": (code.encode(), "json")}, about)
 
 
-def _lower(node: Node, graph: Graph) -> list[Dispatch]:
+def _lower_all(graph: Graph, device: Device) -> Steps:
+    return [(n, _lower(n, graph, device)) for n in graph.nodes if n.op != "reshape"]
+
+
+def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     if node.op not in LOWER:
         raise PlanError(f"%{node.name}: no kernel runs {node.op} on webgpu")
     for name in (*node.inputs, *node.outputs):
@@ -92,7 +98,7 @@ def _lower(node: Node, graph: Graph) -> list[Dispatch]:
         if size > MAX_BINDING and not (node.op == "matmul" and name == node.inputs[1]):
             raise PlanError(f"%{name}: {size >> 20} MiB exceed the {MAX_BINDING >> 20} MiB that "
                             "every WebGPU device can bind; leave the target webgpu out")
-    return LOWER[node.op](node, graph)
+    return LOWER[node.op](node, graph, device)
 
 
 def _roots(graph: Graph) -> dict[str, str]:
@@ -114,7 +120,7 @@ def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
             touched = {}
             for value in (*d.reads, *d.writes):
                 if isinstance(value, Slice):
-                    constants[value] = bytes_of(value.length)
+                    constants[value] = bytes_of(value.elements)
                     continue
                 name = roots.get(value, value)
                 if name in graph.constants:
@@ -139,12 +145,14 @@ def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
 
 
 def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
-    """((constant, first element, elements), place) of everything to upload."""
+    """((constant, first element, elements), offset in bytes, place) of everything to upload."""
     for value, place in places.items():
         if isinstance(value, Slice):
-            yield (value.name, value.start, value.length), place
+            for i in range(value.runs):
+                part = value.name, value.start + i * value.length, value.length
+                yield part, place.offset + 4 * i * value.pitch, place
         elif value in graph.constants:
-            yield (value, 0, graph.constants[value].size), place
+            yield (value, 0, graph.constants[value].size), place.offset, place
 
 
 def _program(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 
-from ..expr import inp
+from ..expr import Expr, inp
 from ..graph import Graph, Node
-from .wgsl_expr import function
+from .wgsl_expr import bits, function
 from .wgsl_shader import Dispatch, Port, over_elements
 
 
@@ -21,8 +21,12 @@ class Finish:
 
 def finish(node: Node, graph: Graph, extras: int, wide: bool, bias: str | None = None) -> Finish:
     """The end of `node`, whose inputs from index `extras` on are its epilogue's operands."""
-    out = graph.shape(node.name)
     names = node.inputs[extras:]
+    expr = node.attrs.get("epilogue") or inp(0)
+    bounds = _bounds(expr)
+    if bounds and bias and len(names) < 2:
+        return _plain(node, graph, wide, bias, names, bounds)
+    out = graph.shape(node.name)
     ports = [Port("bias", bias, graph.shape(bias), wide)] if bias else []
     ports += [Port(f"extra{i}", name, graph.shape(name), wide) for i, name in enumerate(names, 1)]
     loads = [
@@ -34,8 +38,43 @@ def finish(node: Node, graph: Graph, extras: int, wide: bool, bias: str | None =
     text = (f"fn finish(sum: {kind}, at: u32, channel: u32) -> {kind} {{\n"
             f"  let v = sum{' + bias[channel]' if bias else ''};\n{''.join(loads)}"
             f"  return {value};\n}}")
-    expr = node.attrs.get("epilogue") or inp(0)
     return Finish(tuple(ports), f"{function('epilogue', expr, 1 + len(names))}\n{text}")
+
+
+def unfinished(node: Node, graph: Graph, wide: bool, bias: str) -> Finish:
+    """Sums as they are, in the words of those that end with a bias."""
+    return _plain(node, graph, wide, bias, (), (-inf, inf), biased=False)
+
+
+def _plain(node: Node, graph: Graph, wide: bool, bias: str, names: Sequence[str],
+           bounds: tuple[float, float], biased: bool = True) -> Finish:
+    """bias, at most one addend, bounds. What is missing is switched off by a number, so that
+    products with and without it share a shader (wgsl_share.py)."""
+    addend = names[0] if names else bias
+    index = "at" if not names or graph.shape(addend) == graph.shape(node.name) else "channel"
+    kind = "vec4f" if wide else "f32"
+    low, high = (f"{kind}({bits(bound)})" for bound in bounds)
+    has = f"{len(names)}u != 0u"
+    text = f"""fn finish(sum: {kind}, at: u32, channel: u32) -> {kind} {{
+  let b = select({kind}(), bias[channel], {int(biased)}u != 0u);
+  let e = select({kind}(), addend[select(0u, {index}, {has})], {has});
+  return min(max(sum + b + e, {low}), {high});
+}}"""
+    return Finish((Port("bias", bias, graph.shape(bias), wide),
+                   Port("addend", addend, graph.shape(addend), wide)), text)
+
+
+def _bounds(expr: Expr) -> tuple[float, float] | None:
+    """The clamps of a plain sum of all inputs; None where `expr` is something else."""
+    low, high = -inf, inf
+    while expr.op in ("min", "max") and expr.args[1].op == "const":
+        bound = expr.args[1].value
+        low = max(low, min(bound, high)) if expr.op == "max" else low
+        high = min(high, max(bound, low)) if expr.op == "min" else high
+        expr = expr.args[0]
+    terms = expr.args if expr.op == "add" else (expr,)
+    plain = sorted(t.value for t in terms if t.op == "input") == list(range(len(terms)))
+    return (low, high) if plain else None
 
 
 def spread(name: str, args: Sequence[str], wide: bool) -> str:

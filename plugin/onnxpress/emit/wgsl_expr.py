@@ -125,9 +125,14 @@ def number(value: float) -> str:
     """`value` as a WGSL expression of type f32; infinities and NaN as bits."""
     single = np.float32(value)
     if not np.isfinite(single):
-        return f"bits_(0x{single.view(np.uint32):08x}u)"
+        return bits(value)
     text = str(single)
     return f"({text}f)" if text.startswith("-") else f"{text}f"
+
+
+def bits(value: float) -> str:
+    """The same by its bits, whatever the value."""
+    return f"bits_(0x{np.float32(value).view(np.uint32):08x}u)"
 
 
 def function(name: str, expr: Expr, arity: int) -> str:

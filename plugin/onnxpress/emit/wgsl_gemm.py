@@ -1,70 +1,84 @@
 """Matrix products on the GPU, for conv2d (implicit) and matmul: tiles, splits, vectors.
 
-C[batch,M,N] = A[batch,M,K] B[batch,K,N]. A template that extends `wgsl_gemm.wgsl` says how A is
-read; B is rows of a dense buffer; the result goes through the node's epilogue.
+C[batch,M,N] = A[batch,M,K] B[batch,K,N]. A's rows are windows of an image; B is rows of a dense
+buffer; the result goes through the node's epilogue.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from itertools import combinations
 from math import prod
 
 from ..graph import Graph, Node
-from .wgsl_epilogue import Finish, sum_parts
-from .wgsl_shader import Dispatch, Port, dispatch
+from .wgsl_device import Device, Tile
+from .wgsl_epilogue import Finish, sum_parts, unfinished
+from .wgsl_shader import Dispatch, Port, Work, dispatch
 
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A workgroup makes `rows` x `cols` of C, `depth` of K at a time; an invocation makes
-    `height` x 4 of it. Tiles of A and B fit 16 KiB of workgroup memory."""
-
-    rows: int
-    cols: int
-    depth: int
-    height: int
-
-    @property
-    def lanes(self) -> int:
-        return self.rows // self.height * self.cols // 4
-
-
-# `gain`: the share of peak arithmetic that the tile's ratio of loads to multiplications allows.
-TILES: dict[Tile, float] = {
-    Tile(128, 64, 16, 8): 0.6,
-    Tile(64, 64, 16, 4): 0.45,
-    Tile(32, 64, 16, 4): 0.4,
-    Tile(32, 32, 32, 4): 0.35,
-    Tile(64, 16, 16, 4): 0.3,
-    Tile(128, 8, 16, 4): 0.25,
-    Tile(256, 4, 8, 4): 0.2,
-}
 SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-
-# A large discrete GPU, in cycles: 128 processors of 128 fused multiply-adds and 2048 invocations;
-# a step from one tile of K to the next waits for memory unless other workgroups fill the time.
-# Smaller GPUs only need fewer workgroups, so what fills the large one serves them too.
-PROCESSORS, RATE, RESIDENT = 128, 128, 2048
-LATENCY, PASS, BYTES_PER_CYCLE = 700, 4000, 1500
+MAX_TILES = 3  # of a program
 
 
-def choose(m: int, n: int, k: int, batch: int) -> tuple[Tile, int]:
+def choose(work: Work, device: Device) -> tuple[Tile, int]:
     """The tile and the number of parts of K with the least estimated time."""
     return min(
-        ((tile, parts) for tile in TILES for parts in SPLITS
-         if parts == 1 or k // parts >= 2 * tile.depth),
-        key=lambda choice: _cycles(*choice, m, n, k, batch),
+        ((tile, parts) for tile in device.tiles for parts in SPLITS
+         if parts == 1 or work.k // parts >= 2 * tile.depth),
+        key=lambda choice: _cycles(*choice, work, device),
     )
 
 
-def _cycles(tile: Tile, parts: int, m: int, n: int, k: int, batch: int) -> float:
+def palette(works: Sequence[Work], device: Device) -> Device:
+    """The device with the few tiles that serve all of a program's products best, counting the
+    compilation of each kind of product."""
+    def cost(tiles: tuple[Tile, ...]) -> float:
+        limited = replace(device, tiles=tiles)
+        chosen = [(choose(work, limited), work) for work in works]
+        kinds = {tile for (tile, _), _ in chosen}
+        time = sum(_cycles(*choice, work, device) for choice, work in chosen)
+        return time + device.kind * len(kinds)
+
+    sets = (s for size in range(1, MAX_TILES + 1) for s in combinations(device.tiles, size))
+    return replace(device, tiles=min(sets, key=cost))
+
+
+def _cycles(tile: Tile, parts: int, work: Work, device: Device) -> float:
+    m, n, k, batch = astuple(work)
     groups = -(-m // tile.rows) * -(-n // tile.cols) * batch * parts
     steps = -(-k // (parts * tile.depth))
-    held = -(-groups // PROCESSORS)
-    together = max(1, min(held, RESIDENT // max(tile.lanes, 128)))
-    work = tile.rows * tile.cols * tile.depth / (RATE * TILES[tile])
-    time = steps * max(held * work, -(-held // together) * LATENCY)
+    held = -(-groups // device.processors)
+    together = max(1, min(held, device.resident // max(tile.lanes, 128)))
+    busy = tile.rows * tile.cols * tile.depth / (device.rate * tile.gain)
+    time = steps * max(held * busy, -(-held // together) * device.latency)
     if parts > 1:
-        time += PASS + 8 * parts * m * n * batch / BYTES_PER_CYCLE
+        time += device.start + 8 * parts * m * n * batch / device.bandwidth
     return time
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How A lies in memory: [N,H,W,pitch], of whose last axis each batch reads `cg`. Row m is the
+    window of output pixel m; `mode` says what lies beyond the borders."""
+
+    h: int
+    w: int
+    pitch: int
+    kh: int
+    kw: int
+    cg: int
+    oh: int
+    ow: int
+    sy: int = 1
+    sx: int = 1
+    dy: int = 1
+    dx: int = 1
+    top: int = 0
+    left: int = 0
+    mode: str = "zero"
+
+
+def matrix(rows: int, k: int, pitch: int) -> View:
+    """A plain matrix: an image of one line."""
+    return View(1, rows, pitch, 1, 1, k, 1, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +87,9 @@ class Product:
     `at` and `channel` are WGSL expressions of `batch`, `m` and `n`, in elements. B's rows are
     `pitch` elements apart. `vector`: M is 1, and A is dense and not wide."""
 
-    m: int
-    n: int
-    k: int
-    batch: int
+    work: Work
     a: Port
+    view: View
     b: Port
     pitch: int
     places: str
@@ -86,50 +98,52 @@ class Product:
     vector: bool = False
 
 
-def multiply(node: Node, graph: Graph, template: str, what: list[Product], end: Finish,
-             **context: object) -> list[Dispatch]:
-    """The dispatches of one product whose K is cut into `what`, one piece each (for operands
-    larger than a binding); `context` is for the template."""
+def multiply(node: Node, graph: Graph, device: Device, what: list[Product], end: Finish
+             ) -> list[Dispatch]:
+    """The dispatches of one product whose K is cut into `what`, one piece each, for operands
+    larger than a binding."""
     out = graph.shape(node.name)
-    wide = out[-1] % 4 == 0 and what[0].n % 4 == 0
-    plans = [(None, 1) if p.vector else choose(p.m, p.n, p.k, p.batch) for p in what]
+    wide = out[-1] % 4 == 0 and what[0].work.n % 4 == 0
+    plans = [(None, 1) if p.vector else choose(p.work, device) for p in what]
     parts = sum(splits for _, splits in plans)
     if parts == 1:
         target, tail = Port("out", node.name, out, wide), end
     else:
-        kind = "vec4f" if wide else "f32"
         target = Port("out", f"{node.name}@partial", (parts, *out), wide)
-        tail = Finish((), f"fn finish(sum: {kind}, at: u32, channel: u32) -> {kind} "
-                          "{ return sum; }")
+        tail = unfinished(node, graph, wide, node.inputs[2])
     steps, first = [], 0
     for piece, (tile, splits) in zip(what, plans, strict=True):
         shape = {"p": piece, "wide": wide, "finish": tail.text, "first": first * prod(out),
-                 "total": prod(out), "splits": splits, **context}
+                 "total": prod(out), "splits": splits}
         scratch = {target.value: parts * prod(out)} if parts > 1 and first == 0 else {}
         reads = [piece.a, piece.b, *tail.ports]
         make = _tiled if tile else _vector
-        steps.append(make(template, reads, target, tile, scratch, shape))
+        steps.append(make(reads, target, tile or device, scratch, shape))
         first += splits
     if parts > 1:
         steps.append(sum_parts(node, graph, parts, f"{node.name}@partial", end, wide))
     return steps
 
 
-def _tiled(template: str, reads: list[Port], target: Port, tile: Tile, scratch: dict[str, int],
+def _tiled(reads: list[Port], target: Port, tile: Tile, scratch: dict[str, int],
            shape: dict[str, object]) -> Dispatch:
     p, splits = shape["p"], shape["splits"]
-    tiles_m, tiles_n = -(-p.m // tile.rows), -(-p.n // tile.cols)
-    run = -(-p.k // (splits * tile.depth)) * tile.depth
-    return dispatch(template, reads, [target], tiles_m * tiles_n * p.batch * splits, scratch,
-                    tile=tile, tiles_m=tiles_m, tiles_n=tiles_n, run=run, **shape)
+    m, n, k, batch = astuple(p.work)
+    tiles_m, tiles_n = -(-m // tile.rows), -(-n // tile.cols)
+    run = -(-k // (splits * tile.depth)) * tile.depth
+    groups = tiles_m * tiles_n * batch * splits
+    made = dispatch("wgsl_gemm.wgsl", reads, [target], groups, scratch, tile=tile,
+                    tiles_m=tiles_m, tiles_n=tiles_n, run=run, view=p.view, **shape)
+    return replace(made, work=p.work)
 
 
-def _vector(template: str, reads: list[Port], target: Port, _: None, scratch: dict[str, int],
+def _vector(reads: list[Port], target: Port, device: Device, scratch: dict[str, int],
             shape: dict[str, object]) -> Dispatch:
     """M = 1: one workgroup of 256 sums `quads` columns of vec4f, enough of them to fill a GPU."""
-    p = shape["p"]
-    columns = -(-p.n // 4)
-    quads = next((q for q in (32, 16, 8, 4) if columns * p.batch >= q * PROCESSORS), 2)
+    work = shape["p"].work
+    columns = -(-work.n // 4)
+    enough = lambda quads: columns * work.batch >= quads * device.processors  # noqa: E731
+    quads = next(filter(enough, (32, 16, 8, 4)), 2)
     groups = -(-columns // quads)
-    return dispatch("wgsl_vector.wgsl", reads, [target], groups * p.batch, scratch,
+    return dispatch("wgsl_vector.wgsl", reads, [target], groups * work.batch, scratch,
                     quads=quads, tiles=groups, **shape)

@@ -1,6 +1,5 @@
 {% from "wgsl_product.wgsl" import operands, store %}
-// C[{{ p.batch }},M={{ p.m }},N={{ p.n }}] over K={{ p.k }} in {{ splits }} parts: a workgroup makes a tile of {{ tile.rows }}x{{ tile.cols }}
-{{ bindings }}
+{% from "wgsl_window.wgsl" import border %}
 {% set depth4 = tile.depth // 4 %}
 {% set cols4 = tile.cols // 4 %}
 {% set size_a = tile.rows * depth4 %}
@@ -10,11 +9,44 @@
 {% macro guard(size, loads) %}
 {% if loads * tile.lanes > size %}if (lane + i * {{ tile.lanes }}u < {{ size }}u) { {% else %}{ {% endif %}
 {% endmacro %}
+// C[{{ p.work.batch }},M={{ p.work.m }},N={{ p.work.n }}] over K={{ p.work.k }} in {{ splits }} parts: a workgroup makes a tile of {{ tile.rows }}x{{ tile.cols }}
+{{ bindings }}
 
 var<workgroup> tile_a: array<vec4f, {{ size_a }}>;  // [rows, depth / 4]
 var<workgroup> tile_b: array<vec4f, {{ size_b }}>;  // [depth, cols / 4]
 
-{% block load_a %}{% endblock %}
+{# Rows of A are windows of an image [N,H,W,pitch], and K runs over their cells (ky, kx, c). #}
+{{ border(view.mode) }}
+struct Row { at: u32, y: i32, x: i32 }  // the image, and the window's first cell
+
+fn row_of(at: u32, m: u32) -> Row {
+  let pixel = min(m, {{ p.work.m - 1 }}u);
+  let y = pixel / {{ view.ow }}u % {{ view.oh }}u;
+  let x = pixel % {{ view.ow }}u;
+  return Row(at + pixel / {{ view.oh * view.ow }}u * {{ view.h * view.w * view.pitch }}u,
+    i32(y * {{ view.sy }}u) - {{ view.top }}, i32(x * {{ view.sx }}u) - {{ view.left }});
+}
+
+struct Cell { y: u32, x: u32, c: u32 }
+
+fn cell_of(k: u32) -> Cell {
+  return Cell(k / {{ view.kw * view.cg }}u, k / {{ view.cg }}u % {{ view.kw }}u, k % {{ view.cg }}u);
+}
+
+{% set type = "vec4f" if p.a.wide else "f32" %}
+fn tap(row: Row, cell: Cell) -> {{ type }} {
+  let y = row.y + i32(cell.y * {{ view.dy }}u);
+  let x = row.x + i32(cell.x * {{ view.dx }}u);
+{% if view.mode == "zero" %}
+  let real = cell.y < {{ view.kh }}u && y >= 0 && y < {{ view.h }} && x >= 0 && x < {{ view.w }};
+  let at = row.at + u32(y * {{ view.w }} + x) * {{ view.pitch }}u + cell.c;
+{% else %}
+  let real = cell.y < {{ view.kh }}u;
+  let at = row.at + u32(inside(y, {{ view.h }}) * {{ view.w }} + inside(x, {{ view.w }})) * {{ view.pitch }}u + cell.c;
+{% endif %}
+  return select({{ type }}(), a[select(0u, at, real){{ " / 4u" if p.a.wide }}], real);
+}
+
 {{ operands(p) }}
 {{ finish }}
 
@@ -25,10 +57,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (id >= {{ workgroups }}u) { return; }
   let n0 = id % {{ tiles_n }}u * {{ tile.cols }}u;
   let m0 = id / {{ tiles_n }}u % {{ tiles_m }}u * {{ tile.rows }}u;
-  let batch = id / {{ tiles_n * tiles_m }}u % {{ p.batch }}u;
-  let part = id / {{ tiles_n * tiles_m * p.batch }}u;
+  let batch = id / {{ tiles_n * tiles_m }}u % {{ p.work.batch }}u;
+  let part = id / {{ tiles_n * tiles_m * p.work.batch }}u;
   let begin = part * {{ run }}u;
-  let end = min(begin + {{ run }}u, {{ p.k }}u);
+  let end = min(begin + {{ run }}u, {{ p.work.k }}u);
   {{ p.places }}
   var rows: array<Row, {{ loads_a }}>;
   var next_a: array<vec4f, {{ loads_a }}>;
@@ -37,14 +69,31 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 0u; i < {{ loads_a }}u; i++) {
     rows[i] = row_of(a_at, m0 + (lane + i * {{ tile.lanes }}u) / {{ depth4 }}u);
   }
+  // An invocation loads the same four of every {{ tile.depth }} of K for each of its rows.
+  let first_k = begin + lane % {{ depth4 }}u * 4u;
+  var cell = cell_of(first_k);
   let col = lane % {{ cols4 }}u;
   let row = lane / {{ cols4 }}u * {{ tile.height }}u;
   // The next tiles are on their way from memory while the present ones are multiplied.
   for (var k = begin; ; k += {{ tile.depth }}u) {
     if (k < end) {
-      for (var i = 0u; i < {{ loads_a }}u; i++) {
-        next_a[i] = load_a(rows[i], k + (lane + i * {{ tile.lanes }}u) % {{ depth4 }}u * 4u);
+{% if p.a.wide %}
+      for (var i = 0u; i < {{ loads_a }}u; i++) { next_a[i] = tap(rows[i], cell); }
+      cell.c += {{ tile.depth }}u;
+      while (cell.c >= {{ view.cg }}u) {
+        cell.c -= {{ view.cg }}u;
+        cell.x++;
+        if (cell.x == {{ view.kw }}u) {
+          cell.x = 0u;
+          cell.y++;
+        }
       }
+{% else %}
+      for (var j = 0u; j < 4u; j++) {
+        cell = cell_of(first_k - begin + k + j);
+        for (var i = 0u; i < {{ loads_a }}u; i++) { next_a[i][j] = tap(rows[i], cell); }
+      }
+{% endif %}
       for (var i = 0u; i < {{ loads_b }}u; i++) {
         let place = lane + i * {{ tile.lanes }}u;
         next_b[i] = load_b(b_at, k + place / {{ cols4 }}u, n0 + place % {{ cols4 }}u * 4u);

@@ -1,13 +1,13 @@
 {% macro operands(p) %}
 fn load_b(at: u32, k: u32, n: u32) -> vec4f {
 {% if p.b.wide %}
-  let real = k < {{ p.k }}u && n < {{ p.n }}u;
+  let real = k < {{ p.work.k }}u && n < {{ p.work.n }}u;
   return select(vec4f(), b[select(0u, at + k * {{ p.pitch }}u + n, real) / 4u], real);
 {% else %}
   var v = vec4f();
   let row = at + k * {{ p.pitch }}u + n;
   for (var j = 0u; j < 4u; j++) {
-    let real = k < {{ p.k }}u && n + j < {{ p.n }}u;
+    let real = k < {{ p.work.k }}u && n + j < {{ p.work.n }}u;
     v[j] = select(0.0, b[select(0u, row + j, real)], real);
   }
   return v;
@@ -16,14 +16,14 @@ fn load_b(at: u32, k: u32, n: u32) -> vec4f {
 {% endmacro %}
 {% macro store(p, wide, first, total) %}
 fn store(sum: vec4f, batch: u32, m: u32, n: u32, part: u32) {
-  if (m >= {{ p.m }}u || n >= {{ p.n }}u) { return; }
+  if (m >= {{ p.work.m }}u || n >= {{ p.work.n }}u) { return; }
   let at = {{ p.at }};
   let channel = {{ p.channel }};
   let place = {{ first }}u + part * {{ total }}u + at;
 {% if wide %}
   out[place / 4u] = finish(sum, at / 4u, channel / 4u);
 {% else %}
-  for (var j = 0u; j < min(4u, {{ p.n }}u - n); j++) {
+  for (var j = 0u; j < min(4u, {{ p.work.n }}u - n); j++) {
     out[place + j] = finish(sum[j], at + j, channel + j);
   }
 {% endif %}

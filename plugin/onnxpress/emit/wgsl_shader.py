@@ -1,7 +1,7 @@
 """What WGSL kernels are built from: ports, dispatches, templates and index arithmetic.
 
-A kernel's `lower(node, graph)` returns dispatches in order. Every shape is baked into the text;
-tensors are dense buffers, read as vec4f where shapes allow.
+A kernel's `lower(node, graph, device)` returns dispatches in order. Every shape is baked into the
+text; tensors are dense buffers, read as vec4f where shapes allow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..graph import Graph, Node
+from .wgsl_device import Device
 from .wgsl_expr import with_helpers
 
 # The guaranteed limits of WebGPU (W3C, section 3.6.2), in bytes where it is memory.
@@ -24,11 +25,18 @@ LANES = 64  # invocations of a workgroup that shares nothing
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Elements `start`..`start + length` of a constant, bound on their own."""
+    """Elements of a constant, bound on their own: `runs` of `length` from `start` on, which lie
+    `pitch` apart with zeros between."""
 
     name: str
     start: int
     length: int
+    runs: int = 1
+    pitch: int = 0
+
+    @property
+    def elements(self) -> int:
+        return max(self.length, self.runs * self.pitch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,20 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """A matrix product C[batch,m,n] over k."""
+
+    m: int
+    n: int
+    k: int
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dispatch:
     """One shader run. `reads`, then `writes`, are bound in order. `scratch` are temporaries that
-    it makes, in elements; `tables` are constants that the kernel adds to the graph's own."""
+    it makes, in elements; `tables` are constants that the kernel adds to the graph's own; `work`
+    is the product that tiles are chosen for."""
 
     shader: str
     reads: tuple[str | Slice, ...]
@@ -54,9 +73,10 @@ class Dispatch:
     workgroups: tuple[int, int]
     scratch: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    work: Work | None = None
 
 
-Lower = Callable[[Node, Graph], list[Dispatch]]
+Lower = Callable[[Node, Graph, Device], list[Dispatch]]
 
 
 @cache
@@ -97,10 +117,11 @@ def _declare(index: int, port: Port, access: str) -> str:
 
 
 def over_elements(template: str, reads: Sequence[Port], write: Port,
-                  tables: Mapping[str, tuple[float, ...]] = {}, **context: object) -> Dispatch:
+                  scratch: Mapping[str, int] = {}, tables: Mapping[str, tuple[float, ...]] = {},
+                  **context: object) -> Dispatch:
     """One invocation per element (or vec4f) of the output; `count` of them."""
     count = prod(write.shape) // (4 if write.wide else 1)
-    return dispatch(template, reads, [write], -(-count // LANES), tables=tables, count=count,
+    return dispatch(template, reads, [write], -(-count // LANES), scratch, tables, count=count,
                     lanes=LANES, **context)
 
 

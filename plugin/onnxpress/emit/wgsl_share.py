@@ -13,8 +13,8 @@ from dataclasses import dataclass
 # change, and comments are dropped. What is left in digits is a number: u32, f32 or i32.
 TOKEN = re.compile(
     r"(?P<storage>var<storage[^;]*?array<\w+)(?P<length>, \d+)(?=>;)"
-    r"|(?P<fixed>array<\w+, \d+>|@\w+\(\d+\)|0[xX][0-9a-f]+u?)"
-    r"|(?<![\w.])(?:(?P<u32>\d+)u|(?P<f32>\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)f?|(?P<i32>\d+))(?![\w.])"
+    r"|(?P<fixed>array<\w+, \d+>|@\w+\(\d+\))"
+    r"|(?<![\w.])(?:(?P<u32>0x[0-9a-f]+|\d+)u|(?P<f32>\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)f?|(?P<i32>\d+))(?![\w.])"
 )
 COMMENT = re.compile(r"[ \t]*//[^\n]*")
 PACK = {"u32": "<I", "i32": "<i", "f32": "<f"}
@@ -76,7 +76,7 @@ def parse(text: str) -> Parsed:
 def _number(kind: str, text: str) -> Number:
     if kind == "length":
         return Number(kind, text, 0)
-    value = float(text) if kind == "f32" else int(text)
+    value = float(text) if kind == "f32" else int(text, 0)
     bits = int.from_bytes(struct.pack(PACK[kind], value), "little")
     return Number(kind, f"{text}u" if kind == "u32" else text, bits)
 

@@ -1,6 +1,6 @@
 {% from "wgsl_product.wgsl" import operands, store %}
 {% set strands = 256 // quads %}
-// C[{{ p.batch }},1,N={{ p.n }}] over K={{ p.k }}: a workgroup sums {{ quads }} columns of vec4f along {{ strands }} strands of K
+// C[{{ p.work.batch }},1,N={{ p.work.n }}] over K={{ p.work.k }}: a workgroup sums {{ quads }} columns of vec4f along {{ strands }} strands of K
 {{ bindings }}
 
 var<workgroup> sums: array<vec4f, 256>;  // [strands, quads]
@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   {{ p.places }}
   var sum = vec4f();
   var k = lane / {{ quads }}u;
-  for (; k + {{ 3 * strands }}u < {{ p.k }}u; k += {{ 4 * strands }}u) {
+  for (; k + {{ 3 * strands }}u < {{ p.work.k }}u; k += {{ 4 * strands }}u) {
     let b0 = load_b(b_at, k, n);
     let b1 = load_b(b_at, k + {{ strands }}u, n);
     let b2 = load_b(b_at, k + {{ 2 * strands }}u, n);
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sum += a[a_at + k] * b0 + a[a_at + k + {{ strands }}u] * b1
       + a[a_at + k + {{ 2 * strands }}u] * b2 + a[a_at + k + {{ 3 * strands }}u] * b3;
   }
-  for (; k < {{ p.k }}u; k += {{ strands }}u) { sum += a[a_at + k] * load_b(b_at, k, n); }
+  for (; k < {{ p.work.k }}u; k += {{ strands }}u) { sum += a[a_at + k] * load_b(b_at, k, n); }
   sums[lane] = sum;
   for (var width = 128u; width >= {{ quads }}u; width /= 2u) {
     workgroupBarrier();

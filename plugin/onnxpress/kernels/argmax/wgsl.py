@@ -1,12 +1,13 @@
 """argmax on WebGPU: trees of (value, index) in workgroup memory."""
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_rows import fold, view
 from ...emit.wgsl_shader import Dispatch, Port
 from ...graph import Graph, Node
 from ...layout import dense_strides
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     shape, axis = graph.shape(node.inputs[0]), node.attrs["axis"]
     strides = dense_strides(shape)
     rows = view(shape, (axis,), {"x": strides}, wide=False)

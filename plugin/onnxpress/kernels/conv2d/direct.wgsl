@@ -1,4 +1,4 @@
-{% from "conv2d/window.wgsl" import border %}
+{% from "wgsl_window.wgsl" import border %}
 // Groups of few channels, no shared memory: each invocation makes {{ "4 channels" if wide else "one channel" }} of {{ across }} pixels in a row.
 // Image: [N,H,W,C]; weights: [KH,KW,C/groups={{ cg }},O].
 {{ bindings }}

@@ -1,23 +1,25 @@
 """conv2d on WebGPU: implicit GEMM over each group, or direct sums where groups are small."""
 
+from dataclasses import fields, replace
 from math import prod
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_epilogue import finish
-from ...emit.wgsl_gemm import Product, multiply
-from ...emit.wgsl_shader import LANES, Dispatch, Port, dispatch
+from ...emit.wgsl_gemm import Product, View, matrix, multiply
+from ...emit.wgsl_shader import LANES, Dispatch, Port, Slice, Work, dispatch, over_elements
 from ...graph import Graph, Node
 
 MIN_DEPTH, MIN_COLUMNS = 32, 8  # of a group's matrix product, below which tiles run mostly empty
 BUSY = 65536  # invocations that fill a large GPU
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     facts = _facts(node, graph)
     depth = facts["kh"] * facts["kw"] * facts["cg"]
     small = depth < MIN_DEPTH or facts["o"] // facts["groups"] < MIN_COLUMNS
     if facts["groups"] > 1 and small:
         return [_direct(node, graph, facts)]
-    return _product(node, graph, facts, depth)
+    return _product(node, graph, device, facts, depth)
 
 
 def _facts(node: Node, graph: Graph) -> dict[str, int | str]:
@@ -32,29 +34,56 @@ def _facts(node: Node, graph: Graph) -> dict[str, int | str]:
             "groups": node.attrs["groups"], "mode": node.attrs["pad_mode"]}
 
 
-def _product(node: Node, graph: Graph, facts: dict, depth: int) -> list[Dispatch]:
+def _product(node: Node, graph: Graph, device: Device, facts: dict, depth: int
+             ) -> list[Dispatch]:
     x, weights, bias = node.inputs[:3]
     groups, c, o, cg = (facts[k] for k in ("groups", "c", "o", "cg"))
     og = o // groups
     rows = facts["n"] * facts["oh"] * facts["ow"]
     bare = not any(node.attrs["pads"])
     window, image = (facts["kh"], facts["kw"]), (facts["h"], facts["w"])
-    whole = bare and window == image and groups == 1
     # Rows of K values lie one after another: no window to walk.
-    flat = whole or (bare and window == (facts["sy"], facts["sx"]) == (1, 1))
-    vector = flat and rows == 1
+    if bare and window == image and groups == 1:
+        view = matrix(rows, depth, depth)
+    elif bare and window == (facts["sy"], facts["sx"]) == (1, 1):
+        view = matrix(rows, cg, c)
+    else:
+        view = View(pitch=c, **{f.name: facts[f.name] for f in fields(View) if f.name != "pitch"})
+    vector = view.h == 1 and rows == 1
+    a = Port("a", x, graph.shape(x), cg % 4 == 0 and not vector)
+    b = Port("b", weights, graph.shape(weights), og % 4 == 0)
+    before = []
+    thin = cg % 4 and groups == 1 and view.cg == cg and not vector
+    if thin and weights in graph.constants:
+        before, a, b, view = _widened(node, graph, facts, view)
+        depth = view.kh * view.kw * view.cg
     what = Product(
-        rows, og, depth, groups,
-        Port("a", x, graph.shape(x), cg % 4 == 0 and not vector),
-        Port("b", weights, graph.shape(weights), og % 4 == 0),
+        Work(rows, og, depth, groups), a, view, b,
         pitch=o,
         places=f"let a_at = batch * {cg}u;\n  let b_at = batch * {og}u;",
         at=f"m * {o}u + batch * {og}u + n", channel=f"batch * {og}u + n",
         vector=vector,
     )
     end = finish(node, graph, 3, o % 4 == 0 and og % 4 == 0, bias)
-    return multiply(node, graph, "conv2d/shader.wgsl", [what], end, flat=flat,
-                    row=depth if whole else c, **facts)
+    return [*before, *multiply(node, graph, device, [what], end)]
+
+
+def _widened(node: Node, graph: Graph, facts: dict, view: View
+             ) -> tuple[list[Dispatch], Port, Port, View]:
+    """Channels are filled up with zeros to a multiple of four, in the image by a dispatch before
+    and in the weights as they are uploaded, so that RGB takes the kernels of all others."""
+    x, weights = node.inputs[:2]
+    c, o = facts["c"], facts["o"]
+    full = -(-c // 4) * 4
+    pixels = facts["n"] * facts["h"] * facts["w"]
+    name = f"{node.name}@wide"
+    image = Port("out", name, (pixels, full), wide=True)
+    widen = over_elements("conv2d/widen.wgsl", [Port("x", x, graph.shape(x))], image,
+                          {name: pixels * full}, channels=c, quads=full // 4)
+    cells = facts["kh"] * facts["kw"]
+    rows = Slice(weights, 0, c * o, cells, full * o)
+    return ([widen], Port("a", name, (pixels, full), wide=True),
+            Port("b", rows, (cells, full, o), o % 4 == 0), replace(view, pitch=full, cg=full))
 
 
 def _direct(node: Node, graph: Graph, facts: dict) -> Dispatch:

@@ -3,13 +3,14 @@
 from itertools import groupby
 from math import prod
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_expr import number
 from ...emit.wgsl_shader import LANES, MAX_BUFFERS, Dispatch, Port, dispatch, over_elements, walk
 from ...graph import Graph, Node
 from ...ops.move import Move, coalesce, moves
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     out = graph.shape(node.name)
     shapes = [graph.shape(v) for v in node.inputs]
     plan = moves(node, shapes, out)

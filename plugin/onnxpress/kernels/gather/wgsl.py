@@ -2,11 +2,12 @@
 
 from math import prod
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_shader import Dispatch, Port, over_elements
 from ...graph import Graph, Node
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     (x, indices), axis = node.inputs, node.attrs["axis"]
     shape, out = graph.shape(x), graph.shape(node.name)
     inner = prod(shape[axis + 1 :])

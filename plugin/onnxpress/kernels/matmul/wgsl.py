@@ -2,13 +2,15 @@
 
 from math import prod
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_epilogue import finish
-from ...emit.wgsl_gemm import Product, multiply
+from ...emit.wgsl_gemm import Product, matrix, multiply
 from ...emit.wgsl_shader import (
     MAX_BINDING,
     Dispatch,
     Port,
     Slice,
+    Work,
     broadcast_strides,
     coalesce,
     walk,
@@ -16,7 +18,7 @@ from ...emit.wgsl_shader import (
 from ...graph import Graph, Node
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     a, b, bias = node.inputs[:3]
     shape_a, shape_b, out = graph.shape(a), graph.shape(b), graph.shape(node.name)
     m, k, n = shape_a[-2], shape_a[-1], shape_b[-1]
@@ -35,12 +37,13 @@ def lower(node: Node, graph: Graph) -> list[Dispatch]:
         port_b = (b, shape_b) if whole else (Slice(b, start * n, length * n), (length, n))
         wide_a = k % 4 == 0 and start % 4 == 0 and length % 4 == 0
         pieces.append(Product(
-            m, n, length, prod(batch),
-            Port("a", a, shape_a, wide_a and m > 1), Port("b", *port_b, n % 4 == 0), pitch=n,
+            Work(m, n, length, prod(batch)),
+            Port("a", a, shape_a, wide_a and m > 1), matrix(m, length, k),
+            Port("b", *port_b, n % 4 == 0), pitch=n,
             places=walk("batch", batch, steps, {"a_at": start}, prefix="z"),
             at=f"(batch * {m}u + m) * {n}u + n", channel="n", vector=m == 1,
         ))
-    return multiply(node, graph, "matmul/shader.wgsl", pieces, end, row=k)
+    return multiply(node, graph, device, pieces, end)
 
 
 def _pieces(b: str, shape: tuple[int, ...], graph: Graph) -> list[tuple[int, int]]:

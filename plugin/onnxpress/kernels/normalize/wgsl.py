@@ -1,5 +1,6 @@
 """normalize on WebGPU: two passes over rows in one dispatch; few long rows take two dispatches."""
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_epilogue import finish
 from ...emit.wgsl_expr import number
 from ...emit.wgsl_rows import fold, view
@@ -8,7 +9,7 @@ from ...graph import Graph, Node
 from ...layout import dense_strides
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     shape = graph.shape(node.name)
     operands = dict(zip(("x", "scale", "shift"), node.inputs, strict=False))
     strides = {n: broadcast_strides(graph.shape(v), shape) for n, v in operands.items()}

@@ -1,5 +1,6 @@
 """pointwise on WebGPU: one invocation per element, or per vec4f where the last axis allows."""
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_epilogue import spread
 from ...emit.wgsl_expr import function
 from ...emit.wgsl_shader import (
@@ -13,7 +14,7 @@ from ...emit.wgsl_shader import (
 from ...graph import Graph, Node
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     out = graph.shape(node.name)
     names = [f"x{i}" for i in range(len(node.inputs))]
     shapes = [graph.shape(v) for v in node.inputs]

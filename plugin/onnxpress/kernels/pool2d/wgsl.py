@@ -1,11 +1,12 @@
 """pool2d on WebGPU: one invocation per output element, or per vec4f of channels."""
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_expr import number
 from ...emit.wgsl_shader import Dispatch, Port, over_elements
 from ...graph import Graph, Node
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     _, h, w, c = shape = graph.shape(node.inputs[0])
     _, oh, ow, _ = out = graph.shape(node.name)
     (kh, kw), (sy, sx), (dy, dx) = (node.attrs[k] for k in ("kernel", "strides", "dilations"))

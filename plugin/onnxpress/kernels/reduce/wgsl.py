@@ -1,5 +1,6 @@
 """reduce on WebGPU: trees in workgroup memory; few long rows take a second dispatch."""
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_expr import number
 from ...emit.wgsl_rows import fold, view
 from ...emit.wgsl_shader import Dispatch, Port
@@ -16,7 +17,7 @@ FOLDS = {
 }
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     shape, out = graph.shape(node.inputs[0]), graph.shape(node.name)
     kind = node.attrs["kind"]
     start, combine = FOLDS[kind]

@@ -1,12 +1,13 @@
 """resize2d on WebGPU: a table of (index, weight) pairs, or plain division for even repetition."""
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_shader import Dispatch, Port, over_elements
 from ...graph import Graph, Node
 
 Taps = tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     _, h, w, c = shape = graph.shape(node.inputs[0])
     _, oh, ow, _ = out = graph.shape(node.name)
     rows, cols = node.attrs["rows"], node.attrs["cols"]

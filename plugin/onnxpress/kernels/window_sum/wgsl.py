@@ -1,10 +1,11 @@
 """window_sum on WebGPU: one invocation per element."""
 
+from ...emit.wgsl_device import Device
 from ...emit.wgsl_shader import Dispatch, Port, over_elements
 from ...graph import Graph, Node
 
 
-def lower(node: Node, graph: Graph) -> list[Dispatch]:
+def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     shape = graph.shape(node.name)
     return [over_elements(
         "window_sum/shader.wgsl", [Port("x", node.inputs[0], shape)],

@@ -1,0 +1,58 @@
+"""Classes of GPUs that programs are made for, and the tiles of matrix products."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A workgroup makes `rows` x `cols` of C, `depth` of K at a time; an invocation makes
+    `height` x 4 of it. `gain`: the share of peak arithmetic that its ratio of loads to
+    multiplications allows. Tiles of A and B fit 16 KiB of workgroup memory."""
+
+    rows: int
+    cols: int
+    depth: int
+    height: int
+    gain: float
+
+    @property
+    def lanes(self) -> int:
+        return self.rows // self.height * self.cols // 4
+
+
+TILES = (
+    Tile(128, 64, 16, 8, 0.6),
+    Tile(64, 64, 16, 4, 0.45),
+    Tile(32, 64, 16, 4, 0.4),
+    Tile(32, 32, 32, 4, 0.35),
+    Tile(64, 16, 16, 4, 0.3),
+    Tile(128, 8, 16, 4, 0.25),
+    Tile(256, 4, 8, 4, 0.2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A GPU of `processors`, each with `rate` fused multiply-adds a cycle and `resident`
+    invocations at once. In cycles: a step from one tile of K to the next waits `latency` for
+    memory unless other workgroups fill the time; a further dispatch costs `start`; to compile one
+    more kind of product, spread over the runs of a visit, costs `kind`. `bandwidth`: bytes a
+    cycle."""
+
+    name: str
+    processors: int
+    rate: int
+    resident: int
+    latency: int
+    start: int
+    kind: int
+    bandwidth: int
+    tiles: tuple[Tile, ...] = TILES
+
+
+# A driver takes 60 to 110 ms to compile one kind of product and works on two at a time (NVIDIA 580
+# through Dawn); half of that over 500 runs at 1.7 GHz are 100,000 cycles.
+DEVICES = (
+    Device("large", 128, 128, 2048, 700, 4000, 100_000, 1500),
+    Device("small", 12, 128, 1024, 700, 4000, 100_000, 60),
+)
