@@ -22,8 +22,8 @@ PACKAGE = Path(__file__).parent
 # What surrounds packs but does not decide their content.
 SURROUNDINGS = {"__pycache__", "cli", "runtime", "schema", "templates", "builds.py", "cache.py",
                 "dedupe.py", "display.py", "export.py", "fence.py", "mkdocs_plugin.py", "page.py",
-                "page_numbers.py", "publish.py", "recheck.py", "shared_cache.py", "sizes.py",
-                "slots.py", "sources.py", "worker.py"}
+                "node_runner.py", "page_numbers.py", "publish.py", "recheck.py", "shared_cache.py",
+                "sizes.py", "slots.py", "sources.py", "worker.py"}
 TOOLS = ("jinja2", "numpy", "onnx", "onnxruntime", "onnxsim", "pillow", "wasmtime")
 FRONTENDS = ("keras", "onnxscript", "tensorflow", "tf2onnx", "torch")
 LISTING = "entry.json"  # {"key", "files": file name -> sha256}

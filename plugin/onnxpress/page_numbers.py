@@ -24,7 +24,9 @@ def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
                                 " and on the picture" if samples else "")
     return {
         "weights_bytes": weights["bytes"],
-        "encoding": _main_encoding(weights["tensors"]),
+        "encoding": weights.get("encoding") or _main_encoding(weights["tensors"]),
+        "tried": [_tried(row) for row in weights.get("tried", ())],
+        "half": half_precision(manifest),
         "parameters": statistics.get("parameters", 0),
         "flops": statistics.get("flops", 0),
         "targets": targets,
@@ -49,15 +51,45 @@ def build(row: Mapping[str, Any]) -> str:
 
 def required(row: Mapping[str, Any]) -> str:
     """What the row was judged by, with its value where it is not the column before."""
-    limit = row["limit"]
-    match row["judged"]:
+    if row["judged"] == "max_error_over_peak":
+        return f"at most {exponent(row['limit'])}"
+    return judged(row["judged"], row[row["judged"]], row["limit"])
+
+
+def judged(metric: str, value: float, limit: float) -> str:
+    """A figure and its limit: 'cosine 0.9994, at least 0.999'."""
+    match metric:
         case "psnr_db":
-            return f"signal to noise {row['psnr_db']:.0f} dB, at least {limit:.0f} dB"
+            return f"signal to noise {value:.0f} dB, at least {limit:.0f} dB"
         case "cosine":
-            return f"cosine {row['cosine']:.5f}, at least {limit:g}"
+            return f"cosine {value:.4f}, at least {limit:g}"
+        case "iou":
+            return f"shared area {value:.4f}, at least {limit:g}"
         case "relative_l2":
-            return f"relative L2 {row['relative_l2']:.2g}, at most {limit:g}"
-    return f"at most {exponent(limit)}"
+            return f"relative L2 {value:.2g}, at most {limit:g}"
+    return f"error {exponent(value)}, at most {exponent(limit)}"
+
+
+def _tried(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the encodings tried, in words."""
+    figure = judged(row["judged"], row["value"], row["limit"])
+    if row["same_top1"] is False:
+        figure += "; another first class"
+    return {"encoding": row["encoding"] + (f", {row['reason']}" if row["reason"] else ""),
+            "bytes": row["bytes"], "figure": figure, "holds": row["holds"]}
+
+
+def half_precision(manifest: Mapping[str, Any]) -> str:
+    """A sentence on f16 arithmetic, or nothing for a pack that does not say."""
+    facts = manifest.get("f16")
+    if not facts or not facts["layer"]:
+        return ""
+    peak = f"{facts['peak']:,.0f}" if facts["peak"] >= 100 else f"{facts['peak']:.3g}"
+    if facts["holds"]:
+        return (f"Its values reach {peak} at most, in {facts['layer']}; "
+                "arithmetic in f16 could hold that.")
+    return (f"Arithmetic in f16 could not hold {facts['layer']}, whose values reach {peak}; "
+            "it runs in f32.")
 
 
 def size(count: int) -> str:

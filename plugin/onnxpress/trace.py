@@ -22,12 +22,15 @@ HARMED = 1 / 32  # of a step's peak: f16 rounds in the eleventh bit, an overflow
 # Means are kept to so many bits: sums in another order, on another processor, give the same ones.
 MEAN_BITS = 11
 PRODUCTS = ("conv2d", "matmul")
+# Pixels of an input that a mean is over: with one alone, as behind a global pool, a corrected bias
+# would not take away the mean of an error but the error itself, on the very inputs of the proof.
+LEAST_PIXELS = 16
 
 
 @dataclass(frozen=True)
 class Trace:
     """`outputs` of each input in the graph's order; `peaks`: step -> the largest magnitude that it
-    computes; `means`: convolution or matrix product -> its mean input, [C]."""
+    computes; `means`: convolution or matrix product over LEAST_PIXELS -> its mean input, [C]."""
 
     outputs: Sequence[Sequence[np.ndarray]]
     peaks: Mapping[str, float]
@@ -47,7 +50,8 @@ def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
         peaks[step] = max(peaks.get(step, 0.0), peak)
         if node.op in PRODUCTS:
             x = operands[0].reshape(-1, operands[0].shape[-1])
-            sums[step] = sums.get(step, 0.0) + x.mean(0)
+            if len(x) >= LEAST_PIXELS:
+                sums[step] = sums.get(step, 0.0) + x.mean(0)
             peaks[step] = max(peaks[step], _magnitude(operands[1]))
 
     apart = _split_epilogues(graph)

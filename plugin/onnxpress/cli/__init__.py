@@ -88,6 +88,9 @@ def _add_verify(commands) -> None:
     command = _command(commands, "verify", compile.run_verify,
                        "Prove built packs again: every file's hash, and what the programs compute.")
     command.add_argument("folder", type=Path, metavar="DIR")
+    command.add_argument("--js", action="store_true",
+                         help="run the JavaScript program too, in Node")
+    command.add_argument("--json", action="store_true")
 
 
 def _add_explain(commands) -> None:

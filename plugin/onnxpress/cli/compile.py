@@ -1,10 +1,15 @@
 """`onnxpress compile` and `onnxpress verify`: models without specs, packs without models."""
 
 import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from ..page_numbers import build, exponent, required
+from ..page_numbers import build, exponent, facts_of, required
 from ..sizes import size_table, sizes_of
 from .output import open_display, say, say_json, table
+
+if TYPE_CHECKING:
+    from ..recheck import Recheck
 
 
 def run_compile(options: argparse.Namespace) -> None:
@@ -36,7 +41,29 @@ def run_compile(options: argparse.Namespace) -> None:
 def run_verify(options: argparse.Namespace) -> None:
     from ..recheck import find_packs, recheck
 
-    for manifest in find_packs(options.folder):
-        rows = recheck(manifest)
-        table([str(manifest), "error", "allowed"],
-              [[f"  {row.build}", exponent(row.error), exponent(row.tolerance)] for row in rows])
+    found = [recheck(path, options.js) for path in find_packs(options.folder)]
+    if options.json:
+        say_json([_verified_json(one) for one in found])
+        return
+    for one in found:
+        facts = facts_of(one.manifest)
+        say(f"{one.path}: {one.files} files are what was published")
+        table(["  weights", "bytes", "holds", "nearest to its limit"],
+              [[f"  {row['encoding']}", f"{row['bytes']:,}", "yes" if row["holds"] else "no",
+                row["figure"]] for row in facts["tried"]])
+        table(["  at build", "largest error", "required"],
+              [[f"  {build(row)}", exponent(row["max_error_over_peak"]), required(row)]
+               for row in one.manifest["proof"]])
+        table(["  now", "error", "allowed"],
+              [[f"  {row.build}", exponent(row.error), exponent(row.tolerance)]
+               for row in one.checks])
+        if facts["half"]:
+            say(f"  {facts['half']}")
+
+
+def _verified_json(one: "Recheck") -> dict[str, Any]:
+    weights = one.manifest["weights"]
+    return {"manifest": str(one.path), "files": one.files, "bytes": weights["bytes"],
+            "encoding": weights.get("encoding"), "tried": weights.get("tried", []),
+            "f16": one.manifest.get("f16"), "proof": one.manifest["proof"],
+            "checks": [asdict(check) for check in one.checks]}
