@@ -12,6 +12,7 @@ from .page_numbers import size
 from .sources import first_available
 from .spec import Demo
 
+FOUND = "found again"
 Press = Callable[[Demo, Path, Path, Callable[..., None]], Any]
 
 
@@ -43,7 +44,7 @@ def listen(queue: Any) -> None:
 
 
 def build_task(task: Task) -> tuple[Path, float]:
-    """The entry of the first source that serves, and the seconds it took."""
+    """The entry of the first source that serves, and the seconds it took, 0 if it was here."""
     begin, demo = time.monotonic(), task.demo
     try:
         index = first_available(demo.card, task.downloads, lambda done, total: _stage(
@@ -55,14 +56,14 @@ def build_task(task: Task) -> tuple[Path, float]:
         raise type(error)(f"{demo.where}: {error}") from None
     seconds = time.monotonic() - begin
     _events.put(("done", demo.name, how, seconds))
-    return entry, seconds
+    return entry, 0.0 if how == FOUND else seconds
 
 
 def _entry(task: Task, key: str) -> tuple[Path, str]:
     """The entry and how it was had."""
     entry = task.folder / "packs" / key
     if is_whole(entry, key):
-        return entry, "found again"
+        return entry, FOUND
     found = task.shared and _ask_shared("fetch_entry", task, key, task.folder, _note_damage)
     if found:
         return found, "taken from the shared cache"
