@@ -13,6 +13,7 @@ DEMO = "document.querySelector('onnx-demo')"
 ROOT = f"{DEMO}.shadowRoot"
 RED = ["red", "79.8 %", "green", "17.8 %"]  # softmax of 2.5, 1, -1
 END = f"['done', 'failed'].includes({DEMO}.state)"
+NO_CACHE = "Object.defineProperty(globalThis, 'caches', { value: undefined });"
 AGAIN = "Reload the page; if that does not help, the site needs to publish its files again."
 
 
@@ -44,6 +45,7 @@ def visit(host: FaultServer, tab: Tab, page: str = "/demo.html", forget: bool = 
     if forget:
         tab.call("Storage.clearDataForOrigin", origin=host.url, storageTypes="cache_storage")
         tab.call("Storage.overrideQuotaForOrigin", origin=host.url)
+        tab.call("Network.clearBrowserCache")
     tab.open(host.url + page)
 
 

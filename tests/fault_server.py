@@ -129,6 +129,11 @@ def drop(share: float) -> Trick:
     return trick
 
 
+def refuse(to: Any, answer: Answer) -> None:
+    """The connection closes without an answer."""
+    to.close_connection = True
+
+
 def hold(gate: Gate, share: float) -> Trick:
     """The body stops after that share until the gate opens."""
     def trick(to: Any, answer: Answer) -> None:

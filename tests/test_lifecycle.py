@@ -8,6 +8,7 @@ import pytest
 from fault_page import (
     DEMO,
     END,
+    NO_CACHE,
     ONCE,
     RED,
     again,
@@ -24,7 +25,6 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxpress.browser import find_chromium
 from onnxpress.compiler import Options, compile_model
 from tab import Tab
-from test_storage_faults import NO_CACHE
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 

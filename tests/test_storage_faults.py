@@ -5,6 +5,7 @@ import json
 import pytest
 from fault_page import (
     DEMO,
+    NO_CACHE,
     ONCE,
     SHARDS,
     again,
@@ -17,7 +18,7 @@ from fault_page import (
     shard,
     visit,
 )
-from fault_server import FaultServer, drop, hold, html
+from fault_server import FaultServer, drop, hold, html, refuse
 from onnxpress.browser import find_chromium
 from tab import Tab
 
@@ -30,7 +31,6 @@ NONE = "This browser keeps no files for this page; the next visit downloads them
 
 # --- what a browser may lack: scripts for the page and its worker ---
 
-NO_CACHE = "Object.defineProperty(globalThis, 'caches', { value: undefined });"
 FORBIDDEN = ("Object.defineProperty(globalThis, 'caches', "
              "{ get() { throw new DOMException('not here', 'SecurityError'); } });")
 UNREADABLE = "Cache.prototype.match = () => Promise.reject(new Error('the disk failed'));"
@@ -125,6 +125,22 @@ def test_eviction_in_the_middle_of_a_load_does_no_harm(faulty: FaultServer, tab:
     gate.open.set()
     ends_well(tab)
     assert faulty.weights() == ONCE
+
+
+def test_what_is_here_runs_without_a_network(faulty: FaultServer, tab: Tab) -> None:
+    """On a host that lets browsers keep its files; the page is open, its demo is a new one."""
+    faulty.headers = {"Cache-Control": "max-age=600"}
+    visit(faulty, tab)
+    run(tab)
+    ends_well(tab)
+    for path in faulty.files:
+        if path.startswith(("/tiny/", "/rt/", "/hurry")):
+            faulty.tricks[path] = [refuse] * 9
+    faulty.requests.clear()
+    tab.js(f"{DEMO}.replaceWith({DEMO}.cloneNode(true))")
+    run(tab)
+    ends_well(tab)
+    assert set(faulty.requests) <= {"/tiny/manifest.json"}, "asked for, in vain"
 
 
 # --- no room ---
@@ -278,7 +294,8 @@ def test_a_closed_tab_hands_over(faulty: FaultServer, tab: Tab) -> None:
 def test_a_tab_that_sleeps_on_a_lock_is_not_waited_for(faulty: FaultServer, tab: Tab) -> None:
     prepare(faulty, tab, patience=40)
     tab.js(f"""for (const path of {json.dumps(sorted(names(faulty)))}) {{
-      navigator.locks.request("onnxpress " + path.slice(-64), () => new Promise(() => {{}})); }} 0""")
+      void navigator.locks.request("onnxpress " + path.slice(-64), () => new Promise(() => {{}}));
+    }} 0""")
     run(tab)
     ends_well(tab)
     assert faulty.weights() == ONCE

@@ -32,6 +32,7 @@ export class Downloads {
     this.#base = base;
     this.#signal = signal;
     this.#onBytes = (bytes) => {
+      if (signal?.aborted) return;
       this.last = performance.now();
       onBytes(bytes);
     };

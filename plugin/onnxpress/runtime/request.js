@@ -17,14 +17,14 @@ let pulse = 0;
  * @param {Object} options
  * @param {string} options.name for messages, and `file` of errors
  * @param {number} [options.bytes] how many are wanted; what the server sends beyond is left there
- * @param {RequestCache} [options.cache] of the first try; later ones go past every cache
+ * @param {RequestCache} [options.cache]
  * @param {number[]} [options.waits] ms before each further try
  * @param {AbortSignal} [options.signal]
  * @param {(bytes: number) => void} [options.onBytes] negative where a try has failed
  * @returns {Promise<ArrayBuffer>}
  * @throws {PressError} "download" or AbortError
  */
-export async function request(url, { waits = WAITS, cache = "default", ...options }) {
+export async function request(url, { waits = WAITS, ...options }) {
   const { signal, onBytes = () => {} } = options;
   for (let tries = 0; ; tries++) {
     let got = 0;
@@ -33,7 +33,7 @@ export async function request(url, { waits = WAITS, cache = "default", ...option
       onBytes(bytes);
     };
     try {
-      return await once(place(url), { ...options, cache: tries ? "reload" : cache, count });
+      return await once(place(url), { ...options, count });
     } catch (error) {
       onBytes(-got);
       signal?.throwIfAborted();
