@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from onnxpress import page
-from onnxpress.page_numbers import count, exponent, flops, required, size
+from onnxpress.page_numbers import count, exponent, facts_of, flops, required, size
 from page_server import Answer, PageServer
 from site_folder import copy_site, run
 from tab import Tab
@@ -130,3 +130,21 @@ def test_numbers_as_people_read_them() -> None:
     assert [exponent(x) for x in (0.0, 1.234e-6, 0.5)] == ["0", "1.2e-6", "5.0e-1"]
     row = {"judged": "psnr_db", "psnr_db": 45.04, "limit": 40.0}
     assert required(row) == "signal to noise 45 dB, at least 40 dB"
+
+
+@pytest.mark.parametrize("judged, value, limit, top1, words", [
+    ("cosine", 0.9729, 0.999, True, "cosine 0.9729 < 0.999"),
+    ("cosine", 0.9994, 0.999, False, "cosine 0.9994 ≥ 0.999, another first class"),
+    ("psnr_db", 41.03, 40.0, None, "PSNR 41 dB ≥ 40 dB"),
+    ("iou", 0.9876, 0.99, None, "IoU 0.9876 < 0.99"),
+    ("max_error_over_peak", 3.4e-7, 1e-4, None, "error 3.4e-7 ≤ 1.0e-4"),
+    ("relative_l2", 0.12, 0.08, None, "relative L2 0.12 > 0.08"),
+])
+def test_an_encoding_that_was_tried_in_words(judged: str, value: float, limit: float,
+                                             top1: bool | None, words: str) -> None:
+    row = {"encoding": "int8", "bytes": 1, "holds": True, "judged": judged, "value": value,
+           "limit": limit, "same_top1": top1, "reason": "1 of 9 matrices stay in f16"}
+    manifest = {"weights": {"bytes": 1, "tensors": [], "tried": [row]}, "targets": {}, "proof": []}
+    (told,) = facts_of(manifest)["tried"]
+    assert told["figure"] == words
+    assert told["encoding"] == "int8, 1 of 9 matrices stay in f16"

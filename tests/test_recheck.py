@@ -60,7 +60,7 @@ def test_the_report_says_what_was_tried(built: Path, capsys: pytest.CaptureFixtu
         assert all(row["holds"] for row in report["proof"])
         assert all(c["error"] <= c["tolerance"] for c in report["checks"])
     assert main(("verify", str(built / "out"))) == 0
-    assert "nearest to its limit" in capsys.readouterr().out
+    assert "and what is required" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stem", ["weights", "webgpu", "js", "sample", "card", "thumbnail"])

@@ -51,30 +51,37 @@ def build(row: Mapping[str, Any]) -> str:
 
 def required(row: Mapping[str, Any]) -> str:
     """What the row was judged by, with its value where it is not the column before."""
-    if row["judged"] == "max_error_over_peak":
-        return f"at most {exponent(row['limit'])}"
-    return judged(row["judged"], row[row["judged"]], row["limit"])
-
-
-def judged(metric: str, value: float, limit: float) -> str:
-    """A figure and its limit: 'cosine 0.9994, at least 0.999'."""
-    match metric:
+    limit = row["limit"]
+    match row["judged"]:
         case "psnr_db":
-            return f"signal to noise {value:.0f} dB, at least {limit:.0f} dB"
+            return f"signal to noise {row['psnr_db']:.0f} dB, at least {limit:.0f} dB"
         case "cosine":
-            return f"cosine {value:.4f}, at least {limit:g}"
+            return f"cosine {row['cosine']:.4f}, at least {limit:g}"
         case "iou":
-            return f"shared area {value:.4f}, at least {limit:g}"
+            return f"shared area {row['iou']:.4f}, at least {limit:g}"
         case "relative_l2":
-            return f"relative L2 {value:.2g}, at most {limit:g}"
-    return f"error {exponent(value)}, at most {exponent(limit)}"
+            return f"relative L2 {row['relative_l2']:.2g}, at most {limit:g}"
+    return f"at most {exponent(limit)}"
+
+
+# A figure's name, how it is written, and whether more of it is better.
+FIGURES: Mapping[str, tuple[str, Callable[[float], str], bool]] = {
+    "psnr_db": ("PSNR", lambda value: f"{value:.3g} dB", True),
+    "cosine": ("cosine", lambda value: f"{value:.4g}", True),
+    "iou": ("IoU", lambda value: f"{value:.4g}", True),
+    "relative_l2": ("relative L2", lambda value: f"{value:.2g}", False),
+    "max_error_over_peak": ("error", lambda value: exponent(value), False),
+}
 
 
 def _tried(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the encodings tried, in words."""
-    figure = judged(row["judged"], row["value"], row["limit"])
+    """An encoding that was tried, in words: 'cosine 0.9729 < 0.999'."""
+    name, write, more = FIGURES[row["judged"]]
+    value, limit = row["value"], row["limit"]
+    sign = ("≥" if value >= limit else "<") if more else ("≤" if value <= limit else ">")
+    figure = f"{name} {write(value)} {sign} {write(limit)}"
     if row["same_top1"] is False:
-        figure += "; another first class"
+        figure += ", another first class"
     return {"encoding": row["encoding"] + (f", {row['reason']}" if row["reason"] else ""),
             "bytes": row["bytes"], "figure": figure, "holds": row["holds"]}
 

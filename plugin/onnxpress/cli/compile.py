@@ -48,7 +48,7 @@ def run_verify(options: argparse.Namespace) -> None:
     for one in found:
         facts = facts_of(one.manifest)
         say(f"{one.path}: {one.files} files are what was published")
-        table(["  weights", "bytes", "holds", "nearest to its limit"],
+        table(["  weights", "bytes", "holds", "result, and what is required"],
               [[f"  {row['encoding']}", f"{row['bytes']:,}", "yes" if row["holds"] else "no",
                 row["figure"]] for row in facts["tried"]])
         table(["  at build", "largest error", "required"],

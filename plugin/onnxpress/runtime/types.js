@@ -27,12 +27,26 @@
  * @typedef {Object} WeightTensor
  * @property {string} name
  * @property {number[]} shape
- * @property {"f32"|"f16"|"int8"} encoding  int8 is symmetric per last axis
+ * @property {"f32"|"f16"|"int8"|"int4"} encoding  int8 is symmetric per last axis; int4 per `group`
+ *   rows of a column (rows: all axes but the last), two values a byte, the first in the low bits
  * @property {number} shard  where it starts; it may run on into the following shards
  * @property {number} offset  in bytes of the unpacked shard, a multiple of 16
  * @property {number} bytes
  * @property {{shard: number, offset: number, bytes: number}} [scale]  int8: one f32 per index of
- *   the last axis
+ *   the last axis; int4: one f16 per group and index of the last axis
+ * @property {number} [group]  of int4
+ */
+
+/**
+ * @typedef {Object} Tried  A way to store the weights, and the figure nearest to its limit.
+ * @property {string} encoding
+ * @property {number} bytes  downloaded
+ * @property {boolean} holds
+ * @property {"cosine"|"psnr_db"|"iou"|"relative_l2"|"max_error_over_peak"} judged
+ * @property {number} value
+ * @property {number} limit
+ * @property {boolean|null} same_top1  on the samples; null where there is no class to ask
+ * @property {string} reason  which tensors differ, or ""
  */
 
 /**
@@ -50,7 +64,10 @@
  * @property {string} name
  * @property {Port[]} inputs
  * @property {Port[]} outputs
- * @property {{bytes: number, shards: Shard[], tensors: WeightTensor[]}} weights
+ * @property {{bytes: number, encoding: string, tried: Tried[], shards: Shard[],
+ *   tensors: WeightTensor[]}} weights  `tried`: in this order, the chosen one last
+ * @property {{holds: boolean, layer: string, peak: number, limit: number}} f16  whether f16
+ *   arithmetic could hold what every step computes; `layer` is the one that computes most
  * @property {Object<string, {files: Object<string, FileEntry>}>} targets
  * @property {Golden} golden
  * @property {{target: string, build: string, max_error_over_peak: number}[]} proof
