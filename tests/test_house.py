@@ -21,7 +21,7 @@ GATES = {
     "mkdocs": {"mkdocs_plugin.py"},
     "properdocs": set(),
     "markdown": {"fence.py"},
-    "onnx": {"source.py", "simplify.py", "importer.py", "frontends/__init__.py",
+    "onnx": {"source.py", "spill.py", "simplify.py", "importer.py", "frontends/__init__.py",
              "frontends/child.py", "frontends/recipe.py", "frontends/tflite.py"},
     "torch": {"frontends/torch_module.py"},
     "keras": {"frontends/keras_model.py"},

@@ -1,6 +1,7 @@
 """Shards: compressed where that pays, unpacked piece by piece here and in a browser."""
 
 import hashlib
+import json
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from onnxpress import shards
 from onnxpress.browser import Browser, find_chromium
+from onnxpress.cli import main
 from onnxpress.compression import LEAST_SAVING, MAX_RATIO, compress, decompress
 from onnxpress.encodings import plan
 from onnxpress.errors import BrowserError, PackError
 from onnxpress.runtime_files import RUNTIME
 from onnxpress.shards import SHARD_BYTES, read_weights, stream_weights, write_weights
+from site_folder import copy_site
 
 # of what zlib 1.2.13 and zlib-ng 2.3.3 make of the pattern below
 DIGEST = "f3552a617b3f8ce5bfef27b4a67baf2b1ab8694ead7632649d919d2c380f6f77"
@@ -127,6 +130,21 @@ def test_a_tensor_outside_the_shards_is_refused(tmp_path: Path) -> None:
     weights["tensors"][0]["bytes"] = SHARD_BYTES
     with pytest.raises(PackError, match="a tensor lies outside the shards"):
         read_weights({"weights": weights}, tmp_path)
+
+
+def test_demos_of_one_model_share_its_shards(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = copy_site(tmp_path / "site")
+    monkeypatch.chdir(site)
+    spec = (site / "docs/sums.yml").read_text()
+    (site / "docs/again.yml").write_text(spec.replace("rocket.jpg", "coffee.png"))
+    assert main(("build", "docs/sums.yml", "docs/again.yml", "--out", "out", "--jobs", "1")) == 0
+    one, two = (json.loads((site / f"out/demos/{name}.json").read_text())
+                for name in ("sums", "again"))
+    assert one["demo"]["samples"] != two["demo"]["samples"]
+    assert one["weights"]["shards"] == two["weights"]["shards"]
+    assert {p.name for p in (site / "out/demos").glob("weights-*")} == {
+        entry["url"] for entry in one["weights"]["shards"]}
 
 
 # --- in the browser -------------------------------------------------------------------------------

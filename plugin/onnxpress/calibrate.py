@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from .encodings import pieces
 from .graph import Graph, Node
 
 RANKS = {"conv2d": 4, "matmul": 2}  # of weights that one bias belongs to
@@ -29,17 +30,22 @@ def correct_biases(graph: Graph, restored: Callable[[str], np.ndarray],
         weights, bias = node.inputs[1:3]
         constant = weights in graph.constants and bias in graph.constants
         if constant and readers[bias] == 1 and graph.constants[weights].ndim == RANKS[node.op]:
-            error = np.asarray(restored(weights), np.float64) - graph.constants[weights]
-            if error.any():
-                moved = _mean_output(node, error, means[node.name])
+            exact, got = graph.constants[weights], restored(weights)
+            if not np.array_equal(got, exact):
+                moved = _mean_shift(node, got, exact, means[node.name])
                 biases[bias] = (graph.constants[bias] - moved).astype(np.float32)
     return biases
 
 
-def _mean_output(node: Node, error: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """f64[O]: what a layer with weights `error` gives where every pixel is the mean one. Rows are
-    added one by one, so every processor gets the same bits."""
-    groups = node.attrs.get("groups", 1)
-    taps = error.reshape(-1, error.shape[-2], error.shape[-1]).sum(0)
-    rows = taps.reshape(taps.shape[0], groups, -1)
-    return (rows * mean.reshape(groups, -1).T[..., None]).sum(0).ravel()
+def _mean_shift(node: Node, got: np.ndarray, exact: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """f64[O]: by how much a layer's output moves where every pixel is the mean one and its weights
+    are `got`. Rows are added one by one, so every processor gets the same bits."""
+    columns = exact.shape[-1]
+    got, exact = (a.reshape(-1, exact.shape[-2], columns).swapaxes(0, 1) for a in (got, exact))
+    factors = mean.reshape(node.attrs.get("groups", 1), -1).T[..., None]
+    moved = np.zeros((1, factors.shape[1], columns // factors.shape[1]))
+    for part in pieces(exact):
+        taps = (got[part].astype(np.float64) - exact[part]).sum(1)
+        rows = taps.reshape(len(taps), *moved.shape[1:]) * factors[part]
+        moved = np.concatenate((moved, rows)).sum(0, keepdims=True)
+    return moved.ravel()

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .passes import run_passes
 from .runtime_files import write_runtime
 from .simplify import simplify
 from .source import ModelProto, load_model
+from .spill import model_bytes, spilled_arrays
 from .trace import Trace, f16_range, trace
 from .verify import Expected, Proof, Reference, expect, require
 
@@ -60,7 +62,8 @@ class Notes:
 
 def lower(model: ModelProto, shapes: Mapping[str, tuple[int, ...]], note: Notes) -> Graph:
     """Source model -> the graph that all targets start from."""
-    return run_passes(import_model(simplify(model, shapes, note), shapes), note)
+    simple = simplify(model, shapes, note)
+    return run_passes(import_model(simple, shapes, spilled_arrays(model)), note)
 
 
 def press(model: ModelProto, folder: Path, options: Options,
@@ -78,10 +81,10 @@ def press(model: ModelProto, folder: Path, options: Options,
     progress("compiling")
     programs = _programs(graph, options.targets, note)
     folder.mkdir(parents=True, exist_ok=True)
-    progress("proving")
+    progress("running in float64")
     yardstick = measure(model, graph, options)
     manifest, proof = choose(graph, programs, options.weights, folder, yardstick.expected,
-                             yardstick.trace.means, note)
+                             yardstick.trace.means, note, progress)
     manifest = {
         "name": options.name,
         **manifest,
@@ -89,7 +92,7 @@ def press(model: ModelProto, folder: Path, options: Options,
         "golden": yardstick.golden(proof),
         "proof": require(proof.rows, options.name),
         "notes": note.entries,
-        "statistics": {"onnx_bytes": model.ByteSize(), **statistics(graph)},
+        "statistics": {"onnx_bytes": model_bytes(model), **statistics(graph)},
     }
     return finish(manifest, folder)
 
@@ -106,7 +109,9 @@ def finish(manifest: Mapping[str, Any], folder: Path) -> Pack:
 def compile_model(path: Path, folder: Path, options: Options,
                   progress: Progress = lambda stage: None) -> Pack:
     """The pack of a model file with the browser runtime beside it, ready to be served."""
-    pack = press(load_model(path, options.shapes), folder, options, progress)
+    with TemporaryDirectory(prefix="onnxpress-", ignore_cleanup_errors=True) as scratch:
+        model = load_model(path, options.shapes, Path(scratch))
+        pack = press(model, folder, options, progress)
     write_runtime(folder, tuple(pack.manifest["targets"]))
     return pack
 
@@ -150,8 +155,8 @@ def measure(model: ModelProto, graph: Graph, options: Options) -> Yardstick:
     inputs = [draw(ports, bounds), *options.feeds]
     seen = trace(graph, inputs)
     quantized = any(n.op_type == "QuantizeLinear" for n in model.graph.node)
-    expected = expect(Reference(model.SerializeToString()), inputs, seen.outputs,
-                      quantized=quantized, task=options.task)
+    reference = Reference(model.SerializeToString(), spilled_arrays(model))
+    expected = expect(reference, inputs, seen.outputs, quantized=quantized, task=options.task)
     return Yardstick(expected, seen, bounds)
 
 

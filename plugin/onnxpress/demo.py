@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image
 from .compiler import Notes, Options, Progress, finish, lower, press
 from .demo_inputs import bounds, control_json, image_input, input_shapes, model_inputs
 from .errors import SpecError, did_you_mean
-from .files import read_file, write_file
+from .files import write_file
 from .gates import Task
 from .graph import Graph
 from .interpret import interpret
@@ -25,10 +26,10 @@ from .pack import Pack
 from .picture import fit, open_picture, publish, thumbnail
 from .results import option_thumbnails, sample_result
 from .shards import read_weights
-from .source import load_card_model
+from .source import Loaded, load_card_model
 from .spec import Control, Demo, Sample, Source
 from .verify import Feeds
-from .wasmtime_runner import WasmProgram
+from .wasmtime_runner import open_program
 
 INLINE_LABELS = 64  # more are a file of their own, which pages share
 THUMBNAIL = 128
@@ -47,7 +48,12 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
         OnnxPressError: as `compiler.press`.
     """
     progress("loading the model")
-    loaded = load_card_model(demo.card, downloads, demo.shapes)
+    with TemporaryDirectory(prefix="onnxpress-", ignore_cleanup_errors=True) as scratch:
+        loaded = load_card_model(demo.card, downloads, demo.shapes, Path(scratch))
+        return _press(demo, loaded, folder, progress)
+
+
+def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress) -> Pack:
     shapes = input_shapes(loaded.model, demo.shapes)
     image = image_input(demo, shapes)
     pictures = [_published(sample, folder) for sample in demo.samples]
@@ -111,12 +117,10 @@ def published_run(pack: Pack, name: str, graph: Callable[[], Graph]
 
     @cache
     def opened() -> Callable[[Feeds], np.ndarray]:
-        weights = read_weights(pack.manifest, pack.folder)
-        about = pack.manifest["targets"].get("wasm")
-        if about is None:
-            plain = replace(graph(), constants=weights)
+        if "wasm" not in pack.manifest["targets"]:
+            plain = replace(graph(), constants=read_weights(pack.manifest, pack.folder))
             return lambda feeds: interpret(plain, feeds)[name]
-        program = WasmProgram(read_file(about["files"]["simd128"], pack.folder), about, weights)
+        program = open_program(pack.manifest, pack.folder, "simd128")
         return lambda feeds: program.run([feeds[port["name"]] for port in inputs])[at]
 
     return lambda feeds: opened()(feeds).reshape(outputs[at]["shape"])

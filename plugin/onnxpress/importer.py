@@ -42,8 +42,10 @@ MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, Overfl
 Env = MutableMapping[str, str]  # the model's name for a value -> ours
 
 
-def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Graph:
-    """The graph of `model`; `shapes` fixes inputs whose dimensions are dynamic.
+def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None = None,
+                 arrays: Mapping[str, np.ndarray] | None = None) -> Graph:
+    """The graph of `model`; `shapes` fixes inputs whose dimensions are dynamic, `arrays` are
+    weights that the model names and does not hold.
 
     Inputs and outputs keep the model's names, shapes and types.
 
@@ -55,7 +57,7 @@ def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None
     _check_text(model.graph)
     model = _inline_functions(model, opset)
     graph = model.graph
-    weights = _weights(graph)
+    weights = _weights(graph, arrays or {})
     free = [i for i in graph.input if i.name not in weights]
     inputs, outputs = [i.name for i in free], [o.name for o in graph.output]
     if not outputs:
@@ -153,11 +155,12 @@ def _is_function(schema: defs.OpSchema | None) -> bool:
     return schema is not None and (schema.has_function or schema.has_context_dependent_function)
 
 
-def _weights(graph: GraphProto) -> dict[str, np.ndarray]:
+def _weights(graph: GraphProto, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Initializers by name. Before IR version 4 they are listed as inputs too."""
     if graph.sparse_initializer:
         raise UnsupportedError("sparse weights are not supported; store them as dense tensors")
-    return {t.name: _array(t, f'weights "{t.name}"') for t in graph.initializer}
+    return {t.name: arrays[t.name] if t.name in arrays else _array(t, f'weights "{t.name}"')
+            for t in graph.initializer}
 
 
 def _array(tensor: TensorProto, where: str) -> np.ndarray:
@@ -311,7 +314,7 @@ def _branch(node: NodeProto, call: Call, env: Env, builder: Builder) -> tuple[st
     graph = call.attrs.get("then_branch" if condition.reshape(-1)[0] else "else_branch")
     if not isinstance(graph, GraphProto):
         raise call.bad("it lacks a branch")
-    weights = {name: builder.constant(array) for name, array in _weights(graph).items()}
+    weights = {name: builder.constant(array) for name, array in _weights(graph, {}).items()}
     scope: Env = ChainMap(weights, env)  # type: ignore[arg-type]
     names = [o.name for o in graph.output]
     _lower(graph.node, names, scope, builder, call.opset, inner=True)

@@ -248,7 +248,8 @@ class _Draft:
             else:
                 scratch[int(name.rpartition("@")[2])] = top + offset
             end = max(end, top + offset + size)
-        biggest = max((prod(self.graph.shape(s.constant)) for s in slots), default=0)
+        biggest = max((prod(self.graph.shape(s.constant)) for s in slots if s.pack.kind != "raw"),
+                      default=0)
         steps = tuple(
             Step(node, tuple(map(self._final, ins)), tuple(map(self._final, outs)),
                  scratch.get(i, 0))

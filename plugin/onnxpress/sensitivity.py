@@ -72,8 +72,12 @@ class _Probe:
     def _place(self, encodings: Mapping[str, str]) -> list[str]:
         """The names of the tensors that are now as `encodings` gives them back, with the biases
         that belong to them."""
-        constants = self.graph.constants
-        changed = {n: round_trip(constants[n], e) for n, e in encodings.items()}
-        changed |= correct_biases(self.graph, lambda n: changed.get(n, constants[n]), self.means)
-        self.program.place(changed)
-        return list(changed)
+        def restored(name: str) -> np.ndarray:
+            array = self.graph.constants[name]
+            return round_trip(array, encodings[name]) if name in encodings else array
+
+        for name in encodings:
+            self.program.place({name: restored(name)})
+        biases = correct_biases(self.graph, restored, self.means)
+        self.program.place(biases)
+        return [*encodings, *biases]

@@ -44,10 +44,10 @@ class ShardWriter:
         self.entries: list[dict[str, Any]] = []
         self.buffer = bytearray()
 
-    def add(self, content: bytes) -> dict[str, int]:
+    def add(self, content: bytes | memoryview) -> dict[str, int]:
         """Where `content` lies in the unpacked stream: {"shard", "offset", "bytes"}."""
         self._append(bytes(-len(self.buffer) % ALIGN))
-        rest = memoryview(content).cast("B")
+        rest = memoryview(content)
         place = {"shard": len(self.entries), "offset": len(self.buffer), "bytes": len(rest)}
         self._append(rest)
         return place

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import onnx
 
+from .spill import spilled
+
 TIMEOUT_SECONDS = 180
 COMMAND = (sys.executable, "-m", "onnxpress.simplify")
 MEMORY_BYTES = 12 << 30  # address space, not resident; onnxruntime reserves several GiB
@@ -31,7 +33,7 @@ def simplify(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]],
         source, target = Path(folder, "in.onnx"), Path(folder, "out.onnx")
         fixed = [f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items()]
         try:
-            source.write_bytes(model.SerializeToString(deterministic=True))
+            source.write_bytes(_without_spilled(model).SerializeToString(deterministic=True))
             done = subprocess.run([*COMMAND, source, target, *fixed], capture_output=True,
                                   timeout=TIMEOUT_SECONDS, check=False)
         except subprocess.TimeoutExpired:
@@ -44,7 +46,33 @@ def simplify(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]],
             note("simplify", f"onnxsim ended with code {done.returncode}; "
                              "the model is used as it is")
             return model
-        return _accept(onnx.load(target), model, note)
+        return _accept(_with_spilled(onnx.load(target), model), model, note)
+
+
+def _without_spilled(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with inputs in place of the weights that are in a file."""
+    away = {tensor.name: tensor for tensor in spilled(model)}
+    if not away:
+        return model
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    listed = {port.name for port in model.graph.input}
+    copy.graph.input.extend(onnx.helper.make_tensor_value_info(t.name, t.data_type, t.dims)
+                            for t in away.values() if t.name not in listed)
+    kept = [t for t in copy.graph.initializer if t.name not in away]
+    del copy.graph.initializer[:]
+    copy.graph.initializer.extend(kept)
+    return copy
+
+
+def _with_spilled(simple: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
+    """`simple` with the weights in a file that `model` has."""
+    away = {tensor.name: tensor for tensor in spilled(model)}
+    ports = [port for port in simple.graph.input if port.name not in away]
+    del simple.graph.input[:]
+    simple.graph.input.extend(ports)
+    simple.graph.initializer.extend(away.values())
+    return simple
 
 
 def _accept(simple: onnx.ModelProto, model: onnx.ModelProto,

@@ -20,6 +20,7 @@ from .frontends.child import run_apart
 from .frontends.tflite import MAGIC, read_tflite
 from .spec import Card, Source
 from .spec.files import package_path, python_reference
+from .spill import spill
 
 MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit
 
@@ -44,10 +45,11 @@ class Loaded:
     refused: tuple[str, ...] = ()
 
 
-def load_card_model(card: Card, cache: Path, shapes: Shapes) -> Loaded:
+def load_card_model(card: Card, cache: Path, shapes: Shapes,
+                    scratch: Path | None = None) -> Loaded:
     """The model of the first of the card's sources that can be reached; `shapes` of inputs serve
-    frameworks that trace their models. What can be reached and is wrong (another sha256, no ONNX
-    file) is an error, not a reason to go on.
+    frameworks that trace their models; a large model's weights go to the folder `scratch`. What can
+    be reached and is wrong (another sha256, no ONNX file) is an error, not a reason to go on.
 
     Raises:
         ModelError: none can be reached, or one is wrong; the message gives each one's reason.
@@ -55,7 +57,8 @@ def load_card_model(card: Card, cache: Path, shapes: Shapes) -> Loaded:
     refused = []
     for source in card.sources:
         try:
-            return Loaded(_load(source, cache, shapes), source, tuple(refused))
+            model = spill(_load(source, cache, shapes), scratch)
+            return Loaded(model, source, tuple(refused))
         except UnavailableError as error:
             refused.append(str(error))
     raise ModelError("; ".join(refused))
@@ -90,12 +93,13 @@ def _package_file(source: Source) -> Path:
         raise UnavailableError(str(error)) from error
 
 
-def load_model(path: Path, shapes: Shapes) -> ModelProto:
-    """The model in a file of any kind: ONNX, TFLite, or Python as "net.py:build"."""
+def load_model(path: Path, shapes: Shapes, scratch: Path | None = None) -> ModelProto:
+    """The model in a file of any kind: ONNX, TFLite, or Python as "net.py:build". A large model's
+    weights go to the folder `scratch`."""
     name, function = python_reference(path.name)
     if name.endswith(".py"):
-        return run_apart(path.with_name(name), function, {}, shapes)
-    return read_model(path)
+        return spill(run_apart(path.with_name(name), function, {}, shapes), scratch)
+    return spill(read_model(path), scratch)
 
 
 def read_model(path: Path) -> ModelProto:

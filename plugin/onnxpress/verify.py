@@ -9,7 +9,7 @@ within a bound of onnxruntime that the first row states.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,11 @@ import numpy as np
 import onnxruntime
 
 from .errors import ProofError
-from .files import read_file
 from .gates import Gate, Task, choose_gate, cosine, measure, psnr
 from .graph import Graph
 from .interpret import interpret
-from .shards import read_weights
-from .wasmtime_runner import WasmProgram
+from .shards import read_weights, stream_weights
+from .wasmtime_runner import open_program
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -60,11 +59,18 @@ class Row:
 
 
 class Reference:
-    """onnxruntime on the original model: the yardstick."""
+    """onnxruntime on the original model: the yardstick. `arrays` are weights that the model names
+    and does not hold."""
 
-    def __init__(self, model_bytes: bytes) -> None:
+    def __init__(self, model_bytes: bytes, arrays: Mapping[str, np.ndarray] | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        self.arrays = {n: onnxruntime.OrtValue.ortvalue_from_numpy(a)
+                       for n, a in (arrays or {}).items()}
+        if arrays:
+            options.add_external_initializers(list(self.arrays), list(self.arrays.values()))
+            # Packed copies would stand beside weights that are large.
+            options.add_session_config_entry("session.disable_prepacking", "1")
         self.session = onnxruntime.InferenceSession(model_bytes, options,
                                                     providers=["CPUExecutionProvider"])
         self.types = {i.name: i.type for i in self.session.get_inputs()}
@@ -125,17 +131,17 @@ class Proof:
 def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: Expected) -> Proof:
     """The proof of the pack in `folder`, up to the first row that does not hold."""
     rows = [_row("reference", "float64", expected.exact, expected, lossy=False)]
-    weights = read_weights(manifest, folder)
-    lossy = not all(np.array_equal(weights[n], a) for n, a in graph.constants.items())
+    lossy = not all(np.array_equal(array, graph.constants[name])
+                    for name, array in stream_weights(manifest, folder))
     if "wasm" not in manifest["targets"]:
-        published = Graph(graph.inputs, graph.outputs, graph.nodes, graph.values, weights)
+        published = replace(graph, constants=read_weights(manifest, folder))
         got = [list(interpret(published, feeds).values()) for feeds in expected.inputs]
         rows.append(_row("reference", "published weights", got, expected, lossy))
         return Proof(rows, got[0])
-    about = manifest["targets"]["wasm"]
-    for build, entry in about["files"].items():
-        program = WasmProgram(read_file(entry, folder), about, weights)
+    for build in manifest["targets"]["wasm"]["files"]:
+        program = open_program(manifest, folder, build)
         got = [program.run([feeds[n] for n in graph.inputs]) for feeds in expected.inputs]
+        del program  # a heap is as large as the model; the next build has its own
         rows.append(_row("wasm", build, got, expected, lossy))
         if not rows[-1].holds:
             break

@@ -2,10 +2,14 @@
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import wasmtime
+
+from .files import read_file
+from .shards import stream_weights
 
 
 class WasmProgram:
@@ -53,3 +57,17 @@ class WasmProgram:
         self.exports["run"](self.store)
         return [self.heap[p["offset"] : p["offset"] + p["length"]].copy()
                 for p in self.about["outputs"]]
+
+
+def open_program(manifest: Mapping[str, Any], folder: Path, build: str) -> WasmProgram:
+    """The published `build` with the published weights in its heap; beside it memory holds one of
+    them at a time.
+
+    Raises:
+        PackError: a file is missing or is not the published one.
+    """
+    about = manifest["targets"]["wasm"]
+    program = WasmProgram(read_file(about["files"][build], folder), about, {})
+    for name, array in stream_weights(manifest, folder):
+        program.place({name: array})
+    return program
