@@ -1,5 +1,6 @@
 """Pages that sleep, hide, go and come back in the middle of a load; many demos on one page."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,25 @@ def test_the_one_that_asked_first_may_leave(faulty: FaultServer, tab: Tab) -> No
     tab.js(f"{DEMO}.remove()")
     ends_well(tab)
     assert faulty.weights() == {**ONCE, "weights-f.bin": 2}
+
+
+def test_two_manifests_share_nothing_that_either_did_not_publish(
+        faulty: FaultServer, tab: Tab) -> None:
+    """Both name the same address at the same time, and one of them other bytes."""
+    manifest = json.loads(faulty.files["/tiny/manifest.json"])
+    manifest["weights"]["shards"][5]["sha256"] = 64 * "0"
+    faulty.files["/tiny/other.json"] = json.dumps(manifest).encode()
+    gate = faulty.gate()
+    faulty.tricks[F] = [hold(gate, 0.5)]
+    put(tab, 2)
+    tab.js("document.querySelectorAll('onnx-demo')[1].setAttribute('src', '/tiny/other.json')")
+    run(tab)
+    gate.wait()
+    tab.js("void document.querySelectorAll('onnx-demo')[1].run()")
+    tab.wait("document.querySelectorAll('onnx-demo')[1].state == 'failed'")
+    gate.open.set()
+    ends_well(tab)
+    assert all_end(tab)[1][1].startswith("weights-f.bin: the bytes are not the published ones")
 
 
 def test_the_worker_ends_with_the_last_model(faulty: FaultServer, tab: Tab) -> None:

@@ -7,7 +7,7 @@ import { Store } from "./store.js";
 
 const FORMAT = 1;
 
-/** Of this thread, over all its models: URL -> what is being fetched, and who may fetch next. */
+/** Of this thread, over all its models: what is being fetched, and who may fetch next. */
 const underway = new Map();
 const turns = { free: 4, waiting: [] };
 
@@ -58,10 +58,11 @@ export class Downloads {
    */
   async file(entry) {
     const url = this.#resolve(entry.url);
-    const others = underway.get(url);
+    const key = `${entry.sha256} ${url}`;
+    const others = underway.get(key);
     if (!others) {
-      const mine = this.#get(entry, url).finally(() => underway.delete(url));
-      underway.set(url, mine);
+      const mine = this.#get(entry, url).finally(() => underway.delete(key));
+      underway.set(key, mine);
       return mine;
     }
     try {
