@@ -151,21 +151,21 @@ PRIMS: dict[str, Prim] = {
 def evaluate(expr: Expr, inputs: Sequence[Any], memo: dict["Expr", Any] | None = None) -> Any:
     """The expression on numpy arrays that broadcast, in the arrays' own precision; `memo`, if
     given, then holds the value of every part."""
-    memo = {} if memo is None else memo
-
-    def walk(e: Expr) -> Any:
-        if e not in memo:
-            if e.op == "input":
-                memo[e] = inputs[int(e.value)]
-            elif e.op == "const":
-                dtype = np.asarray(inputs[0]).dtype if len(inputs) else np.float64
-                memo[e] = np.asarray(e.value, dtype=dtype)
-            else:
-                memo[e] = PRIMS[e.op].ref(*(walk(a) for a in e.args))
-        return memo[e]
-
     with np.errstate(all="ignore"):
-        return walk(expr)
+        return _evaluate(expr, inputs, {} if memo is None else memo)
+
+
+def _evaluate(expr: Expr, inputs: Sequence[Any], memo: dict[Expr, Any]) -> Any:
+    # Not a closure: one that calls itself is a cycle, which keeps the arrays until it is collected.
+    if expr not in memo:
+        if expr.op == "input":
+            memo[expr] = inputs[int(expr.value)]
+        elif expr.op == "const":
+            dtype = np.asarray(inputs[0]).dtype if len(inputs) else np.float64
+            memo[expr] = np.asarray(expr.value, dtype=dtype)
+        else:
+            memo[expr] = PRIMS[expr.op].ref(*(_evaluate(a, inputs, memo) for a in expr.args))
+    return memo[expr]
 
 
 def substitute(expr: Expr, inputs: Sequence[Expr]) -> Expr:

@@ -1,7 +1,9 @@
 """One demo's pack in a child process: from the shared cache, or compiled and proven here."""
 
+import ctypes
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from .sources import first_available
 from .spec import Demo
 
 FOUND = "found again"
+M_MMAP_THRESHOLD = -3  # malloc.h
+
 Press = Callable[[Demo, Path, Path, Callable[..., None]], Any]
 
 
@@ -41,6 +45,14 @@ def listen(queue: Any) -> None:
     ("done", name, how, seconds), ("note", about, text)."""
     global _events
     _events = queue
+    _return_freed_memory()
+
+
+def _return_freed_memory() -> None:
+    """Tells glibc's malloc to map every array of 1 MiB and more by itself. By default it learns to
+    keep such blocks on its heap, where small ones behind them hold hundreds of MB."""
+    with suppress(AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 def build_task(task: Task) -> tuple[Path, float]:
