@@ -24,7 +24,7 @@ def finish(node: Node, graph: Graph, extras: int, wide: bool, bias: str | None =
     names = node.inputs[extras:]
     expr = node.attrs.get("epilogue") or inp(0)
     bounds = _bounds(expr)
-    if bounds and bias and len(names) < 2:
+    if bounds and len(names) < 2:
         return _plain(node, graph, wide, bias, names, bounds)
     out = graph.shape(node.name)
     ports = [Port("bias", bias, graph.shape(bias), wide)] if bias else []
@@ -46,22 +46,23 @@ def unfinished(node: Node, graph: Graph, wide: bool, bias: str) -> Finish:
     return _plain(node, graph, wide, bias, (), (-inf, inf), biased=False)
 
 
-def _plain(node: Node, graph: Graph, wide: bool, bias: str, names: Sequence[str],
+def _plain(node: Node, graph: Graph, wide: bool, bias: str | None, names: Sequence[str],
            bounds: tuple[float, float], biased: bool = True) -> Finish:
-    """bias, at most one addend, bounds. What is missing is switched off by a number, so that
-    products with and without it share a shader (wgsl_share.py)."""
-    addend = names[0] if names else bias
+    """bias, at most one addend, bounds. What is missing is switched off by a number, so that steps
+    with and without it share a shader (wgsl_share.py); another operand is bound in its place."""
+    addend = names[0] if names else bias or node.inputs[0]
     index = "at" if not names or graph.shape(addend) == graph.shape(node.name) else "channel"
     kind = "vec4f" if wide else "f32"
     low, high = (f"{kind}({bits(bound)})" for bound in bounds)
     has = f"{len(names)}u != 0u"
+    b = f"select({kind}(), bias[channel], {int(biased)}u != 0u)" if bias else f"{kind}()"
     text = f"""fn finish(sum: {kind}, at: u32, channel: u32) -> {kind} {{
-  let b = select({kind}(), bias[channel], {int(biased)}u != 0u);
+  let b = {b};
   let e = select({kind}(), addend[select(0u, {index}, {has})], {has});
   return min(max(sum + b + e, {low}), {high});
 }}"""
-    return Finish((Port("bias", bias, graph.shape(bias), wide),
-                   Port("addend", addend, graph.shape(addend), wide)), text)
+    ports = [Port("bias", bias, graph.shape(bias), wide)] if bias else []
+    return Finish((*ports, Port("addend", addend, graph.shape(addend), wide)), text)
 
 
 def _bounds(expr: Expr) -> tuple[float, float] | None:
