@@ -112,13 +112,28 @@ class LiveDemo {
 
   /** @returns {Object<string, ArrayBufferView>} for Model.run */
   inputs() {
+    const { inputs } = this.manifest;
+    const { image } = this.about;
+    const values = this.others();
+    if (image) values[image.input] = toTensor(this.#seen, image);
+    return writeOutputs(inputs, inputs.map(({ name }) => values[name]));
+  }
+
+  /** @returns {Object<string, Float32Array>} all inputs but the picture, by name */
+  others() {
     const { golden, inputs } = this.manifest;
     const { image } = this.about;
     const values = image ? this.#controls.values() : {};
-    if (image) values[image.input] = toTensor(this.#seen, image);
-    const drawn = inputs.every(({ name }) => values[name]) ? [] : goldenInputs(golden, inputs);
-    return writeOutputs(inputs, inputs.map(({ name }, i) =>
-      Float32Array.from(values[name] ?? drawn[i])));
+    const names = inputs.map(({ name }) => name).filter((name) => name !== image?.input);
+    const drawn = names.every((name) => values[name]) ? [] : goldenInputs(golden, inputs);
+    return Object.fromEntries(inputs.flatMap(({ name }, i) => (
+      names.includes(name) ? [[name, Float32Array.from(values[name] ?? drawn[i])]] : [])));
+  }
+
+  /** What a video in place of the picture needs; see views/image-to-image.js. */
+  film() {
+    this.sample = null;
+    return this.#view.film();
   }
 
   /** @returns {Promise<string>} the result in words */

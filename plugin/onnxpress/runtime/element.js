@@ -3,14 +3,16 @@
  * `name="cat"` in place of `src`: demos/cat.json beside this module, wherever the page is.
  *
  * What the page wrote inside it (the poster) is shown until the first run. Attribute `state`:
- * idle detecting fetching preparing ready running done failed. Events: progress ready result
- * fallback error. Parts: frame stage view caveat controls samples choose run progress error status
- * badge save.
+ * idle detecting fetching preparing ready running live done failed. Events: progress ready result
+ * fallback error. Parts: frame stage view caveat controls samples choose camera run progress error
+ * status badge save.
  */
 import { announce } from "./announce.js";
 import { createDemo } from "./demo.js";
 import { isAbort, sentence } from "./errors.js";
 import { fetchManifest } from "./fetch.js";
+import { film } from "./film.js";
+import { openCamera, takePicture } from "./inputs/camera.js";
 import { createPicker } from "./inputs/picker.js";
 import { Panel } from "./panel.js";
 import { createProfile } from "./profile.js";
@@ -33,6 +35,7 @@ export class OnnxDemo extends HTMLElement {
   #save = null;
   #near = null;
   #settling = 0;
+  #filming = null;
   #turn = 0;
   #wish = null;
   #state = "idle";
@@ -79,6 +82,7 @@ export class OnnxDemo extends HTMLElement {
     this.#panel = new Panel({
       run: () => this.#busy || this.#ask(),
       retry: () => this.#ask(),
+      film: () => this.#busy || this.#film(),
       target: (name) => this.#switch(name),
     });
     const { sheets, slot, stage, frame } = this.#panel;
@@ -107,7 +111,7 @@ export class OnnxDemo extends HTMLElement {
     this.#openSession();
     this.#picker = createPicker(this, (blob) => this.#ask((demo) => demo.take(blob)),
       (error) => this.#fail(error));
-    this.#panel.chooser.append(this.#picker.button);
+    this.#panel.camera.before(this.#picker.button);
     if (this.getAttribute("loading") === "eager") return void this.#ask();
     this.#near = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
@@ -123,6 +127,7 @@ export class OnnxDemo extends HTMLElement {
     this.#turn++;
     clearTimeout(this.#settling);
     this.#near?.disconnect();
+    this.#filming?.abort();
     this.#picker.stop();
     this.#picker.button.remove();
     this.#session.close();
@@ -152,6 +157,7 @@ export class OnnxDemo extends HTMLElement {
   };
 
   #openSession() {
+    this.#filming?.abort();
     this.#session?.close();
     const target = this.getAttribute("target") ?? "auto";
     this.#session = new Session(this.#url, OnnxDemo.load, {
@@ -208,9 +214,10 @@ export class OnnxDemo extends HTMLElement {
     this.#panel.foot.append(this.#save.element);
   }
 
-  /** A control moved: run once it rests. */
+  /** A control moved: run once it rests. A film takes the news with its next frame. */
   #settle() {
     clearTimeout(this.#settling);
+    if (this.#filming) return;
     this.#settling = setTimeout(() => this.#ask(), SETTLE);
   }
 
@@ -222,6 +229,7 @@ export class OnnxDemo extends HTMLElement {
   async #ask(choose, fresh = false) {
     const turn = ++this.#turn;
     const current = () => turn === this.#turn;
+    this.#filming?.abort();
     this.#wish = choose;
     if (this.#state === "idle" || this.#state === "failed") this.#setState("detecting");
     try {
@@ -242,6 +250,39 @@ export class OnnxDemo extends HTMLElement {
       this.#forget();
       this.#openSession();
       return this.#ask(choose, true);
+    }
+  }
+
+  /** The camera: frame after frame on WebGPU, else one picture. A second call ends it. */
+  async #film() {
+    if (this.#filming) return this.#filming.abort();
+    const turn = ++this.#turn;
+    const { signal } = (this.#filming = new AbortController());
+    let camera = null;
+    try {
+      const demo = await this.#describe();
+      camera = await openCamera(demo.about.image);
+      signal.throwIfAborted();
+      if (this.#state === "idle" || this.#state === "failed") this.#setState("detecting");
+      const model = await this.#session.open(demo.manifest);
+      signal.throwIfAborted();
+      if (model.target !== "webgpu") {
+        const picture = await takePicture(camera.video);
+        return void this.#ask((live) => live.take(picture));
+      }
+      this.#setState("live");
+      this.#panel.showFilm(demo, model);
+      announce("The camera is live.");
+      await film(model, demo, camera.video, {
+        signal, onRate: (rate) => this.#panel.showRate(rate),
+      });
+      if (turn === this.#turn) this.#setState("done");
+      announce("The camera is off.");
+    } catch (error) {
+      if (turn === this.#turn && !isAbort(error)) this.#fail(error);
+    } finally {
+      camera?.stop();
+      if (this.#filming?.signal === signal) this.#filming = null;
     }
   }
 
@@ -267,7 +308,7 @@ export class OnnxDemo extends HTMLElement {
 
   #fail(error) {
     this.#setState("failed");
-    this.#panel.fail(sentence(error), error.code !== "picture");
+    this.#panel.fail(sentence(error), !["picture", "camera"].includes(error.code));
     this.#emit("error", { code: error.code, message: sentence(error), error });
   }
 

@@ -61,9 +61,10 @@ export class Host {
    * @param {number} key
    * @param {Object} message
    * @param {AbortSignal} [signal]
+   * @param {Transferable[]} [given] parts of the message that the worker takes over
    * @returns {Promise<unknown>} the worker's answer
    */
-  call(key, message, signal) {
+  call(key, message, signal, given = []) {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const id = ++this.#count;
@@ -73,8 +74,8 @@ export class Host {
         this.#settle(id, signal.reason);
       }, { once: true });
       const gone = new PressError("disposed", "run(): the model is disposed; load() it again.");
-      if (this.#worker && this.#users.has(key)) this.#worker.postMessage({ id, key, ...message });
-      else this.#settle(id, gone);
+      if (!this.#worker || !this.#users.has(key)) return this.#settle(id, gone);
+      this.#worker.postMessage({ id, key, ...message }, given);
     });
   }
 

@@ -54,6 +54,7 @@ class OpenModel {
   #options;
   #at = 0;
   #executable = null;
+  #frames = null;
   #tail = Promise.resolve();
 
   constructor(url, manifest, { candidates, refused }, options) {
@@ -93,6 +94,39 @@ class OpenModel {
   async profile(inputs) {
     const arrays = readInputs(this.inputs, inputs);
     return this.#queue(() => this.#executable.profile(arrays));
+  }
+
+  /** On WebGPU: from now on drawFrame() paints that canvas. */
+  async openFrames(canvas) {
+    const { demo, outputs } = this.#manifest;
+    await this.#queue(async () => {
+      this.closeFrames();
+      if (!this.#executable) await this.open(this.#at);
+      if (this.target !== "webgpu" || demo?.task !== "image-to-image") {
+        throw new PressError("frames", "openFrames(): only WebGPU paints frames, and only where a " +
+          "picture becomes a picture; use run().");
+      }
+      const { shape } = outputs.find(({ name }) => name === demo.output.name);
+      this.#frames = await this.#executable.openFrames(canvas, demo, shape);
+    });
+  }
+
+  /** Past the queue: on the GPU frames and runs take turns anyway. `frame` is closed. */
+  async drawFrame(frame, changed) {
+    try {
+      if (!this.#frames) throw new PressError("frames", "drawFrame(): no canvas; openFrames() first.");
+      await this.#frames.draw(frame, changed);
+    } catch (error) {
+      if (error?.code === "webgpu-lost") this.#close();
+      throw error;
+    } finally {
+      frame.close();
+    }
+  }
+
+  async closeFrames() {
+    this.#frames?.close();
+    this.#frames = null;
   }
 
   dispose() {
@@ -196,6 +230,7 @@ class OpenModel {
   }
 
   #close() {
+    this.closeFrames();
     this.#executable?.dispose();
     this.#executable = null;
   }

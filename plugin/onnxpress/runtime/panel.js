@@ -3,6 +3,7 @@ import { IN_PAGE } from "./carried.js";
 import { LABELS } from "./detect.js";
 import { h } from "./dom.js";
 import { formatBytes, formatTime, median } from "./format.js";
+import { hasCameras } from "./inputs/camera.js";
 
 const PATIENCE = 300; // ms: a shorter run needs no words
 
@@ -15,8 +16,11 @@ const LOADING = {
 export class Panel {
   #late;
 
-  /** @param {{run: () => void, retry: () => void, target: (name: string) => void}} handlers */
-  constructor({ run, retry, target }) {
+  /**
+   * @param {{run: () => void, retry: () => void, film: () => void,
+   *   target: (name: string) => void}} handlers
+   */
+  constructor({ run, retry, film, target }) {
     this.sheets = [
       new URL("./onnxpress.css", import.meta.url), new URL("./panel.css", import.meta.url),
     ].map(({ href }) => h("link", { rel: "stylesheet", href }));
@@ -33,7 +37,9 @@ export class Panel {
     this.hint = h("p", { className: "hint" });
     this.button = h("button", { type: "button", className: "run", part: "run", onclick: run },
       "Run on this device");
-    this.chooser = h("div", { className: "chooser" }, this.samples);
+    this.camera = h("button", { type: "button", className: "quiet", part: "camera", onclick: film },
+      "Use the camera");
+    this.chooser = h("div", { className: "chooser" }, this.samples, this.camera);
     this.meter = h("progress", { max: 1, ariaLabel: "Download and preparation" });
     this.doing = h("span");
     this.progress = h("div", { className: "progress", part: "progress", hidden: true },
@@ -65,7 +71,7 @@ export class Panel {
    * @param {(index: number) => void} pick a sample
    */
   describe({ targets, weights }, demo, chosen, pick) {
-    const { weightsNote, samples, image } = demo.about;
+    const { weightsNote, samples, image, task } = demo.about;
     this.caveat.textContent = weightsNote ?? "";
     this.caveat.hidden = !weightsNote;
     const own = image ? " Pictures never leave this browser." : "";
@@ -78,6 +84,7 @@ export class Panel {
     this.target.value = names.includes(chosen) ? chosen : "auto";
     this.foot.hidden = false;
     this.chooser.hidden = !image;
+    this.camera.hidden = task !== "image-to-image" || !hasCameras();
     this.samples.replaceChildren(...samples.map(({ title, thumbnail, url }, i) => h("li", {},
       h("button", { type: "button", title, ariaPressed: "false", onclick: () => pick(i) },
         h("img", { src: thumbnail ?? url, alt: title, width: 56, height: 56 })))));
@@ -120,10 +127,26 @@ export class Panel {
     if (state === "detecting") this.meter.removeAttribute("value");
     if (state !== "failed") this.fault.hidden = true;
     clearTimeout(this.#late);
+    this.camera.textContent = state === "live" ? "Stop the camera" : "Use the camera";
     if (state === "done") this.button.textContent = "Run again";
     if (state === "running") {
       this.#late = setTimeout(() => (this.button.textContent = "Running…"), PATIENCE);
     }
+  }
+
+  /** The camera's picture in place of a sample's. @param {import("./demo.js").LiveDemo} demo */
+  showFilm(demo, { reason }) {
+    this.showView(demo);
+    this.hint.textContent = "Your camera. Its pictures stay in this browser.";
+    this.origin.textContent = "Computed on this device, as you watch.";
+    this.why.textContent = reason;
+    this.showRate(0);
+  }
+
+  /** @param {number} rate frames per second */
+  showRate(rate) {
+    const text = `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} frames per second`;
+    this.facts.replaceChildren(rate ? h("span", {}, "Live, ", h("b", {}, text)) : "Live");
   }
 
   /** @param {import("./types.js").Progress} progress */

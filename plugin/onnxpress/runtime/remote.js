@@ -75,6 +75,18 @@ class RemoteModel {
     return this.#host.call(this.#key, { call: "profile", inputs });
   }
 
+  openFrames(canvas) {
+    return this.#host.call(this.#key, { call: "openFrames", canvas }, undefined, [canvas]);
+  }
+
+  drawFrame(frame, changed) {
+    return this.#host.call(this.#key, { call: "drawFrame", frame, changed }, undefined, [frame]);
+  }
+
+  closeFrames() {
+    return this.#host.call(this.#key, { call: "closeFrames" });
+  }
+
   dispose() {
     this.leave(false);
   }

@@ -196,6 +196,8 @@
  * @typedef {Object} Executable  What a backend opens.
  * @property {(inputs: Float32Array[]) => Promise<Float32Array[]>} run
  * @property {(inputs: Float32Array[]) => Promise<{label: string, ms: number}[]>} profile
+ * @property {(canvas: OffscreenCanvas, demo: Demo, shape: number[]) => Promise<Object>}
+ *   [openFrames]  of WebGPU
  * @property {() => void} dispose
  */
 
@@ -240,6 +242,12 @@
  *   Promise<Object<string, ArrayBufferView>>} run
  * @property {(inputs: Object<string, ArrayBufferView>) =>
  *   Promise<{label: string, ms: number}[]>} profile  of one run, step by step
+ * @property {(canvas: OffscreenCanvas) => Promise<void>} openFrames  WebGPU, image-to-image: the
+ *   canvas that drawFrame paints from now on
+ * @property {(frame: VideoFrame|ImageBitmap, changed: Object<string, Float32Array>) =>
+ *   Promise<void>} drawFrame  painted when it resolves, nothing is read back; the frame is closed.
+ *   `changed`: the other inputs, all of them with the first frame, then those with news
+ * @property {() => Promise<void>} closeFrames
  * @property {() => void} dispose
  */
 

@@ -24,6 +24,9 @@ const CALLS = {
   },
   run: async ({ key, inputs }, signal) => models.get(key).run(inputs, { signal }),
   profile: async ({ key, inputs }) => models.get(key).profile(inputs),
+  openFrames: async ({ key, canvas }) => models.get(key).openFrames(canvas),
+  drawFrame: async ({ key, frame, changed }) => models.get(key).drawFrame(frame, changed),
+  closeFrames: async ({ key }) => models.get(key).closeFrames(),
 };
 
 function dispose(key) {

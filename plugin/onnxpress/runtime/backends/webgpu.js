@@ -93,6 +93,14 @@ class Executable {
     }
   }
 
+  /** Frames to a canvas without a read-back; see webgpu_frames.js. */
+  async openFrames(canvas, demo, shape) {
+    const { openFrames } = await import("./webgpu_frames.js");
+    const submit = (before, after) => this.#submit(before, after);
+    const host = { gpu: this.#gpu, about: this.#about, buffers: this.#buffers, submit };
+    return openFrames(host, canvas, demo, shape);
+  }
+
   dispose() {
     const { numbers } = this.#commands;
     for (const buffer of [...this.#buffers, numbers, this.#staging.buffer]) buffer.destroy();
@@ -109,15 +117,16 @@ class Executable {
     });
   }
 
-  #submit() {
+  #submit(before = () => {}, after = (encoder) => this.#copyOutputs(encoder)) {
     const { device } = this.#gpu;
     const { list, submits } = this.#commands;
     let begin = 0;
     const ends = submits.length ? submits : [0];
     ends.forEach((end, i) => {
       const encoder = device.createCommandEncoder();
+      if (i === 0) before(encoder);
       encode(encoder.beginComputePass(), list.slice(begin, end));
-      if (i === ends.length - 1) this.#copyOutputs(encoder);
+      if (i === ends.length - 1) after(encoder);
       device.queue.submit([encoder.finish()]);
       begin = end;
     });

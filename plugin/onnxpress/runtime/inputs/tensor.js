@@ -1,7 +1,7 @@
 /** Pixels <-> tensors, as the spec's image section says. */
 import { crop, resample } from "./resample.js";
 
-const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0] };
+export const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0] };
 
 /**
  * The part of the picture that the model sees, at the model's size.
@@ -9,29 +9,41 @@ const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0] };
  * @param {import("../types.js").ImageInput} image
  * @returns {import("./resample.js").Pixels}
  */
-export function fit(pixels, { size: [height, width], resize, filter, pad = 0 }) {
-  if (resize === "stretch") return resample(pixels, width, height, filter);
-  const [w, h] = scaledSize(pixels, width, height, resize);
-  const scaled = resample(pixels, w, h, filter);
-  const left = Math.floor((scaled.width - width) / 2);
-  const top = Math.floor((scaled.height - height) / 2);
-  return crop(scaled, left, top, width, height, pad);
+export function fit(pixels, image) {
+  const { size: [height, width], filter, pad = 0 } = image;
+  const { width: w, height: h, left, top } = placement(pixels, image);
+  return crop(resample(pixels, w, h, filter), left, top, width, height, pad);
+}
+
+/**
+ * The size of the whole picture once it is scaled, and where in it the model's window begins.
+ * @param {{width: number, height: number}} picture
+ * @param {import("../types.js").ImageInput} image
+ * @returns {{width: number, height: number, left: number, top: number}}
+ */
+export function placement(picture, { size: [height, width], resize }) {
+  if (resize === "stretch") return { width, height, left: 0, top: 0 };
+  const [w, h] = scaledSize(picture, width, height, resize);
+  return {
+    width: w, height: h, left: Math.floor((w - width) / 2), top: Math.floor((h - height) / 2),
+  };
 }
 
 /** @returns {[number, number]} the picture's size before the crop */
-function scaledSize(pixels, width, height, resize) {
-  const sides = [pixels.width, pixels.height];
+function scaledSize(picture, width, height, resize) {
+  const sides = [picture.width, picture.height];
   if (resize.shorter) {
     const short = Math.min(...sides);
     return sides.map((side) => Math.max(1, Math.floor((side * resize.shorter) / short)));
   }
   const choose = resize === "cover" ? Math.max : Math.min;
-  const scale = choose(width / pixels.width, height / pixels.height);
+  const scale = choose(width / picture.width, height / picture.height);
   return sides.map((side) => Math.max(1, Math.round(side * scale)));
 }
 
 /** @param {number|number[]|undefined} value one per channel */
-const perChannel = (value, fallback, c) => (Array.isArray(value) ? value[c] : value ?? fallback);
+export const perChannel = (value, fallback, c) =>
+  (Array.isArray(value) ? value[c] : value ?? fallback);
 
 /**
  * @param {import("./resample.js").Pixels} pixels of the model's size

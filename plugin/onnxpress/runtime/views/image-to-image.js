@@ -1,6 +1,6 @@
 /** Before and after, one over the other, with an edge that the visitor drags. */
 import { canvas, h } from "../dom.js";
-import { pixelsToImageData, toImageData } from "../inputs/tensor.js";
+import { pixelsToImageData, placement, toImageData } from "../inputs/tensor.js";
 
 /** @param {import("../types.js").Demo} demo */
 export function createView({ image, output }) {
@@ -27,7 +27,7 @@ export function createView({ image, output }) {
   save.hidden = true;
   save.addEventListener("click", () => {
     // The link's own click continues with the address that is set here.
-    save.href = after.querySelector("canvas").toDataURL("image/png");
+    save.href = copied(after.querySelector("canvas")).toDataURL("image/png");
   });
   let shown = null;
   return {
@@ -53,5 +53,37 @@ export function createView({ image, output }) {
       save.hidden = false;
       return "The picture is ready.";
     },
+
+    /**
+     * For a video: the canvas that the model will paint, still empty; what draws a frame as the
+     * model sees it; what shows the canvas once it is painted.
+     */
+    film() {
+      const surface = canvas(1, 1);
+      const context = before.getContext("2d");
+      before.setAttribute("aria-label", "Before: your camera");
+      after.setAttribute("aria-label", "After: your camera");
+      shown = null;
+      return {
+        surface,
+        capture(video) {
+          const source = { width: video.videoWidth, height: video.videoHeight };
+          const { width: w, height: h, left, top } = placement(source, image);
+          context.drawImage(video, -left, -top, w, h);
+        },
+        reveal() {
+          if (surface.isConnected) return;
+          reveal(surface);
+          save.hidden = false;
+        },
+      };
+    },
   };
+}
+
+/** A worker paints the camera's canvas, which gives no file itself. */
+function copied(source) {
+  const copy = canvas(source.width, source.height);
+  copy.getContext("2d").drawImage(source, 0, 0);
+  return copy;
 }
