@@ -17,8 +17,7 @@ from .files import read_file
 from .golden import draw
 from .node_runner import golden_error
 from .publish import published_packs
-from .shards import read_weights
-from .wasmtime_runner import WasmProgram
+from .wasmtime_runner import open_program
 
 HASHED = re.compile(r".+-([0-9a-f]{12})\.\w+")  # as write_file names files
 NAMING = {"url", "thumbnail", "card", "image", "before", "after", "labels"}  # keys of a manifest
@@ -73,11 +72,9 @@ def recheck(path: Path, js: bool = False) -> Recheck:
     files = set(_verified(manifest, path.parent))
     checks = []
     if "wasm" in targets:
-        weights = read_weights(manifest, path.parent)
-        for build, entry in targets["wasm"]["files"].items():
-            program = WasmProgram(read_file(entry, path.parent), targets["wasm"], weights)
-            feeds = draw(manifest["inputs"], golden["ranges"])
-            outputs = program.run(list(feeds.values()))
+        feeds = list(draw(manifest["inputs"], golden["ranges"]).values())
+        for build in targets["wasm"]["files"]:
+            outputs = open_program(manifest, path.parent, build).run(feeds)
             checks.append(Check(f"wasm {build}", _error(golden, outputs), golden["tolerance"]))
     if js and "js" in targets:
         checks.append(Check("js", golden_error(path, manifest), golden["tolerance"]))

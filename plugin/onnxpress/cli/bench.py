@@ -13,10 +13,8 @@ from typing import Any
 
 from ..browser import Browser, find_chromium
 from ..errors import BrowserError, UnsupportedError
-from ..files import read_file
 from ..pack import Pack
 from ..runtime_files import RUNTIME
-from ..shards import read_weights
 from .arguments import open_model
 from .output import say, table
 
@@ -113,13 +111,12 @@ def _measure(pack: Pack, target: str, count: int) -> Times:
 
 def _in_wasmtime(pack: Pack, count: int) -> Times:
     from ..golden import draw
-    from ..wasmtime_runner import WasmProgram
+    from ..wasmtime_runner import open_program
 
     manifest = pack.manifest
     about = manifest["targets"]["wasm"]
-    build, entry = next(iter(about["files"].items()))
-    program = WasmProgram(read_file(entry, pack.folder), about,
-                          read_weights(manifest, pack.folder))
+    build = next(iter(about["files"]))
+    program = open_program(manifest, pack.folder, build)
     feeds = list(draw(manifest["inputs"], manifest["golden"]["ranges"]).values())
     step = program.exports["step"]
     first, *runs = [_ms(program.run, feeds) for _ in range(count + 1)]
