@@ -1,6 +1,7 @@
 """One demo's pack in a child process: from the shared cache, or compiled and proven here."""
 
 import ctypes
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -45,6 +46,9 @@ def listen(queue: Any) -> None:
     ("done", name, how, seconds), ("note", about, text)."""
     global _events
     _events = queue
+    # Of BLAS, read when numpy is loaded: threads that wait for each other are slower than one alone
+    # where other workers or programs take the processors.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _return_freed_memory()
 
 
