@@ -266,16 +266,15 @@ export class OnnxDemo extends HTMLElement {
       if (this.#state === "idle" || this.#state === "failed") this.#setState("detecting");
       const model = await this.#session.open(demo.manifest);
       signal.throwIfAborted();
-      if (model.target !== "webgpu") {
+      const filmed = await film(model, demo, camera.video, {
+        signal,
+        onStart: () => signal.aborted || this.#beginFilm(demo, model),
+        onRate: (rate) => this.#panel.showRate(rate),
+      });
+      if (!filmed) {
         const picture = await takePicture(camera.video);
         return void this.#ask((live) => live.take(picture));
       }
-      this.#setState("live");
-      this.#panel.showFilm(demo, model);
-      announce("The camera is live.");
-      await film(model, demo, camera.video, {
-        signal, onRate: (rate) => this.#panel.showRate(rate),
-      });
       if (turn === this.#turn) this.#setState("done");
       announce("The camera is off.");
     } catch (error) {
@@ -284,6 +283,12 @@ export class OnnxDemo extends HTMLElement {
       camera?.stop();
       if (this.#filming?.signal === signal) this.#filming = null;
     }
+  }
+
+  #beginFilm(demo, model) {
+    this.#setState("live");
+    this.#panel.showFilm(demo, model);
+    announce("The camera is live.");
   }
 
   #begin(model) {

@@ -7,55 +7,69 @@ const SECOND = 1000;
 /**
  * Paints the video's frames as they come, those that the GPU cannot keep up with left out; with
  * reduced motion one a second.
- * @param {import("./types.js").Model} model on WebGPU
+ * @param {import("./types.js").Model} model
  * @param {import("./demo.js").LiveDemo} demo
  * @param {HTMLVideoElement} video playing
- * @param {{signal: AbortSignal, onRate: (framesPerSecond: number) => void}} options `onRate` is
- *   called about once a second
- * @returns {Promise<void>} ends by the signal, or when the page is hidden
+ * @param {{signal: AbortSignal, onStart: () => void,
+ *   onRate: (framesPerSecond: number) => void}} options `onRate` is called about once a second
+ * @returns {Promise<boolean>} true when the signal or a hidden page has ended it, false at once
+ *   where the model is not on WebGPU
  * @throws {PressError} "camera": the video has ended; or what Model.drawFrame throws
  */
-export async function film(model, demo, video, { signal, onRate }) {
+export async function film(model, demo, video, { signal, onStart, onRate }) {
   const { surface, capture, reveal } = demo.film();
-  await model.openFrames(surface.transferControlToOffscreen());
-  const end = new AbortController();
-  const gap = matchMedia("(prefers-reduced-motion: reduce)").matches ? SECOND : 0;
-  const rate = countFrames(onRate);
+  try {
+    await model.openFrames(surface.transferControlToOffscreen()); // a lost device is opened anew
+  } catch (error) {
+    if (error.code === "frames") return false;
+    throw error;
+  }
+  onStart();
   const latest = newsOf(() => demo.others());
-  let underWay = 0;
-  let last = -Infinity;
+  const rate = countFrames(onRate);
   const draw = async () => {
     capture(video);
     await model.drawFrame(await grab(video), latest());
+  };
+  const painted = () => {
     reveal();
     rate();
   };
   try {
-    await new Promise((resolve, reject) => {
-      const listen = (target, type, listener) =>
-        target.addEventListener(type, listener, { signal: end.signal });
-      const step = (now) => {
-        if (end.signal.aborted) return;
-        video.requestVideoFrameCallback(step);
-        if (underWay === AHEAD || now - last < gap) return;
-        underWay++;
-        last = now;
-        draw().catch(reject).finally(() => underWay--);
-      };
-      listen(signal, "abort", resolve);
-      listen(document, "visibilitychange", () => document.hidden && resolve());
-      const [track] = video.srcObject.getVideoTracks();
-      listen(track, "ended", () => reject(new PressError("camera",
-        "The camera has been switched off or unplugged. Connect it and start it again.")));
-      if (signal.aborted || document.hidden) resolve();
-      else video.requestVideoFrameCallback(step);
-    });
+    await eachFrame(video, draw, painted, signal);
+    return true;
   } catch (error) {
     throw error.code === "webgpu-lost" ? stopped(error) : error;
   } finally {
-    end.abort();
     model.closeFrames().catch(() => {}); // where the model is gone, so are they
   }
+}
+
+/** `draw` for the frames that it can keep up with, `painted` after each until the end. */
+function eachFrame(video, draw, painted, signal) {
+  const end = new AbortController();
+  const listen = (target, type, listener) =>
+    target.addEventListener(type, listener, { signal: end.signal });
+  const gap = matchMedia("(prefers-reduced-motion: reduce)").matches ? SECOND : 0;
+  let underWay = 0;
+  let last = -Infinity;
+  return new Promise((resolve, reject) => {
+    const step = (now) => {
+      if (end.signal.aborted) return;
+      video.requestVideoFrameCallback(step);
+      if (underWay === AHEAD || now - last < gap) return;
+      underWay++;
+      last = now;
+      draw().then(() => end.signal.aborted || painted()).catch(reject).finally(() => underWay--);
+    };
+    listen(signal, "abort", resolve);
+    listen(document, "visibilitychange", () => document.hidden && resolve());
+    const [track] = video.srcObject.getVideoTracks();
+    listen(track, "ended", () => reject(new PressError("camera",
+      "The camera has been switched off or unplugged. Connect it and start it again.")));
+    if (signal.aborted || document.hidden) resolve();
+    else video.requestVideoFrameCallback(step);
+  }).finally(() => end.abort());
 }
 
 /** @returns {VideoFrame|Promise<ImageBitmap>} what can be handed to a worker without a copy */

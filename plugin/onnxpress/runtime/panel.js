@@ -140,13 +140,13 @@ export class Panel {
     this.hint.textContent = "Your camera. Its pictures stay in this browser.";
     this.origin.textContent = "Computed on this device, as you watch.";
     this.why.textContent = reason;
-    this.showRate(0);
+    this.facts.replaceChildren();
   }
 
   /** @param {number} rate frames per second */
   showRate(rate) {
     const text = `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} frames per second`;
-    this.facts.replaceChildren(rate ? h("span", {}, "Live, ", h("b", {}, text)) : "Live");
+    this.facts.replaceChildren(h("b", {}, text));
   }
 
   /** @param {import("./types.js").Progress} progress */

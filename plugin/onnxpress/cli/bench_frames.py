@@ -1,0 +1,154 @@
+"""`onnxpress bench --frames`: pictures per second from a <video> to a canvas, on WebGPU."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..browser import Browser, find_chromium
+from ..errors import BrowserError, UnsupportedError
+from ..runtime_files import RUNTIME
+from . import bench
+from .arguments import open_model
+from .output import say
+
+# A page's canvas takes what WebGPU draws where the page itself is drawn through the same Vulkan.
+FLAGS = ("--use-angle=vulkan",) if sys.platform == "linux" else ()
+
+# Two frames are under way, as in film.js; after them, the same by way of run().
+MEASURE = """
+import { PressError, load } from "/runtime/onnxpress.js";
+import { goldenInputs } from "/runtime/golden.js";
+import { fit, toImageData, toTensor } from "/runtime/inputs/tensor.js";
+const url = "/pack/manifest.json";
+
+async function movingVideo(width, height) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  const paint = (now) => {
+    context.fillStyle = `hsl(${(now / 20) % 360} 80% 50%)`;
+    context.fillRect((now / 5) % width, (now / 7) % height, width / 4, height / 4);
+    requestAnimationFrame(paint);
+  };
+  requestAnimationFrame(paint);
+  const video = Object.assign(document.createElement("video"),
+    { muted: true, srcObject: canvas.captureStream() });
+  await video.play();
+  return video;
+}
+
+async function onGpu(model, video, others, count) {
+  const surface = document.body.appendChild(document.createElement("canvas"));
+  await model.openFrames(surface.transferControlToOffscreen());
+  await model.drawFrame(new VideoFrame(video), others);
+  const begin = performance.now();
+  let before = Promise.resolve();
+  for (let i = 0; i < count; i++) {
+    const now = model.drawFrame(new VideoFrame(video), {});
+    await before;
+    before = now;
+  }
+  await before;
+  return (1000 * count) / (performance.now() - begin);
+}
+
+async function byRun(model, video, others, { image, output }, count) {
+  const { videoWidth: width, videoHeight: height } = video;
+  const make = () => Object.assign(document.createElement("canvas"), { width, height });
+  const source = make().getContext("2d", { willReadFrequently: true });
+  const target = make().getContext("2d");
+  const { shape } = model.outputs.find(({ name }) => name === output.name);
+  const begin = performance.now();
+  for (let i = 0; i < count; i++) {
+    source.drawImage(video, 0, 0);
+    const data = source.getImageData(0, 0, width, height).data.filter((_, at) => at % 4 < 3);
+    const seen = fit({ data, width, height }, image);
+    const found = await model.run({ ...others, [image.input]: toTensor(seen, image) });
+    target.putImageData(toImageData(found[output.name], shape, output), 0, 0);
+  }
+  return (1000 * count) / (performance.now() - begin);
+}
+
+export const run = async ({ count }) => {
+  try {
+    const model = await load(url, { target: "webgpu", worker: true });
+    const { demo, golden } = await (await fetch(url)).json();
+    const [height, width] = demo.image.size;
+    const video = await movingVideo(width, height);
+    const drawn = goldenInputs(golden, model.inputs);
+    const others = Object.fromEntries(model.inputs.flatMap(({ name }, i) => (
+      name === demo.image.input ? [] : [[name, Float32Array.from(drawn[i])]])));
+    const live = await onGpu(model, video, others, count);
+    const copied = await byRun(model, video, others, demo, count);
+    const engine = `Chromium ${navigator.userAgent.match(/Chrome\\/(\\d+)/)[1]}`;
+    return { value: { live, copied, engine, reason: model.reason } };
+  } catch (error) {
+    if (error instanceof PressError) return { value: { refusal: error.message } };
+    throw error;
+  }
+};
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Pictures per second: `live` from video to canvas on the GPU, `copied` by way of run()."""
+
+    live: float
+    copied: float
+    engine: str
+    reason: str
+
+
+def run(options: argparse.Namespace) -> None:
+    from ..compiler import Options, finish, press
+
+    if not find_chromium():
+        raise BrowserError("bench --frames needs Chromium: install it (Debian: apt install "
+                           "chromium) or set CHROMIUM to the path of a Chrome or Edge")
+    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
+        pack = press(model, Path(folder), Options(
+            name=options.model.stem, targets=("webgpu",), shapes=shapes))
+        demo = _demo(pack.manifest["inputs"], pack.manifest["outputs"])
+        finish({**pack.manifest, "demo": demo}, pack.folder)
+        rates = _measure(pack.folder, options.frames)
+    size = "x".join(map(str, demo["image"]["size"]))
+    if options.json:
+        say(json.dumps({"model": options.model.name, "size": size, **asdict(rates)}, indent=1))
+        return
+    say(f"{rates.live:.1f} frames per second at {size} from a video to a canvas on the GPU; "
+        f"{rates.copied:.1f} by way of run().")
+    say(f"{rates.engine}. {rates.reason}")
+
+
+def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
+          ) -> dict[str, Any]:
+    """A demo from the first picture among the inputs to the first among the outputs."""
+    def picture(ports: Sequence[Mapping[str, Any]], side: str) -> tuple[str, str, list[int]]:
+        for port in ports:
+            shape = port["shape"]
+            if len(shape) == 4 and shape[1] == 3:
+                return port["name"], "nchw", shape[2:]
+            if len(shape) == 4 and shape[3] == 3:
+                return port["name"], "nhwc", shape[1:3]
+        raise UnsupportedError(f"bench --frames needs a picture of three channels; no {side} is one")
+
+    name, layout, size = picture(inputs, "input")
+    shown, order, _ = picture(outputs, "output")
+    return {"title": "", "task": "image-to-image",
+            "image": {"input": name, "size": size, "resize": "cover", "layout": layout},
+            "output": {"name": shown, "layout": order}}
+
+
+def _measure(folder: Path, count: int) -> Rates:
+    folders = {"/runtime/": RUNTIME, "/pack/": folder}
+    with Browser(folders, bench.ISOLATED, (*bench.FLAGS, *FLAGS)) as browser:
+        value = browser.run(MEASURE, {"count": count}, timeout=bench.PATIENCE).value
+    if "refusal" in value:
+        raise BrowserError(value["refusal"])
+    return Rates(**value)
