@@ -90,7 +90,8 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         files |= pack(name, tmp_path_factory.mktemp(name))
     files["/rt/worker.js"] = (RUNTIME / "worker.js").read_bytes() + WATCH
     files |= {k.replace("/nchw/", "/tiny/"): v for k, v in files.items() if "/nchw/" in k}
-    with PageServer(dict(sorted(files.items(), reverse=True))) as host, Tab(flags=(*CAMERA, *PAINTING)) as tab:
+    files = dict(sorted(files.items(), reverse=True))  # files before their folders
+    with PageServer(files) as host, Tab(flags=(*CAMERA, *PAINTING)) as tab:
         tab.host = host
         yield tab
 

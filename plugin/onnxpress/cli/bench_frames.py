@@ -136,7 +136,8 @@ def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, An
                 return port["name"], "nchw", shape[2:]
             if len(shape) == 4 and shape[3] == 3:
                 return port["name"], "nhwc", shape[1:3]
-        raise UnsupportedError(f"bench --frames needs a picture of three channels; no {side} is one")
+        raise UnsupportedError("bench --frames needs a picture of three channels; "
+                               f"no {side} is one")
 
     name, layout, size = picture(inputs, "input")
     shown, order, _ = picture(outputs, "output")

@@ -80,7 +80,8 @@ class RemoteModel {
   }
 
   drawFrame(frame, changed) {
-    return this.#host.call(this.#key, { call: "drawFrame", frame, changed }, undefined, [frame]);
+    return this.#host.call(this.#key, { call: "drawFrame", frame, changed }, undefined, [frame])
+      .finally(() => frame.close()); // where it has not left the page
   }
 
   closeFrames() {
