@@ -10,8 +10,9 @@ from onnx_models import model, node
 from onnxpress.compiler import Options, lower, press
 from onnxpress.encodings import LARGE
 from onnxpress.errors import ProofError
-from onnxpress.gates import COSINE, IOU, PSNR, Task, choose_gate, iou, mask, measure
+from onnxpress.gates import COSINE, IOU, PSNR, Task, choose_gate, iou, measure
 from onnxpress.interpret import interpret
+from onnxpress.results import class_map
 from onnxpress.shards import read_weights
 from onnxpress.spec import Output
 from onnxpress.trace import f16_range, trace
@@ -73,10 +74,10 @@ def test_masks_share_their_area() -> None:
 
 def test_a_single_channel_is_cut_at_one_half() -> None:
     scores = np.array([[[[-1.0, 0.2], [0.6, 3.0]]]])
-    assert mask(scores, Output(kind="logits")).tolist() == [[0, 1], [1, 1]]
-    assert mask(scores, Output(kind="probabilities")).tolist() == [[0, 0], [1, 1]]
+    assert class_map(scores, Output(kind="logits")).tolist() == [[0, 1], [1, 1]]
+    assert class_map(scores, Output(kind="probabilities")).tolist() == [[0, 0], [1, 1]]
     two = np.stack([-scores, scores], axis=1).reshape(1, 2, 2, 2)
-    assert mask(two, Output(kind="logits")).tolist() == [[0, 1], [1, 1]]
+    assert class_map(two, Output(kind="logits")).tolist() == [[0, 1], [1, 1]]
 
 
 def net(nodes: list[onnx.NodeProto], shape: list[int], **weights: np.ndarray) -> onnx.ModelProto:

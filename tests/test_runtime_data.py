@@ -163,7 +163,9 @@ def test_segmentation_reads_each_kind_of_output(browser: Browser) -> None:
             classMap(hwc, [1, 2, 2, 3], { kind: "logits", layout: "nhwc" }),
             classMap([1n, 2n, 0n, 2n], [1, 2, 2], { kind: "classes" }),
             classMap([1, 2, 0, 2], [1, 1, 2, 2], { kind: "classes" }),
+            classMap([-1, 0, 0.4, 3], [1, 1, 2, 2], { kind: "logits" }),
+            classMap([0.2, 0.5, 0.6, 1], [1, 2, 2, 1], { kind: "probabilities", layout: "nhwc" }),
           ].map(({ classes, width, height }) => [[...classes], width, height]) };
         };
     """, json.loads(json.dumps({"scores": scores.tolist()}))).value
-    assert got == [[[1, 2, 0, 2], 2, 2]] * 4
+    assert got == [[[1, 2, 0, 2], 2, 2]] * 4 + [[[0, 0, 1, 1], 2, 2]] * 2

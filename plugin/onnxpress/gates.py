@@ -62,7 +62,7 @@ def choose_gate(task: Task, index: int, shape: Sequence[int], *, sample: bool) -
 def measure(gate: Gate, got: np.ndarray, want: np.ndarray, output: Output) -> float:
     """The gate's figure of one output in the model's own shape."""
     if gate is IOU:
-        return iou(mask(got, output), mask(want, output))
+        return iou(class_map(got, output), class_map(want, output))
     return cosine(got, want) if gate is COSINE else psnr(got, want)
 
 
@@ -82,14 +82,6 @@ def psnr(got: np.ndarray, want: np.ndarray) -> float:
     if not mse:
         return 200.0
     return float(np.clip(10 * np.log10(span * span / mse), -200, 200)) if mse < np.inf else -200.0
-
-
-def mask(output: np.ndarray, rule: Output) -> np.ndarray:
-    """int[H,W] of classes; of a single channel, whether it is more likely than not."""
-    channels = 1 if rule.layout == "nchw" else output.ndim - 1
-    if rule.kind == "classes" or output.shape[channels] > 1:
-        return class_map(output, rule)
-    return (np.squeeze(output) > (0.0 if rule.kind == "logits" else 0.5)).astype(int)
 
 
 def iou(got: np.ndarray, want: np.ndarray) -> float:

@@ -71,10 +71,14 @@ def top_classes(demo: Demo, output: np.ndarray) -> list[dict[str, Any]]:
 
 
 def class_map(output: np.ndarray, rule: Output) -> np.ndarray:
-    """int[H,W] of class indices."""
+    """int[H,W] of class indices; of a single channel, 1 where it is more likely than not."""
     if rule.kind == "classes":
         return np.squeeze(output).astype(int)
-    return np.asarray(output[0]).argmax(0 if rule.layout == "nchw" else 2)
+    channels = 0 if rule.layout == "nchw" else 2
+    scores = np.asarray(output[0])
+    if scores.shape[channels] == 1:
+        return (scores.squeeze(channels) > (0.0 if rule.kind == "logits" else 0.5)).astype(int)
+    return scores.argmax(channels)
 
 
 def paint_mask(classes: np.ndarray) -> Image.Image:

@@ -30,6 +30,10 @@ export function classMap(values, shape, { kind, layout = "nchw" }) {
   }
   const [height, width] = layout === "nchw" ? shape.slice(-2) : shape.slice(-3, -1);
   const count = values.length / (height * width);
+  if (count === 1) {
+    const even = kind === "logits" ? 0 : 0.5; // as likely as not, as in results.py
+    return { classes: Uint16Array.from(values, (value) => Number(value > even)), width, height };
+  }
   const [pixel, step] = layout === "nchw" ? [1, height * width] : [count, 1];
   const classes = Uint16Array.from({ length: height * width }, (_, i) => {
     let top = 0;
