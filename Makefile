@@ -15,6 +15,9 @@ site: .venv/demos
 serve: .venv/demos
 	$(BIN)/mkdocs serve
 
+# Of the reference's sums: threads of two test processes would wait for each other.
+test test-full: export OPENBLAS_NUM_THREADS := 1
+
 test: .venv/test
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/firefox.py
