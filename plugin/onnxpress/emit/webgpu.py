@@ -1,14 +1,14 @@
-"""Graph -> a WebGPU program: WGSL texts with every shape baked in, dispatches, and buffers.
+"""Graph -> a WebGPU program for each class of GPU: WGSL texts with every shape baked in.
 
-One JSON file holds what runs: `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32
-of a further uniform binding), `dispatches` ({step, shader, numbers, bind: [[buffer, offset, bytes],
-...], groups: [x, y]}), `submits` (the dispatch that ends each command buffer) and `tables` (numbers
-that kernels add to the weights). The manifest says where weights,
-inputs and outputs lie.
+One JSON file holds all of a program: `buffers` (bytes), where `weights`, `inputs` and `outputs` lie
+in them, `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform
+binding), `dispatches` ({step, shader, numbers, bind: [[buffer, offset, bytes], ...], groups:
+[x, y]}), `submits` (the dispatch that ends each command buffer) and `tables` (numbers that kernels
+add to the weights). The manifest names the steps.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -57,33 +57,38 @@ LOWER: dict[str, Lower] = {
 SUBMIT_FLOPS = 10_000_000_000
 
 Steps = list[tuple[Node, list[Dispatch]]]
+Labels = list[list[Any]]
 
 
-def build(graph: Graph, device: Device = DEVICES[0]) -> Program:
-    """The program of `graph` and the manifest's facts about it.
+def build(graph: Graph, devices: Sequence[Device] = DEVICES) -> Program:
+    """A program of `graph` for each of `devices`, and the manifest's facts about them.
 
     Raises:
         PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
             every device offers.
     """
     graph = fit_operands(graph)
+    labels = [_label(node, graph) for node in graph.nodes if node.op != "reshape"]
+    files = {d.name: (_program(graph, d, labels), "json") for d in devices}
+    return Program("webgpu", files, {"steps": labels})
+
+
+def _program(graph: Graph, device: Device, labels: Labels) -> bytes:
     roots = _roots(graph)
     works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
     steps = _lower_all(graph, palette(works, device))
     places, sizes = _place(graph, roots, steps)
-    labels = [_label(node, graph) for node, _ in steps]
+    at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
+                       "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
     weights = [
         {"tensor": name, "start": start, "length": length, "buffer": place.buffer, "offset": offset}
         for (name, start, length), offset, place in _weights(graph, places)
     ]
-    at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
-                       "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
-    about = {
+    content = {
         "buffers": sizes, "weights": weights, "inputs": [at(n) for n in graph.inputs],
-        "outputs": [at(n) for n in graph.outputs], "steps": labels,
+        "outputs": [at(n) for n in graph.outputs], **_commands(steps, roots, places, labels),
     }
-    code = json.dumps(_program(steps, roots, places, labels), separators=(",", ":"))
-    return Program("webgpu", {"program": (code.encode(), "json")}, about)
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _lower_all(graph: Graph, device: Device) -> Steps:
@@ -155,8 +160,8 @@ def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
             yield (value, 0, graph.constants[value].size), place.offset, place
 
 
-def _program(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],
-             labels: list[list[Any]]) -> dict[str, Any]:
+def _commands(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],
+              labels: Labels) -> dict[str, Any]:
     runs, submits, tables, load = [], [], [], 0
     shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):

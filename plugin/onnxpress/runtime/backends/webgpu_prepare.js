@@ -5,6 +5,10 @@ import { guarded } from "./webgpu_device.js";
 /** @typedef {[buffer: number, offset: number, bytes: number]} Binding */
 /**
  * @typedef {Object} Program  emit/webgpu.py writes it.
+ * @property {number[]} buffers  bytes
+ * @property {{tensor: string, start: number, length: number, buffer: number, offset: number}[]} weights
+ * @property {Port[]} inputs
+ * @property {Port[]} outputs
  * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
  *   u32 in a uniform binding after the others; none where 0
  * @property {{step: number, shader: number, numbers: number[], bind: Binding[],
@@ -58,10 +62,13 @@ export async function upload({ device }, places, weights, buffers) {
   if (missing) throw new PressError("webgpu-weights", `The weights lack the tensor "${missing}".`);
 }
 
-/** Pipelines and bind groups of a program. @param {Gpu} gpu @param {ArrayBuffer} bytes */
-export async function prepare({ device }, bytes, buffers) {
-  /** @type {Program} */
-  const { shaders, dispatches, submits, tables } = JSON.parse(new TextDecoder().decode(bytes));
+/** @param {ArrayBuffer} bytes of its file @returns {Program} */
+export function readProgram(bytes) {
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+/** Pipelines and bind groups of a program. @param {Gpu} gpu @param {Program} program */
+export async function prepare({ device }, { shaders, dispatches, submits, tables }, buffers) {
   for (const { buffer, offset, data } of tables) {
     device.queue.writeBuffer(buffers[buffer], offset, new Float32Array(data));
   }
