@@ -151,6 +151,29 @@ def test_too_many_operands_become_several_dispatches(browser: Browser) -> None:
     check(browser, draw, "y")
 
 
+def painter(images: int, *extras: str) -> Draw:
+    """A convolution to three channels, a norm whose scale is a part of a row, and planes."""
+    draw = convolution((images, 9, 7, 8), (3, 3), 3, pads=(1, 1, 1, 1))
+    row = draw.node("matmul", "row", draw.input("v", 1, 6), draw.weights("m", 6, 128),
+                    draw.weights("z", 128))
+    part = draw.node("slice", "part", row, starts=(0, 64), steps=(1, 1), shape=(1, 3))
+    scale = draw.node("reshape", "scale", part, shape=(1, 1, 1, 3))
+    draw.node("normalize", "n", "y", scale, draw.weights("shift", 1, 1, 1, 3), axes=(1, 2),
+              eps=1e-5, epilogue=1.0 / (1.0 + call("exp", -inp(0))))
+    draw.node("pointwise", "u", "n", draw.weights("tint", 3), expr=inp(0) * inp(1))
+    draw.node("transpose", "planes", "u", perm=(0, 3, 1, 2))
+    return draw
+
+
+def test_three_channels_become_four(browser: Browser) -> None:
+    alone = program_of(painter(1).graph("planes"))
+    assert [w["pitch"] for w in alone["weights"] if "pitch" in w] == [4]
+    assert not any("array<f32" in s["code"] for s in alone["shaders"] if "normal" in s["code"])
+    check(browser, painter(1), "planes")
+    check(browser, painter(2), "planes")
+    check(browser, painter(1), "planes", "u")
+
+
 @pytest.mark.parametrize(
     "a, b",
     [
