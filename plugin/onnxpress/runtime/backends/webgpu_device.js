@@ -8,6 +8,7 @@ const PHONES = /arm|qualcomm|img-tec|imagination|samsung|broadcom/i;
 const CARDS = /nvidia|amd.*(rdna|gcn)|intel.*(xe-.?hpg|xe-hpc|alchemist|battlemage)/i;
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render/i;
+const FEATURES = ["timestamp-query", "subgroups"]; // that are used where they are
 const PATIENCE = 15_000; // milliseconds for an adapter or a device; some drivers never answer
 
 /** @type {Promise<Gpu>|null} */
@@ -71,7 +72,7 @@ export async function acquire() {
 /** @returns {Promise<Gpu>} */
 async function openDevice() {
   const adapter = await findAdapter();
-  const requiredFeatures = ["timestamp-query"].filter((name) => adapter.features.has(name));
+  const requiredFeatures = FEATURES.filter((name) => adapter.features.has(name));
   const device = await patiently(
     adapter.requestDevice({ requiredFeatures }), "webgpu-device", "the GPU gave no device");
   const gpu = { device, lost: null };

@@ -10,7 +10,8 @@ import { guarded } from "./webgpu_device.js";
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
- *   u32 in a uniform binding after the others; none where 0
+ *   u32 in a uniform binding after the others; none where 0. Lines of `code` that begin with `//+`
+ *   are for devices with subgroups
  * @property {{step: number, shader: number, numbers: number[], bind: Binding[],
  *   groups: [number, number]}[]} dispatches
  * @property {number[]} submits  where each command buffer ends
@@ -74,7 +75,7 @@ export async function prepare({ device }, { shaders, dispatches, submits, tables
   }
   const layouts = shaders.map(layoutMaker(device));
   const numbers = writeNumbers(device, dispatches);
-  const pipelines = await Promise.all(shaders.map((s, i) => compile(device, s.code, layouts[i])));
+  const pipelines = await Promise.all(shaders.map((s, i) => build(device, s.code, layouts[i])));
   const refused = "WebGPU refused a binding";
   const list = await guarded(device, "validation", "webgpu-validation", refused,
     () => dispatches.map(({ step, shader, bind, groups }, i) => {
@@ -124,6 +125,16 @@ function writeNumbers(device, dispatches) {
   const buffer = device.createBuffer({ size: data.byteLength, usage });
   device.queue.writeBuffer(buffer, 0, data);
   return { buffer, at };
+}
+
+/** With subgroups where the device has them and takes the text. @param {GPUDevice} device */
+async function build(device, code, bindings) {
+  if (device.features.has("subgroups") && code.includes("//+")) {
+    const text = code.replaceAll("//+", "").replace("\n", "\nenable subgroups;\n");
+    const pipeline = await compile(device, text, bindings).catch(() => null);
+    if (pipeline) return pipeline;
+  }
+  return compile(device, code, bindings);
 }
 
 /** @param {GPUDevice} device @param {string} code @param {GPUBindGroupLayout} bindings */
