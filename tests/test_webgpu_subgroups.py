@@ -65,7 +65,8 @@ def reductions() -> tuple[Draw, list[str]]:
         node("normalize", draw.input(f"n{i}", *shape), draw.weights(f"s{i}", *kept),
              draw.weights(f"t{i}", *kept), axes=axes, eps=1e-5)
     for i, (k, n) in enumerate(PRODUCTS):
-        node("matmul", draw.input(f"p{i}", 1, k), draw.weights(f"w{i}", k, n), draw.weights(f"b{i}", n))
+        node("matmul", draw.input(f"p{i}", 1, k), draw.weights(f"w{i}", k, n),
+             draw.weights(f"b{i}", n))
     return draw, outputs
 
 

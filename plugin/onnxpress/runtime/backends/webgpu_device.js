@@ -47,11 +47,18 @@ function isSoftware(adapter) {
   return fallback || SOFTWARE.test(`${info?.vendor} ${info?.architecture} ${info?.description}`);
 }
 
-/** Browsers that keep the maker to themselves get the middle. @param {GPUAdapter} adapter */
-function kindOf({ info }) {
+/**
+ * The class of GPU that programs are made for (emit/wgsl_device.py). Where the browser keeps the
+ * maker to itself, textures tell phones: every WebGPU adapter has BC, or else both ETC2 and ASTC;
+ * Direct3D 12 has BC only, so a phone's maker without ASTC has made a laptop. Others get the middle.
+ * @param {GPUAdapter} adapter
+ */
+export function kindOf({ info, features }) {
   const name = `${info?.vendor} ${info?.architecture}`;
-  if (PHONES.test(name)) return "mobile";
-  return CARDS.test(name) ? "discrete" : "integrated";
+  if (CARDS.test(name)) return "discrete";
+  if (!features.has("texture-compression-bc")) return "mobile";
+  const phone = PHONES.test(name) && features.has("texture-compression-astc");
+  return phone ? "mobile" : "integrated";
 }
 
 /** The shared device, anew where the last one was lost or refused. @returns {Promise<Gpu>} */
