@@ -24,11 +24,11 @@ from onnxpress.compiler import BUILDERS
 from onnxpress.emit.wgsl_device import DEVICES
 from onnxpress.emit.wgsl_share import parse
 from onnxpress.encodings import plan
+from onnxpress.files import json_bytes
 from onnxpress.golden import golden
 from onnxpress.importer import import_model
 from onnxpress.interpret import interpret
 from onnxpress.ops import OPS, bound
-from onnxpress.files import json_bytes
 from onnxpress.pack import write_manifest, write_pack
 from onnxpress.passes import run_passes
 from onnxpress.runtime_files import RUNTIME

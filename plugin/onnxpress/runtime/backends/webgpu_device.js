@@ -8,7 +8,6 @@ const PHONES = /arm|qualcomm|img-tec|imagination|samsung|broadcom/i;
 const CARDS = /nvidia|amd.*(rdna|gcn)|intel.*(xe-.?hpg|xe-hpc|alchemist|battlemage)/i;
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render/i;
-const FEATURES = ["timestamp-query", "subgroups"]; // that are used where they are
 const PATIENCE = 15_000; // milliseconds for an adapter or a device; some drivers never answer
 
 /** @type {Promise<Gpu>|null} */
@@ -47,18 +46,12 @@ function isSoftware(adapter) {
   return fallback || SOFTWARE.test(`${info?.vendor} ${info?.architecture} ${info?.description}`);
 }
 
-/**
- * The class of GPU that programs are made for (emit/wgsl_device.py). Where the browser keeps the
- * maker to itself, textures tell phones: every WebGPU adapter has BC, or else both ETC2 and ASTC;
- * Direct3D 12 has BC only, so a phone's maker without ASTC has made a laptop. Others get the middle.
- * @param {GPUAdapter} adapter
- */
+/** See emit/wgsl_device.py. @param {GPUAdapter} adapter */
 export function kindOf({ info, features }) {
   const name = `${info?.vendor} ${info?.architecture}`;
+  const has = (format) => features.has(`texture-compression-${format}`);
   if (CARDS.test(name)) return "discrete";
-  if (!features.has("texture-compression-bc")) return "mobile";
-  const phone = PHONES.test(name) && features.has("texture-compression-astc");
-  return phone ? "mobile" : "integrated";
+  return !has("bc") || (has("astc") && PHONES.test(name)) ? "mobile" : "integrated";
 }
 
 /** The shared device, anew where the last one was lost or refused. @returns {Promise<Gpu>} */
@@ -79,7 +72,7 @@ export async function acquire() {
 /** @returns {Promise<Gpu>} */
 async function openDevice() {
   const adapter = await findAdapter();
-  const requiredFeatures = FEATURES.filter((name) => adapter.features.has(name));
+  const requiredFeatures = ["timestamp-query", "subgroups"].filter((f) => adapter.features.has(f));
   const device = await patiently(
     adapter.requestDevice({ requiredFeatures }), "webgpu-device", "the GPU gave no device");
   const gpu = { device, lost: null };

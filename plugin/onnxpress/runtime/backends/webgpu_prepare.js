@@ -10,8 +10,8 @@ import { guarded } from "./webgpu_device.js";
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
- *   u32 in a uniform binding after the others; none where 0. Lines of `code` that begin with `//+`
- *   are for devices with subgroups
+ *   u32 in a uniform binding after the others; none where 0; `//+` in
+ *   `code` begins a line for subgroups
  * @property {{step: number, shader: number, numbers: number[], bind: Binding[],
  *   groups: [number, number]}[]} dispatches
  * @property {number[]} submits  where each command buffer ends
@@ -127,14 +127,12 @@ function writeNumbers(device, dispatches) {
   return { buffer, at };
 }
 
-/** With subgroups where the device has them and takes the text. @param {GPUDevice} device */
+/** With subgroups where the device takes them. @param {GPUDevice} device */
 async function build(device, code, bindings) {
-  if (device.features.has("subgroups") && code.includes("//+")) {
-    const text = code.replaceAll("//+", "").replace("\n", "\nenable subgroups;\n");
-    const pipeline = await compile(device, text, bindings).catch(() => null);
-    if (pipeline) return pipeline;
-  }
-  return compile(device, code, bindings);
+  const plain = () => compile(device, code, bindings);
+  if (!device.features.has("subgroups") || !code.includes("//+")) return plain();
+  const text = code.replaceAll("//+", "").replace("\n", "\nenable subgroups;\n");
+  return compile(device, text, bindings).catch(plain);
 }
 
 /** @param {GPUDevice} device @param {string} code @param {GPUBindGroupLayout} bindings */
