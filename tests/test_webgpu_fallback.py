@@ -1,7 +1,6 @@
 """A GPU that fails at any stage: the result is right, and comes from where it is said to come."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -86,7 +85,8 @@ FAULTS = {
         "WebGPU failed: The GPU's driver rejects a shader ("),
     "validation": (
         'swap(GPUComputePassEncoder, "dispatchWorkgroups", (old) => function () { '
-        "old.call(this, 1e6); });", "", "wasm wasm", "WebGPU failed: WebGPU refused the first run: "),
+        "old.call(this, 1e6); });", "", "wasm wasm",
+        "WebGPU failed: WebGPU refused the first run: "),
     "lost_preparing": (PIPELINE, "", "wasm wasm", "WebGPU failed: the GPU stopped ("),
     "lost_in_the_check": (
         'swap(GPUQueue, "submit", destroying);', "", "wasm wasm",
