@@ -49,7 +49,7 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, depth: int
         view = matrix(rows, cg, c)
     else:
         view = View(pitch=c, **{f.name: facts[f.name] for f in fields(View) if f.name != "pitch"})
-    vector = view.h == 1 and rows == 1
+    vector = view == matrix(1, view.cg, view.pitch)
     a = Port("a", x, graph.shape(x), cg % 4 == 0 and not vector)
     b = Port("b", weights, graph.shape(weights), og % 4 == 0)
     before = []
