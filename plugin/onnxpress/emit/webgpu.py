@@ -3,8 +3,9 @@
 One JSON file holds all of a program: `buffers` (bytes), where `weights`, `inputs` and `outputs` lie
 in them, `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform
 binding), `dispatches` ({step, shader, numbers, bind: [[buffer, offset, bytes], ...], groups:
-[x, y]}), `submits` (the dispatch that ends each command buffer) and `tables` (numbers that kernels
-add to the weights). The manifest names the steps.
+[x, y]}), `submits` (the dispatch that ends each command buffer), `tables` (numbers that kernels add
+to the weights), `setup` (dispatches that run once, after the weights are there) and `spent` (the
+buffers that nothing reads after them). The manifest names the steps.
 """
 
 import json
@@ -28,9 +29,9 @@ from ..kernels.softmax import wgsl as softmax
 from ..kernels.window_sum import wgsl as window_sum
 from ..ops import OPS, bound
 from .program import Program
+from .wgsl_cost import palette
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
-from .wgsl_gemm import palette
 from .wgsl_memory import Place, bytes_of, lifetimes, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
@@ -77,7 +78,7 @@ def _program(graph: Graph, device: Device, labels: Labels) -> bytes:
     roots = _roots(graph)
     works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
     steps = _lower_all(graph, palette(works, device))
-    places, sizes = _place(graph, roots, steps)
+    places, sizes, spent = _place(graph, roots, steps)
     at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
                        "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
     weights = [
@@ -85,7 +86,8 @@ def _program(graph: Graph, device: Device, labels: Labels) -> bytes:
         for (name, start, length), offset, place in _weights(graph, places)
     ]
     content = {
-        "buffers": sizes, "weights": weights, "inputs": [at(n) for n in graph.inputs],
+        "buffers": sizes, "spent": spent, "weights": weights,
+        "inputs": [at(n) for n in graph.inputs],
         "outputs": [at(n) for n in graph.outputs], **_commands(steps, roots, places, labels),
     }
     return json.dumps(content, separators=(",", ":")).encode()
@@ -116,37 +118,44 @@ def _roots(graph: Graph) -> dict[str, str]:
 
 
 def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
-        dict[str | Slice, Place], list[int]]:
-    """The place of every constant, table and value, and all buffers' sizes."""
+        dict[str | Slice, Place], list[int], list[int]]:
+    """The place of every constant, table and value, all buffers' sizes, and the buffers that only
+    `once` reads. What is written once has buffers of its own: no dispatch reads and writes one."""
+    dispatches = [d for _, ds in steps for d in ds]
+    scratch = {k: v for d in dispatches for k, v in d.scratch.items()}
+    made = {name: bytes_of(scratch[name]) for d in dispatches if d.once for name in d.writes}
     constants: dict[str | Slice, int] = {}
+    once: dict[str | Slice, int] = {}
     touches = []
-    for _, dispatches in steps:
-        for d in dispatches:
-            touched = {}
-            for value in (*d.reads, *d.writes):
-                if isinstance(value, Slice):
-                    constants[value] = bytes_of(value.elements)
-                    continue
-                name = roots.get(value, value)
-                if name in graph.constants:
-                    constants[name] = bytes_of(graph.constants[name].size)
-                elif name in d.tables:
-                    constants[name] = bytes_of(len(d.tables[name]))
-                else:
-                    touched[name] = 0
+    for d in dispatches:
+        fixed, touched = once if d.once else constants, {}
+        for value in (*d.reads, *d.writes):
+            if isinstance(value, Slice):
+                fixed[value] = bytes_of(value.elements)
+                continue
+            name = roots.get(value, value)
+            if name in graph.constants:
+                fixed[name] = bytes_of(graph.constants[name].size)
+            elif name in d.tables:
+                fixed[name] = bytes_of(len(d.tables[name]))
+            elif name not in made:
+                touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
+        if not d.once:
             touches.append(touched)
     for name in graph.outputs:
         if roots[name] in graph.constants:
             constants[roots[name]] = bytes_of(graph.constants[roots[name]].size)
-    scratch = {k: v for _, ds in steps for d in ds for k, v in d.scratch.items()}
-    for touched in touches:
-        for name in touched:
-            touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
-    fixed, fixed_sizes = place_constants(constants.items())
+    places, sizes = place_constants(constants.items())
+    kept, kept_sizes = place_constants(made.items(), len(sizes))
+    sizes += kept_sizes
+    passing, passing_sizes = place_constants(
+        [(v, size) for v, size in once.items() if v not in constants], len(sizes))
+    spent = [*range(len(sizes), len(sizes) + len(passing_sizes))]
+    sizes += passing_sizes
     lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs],
                       [roots[n] for n in graph.outputs], touches)
-    moving, moving_sizes = place_values(lives, len(fixed_sizes))
-    return {**fixed, **moving}, fixed_sizes + moving_sizes
+    moving, moving_sizes = place_values(lives, len(sizes))
+    return {**places, **kept, **passing, **moving}, sizes + moving_sizes, spent
 
 
 def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
@@ -162,22 +171,27 @@ def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
 
 def _commands(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],
               labels: Labels) -> dict[str, Any]:
-    runs, submits, tables, load = [], [], [], 0
+    runs, setup, submits, tables, load = [], {}, [], [], 0
     shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):
         for d in dispatches:
             bind = [places[roots.get(v, v)] for v in (*d.reads, *d.writes)]
             shader, numbers = numbered[_key(d)]
-            runs.append({"step": i, "shader": shader, "numbers": numbers,
-                         "bind": [[p.buffer, p.offset, p.size] for p in bind],
-                         "groups": list(d.workgroups)})
+            run = {"step": i, "shader": shader, "numbers": numbers,
+                   "bind": [[p.buffer, p.offset, p.size] for p in bind],
+                   "groups": list(d.workgroups)}
+            if d.once:
+                setup.setdefault(d.writes, run)
+            else:
+                runs.append(run)
             tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
                        for n, data in d.tables.items()]
         load += labels[i][1]
         if load >= SUBMIT_FLOPS or i == len(steps) - 1:
             submits.append(len(runs))
             load = 0
-    return {"shaders": shaders, "dispatches": runs, "submits": submits, "tables": tables}
+    return {"shaders": shaders, "setup": list(setup.values()), "dispatches": runs,
+            "submits": submits, "tables": tables}
 
 
 def _key(dispatch: Dispatch) -> tuple[str, int, int]:
