@@ -33,7 +33,7 @@ def palette(works: Sequence[Work], device: Device) -> Device:
     counting the compilation of each kind of shader."""
     counts = Counter(works)
     ways = {work: {way: _way(*way, work, device)
-                   for way in product(_sizes(work, device.sizes), device.tiles)}
+                   for way in product(_sizes(work, (1, *device.sizes)), device.tiles)}
             for work in counts}
 
     def cost(sizes: tuple[int, ...], tiles: tuple[Tile, ...]) -> float:

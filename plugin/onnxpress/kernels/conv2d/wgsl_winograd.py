@@ -35,7 +35,7 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
     x, weights, bias = node.inputs[:3]
     n, h, w, _ = image = graph.shape(x)
     _, oh, ow, o = out = graph.shape(node.name)
-    top, left = node.attrs["pads"][:2]
+    (top, left), mode = node.attrs["pads"][:2], node.attrs["pad_mode"]
     inner = transformed(work, size)
     points, tiles, c = inner.batch, inner.m, inner.k
     across = -(-ow // size)
@@ -48,10 +48,10 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
         replace(kernels, var="u"), size=size, c=c, o=o)
     spread = _over_quads(
         "input", tiles * c, [Port("a", x, image, wide=True)], replace(cells, var="v"),
-        **grid, h=h, w=w, top=top, left=left, mode=node.attrs["pad_mode"], quads=c // 4)
+        **grid, h=h, w=w, top=top, left=left, mode=mode, quads=c // 4)
     # In the words of a direct convolution's product, so that they share a shader.
     what = Product(
-        inner, cells, matrix(tiles, c, c), kernels, pitch=o,
+        inner, cells, replace(matrix(tiles, c, c), mode=mode), kernels, pitch=o,
         places=f"let a_at = batch * {tiles * c}u;\n  let b_at = batch * {c * o}u;",
         at=f"m * {o}u + batch * {tiles * o}u + n", channel="batch * 0u + n",
     )
