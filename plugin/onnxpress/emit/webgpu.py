@@ -4,8 +4,9 @@ One JSON file holds all of a program: `buffers` (bytes), where `weights`, `input
 in them, `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform
 binding; some lines of `code` are for subgroups, see wgsl_shader.py), `dispatches` ({step, shader,
 numbers, bind: [[buffer, offset, bytes], ...], groups: [x, y]}), `submits` (the dispatch that ends
-each command buffer) and `tables` (numbers that kernels add to the weights). The manifest names the
-steps.
+each command buffer), `tables` (numbers that kernels add to the weights), `setup` (dispatches that
+run once, after the weights are there) and `spent` (the buffers that nothing reads after them). The
+manifest names the steps.
 """
 
 import json
@@ -31,9 +32,9 @@ from ..ops import OPS, bound
 from ..ops.move import alias_start
 from .program import Program
 from .wgsl_channels import fit_channels
+from .wgsl_cost import palette
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
-from .wgsl_gemm import palette
 from .wgsl_memory import OFFSET_ALIGN, Place, bytes_of, lifetimes, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
@@ -80,13 +81,14 @@ def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: 
     roots = _roots(graph)
     works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
     steps = _lower_all(graph, palette(works, device))
-    places, sizes = _place(graph, roots, steps)
+    places, sizes, spent = _place(graph, roots, steps)
     at = lambda name: {"name": name, "buffer": places[name].buffer,  # noqa: E731
                        "offset": places[name].offset, "length": prod(graph.shape(name))}
     weights = [_upload(slices.get(v, v), place, graph) for v, place in places.items()
                if isinstance(v, Slice) or (v in graph.constants and roots[v] == (v, 0))]
     content = {
-        "buffers": sizes, "weights": weights, "inputs": [at(n) for n in graph.inputs],
+        "buffers": sizes, "spent": spent, "weights": weights,
+        "inputs": [at(n) for n in graph.inputs],
         "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, labels),
     }
     return json.dumps(content, separators=(",", ":")).encode()
@@ -129,42 +131,55 @@ def _roots(graph: Graph) -> dict[str, tuple[str, int]]:
 
 
 def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps) -> tuple[
-        dict[str | Slice, Place], list[int]]:
-    """The place of every constant, table and value, and all buffers' sizes."""
+        dict[str | Slice, Place], list[int], list[int]]:
+    """The place of every constant, table and value, all buffers' sizes, and the buffers that only
+    `once` reads. What is written once has buffers of its own: no dispatch reads and writes one."""
+    dispatches = [d for _, ds in steps for d in ds]
+    scratch = {k: v for d in dispatches for k, v in d.scratch.items()}
+    made = {name: bytes_of(scratch[name]) for d in dispatches if d.once for name in d.writes}
     constants: dict[str | Slice, int] = {}
+    once: dict[str | Slice, int] = {}
     touches = []
-    for _, dispatches in steps:
-        for d in dispatches:
-            touched = {}
-            for value in (*d.reads, *d.writes):
-                if isinstance(value, Slice):
-                    constants[value] = bytes_of(value.elements)
-                    continue
-                name, _ = roots.get(value, (value, 0))
-                if name in graph.constants:
-                    constants[name] = bytes_of(graph.constants[name].size)
-                elif name in d.tables:
-                    constants[name] = bytes_of(len(d.tables[name]))
-                else:
-                    touched[name] = 0
+    for d in dispatches:
+        fixed, touched = once if d.once else constants, {}
+        for value in (*d.reads, *d.writes):
+            if isinstance(value, Slice):
+                fixed[value] = bytes_of(value.elements)
+                continue
+            name, _ = roots.get(value, (value, 0))
+            if name in graph.constants:
+                fixed[name] = bytes_of(graph.constants[name].size)
+            elif name in d.tables:
+                fixed[name] = bytes_of(len(d.tables[name]))
+            elif name not in made:
+                touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
+        if not d.once:
             touches.append(touched)
     held = [roots[name][0] for name in graph.outputs]
     constants |= {n: bytes_of(graph.constants[n].size) for n in held if n in graph.constants}
-    scratch = {k: v for _, ds in steps for d in ds for k, v in d.scratch.items()}
-    for touched in touches:
-        for name in touched:
-            touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
-    fixed, fixed_sizes = place_constants(constants.items())
-    lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs],
-                      held, touches)
-    moving, moving_sizes = place_values(lives, len(fixed_sizes))
-    places = {**fixed, **moving}
+    places, sizes = place_constants(constants.items())
+    kept, kept_sizes = place_constants(made.items(), len(sizes))
+    sizes += kept_sizes
+    passing, passing_sizes = place_constants(
+        [(v, size) for v, size in once.items() if v not in constants], len(sizes))
+    spent = [*range(len(sizes), len(sizes) + len(passing_sizes))]
+    sizes += passing_sizes
+    lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs], held, touches)
+    moving, moving_sizes = place_values(lives, len(sizes))
+    places = _with_aliases({**places, **kept, **passing, **moving}, roots, graph)
+    return places, sizes + moving_sizes, spent
+
+
+def _with_aliases(places: dict[str | Slice, Place], roots: Mapping[str, tuple[str, int]],
+                  graph: Graph) -> dict[str | Slice, Place]:
+    """`places`, and those of the values that lie in another's memory."""
+    aliases = {}
     for name, (root, start) in roots.items():
         if name != root and root in places:
             place = places[root]
-            places[name] = Place(place.buffer, place.offset + 4 * start,
-                                 bytes_of(prod(graph.shape(name))))
-    return places, fixed_sizes + moving_sizes
+            aliases[name] = Place(place.buffer, place.offset + 4 * start,
+                                  bytes_of(prod(graph.shape(name))))
+    return {**places, **aliases}
 
 
 def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
@@ -178,22 +193,27 @@ def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
 
 
 def _commands(steps: Steps, places: Mapping[str | Slice, Place], labels: Labels) -> dict[str, Any]:
-    runs, submits, tables, load = [], [], [], 0
+    runs, setup, submits, tables, load = [], {}, [], [], 0
     shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):
         for d in dispatches:
             bind = [places[v] for v in (*d.reads, *d.writes)]
             shader, numbers = numbered[_key(d)]
-            runs.append({"step": i, "shader": shader, "numbers": numbers,
-                         "bind": [[p.buffer, p.offset, p.size] for p in bind],
-                         "groups": list(d.workgroups)})
+            run = {"step": i, "shader": shader, "numbers": numbers,
+                   "bind": [[p.buffer, p.offset, p.size] for p in bind],
+                   "groups": list(d.workgroups)}
+            if d.once:
+                setup.setdefault(d.writes, run)
+            else:
+                runs.append(run)
             tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
                        for n, data in d.tables.items()]
         load += labels[i][1]
         if load >= SUBMIT_FLOPS or i == len(steps) - 1:
             submits.append(len(runs))
             load = 0
-    return {"shaders": shaders, "dispatches": runs, "submits": submits, "tables": tables}
+    return {"shaders": shaders, "setup": list(setup.values()), "dispatches": runs,
+            "submits": submits, "tables": tables}
 
 
 def _key(dispatch: Dispatch) -> tuple[str, int, int]:

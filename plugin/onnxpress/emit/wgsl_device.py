@@ -43,7 +43,8 @@ class Device:
     invocations at once. In cycles: a step from one tile of K to the next waits `latency` for
     memory unless other workgroups fill the time; a further dispatch costs `start`; to compile one
     more kind of product, spread over the runs of a visit, costs `kind`. `bandwidth`: bytes a
-    cycle."""
+    cycle. `sizes`: how 3x3 convolutions may be made, directly (1) or in Winograd's tiles of so
+    many pixels down and across."""
 
     name: str
     processors: int
@@ -54,6 +55,7 @@ class Device:
     kind: int
     bandwidth: int
     tiles: tuple[Tile, ...] = TILES
+    sizes: tuple[int, ...] = (1, 2, 4)
 
 
 # A driver takes 60 to 110 ms to compile one kind of product and works on two at a time (NVIDIA

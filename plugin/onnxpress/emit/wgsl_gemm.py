@@ -4,59 +4,14 @@ C[batch,M,N] = A[batch,M,K] B[batch,K,N]. A's rows are windows of an image; B is
 buffer; the result goes through the node's epilogue.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from math import prod
 
 from ..graph import Graph, Node
+from .wgsl_cost import choose
 from .wgsl_device import Device, Tile
 from .wgsl_epilogue import Finish, sum_parts, unfinished
 from .wgsl_shader import Dispatch, Port, Work, dispatch
-
-SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-MAX_TILES = 3  # of a program
-
-
-def choose(work: Work, device: Device) -> tuple[Tile, int]:
-    """The tile and the number of parts of K with the least estimated time."""
-    _, tile, parts = min((_quickest(tile, work, device) for tile in device.tiles),
-                         key=lambda choice: choice[0])
-    return tile, parts
-
-
-def palette(works: Sequence[Work], device: Device) -> Device:
-    """The device with the few tiles that serve all of a program's products best, counting the
-    compilation of each kind of product."""
-    choices = [{tile: _quickest(tile, work, device) for tile in device.tiles} for work in works]
-
-    def cost(tiles: tuple[Tile, ...]) -> float:
-        chosen = [min((own[tile] for tile in tiles), key=lambda choice: choice[0])
-                  for own in choices]
-        return sum(time for time, *_ in chosen) + device.kind * len({tile for _, tile, _ in chosen})
-
-    sets = (s for size in range(1, MAX_TILES + 1) for s in combinations(device.tiles, size))
-    return replace(device, tiles=min(sets, key=cost))
-
-
-def _quickest(tile: Tile, work: Work, device: Device) -> tuple[float, Tile, int]:
-    """(cycles, `tile`, parts of K) in the best number of parts."""
-    splits = [n for n in SPLITS if n == 1 or work.k // n >= 2 * tile.depth]
-    return min(((_cycles(tile, parts, work, device), tile, parts) for parts in splits),
-               key=lambda choice: choice[0])
-
-
-def _cycles(tile: Tile, parts: int, work: Work, device: Device) -> float:
-    m, n, k, batch = work.m, work.n, work.k, work.batch
-    groups = -(-m // tile.rows) * -(-n // tile.cols) * batch * parts
-    steps = -(-k // (parts * tile.depth))
-    held = -(-groups // device.processors)
-    together = max(1, min(held, device.resident // max(tile.lanes, 128)))
-    busy = tile.rows * tile.cols * tile.depth / (device.rate * tile.gain)
-    time = steps * max(held * busy, -(-held // together) * device.latency)
-    if parts > 1:
-        time += device.start + 8 * parts * m * n * batch / device.bandwidth
-    return time
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +83,14 @@ def multiply(node: Node, graph: Graph, device: Device, what: list[Product], end:
     if parts > 1:
         steps.append(sum_parts(node, graph, parts, f"{node.name}@partial", end, wide))
     return steps
+
+
+def batched(what: Product, target: Port, tail: Finish, tile: Tile) -> Dispatch:
+    """A batch of whole products into a temporary, `target`."""
+    shape = {"p": what, "wide": True, "finish": tail.text, "first": 0,
+             "total": prod(target.shape), "splits": 1}
+    return _tiled([what.a, what.b, *tail.ports], target, tile,
+                  {target.value: prod(target.shape)}, shape)
 
 
 def _tiled(reads: list[Port], target: Port, tile: Tile, scratch: dict[str, int],

@@ -57,19 +57,22 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A matrix product C[batch,m,n] over k."""
+    """A matrix product C[batch,m,n] over k. `image`: it is a 3x3 convolution of stride 1 to so many
+    images, rows and columns, which may take Winograd's algorithm."""
 
     m: int
     n: int
     k: int
     batch: int
+    image: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """One shader run. `reads`, then `writes`, are bound in order. `scratch` are temporaries that
     it makes, in elements; `tables` are constants that the kernel adds to the graph's own; `work`
-    is the product that tiles are chosen for."""
+    is the product that tiles are chosen for. `once`: it runs when the weights are there, and what
+    it writes serves all runs."""
 
     shader: str
     reads: tuple[str | Slice, ...]
@@ -78,6 +81,7 @@ class Dispatch:
     scratch: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     work: Work | None = None
+    once: bool = False
 
 
 Lower = Callable[[Node, Graph, Device], list[Dispatch]]

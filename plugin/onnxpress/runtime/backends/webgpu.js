@@ -5,7 +5,7 @@
 import { PressError } from "../errors.js";
 import { byTimestamps, byWaiting, encode } from "./webgpu_commands.js";
 import { acquire, guarded, probe, translate } from "./webgpu_device.js";
-import { makeBuffers, makeStaging, prepare, readProgram, upload } from "./webgpu_prepare.js";
+import { makeBuffers, makeStaging, prepare, readProgram, setUp, upload } from "./webgpu_prepare.js";
 
 export { probe };
 
@@ -32,6 +32,7 @@ export async function open(about, fetchFile, weights, { build }) {
     buffers.push(...await makeBuffers(gpu.device, program.buffers));
     const [commands] = await Promise.all([
       prepare(gpu, program, buffers), upload(gpu, program.weights, weights, buffers)]);
+    await setUp(gpu, program, commands, buffers);
     return new Executable(gpu, about.steps, program, buffers, commands);
   } catch (error) {
     for (const buffer of buffers) buffer.destroy();

@@ -1,5 +1,6 @@
 /** From a program's text to buffers, pipelines and bind groups, all made once. */
 import { PressError } from "../errors.js";
+import { encode } from "./webgpu_commands.js";
 import { guarded } from "./webgpu_device.js";
 
 /** @typedef {[buffer: number, offset: number, bytes: number]} Binding */
@@ -8,24 +9,33 @@ import { guarded } from "./webgpu_device.js";
  *   buffer: number, offset: number}} Upload  `runs` of `length` elements lie `pitch` apart
  */
 /**
+ * @typedef {{step: number, shader: number, numbers: number[], bind: Binding[],
+ *   groups: [number, number]}} Run
+ */
+/**
  * @typedef {Object} Program  emit/webgpu.py writes it.
  * @property {number[]} buffers  bytes
  * @property {Upload[]} weights
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
- *   u32 in a uniform binding after the others; none where 0; `//+` in
- *   `code` begins a line for subgroups
- * @property {{step: number, shader: number, numbers: number[], bind: Binding[],
- *   groups: [number, number]}[]} dispatches
+ *   u32 in a uniform binding after the others; none where 0; `//+` in `code` begins a line for
+ *   subgroups
+ * @property {Run[]} setup  once, after the weights are there
+ * @property {number[]} spent  buffers that nothing reads after `setup`
+ * @property {Run[]} dispatches
  * @property {number[]} submits  where each command buffer ends
  * @property {{buffer: number, offset: number, data: number[]}[]} tables
  */
 /** @typedef {{name: string, buffer: number, offset: number, length: number}} Port */
 /**
+ * @typedef {{step: number, groups: [number, number], pipeline: GPUComputePipeline,
+ *   group: GPUBindGroup}} Command
+ */
+/**
  * @typedef {Object} Commands  Ready to be encoded.
- * @property {{step: number, groups: [number, number], pipeline: GPUComputePipeline,
- *   group: GPUBindGroup}[]} list
+ * @property {Command[]} setup
+ * @property {Command[]} list
  * @property {number[]} submits
  * @property {GPUBuffer} numbers  that shaders read
  */
@@ -81,16 +91,18 @@ function spread(data, { start, length, runs = 1, pitch = length }) {
 }
 
 /** Pipelines and bind groups of a program. @param {Gpu} gpu @param {Program} program */
-export async function prepare({ device }, { shaders, dispatches, submits, tables }, buffers) {
-  for (const { buffer, offset, data } of tables) {
+export async function prepare({ device }, program, buffers) {
+  const { shaders, setup, dispatches, submits } = program;
+  for (const { buffer, offset, data } of program.tables) {
     device.queue.writeBuffer(buffers[buffer], offset, new Float32Array(data));
   }
   const layouts = shaders.map(layoutMaker(device));
-  const numbers = writeNumbers(device, dispatches);
+  const runs = [...setup, ...dispatches];
+  const numbers = writeNumbers(device, runs);
   const pipelines = await Promise.all(shaders.map((s, i) => build(device, s.code, layouts[i])));
   const refused = "WebGPU refused a binding";
   const list = await guarded(device, "validation", "webgpu-validation", refused,
-    () => dispatches.map(({ step, shader, bind, groups }, i) => {
+    () => runs.map(({ step, shader, bind, groups }, i) => {
       const resources = bind.map(([buffer, offset, size]) => (
         { buffer: buffers[buffer], offset, size }));
       if (shaders[shader].numbers) resources.push({ buffer: numbers.buffer, ...numbers.at[i] });
@@ -98,7 +110,25 @@ export async function prepare({ device }, { shaders, dispatches, submits, tables
       const group = device.createBindGroup({ layout: layouts[shader], entries });
       return { step, groups, pipeline: pipelines[shader], group };
     }));
-  return { list, submits, numbers: numbers.buffer };
+  const first = setup.length;
+  return {
+    setup: list.slice(0, first), list: list.slice(first), submits, numbers: numbers.buffer,
+  };
+}
+
+/**
+ * What is made of the uploaded weights once.
+ * @param {Gpu} gpu @param {Program} program @param {Commands} commands @param {GPUBuffer[]} buffers
+ */
+export async function setUp({ device }, { spent }, { setup }, buffers) {
+  if (!setup.length) return;
+  const refused = "WebGPU refused to transform the weights";
+  await guarded(device, "validation", "webgpu-validation", refused, () => {
+    const encoder = device.createCommandEncoder();
+    encode(encoder.beginComputePass(), setup);
+    device.queue.submit([encoder.finish()]);
+  });
+  for (const buffer of spent) buffers[buffer].destroy();
 }
 
 /** Bind group layouts by their buffers' kinds. @param {GPUDevice} device */
