@@ -80,6 +80,14 @@ def standalone(built: Built, base: str) -> str:
     return _render("standalone.html", title=built.demo.title, base=base, body=_body(built, base))
 
 
+def chart(facts: Mapping[str, Any], steps: Iterable[Mapping[str, Any]]) -> str:
+    """A whole HTML page that shows what `onnxpress bench` found; `steps` with their shares and
+    rates, the sum last."""
+    *rows, total = steps
+    return _render("bench.html", facts=facts, steps=rows, total=total,
+                   longest=max((row["ms"] for row in rows), default=0))
+
+
 def one_file(built: Built, pictures: Mapping[str, str], **parts: Any) -> str:
     """A whole HTML page that needs no other file, for `onnxpress export`. `pictures`: the poster's,
     name -> data: URL; `parts`: what else templates/export.html holds."""
