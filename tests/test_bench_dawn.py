@@ -54,7 +54,7 @@ def test_the_script_alone(capsys: pytest.CaptureFixture) -> None:
     done = script("pack", "--runs", "1")
     assert done.returncode == 0, done.stderr
     title, head, step, total, words = done.stdout.strip().splitlines()
-    assert (title, head.split()[:2], total.split()[0]) == ("net", ["step", "ms"], "total")
+    assert (title, head.split()[:2], total.split()[0]) == ("net", ["Step", "ms"], "total")
     assert step.startswith("pointwise 1x24x32x3 -> 1x24x32x3 ")
     assert words.startswith("From bytes in memory, the device included: loaded in ")
 

@@ -31,6 +31,11 @@ def element(name: str, manifest: Mapping[str, Any], base: str | None,
                    carried=carried)
 
 
+def bench(built: Built, base: str) -> Markup:
+    """`<onnx-bench>`, whose modules come with it. `base` as in `element`."""
+    return _render("visitor_bench.html", base=base, name=built.demo.name, title=built.demo.title)
+
+
 def message(text: str) -> Markup:
     """What stands where a demo cannot."""
     return _render("message.html", text=text)

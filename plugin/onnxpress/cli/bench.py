@@ -35,7 +35,7 @@ const url = "/pack/manifest.json";
 export const run = async ({ target, count }) => {
   try {
     const manifest = await (await fetch(url)).json();
-    const facts = await measure(load, url, manifest, count, { target });
+    const facts = await measure(load, url, manifest, { target }, count);
     const engine = `Chromium ${navigator.userAgent.match(/Chrome\\/(\\d+)/)[1]}`;
     return { value: { engine, ...facts } };
   } catch (error) {

@@ -86,7 +86,6 @@ async function measurePack(folder, options) {
       "give a folder that onnxpress compile wrote");
   }
   await provideGpu();
-  register(`data:text/javascript,${encodeURIComponent(AS_MODULES)}`);
   providePage(base, files);
   const { load } = await import(new URL("onnxpress.js", base));
   const { acquire } = await import(new URL("backends/webgpu_device.js", base));
@@ -107,7 +106,7 @@ async function nameEngine() {
 
 async function measureRuns({ load, url, manifest, options }) {
   const { measure } = await import("../runtime/bench/measure.js");
-  return measure(load, url, manifest, Number(options.runs), { target: "webgpu" });
+  return measure(load, url, manifest, { target: "webgpu" }, Number(options.runs));
 }
 
 /** A texture in, a texture out: what the camera's page does, without its camera and its canvas. */
@@ -180,22 +179,15 @@ function inOwnProcess(pack, args) {
   });
 }
 
-function print(facts) {
+async function print(facts) {
   const line = (text) => process.stdout.write(`${text}\n`);
   if (facts.live) {
     return line(`${facts.pack}: ${facts.live.toFixed(1)} frames per second at ${facts.size}, ` +
       `texture to texture. ${facts.engine}.`);
   }
-  const total = { label: "total" };
-  for (const key of ["ms", "flops", "bytes"]) {
-    total[key] = facts.steps.reduce((sum, step) => sum + step[key], 0);
-  }
+  const { HEAD, tableOf } = await import("../runtime/bench/table.js");
   line(`\n${facts.pack}`);
-  const per = (amount, ms, unit = "") => (amount && ms ? `${(amount / ms).toFixed(1)}${unit}` : "–");
-  const rows = [...facts.steps, total].map(({ label, ms, flops, bytes }) => [label, ms.toFixed(3),
-    per(100 * ms, total.ms, " %"), per(flops / 1e6, ms),
-    per(flops / 1e4 / facts.peak.gflops, ms, " %"), (bytes / 1e6).toFixed(2), per(bytes / 1e6, ms)]);
-  rows.unshift(["step", "ms", "share", "GFLOP/s", "of peak", "MB", "GB/s"]);
+  const rows = [HEAD, ...tableOf(facts)];
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   for (const row of rows) {
     line(row.map((cell, i) => cell[i ? "padStart" : "padEnd"](widths[i])).join("  "));
@@ -209,6 +201,7 @@ function print(facts) {
 }
 
 async function main() {
+  register(`data:text/javascript,${encodeURIComponent(AS_MODULES)}`);
   const { values, positionals: packs } = parseArgs({ options: OPTIONS, allowPositionals: true });
   if (values.child) {
     return process.stdout.write(JSON.stringify(await measurePack(packs[0], values)));
@@ -224,7 +217,7 @@ async function main() {
   for (const pack of packs) {
     const facts = await inOwnProcess(pack, args);
     all.push(facts);
-    if (!values.json) print(facts);
+    if (!values.json) await print(facts);
   }
   if (values.json) process.stdout.write(`${JSON.stringify(all, null, 1)}\n`);
 }
