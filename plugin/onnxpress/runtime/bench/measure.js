@@ -54,7 +54,7 @@ export async function measure(load, url, manifest, options, count, patience = In
       target, build, reason,
       run: { load_ms: ready - first, first_ms: first, median_ms: median(runs),
         min_ms: Math.min(...runs), count: runs.length },
-      peak: await measurePeak(build),
+      peak: await measurePeak(target, build),
       steps: manifest.targets[target].steps.map(([label, flops, bytes = 0], i) => (
         { label, ms: typical(profiles.map((steps) => steps[i].ms)), flops, bytes })),
     };

@@ -20,8 +20,8 @@ const FLOPS = 96;
 const WHAT = {
   relaxed: "fused f32 multiply-add on one thread of WebAssembly",
   simd128: "f32 multiply, then add, on one thread of WebAssembly",
-  module: "f64 multiply, then add, in JavaScript",
-  program: "fused f32 multiply-add on the graphics processor",
+  js: "f64 multiply, then add, in JavaScript",
+  webgpu: "fused f32 multiply-add on the graphics processor",
 };
 const LONG = 20; // ms of a measurement: far above the clock's steps
 const WARM = 200; // ms until the browser has compiled what it measures
@@ -30,16 +30,18 @@ const ROUNDS = 512; // of an invocation
 const MOST = 65535; // workgroups
 
 /**
- * @param {string} build as models name it
+ * @param {string} target
+ * @param {string} build of the target
  * @returns {Promise<{gflops: number, what: string}>} `what`: of which kind
  */
-export async function measurePeak(build) {
-  const measure = { module: peakOfJs, program: peakOfGpu }[build] ?? (() => peakOfWasm(build));
-  return { gflops: (await measure()) / 1e9, what: WHAT[build] };
+export async function measurePeak(target, build) {
+  const isa = build.includes("simd128") ? "simd128" : "relaxed";
+  const measure = { webgpu: peakOfGpu, wasm: () => peakOfWasm(isa), js: peakOfJs }[target];
+  return { gflops: (await measure()) / 1e9, what: WHAT[target === "wasm" ? isa : target] };
 }
 
-async function peakOfWasm(build) {
-  const bytes = Uint8Array.from(atob(MODULES[build]), (c) => c.charCodeAt(0));
+async function peakOfWasm(isa) {
+  const bytes = Uint8Array.from(atob(MODULES[isa]), (c) => c.charCodeAt(0));
   const { instance } = await WebAssembly.instantiate(bytes);
   return best((rounds) => instance.exports.spin(rounds), FLOPS);
 }
