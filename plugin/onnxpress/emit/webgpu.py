@@ -1,14 +1,14 @@
-"""Graph -> a WebGPU program: WGSL texts with every shape baked in, dispatches, and buffers.
+"""Graph -> a WebGPU program for each class of GPU: WGSL texts with every shape baked in.
 
-One JSON file holds what runs: `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32
-of a further uniform binding), `dispatches` ({step, shader, numbers, bind: [[buffer, offset, bytes],
-...], groups: [x, y]}), `submits` (the dispatch that ends each command buffer) and `tables` (numbers
-that kernels add to the weights). The manifest says where weights,
-inputs and outputs lie.
+One JSON file holds all of a program: `buffers` (bytes), where `weights`, `inputs` and `outputs` lie
+in them, `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform
+binding), `dispatches` ({step, shader, numbers, bind: [[buffer, offset, bytes], ...], groups:
+[x, y]}), `submits` (the dispatch that ends each command buffer) and `tables` (numbers that kernels
+add to the weights). The manifest names the steps.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -27,12 +27,14 @@ from ..kernels.resize2d import wgsl as resize2d
 from ..kernels.softmax import wgsl as softmax
 from ..kernels.window_sum import wgsl as window_sum
 from ..ops import bound
+from ..ops.move import alias_start
 from .label import label
 from .program import Program
+from .wgsl_channels import fit_channels
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
 from .wgsl_gemm import palette
-from .wgsl_memory import Place, bytes_of, lifetimes, place_constants, place_values
+from .wgsl_memory import OFFSET_ALIGN, Place, bytes_of, lifetimes, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
 
@@ -58,37 +60,50 @@ LOWER: dict[str, Lower] = {
 SUBMIT_FLOPS = 10_000_000_000
 
 Steps = list[tuple[Node, list[Dispatch]]]
+Labels = list[list[Any]]
 
 
-def build(graph: Graph, device: Device = DEVICES[0]) -> Program:
-    """The program of `graph` and the manifest's facts about it.
+def build(graph: Graph, devices: Sequence[Device] = DEVICES) -> Program:
+    """A program of `graph` for each of `devices`, and the manifest's facts about them.
 
     Raises:
         PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
             every device offers.
     """
-    graph = fit_operands(graph)
+    graph, slices = fit_channels(fit_operands(graph))
+    labels = [_label(node, graph) for node in _steps(graph)]
+    files = {d.name: (_program(graph, slices, d, labels), "json") for d in devices}
+    return Program("webgpu", files, {"steps": labels})
+
+
+def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: Labels) -> bytes:
     roots = _roots(graph)
     works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
     steps = _lower_all(graph, palette(works, device))
     places, sizes = _place(graph, roots, steps)
-    labels = [_label(node, graph) for node, _ in steps]
-    weights = [
-        {"tensor": name, "start": start, "length": length, "buffer": place.buffer, "offset": offset}
-        for (name, start, length), offset, place in _weights(graph, places)
-    ]
-    at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
-                       "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
-    about = {
+    at = lambda name: {"name": name, "buffer": places[name].buffer,  # noqa: E731
+                       "offset": places[name].offset, "length": prod(graph.shape(name))}
+    weights = [_upload(slices.get(v, v), place, graph) for v, place in places.items()
+               if isinstance(v, Slice) or (v in graph.constants and roots[v] == (v, 0))]
+    content = {
         "buffers": sizes, "weights": weights, "inputs": [at(n) for n in graph.inputs],
-        "outputs": [at(n) for n in graph.outputs], "steps": labels,
+        "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, labels),
     }
-    code = json.dumps(_program(steps, roots, places, labels), separators=(",", ":"))
-    return Program("webgpu", {"program": (code.encode(), "json")}, about)
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _lower_all(graph: Graph, device: Device) -> Steps:
-    return [(n, _lower(n, graph, device)) for n in graph.nodes if n.op != "reshape"]
+    return [(n, _lower(n, graph, device)) for n in _steps(graph)]
+
+
+def _steps(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if _alias_start(node, graph) is None]
+
+
+def _alias_start(node: Node, graph: Graph) -> int | None:
+    """Where in its input's memory the output lies, if a binding can begin there."""
+    start = alias_start(node, graph.shape(node.inputs[0]), graph.shape(node.name))
+    return start if start is not None and 4 * start % OFFSET_ALIGN == 0 else None
 
 
 def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
@@ -102,16 +117,18 @@ def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     return LOWER[node.op](node, graph, device)
 
 
-def _roots(graph: Graph) -> dict[str, str]:
-    """Value -> the value whose memory it is: a reshape is its input."""
-    roots = {name: name for name in graph.values}
+def _roots(graph: Graph) -> dict[str, tuple[str, int]]:
+    """Value -> the value in whose memory it lies, and at which element."""
+    roots = {name: (name, 0) for name in graph.values}
     for node in graph.nodes:
-        if node.op == "reshape":
-            roots[node.name] = roots[node.inputs[0]]
+        start = _alias_start(node, graph)
+        if start is not None:
+            root, before = roots[node.inputs[0]]
+            roots[node.name] = root, before + start
     return roots
 
 
-def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
+def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps) -> tuple[
         dict[str | Slice, Place], list[int]]:
     """The place of every constant, table and value, and all buffers' sizes."""
     constants: dict[str | Slice, int] = {}
@@ -123,7 +140,7 @@ def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
                 if isinstance(value, Slice):
                     constants[value] = bytes_of(value.elements)
                     continue
-                name = roots.get(value, value)
+                name, _ = roots.get(value, (value, 0))
                 if name in graph.constants:
                     constants[name] = bytes_of(graph.constants[name].size)
                 elif name in d.tables:
@@ -131,38 +148,41 @@ def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
                 else:
                     touched[name] = 0
             touches.append(touched)
-    for name in graph.outputs:
-        if roots[name] in graph.constants:
-            constants[roots[name]] = bytes_of(graph.constants[roots[name]].size)
+    held = [roots[name][0] for name in graph.outputs]
+    constants |= {n: bytes_of(graph.constants[n].size) for n in held if n in graph.constants}
     scratch = {k: v for _, ds in steps for d in ds for k, v in d.scratch.items()}
     for touched in touches:
         for name in touched:
             touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
     fixed, fixed_sizes = place_constants(constants.items())
     lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs],
-                      [roots[n] for n in graph.outputs], touches)
+                      held, touches)
     moving, moving_sizes = place_values(lives, len(fixed_sizes))
-    return {**fixed, **moving}, fixed_sizes + moving_sizes
+    places = {**fixed, **moving}
+    for name, (root, start) in roots.items():
+        if name != root and root in places:
+            place = places[root]
+            places[name] = Place(place.buffer, place.offset + 4 * start,
+                                 bytes_of(prod(graph.shape(name))))
+    return places, fixed_sizes + moving_sizes
 
 
-def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
-    """((constant, first element, elements), offset in bytes, place) of everything to upload."""
-    for value, place in places.items():
-        if isinstance(value, Slice):
-            for i in range(value.runs):
-                part = value.name, value.start + i * value.length, value.length
-                yield part, place.offset + 4 * i * value.pitch, place
-        elif value in graph.constants:
-            yield (value, 0, graph.constants[value].size), place.offset, place
+def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
+    """What is written where of a constant: elements from `start` on, in `runs` that lie `pitch`
+    apart with zeros between where there are several."""
+    if not isinstance(value, Slice):
+        value = Slice(value, 0, graph.constants[value].size)
+    spread = {"runs": value.runs, "pitch": value.pitch} if value.runs > 1 else {}
+    return {"tensor": value.name, "start": value.start, "length": value.length, **spread,
+            "buffer": place.buffer, "offset": place.offset}
 
 
-def _program(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],
-             labels: list[list[Any]]) -> dict[str, Any]:
+def _commands(steps: Steps, places: Mapping[str | Slice, Place], labels: Labels) -> dict[str, Any]:
     runs, submits, tables, load = [], [], [], 0
     shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):
         for d in dispatches:
-            bind = [places[roots.get(v, v)] for v in (*d.reads, *d.writes)]
+            bind = [places[v] for v in (*d.reads, *d.writes)]
             shader, numbers = numbered[_key(d)]
             runs.append({"step": i, "shader": shader, "numbers": numbers,
                          "bind": [[p.buffer, p.offset, p.size] for p in bind],

@@ -5,7 +5,7 @@ buffer; the result goes through the node's epilogue.
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 
@@ -20,29 +20,34 @@ MAX_TILES = 3  # of a program
 
 def choose(work: Work, device: Device) -> tuple[Tile, int]:
     """The tile and the number of parts of K with the least estimated time."""
-    return min(
-        ((tile, parts) for tile in device.tiles for parts in SPLITS
-         if parts == 1 or work.k // parts >= 2 * tile.depth),
-        key=lambda choice: _cycles(*choice, work, device),
-    )
+    _, tile, parts = min((_quickest(tile, work, device) for tile in device.tiles),
+                         key=lambda choice: choice[0])
+    return tile, parts
 
 
 def palette(works: Sequence[Work], device: Device) -> Device:
     """The device with the few tiles that serve all of a program's products best, counting the
     compilation of each kind of product."""
+    choices = [{tile: _quickest(tile, work, device) for tile in device.tiles} for work in works]
+
     def cost(tiles: tuple[Tile, ...]) -> float:
-        limited = replace(device, tiles=tiles)
-        chosen = [(choose(work, limited), work) for work in works]
-        kinds = {tile for (tile, _), _ in chosen}
-        time = sum(_cycles(*choice, work, device) for choice, work in chosen)
-        return time + device.kind * len(kinds)
+        chosen = [min((own[tile] for tile in tiles), key=lambda choice: choice[0])
+                  for own in choices]
+        return sum(time for time, *_ in chosen) + device.kind * len({tile for _, tile, _ in chosen})
 
     sets = (s for size in range(1, MAX_TILES + 1) for s in combinations(device.tiles, size))
     return replace(device, tiles=min(sets, key=cost))
 
 
+def _quickest(tile: Tile, work: Work, device: Device) -> tuple[float, Tile, int]:
+    """(cycles, `tile`, parts of K) in the best number of parts."""
+    splits = [n for n in SPLITS if n == 1 or work.k // n >= 2 * tile.depth]
+    return min(((_cycles(tile, parts, work, device), tile, parts) for parts in splits),
+               key=lambda choice: choice[0])
+
+
 def _cycles(tile: Tile, parts: int, work: Work, device: Device) -> float:
-    m, n, k, batch = astuple(work)
+    m, n, k, batch = work.m, work.n, work.k, work.batch
     groups = -(-m // tile.rows) * -(-n // tile.cols) * batch * parts
     steps = -(-k // (parts * tile.depth))
     held = -(-groups // device.processors)
@@ -128,10 +133,9 @@ def multiply(node: Node, graph: Graph, device: Device, what: list[Product], end:
 def _tiled(reads: list[Port], target: Port, tile: Tile, scratch: dict[str, int],
            shape: dict[str, object]) -> Dispatch:
     p, splits = shape["p"], shape["splits"]
-    m, n, k, batch = astuple(p.work)
-    tiles_m, tiles_n = -(-m // tile.rows), -(-n // tile.cols)
-    run = -(-k // (splits * tile.depth)) * tile.depth
-    groups = tiles_m * tiles_n * batch * splits
+    tiles_m, tiles_n = -(-p.work.m // tile.rows), -(-p.work.n // tile.cols)
+    run = -(-p.work.k // (splits * tile.depth)) * tile.depth
+    groups = tiles_m * tiles_n * p.work.batch * splits
     made = dispatch("wgsl_gemm.wgsl", reads, [target], groups, scratch, tile=tile,
                     tiles_m=tiles_m, tiles_n=tiles_n, run=run, view=p.view, **shape)
     return replace(made, work=p.work)

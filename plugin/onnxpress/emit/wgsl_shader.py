@@ -182,7 +182,8 @@ def _sum(coordinates: Sequence[str], strides: Sequence[int], offset: int) -> str
     if offset < 0 or any(s < 0 for s in strides):
         terms = [f"i32({c}) * {s}" for c, s in zip(coordinates, strides, strict=True) if s]
         return f"u32({' + '.join([str(offset), *terms])})"
-    terms = [c if s == 1 else f"{c} * {s}u" for c, s in zip(coordinates, strides, strict=True) if s]
+    # A stride of 1 is multiplied all the same: texts that differ in numbers only share a shader.
+    terms = [f"{c} * {s}u" for c, s in zip(coordinates, strides, strict=True) if s]
     if offset or not terms:
         terms.append(f"{offset}u")
     return " + ".join(terms)

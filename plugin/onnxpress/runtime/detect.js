@@ -24,11 +24,11 @@ const RELAXED = [
 async function probeWebgpu() {
   if (!globalThis.navigator?.gpu) return { refusal: "this browser does not offer WebGPU here" };
   const { probe } = await import("./backends/webgpu.js");
-  const { ok, reason, software } = await probe();
+  const { ok, reason, software, kind } = await probe();
   if (!ok) return { refusal: reason };
   const emulated = "the processor only emulates a graphics device here";
-  if (software) return { build: "program", reason: `though ${emulated}`, after: emulated };
-  return { build: "program", reason: "the graphics processor is the fastest way" };
+  if (software) return { build: kind, reason: `though ${emulated}`, after: emulated };
+  return { build: kind, reason: "the graphics processor is the fastest way" };
 }
 
 /** @param {Object<string, unknown>} files @returns {Verdict} */

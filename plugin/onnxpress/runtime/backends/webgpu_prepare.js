@@ -4,7 +4,15 @@ import { guarded } from "./webgpu_device.js";
 
 /** @typedef {[buffer: number, offset: number, bytes: number]} Binding */
 /**
+ * @typedef {{tensor: string, start: number, length: number, runs?: number, pitch?: number,
+ *   buffer: number, offset: number}} Upload  `runs` of `length` elements lie `pitch` apart
+ */
+/**
  * @typedef {Object} Program  emit/webgpu.py writes it.
+ * @property {number[]} buffers  bytes
+ * @property {Upload[]} weights
+ * @property {Port[]} inputs
+ * @property {Port[]} outputs
  * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
  *   u32 in a uniform binding after the others; none where 0
  * @property {{step: number, shader: number, numbers: number[], bind: Binding[],
@@ -48,9 +56,8 @@ export async function upload({ device }, places, weights, buffers) {
     waiting.set(place.tensor, [...(waiting.get(place.tensor) ?? []), place]);
   }
   for await (const { name, data } of weights) {
-    for (const { start, length, buffer, offset } of waiting.get(name) ?? []) {
-      device.queue.writeBuffer(
-        buffers[buffer], offset, data.buffer, data.byteOffset + 4 * start, 4 * length);
+    for (const place of waiting.get(name) ?? []) {
+      device.queue.writeBuffer(buffers[place.buffer], place.offset, spread(data, place));
     }
     waiting.delete(name);
   }
@@ -58,10 +65,22 @@ export async function upload({ device }, places, weights, buffers) {
   if (missing) throw new PressError("webgpu-weights", `The weights lack the tensor "${missing}".`);
 }
 
-/** Pipelines and bind groups of a program. @param {Gpu} gpu @param {ArrayBuffer} bytes */
-export async function prepare({ device }, bytes, buffers) {
-  /** @type {Program} */
-  const { shaders, dispatches, submits, tables } = JSON.parse(new TextDecoder().decode(bytes));
+/** @param {ArrayBuffer} bytes of its file @returns {Program} */
+export function readProgram(bytes) {
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+/** @param {Float32Array} data @param {Upload} place */
+function spread(data, { start, length, runs = 1, pitch = length }) {
+  const part = data.subarray(start, start + runs * length);
+  if (runs === 1 || pitch === length) return part;
+  const out = new Float32Array(runs * pitch);
+  for (let i = 0; i < runs; i++) out.set(part.subarray(i * length, (i + 1) * length), i * pitch);
+  return out;
+}
+
+/** Pipelines and bind groups of a program. @param {Gpu} gpu @param {Program} program */
+export async function prepare({ device }, { shaders, dispatches, submits, tables }, buffers) {
   for (const { buffer, offset, data } of tables) {
     device.queue.writeBuffer(buffers[buffer], offset, new Float32Array(data));
   }
