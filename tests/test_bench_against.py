@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import dawn
 import onnx
 import onnx.parser
 import pytest
@@ -33,6 +34,13 @@ if (process.argv.includes("--list")) {
 }
 """
 
+DAWN_HARNESS = """
+const [engine, model] = process.argv.slice(2);
+if (engine === "ort") throw new Error("it broke");
+console.log("words of the engine");
+console.log(JSON.stringify({ engine, model, medianMs: 7, minMs: 5, errPeak: 1e-6 }));
+"""
+
 
 @pytest.fixture(autouse=True)
 def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +62,20 @@ def test_ratios_are_those_of_rounds(capsys: pytest.CaptureFixture) -> None:
     head, ours, *_ = capsys.readouterr().out.splitlines()
     assert head.startswith("engine ")
     assert ours.split() == ["ours-wasm", "2.00", "1.00", "1.00", "1.0e-07"]
+
+
+@pytest.mark.skipif(dawn.environment() is None, reason="no Dawn; see tests/dawn.py")
+def test_under_dawn_the_peers_take_turns_with_ours(monkeypatch: pytest.MonkeyPatch,
+                                                   capsys: pytest.CaptureFixture) -> None:
+    for name, value in dawn.environment().items():
+        monkeypatch.setenv(name, value)
+    Path("webgpu_dawn.mjs").write_text(DAWN_HARNESS)
+    assert main(("bench", "net.onnx", "--target", "webgpu", "--engine", "dawn", "--against", ".",
+                 "--runs", "1", "--json")) == 0
+    ours, tfjs, ort = json.loads(capsys.readouterr().out)["engines"]
+    assert (ours["engine"], ours["ratio"]) == ("ours-webgpu", 1) and ours["median_ms"] > 0
+    assert (tfjs["engine"], tfjs["median_ms"], tfjs["error_over_peak"]) == ("tfjs-webgpu", 7, 1e-6)
+    assert (ort["engine"], ort["median_ms"]) == ("ort-webgpu", None) and ort["error"]
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [

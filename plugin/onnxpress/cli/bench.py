@@ -114,6 +114,7 @@ def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
         "run": {"load_ms": load, "first_ms": first, "median_ms": statistics.median(runs),
                 "min_ms": min(runs), "count": count},
         "peak": _peak_in_wasmtime(build),
+        "each": {"what": "best", "count": count},
         "steps": [{"label": label, "ms": ms, "flops": flops, "bytes": size}
                   for (label, flops, size), ms in zip(about["steps"], best, strict=True)],
     }

@@ -196,7 +196,8 @@ async function print(facts) {
   const since = facts.device_first ? "with the device there before" : "the device included";
   line(`From bytes in memory, ${since}: loaded in ${load_ms.toFixed(1)} ms, first run ` +
     `${first_ms.toFixed(1)} ms; then from array to array median ${median_ms.toFixed(2)} ms, min ` +
-    `${min_ms.toFixed(2)} ms of ${count}. Peak: ${facts.peak.gflops.toFixed(0)} GFLOP/s, ` +
+    `${min_ms.toFixed(2)} ms of ${count}. Each step: the ${facts.each.what} of ` +
+    `${facts.each.count}. Peak: ${facts.peak.gflops.toFixed(0)} GFLOP/s, ` +
     `${facts.peak.what}. ${facts.engine}.`);
 }
 

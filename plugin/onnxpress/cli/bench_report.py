@@ -37,26 +37,25 @@ def steps_of(facts: Facts) -> list[dict[str, Any]]:
     arithmetic comes to this machine's peak; None where there is nothing to divide."""
     steps = facts["steps"]
     total = {key: sum(step[key] for step in steps) for key in ("ms", "flops", "bytes")}
-    peak = (facts["peak"] or {}).get("gflops")
+    peak = facts["peak"]["gflops"]
     rows = []
     for step in (*steps, {"label": "total", **total}):
         ms = step["ms"]
         gflops = step["flops"] / ms / 1e6 if step["flops"] and ms else None
         rows.append({**step, "share": ms / total["ms"] if total["ms"] else None, "gflops": gflops,
-                     "of_peak": gflops / peak if gflops and peak else None,
+                     "of_peak": gflops / peak if gflops else None,
                      "gbytes": step["bytes"] / ms / 1e6 if ms else None})
     return rows
 
 
 def _print(facts: Facts) -> None:
     table(HEAD, [_row(step) for step in steps_of(facts)])
-    whole, peak = facts["run"], facts["peak"]
-    say(f"Each step: the best of {whole['count']}. A whole run: first {whole['first_ms']:.2f} ms, "
-        f"then median {whole['median_ms']:.2f} ms, min {whole['min_ms']:.2f} ms; "
-        f"loaded in {whole['load_ms']:.1f} ms{_since(facts)}.")
-    if peak:
-        say(f"Peak: {peak['gflops']:.1f} GFLOP/s, {peak['what']}. "
-            "MB: inputs, weights and outputs once.")
+    whole, peak, each = facts["run"], facts["peak"], facts["each"]
+    say(f"Each step: the {each['what']} of {each['count']}. "
+        f"A whole run: first {whole['first_ms']:.2f} ms, then median "
+        f"{whole['median_ms']:.2f} ms, min {whole['min_ms']:.2f} ms; loaded in {whole['load_ms']:.1f} ms{_since(facts)}.")
+    say(f"Peak: {peak['gflops']:.1f} GFLOP/s, {peak['what']}. "
+        "MB: inputs, weights and outputs once.")
     say(f"{facts['engine']}, build {facts['build']}. {facts['reason']}")
 
 

@@ -16,6 +16,7 @@ import { createReport } from "./report.js";
 const COUNT = 20; // runs, and measurements of each step
 const PATIENCE = 3000; // ms after which no further one of either begins
 
+const ACTIONS = { idle: "Run the benchmark", running: "Stop", done: "Run again" };
 const DOING = {
   detecting: "looking", fetching: "downloading", preparing: "preparing", ready: "measuring",
 };
@@ -29,8 +30,8 @@ class OnnxBench extends HTMLElement {
   #button = h("button", { type: "button", className: "run", onclick: () => this.#press() });
   #hint = h("p", { className: "hint" });
   #doing = h("span");
-  #progress = h("div", { className: "progress", hidden: true }, h("progress", { ariaLabel: "Benchmark" }),
-    this.#doing);
+  #progress = h("div", { className: "progress", hidden: true },
+    h("progress", { ariaLabel: "Benchmark" }), this.#doing);
   #sentence = h("p");
   #fault = h("div", { className: "fault", role: "alert", hidden: true }, this.#sentence);
   #report = h("div");
@@ -104,7 +105,7 @@ class OnnxBench extends HTMLElement {
   #setState(state) {
     this.setAttribute("state", state);
     this.#progress.hidden = state !== "running";
-    this.#button.textContent = { idle: "Run the benchmark", running: "Stop", done: "Run again" }[state];
+    this.#button.textContent = ACTIONS[state];
   }
 
   #say(text) {

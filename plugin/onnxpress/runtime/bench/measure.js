@@ -6,11 +6,10 @@ import { measurePeak } from "./peak.js";
 
 const WARM = 1000; // ms at most of runs that are not counted
 
-/**
- * Pages that are not isolated have clocks of 0.1 ms, too coarse for a step; what they round away
- * comes back in the mean of many measurements.
- */
-const COARSE = globalThis.crossOriginIsolated === false;
+// ms: the clock of pages that are not isolated and of Chromium's timestamps, and Dawn's timestamps
+// (2^16 ns). Such clocks are too coarse for a step; what they round away comes back in the mean of
+// many measurements.
+const TICKS = [0.1, 0.065536];
 const MORE = 10; // times as many
 
 /**
@@ -22,8 +21,9 @@ const MORE = 10; // times as many
  *   count: number}} run  `load_ms`: from the call of load() until the golden check's run, which is
  *   the first one; the others take arrays to arrays, after warm-up
  * @property {{gflops: number, what: string}} peak  of this machine
- * @property {{label: string, ms: number, flops: number, bytes: number}[]} steps  the best
- *   measurement of each; their mean where clocks are coarse
+ * @property {{what: "best"|"mean", count: number}} each  how a step's time comes from its
+ *   measurements: their mean where clocks are coarse
+ * @property {{label: string, ms: number, flops: number, bytes: number}[]} steps
  */
 
 /**
@@ -47,20 +47,28 @@ export async function measure(load, url, manifest, options, count, patience = In
     const run = () => timed(() => model.run(feeds, { signal }));
     await repeat(run, count, Math.min(WARM, patience), signal);
     const runs = await repeat(run, count, patience, signal);
-    const profiles = await repeat(
-      () => model.profile(feeds), COARSE ? MORE * count : count, patience, signal);
-    const typical = COARSE ? mean : (times) => Math.min(...times);
+    const profile = async () => (await model.profile(feeds)).map(({ ms }) => ms);
+    const coarse = isCoarse(await profile());
+    const profiles = await repeat(profile, coarse ? MORE * count : count, patience, signal);
+    const typical = coarse ? mean : (times) => Math.min(...times);
     return {
       target, build, reason,
       run: { load_ms: ready - first, first_ms: first, median_ms: median(runs),
         min_ms: Math.min(...runs), count: runs.length },
       peak: await measurePeak(target, build),
+      each: { what: coarse ? "mean" : "best", count: profiles.length },
       steps: manifest.targets[target].steps.map(([label, flops, bytes = 0], i) => (
-        { label, ms: typical(profiles.map((steps) => steps[i].ms)), flops, bytes })),
+        { label, ms: typical(profiles.map((times) => times[i])), flops, bytes })),
     };
   } finally {
     model.dispose();
   }
+}
+
+/** Whether all times are whole ticks. @param {number[]} times */
+function isCoarse(times) {
+  const whole = (ms, tick) => Math.abs(ms / tick - Math.round(ms / tick)) < 1e-6;
+  return TICKS.some((tick) => times.every((ms) => whole(ms, tick)));
 }
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;

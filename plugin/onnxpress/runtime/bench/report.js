@@ -20,8 +20,10 @@ export function createReport(results) {
   const others = refused.map(({ target, reason }) => (
     h("p", { className: "hint" }, `${LABELS[target]} is left out: ${reason.replace(/\.$/, "")}.`)));
   return h("div", {},
-    h("div", { className: "body" }, targets.length > 0 && h("p", { className: "hint" },
-      "The median of runs from array to array; shorter is faster."), h("ol", { className: "onnx-bars" }, ...bars), ...others),
+    h("div", { className: "body" },
+      targets.length > 0 && h("p", { className: "hint" },
+        "The median of runs from array to array; shorter is faster."),
+      h("ol", { className: "onnx-bars" }, ...bars), ...others),
     targets.length > 0 && stepsOf(targets),
     h("div", { className: "foot" }, download(`onnxpress-${model}.json`, results)));
 }
@@ -38,14 +40,14 @@ function stepsOf(targets) {
 }
 
 function createTable(facts) {
-  const { run: { median_ms, min_ms, first_ms, load_ms, count }, peak, reason } = facts;
+  const { run: { median_ms, min_ms, first_ms, load_ms, count }, peak, each, reason } = facts;
   const rows = tableOf(facts).map(([label, ...cells]) => h("tr", {},
     h("th", { scope: "row" }, label), ...cells.map((text) => h("td", {}, text))));
   const times = `Loaded in ${formatTime(load_ms)}, first run ${formatTime(first_ms)}, then median ` +
     `${formatTime(median_ms)}, fastest ${formatTime(min_ms)} of ${count}.`;
-  const words = `The most that was seen here is ${peak.gflops.toFixed(1)} GFLOP/s: ${peak.what}. ` +
-    "Arithmetic is that of the direct method; Winograd's convolutions do with less. MB: inputs, " +
-    "weights and outputs once.";
+  const words = `Each step: the ${each.what} of ${each.count}. The most that was seen here is ` +
+    `${peak.gflops.toFixed(1)} GFLOP/s: ${peak.what}. Arithmetic is that of the direct method; ` +
+    "Winograd's convolutions do with less. MB: inputs, weights and outputs once.";
   return h("div", {}, h("p", { className: "hint" }, `${reason} ${times}`),
     h("table", {},
       h("thead", {}, h("tr", {}, ...HEAD.map((text) => h("th", { scope: "col" }, text)))),
