@@ -53,7 +53,8 @@ def _print(facts: Facts) -> None:
     whole, peak, each = facts["run"], facts["peak"], facts["each"]
     say(f"Each step: the {each['what']} of {each['count']}. "
         f"A whole run: first {whole['first_ms']:.2f} ms, then median "
-        f"{whole['median_ms']:.2f} ms, min {whole['min_ms']:.2f} ms; loaded in {whole['load_ms']:.1f} ms{_since(facts)}.")
+        f"{whole['median_ms']:.2f} ms, min {whole['min_ms']:.2f} ms; "
+        f"loaded in {whole['load_ms']:.1f} ms{_since(facts)}.")
     say(f"Peak: {peak['gflops']:.1f} GFLOP/s, {peak['what']}. "
         "MB: inputs, weights and outputs once.")
     say(f"{facts['engine']}, build {facts['build']}. {facts['reason']}")
