@@ -8,9 +8,10 @@ const WARM = 1000; // ms at most of runs that are not counted
 
 // ms: the clock of pages that are not isolated and of Chromium's timestamps, and Dawn's timestamps
 // (2^16 ns). Such clocks are too coarse for a step; what they round away comes back in the mean of
-// many measurements.
+// many measurements, and the median of some means leaves out those that were disturbed.
 const TICKS = [0.1, 0.065536];
-const MORE = 10; // times as many
+const MORE = 10; // times as many measurements
+const MEANS = 10;
 
 /**
  * @typedef {Object} Facts
@@ -21,8 +22,8 @@ const MORE = 10; // times as many
  *   count: number}} run  `load_ms`: from the call of load() until the golden check's run, which is
  *   the first one; the others take arrays to arrays, after warm-up
  * @property {{gflops: number, what: string}} peak  of this machine
- * @property {{what: "best"|"mean", count: number}} each  how a step's time comes from its
- *   measurements: their mean where clocks are coarse
+ * @property {{what: "best"|"median of means", count: number}} each  how a step's time comes from
+ *   its measurements; means where clocks are coarse
  * @property {{label: string, ms: number, flops: number, bytes: number}[]} steps
  */
 
@@ -50,13 +51,13 @@ export async function measure(load, url, manifest, options, count, patience = In
     const profile = async () => (await model.profile(feeds)).map(({ ms }) => ms);
     const coarse = isCoarse(await profile());
     const profiles = await repeat(profile, coarse ? MORE * count : count, patience, signal);
-    const typical = coarse ? mean : (times) => Math.min(...times);
+    const typical = coarse ? medianOfMeans : (times) => Math.min(...times);
     return {
       target, build, reason,
       run: { load_ms: ready - first, first_ms: first, median_ms: median(runs),
         min_ms: Math.min(...runs), count: runs.length },
       peak: await measurePeak(target, build),
-      each: { what: coarse ? "mean" : "best", count: profiles.length },
+      each: { what: coarse ? "median of means" : "best", count: profiles.length },
       steps: manifest.targets[target].steps.map(([label, flops, bytes = 0], i) => (
         { label, ms: typical(profiles.map((times) => times[i])), flops, bytes })),
     };
@@ -69,6 +70,14 @@ export async function measure(load, url, manifest, options, count, patience = In
 function isCoarse(times) {
   const whole = (ms, tick) => Math.abs(ms / tick - Math.round(ms / tick)) < 1e-6;
   return TICKS.some((tick) => times.every((ms) => whole(ms, tick)));
+}
+
+/** @param {number[]} times  of one step, in the order measured */
+function medianOfMeans(times) {
+  const size = Math.ceil(times.length / MEANS);
+  const means = [];
+  for (let at = 0; at < times.length; at += size) means.push(mean(times.slice(at, at + size)));
+  return median(means);
 }
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
