@@ -88,6 +88,31 @@ def test_probe_tells_of_a_software_adapter(browser: Browser) -> None:
     assert value["ok"] and value["software"] and "timestamp-query" in value["features"]
 
 
+BC, ASTC, ETC2 = (f"texture-compression-{name}" for name in ("bc", "astc", "etc2"))
+KINDS = [
+    ("nvidia", "ampere", [BC], "discrete"),
+    ("amd", "rdna-3", [BC], "discrete"),
+    ("intel", "xe-2hpg", [BC], "discrete"),
+    ("intel", "gen-12lp", [BC, ASTC, ETC2], "integrated"),
+    ("apple", "metal-3", [BC, ASTC, ETC2], "integrated"),
+    ("apple", "metal-3", [ASTC, ETC2], "mobile"),
+    ("arm", "valhall", [BC, ASTC, ETC2], "mobile"),
+    ("qualcomm", "adreno-6xx", [ASTC, ETC2], "mobile"),
+    ("qualcomm", "adreno-7xx", [BC], "integrated"),  # a laptop
+    ("", "", [BC], "integrated"),
+    ("", "", [ASTC, ETC2], "mobile"),
+]
+
+
+def test_the_class_of_a_gpu(browser: Browser) -> None:
+    got = browser.run("""
+      import { kindOf } from "/runtime/backends/webgpu_device.js";
+      export const run = (rows) => ({ value: rows.map(([vendor, architecture, features]) =>
+        kindOf({ info: { vendor, architecture }, features: new Set(features) })) });
+    """, [row[:3] for row in KINDS]).value
+    assert got == [row[3] for row in KINDS]
+
+
 def test_a_device_lost_before_a_run(browser: Browser) -> None:
     value = job(browser, """
       const { model, inputs } = unpack(args, body);

@@ -2,9 +2,10 @@
 
 One JSON file holds all of a program: `buffers` (bytes), where `weights`, `inputs` and `outputs` lie
 in them, `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform
-binding), `dispatches` ({step, shader, numbers, bind: [[buffer, offset, bytes], ...], groups:
-[x, y]}), `submits` (the dispatch that ends each command buffer) and `tables` (numbers that kernels
-add to the weights). The manifest names the steps.
+binding; some lines of `code` are for subgroups, see wgsl_shader.py), `dispatches` ({step, shader,
+numbers, bind: [[buffer, offset, bytes], ...], groups: [x, y]}), `submits` (the dispatch that ends
+each command buffer) and `tables` (numbers that kernels add to the weights). The manifest names the
+steps.
 """
 
 import json

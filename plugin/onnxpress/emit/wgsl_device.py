@@ -1,4 +1,10 @@
-"""Classes of GPUs that programs are made for, and the tiles of matrix products."""
+"""Classes of GPUs that programs are made for, and the tiles of matrix products.
+
+runtime/backends/webgpu_device.js tells the class by maker and architecture, and by the textures
+that a GPU reads, as some browsers hide the maker. Every WebGPU device has BC, or ETC2 and ASTC;
+those without BC are phones. Direct3D 12 knows BC only, so what has no ASTC is no phone, whoever
+made it (github.com/gpuweb/gpuweb/issues/144). What else is not known counts as integrated.
+"""
 
 from dataclasses import dataclass
 

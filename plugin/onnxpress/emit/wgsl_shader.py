@@ -2,6 +2,10 @@
 
 A kernel's `lower(node, graph, device)` returns dispatches in order. Every shape is baked into the
 text; tensors are dense buffers, read as vec4f where shapes allow.
+
+Lines that begin with `//+ ` are code where the device has the feature `subgroups`. They assume that
+`local_invocation_index` runs along each subgroup in order. WGSL does not promise it, but drivers
+lay workgroups of one dimension out so, and the golden check finds one that does not.
 """
 
 from collections.abc import Callable, Mapping, Sequence

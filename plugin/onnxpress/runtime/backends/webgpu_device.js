@@ -46,11 +46,12 @@ function isSoftware(adapter) {
   return fallback || SOFTWARE.test(`${info?.vendor} ${info?.architecture} ${info?.description}`);
 }
 
-/** Browsers that keep the maker to themselves get the middle. @param {GPUAdapter} adapter */
-function kindOf({ info }) {
+/** See emit/wgsl_device.py. @param {GPUAdapter} adapter */
+export function kindOf({ info, features }) {
   const name = `${info?.vendor} ${info?.architecture}`;
-  if (PHONES.test(name)) return "mobile";
-  return CARDS.test(name) ? "discrete" : "integrated";
+  const has = (format) => features.has(`texture-compression-${format}`);
+  if (CARDS.test(name)) return "discrete";
+  return !has("bc") || (has("astc") && PHONES.test(name)) ? "mobile" : "integrated";
 }
 
 /** The shared device, anew where the last one was lost or refused. @returns {Promise<Gpu>} */
@@ -71,7 +72,7 @@ export async function acquire() {
 /** @returns {Promise<Gpu>} */
 async function openDevice() {
   const adapter = await findAdapter();
-  const requiredFeatures = ["timestamp-query"].filter((name) => adapter.features.has(name));
+  const requiredFeatures = ["timestamp-query", "subgroups"].filter((f) => adapter.features.has(f));
   const device = await patiently(
     adapter.requestDevice({ requiredFeatures }), "webgpu-device", "the GPU gave no device");
   const gpu = { device, lost: null };

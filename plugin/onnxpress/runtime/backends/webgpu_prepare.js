@@ -14,7 +14,8 @@ import { guarded } from "./webgpu_device.js";
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
- *   u32 in a uniform binding after the others; none where 0
+ *   u32 in a uniform binding after the others; none where 0; `//+` in
+ *   `code` begins a line for subgroups
  * @property {{step: number, shader: number, numbers: number[], bind: Binding[],
  *   groups: [number, number]}[]} dispatches
  * @property {number[]} submits  where each command buffer ends
@@ -86,7 +87,7 @@ export async function prepare({ device }, { shaders, dispatches, submits, tables
   }
   const layouts = shaders.map(layoutMaker(device));
   const numbers = writeNumbers(device, dispatches);
-  const pipelines = await Promise.all(shaders.map((s, i) => compile(device, s.code, layouts[i])));
+  const pipelines = await Promise.all(shaders.map((s, i) => build(device, s.code, layouts[i])));
   const refused = "WebGPU refused a binding";
   const list = await guarded(device, "validation", "webgpu-validation", refused,
     () => dispatches.map(({ step, shader, bind, groups }, i) => {
@@ -136,6 +137,14 @@ function writeNumbers(device, dispatches) {
   const buffer = device.createBuffer({ size: data.byteLength, usage });
   device.queue.writeBuffer(buffer, 0, data);
   return { buffer, at };
+}
+
+/** With subgroups where the device takes them. @param {GPUDevice} device */
+async function build(device, code, bindings) {
+  const plain = () => compile(device, code, bindings);
+  if (!device.features.has("subgroups") || !code.includes("//+")) return plain();
+  const text = code.replaceAll("//+", "").replace("\n", "\nenable subgroups;\n");
+  return compile(device, text, bindings).catch(plain);
 }
 
 /** @param {GPUDevice} device @param {string} code @param {GPUBindGroupLayout} bindings */
