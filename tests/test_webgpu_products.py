@@ -173,5 +173,5 @@ def test_a_matrix_larger_than_a_binding_is_cut(browser: Browser,
         draw.node("matmul", "y", draw.input("a", rows, 150), draw.weights("b", 150, 24),
                   draw.weights("c", 24), epilogue=call("max", inp(0), 0.0))
         tensors = [w["tensor"] for w in program_of(draw.graph("y"))["weights"]]
-        assert tensors.count("b") == 4
+        assert tensors.count("b") == 5
         check(browser, draw, "y")

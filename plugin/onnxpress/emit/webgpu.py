@@ -9,6 +9,7 @@ add to the weights). The manifest names the steps.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -31,9 +32,10 @@ from .program import Program
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
 from .wgsl_gemm import palette
-from .wgsl_memory import Place, bytes_of, lifetimes, place_constants, place_values
+from .wgsl_memory import Place, bytes_of, lifetimes, padded, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
+from .wgsl_weights import store
 
 LOWER: dict[str, Lower] = {
     "argmax": argmax.lower,
@@ -60,14 +62,16 @@ Steps = list[tuple[Node, list[Dispatch]]]
 Labels = list[list[Any]]
 
 
-def build(graph: Graph, devices: Sequence[Device] = DEVICES) -> Program:
+def build(graph: Graph, devices: Sequence[Device] = DEVICES,
+          encodings: Mapping[str, str] = {}) -> Program:
     """A program of `graph` for each of `devices`, and the manifest's facts about them.
+    `encodings`: how the pack stores constants, which weights keep in GPU memory.
 
     Raises:
         PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
             every device offers.
     """
-    graph = fit_operands(graph)
+    graph = fit_operands(store(graph, encodings))
     labels = [_label(node, graph) for node in graph.nodes if node.op != "reshape"]
     files = {d.name: (_program(graph, d, labels), "json") for d in devices}
     return Program("webgpu", files, {"steps": labels})
@@ -81,8 +85,9 @@ def _program(graph: Graph, device: Device, labels: Labels) -> bytes:
     at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
                        "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
     weights = [
-        {"tensor": name, "start": start, "length": length, "buffer": place.buffer, "offset": offset}
-        for (name, start, length), offset, place in _weights(graph, places)
+        {"tensor": part.name, "kind": part.kind, "start": part.bytes(part.start),
+         "bytes": part.bytes(part.length), "buffer": place.buffer, "offset": offset}
+        for part, offset, place in _weights(graph, places)
     ]
     content = {
         "buffers": sizes, "weights": weights, "inputs": [at(n) for n in graph.inputs],
@@ -125,7 +130,7 @@ def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
             touched = {}
             for value in (*d.reads, *d.writes):
                 if isinstance(value, Slice):
-                    constants[value] = bytes_of(value.elements)
+                    constants[value] = padded(value.size)
                     continue
                 name = roots.get(value, value)
                 if name in graph.constants:
@@ -150,14 +155,14 @@ def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
 
 
 def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
-    """((constant, first element, elements), offset in bytes, place) of everything to upload."""
+    """(slice of one run, offset in bytes, place) of everything to upload."""
     for value, place in places.items():
         if isinstance(value, Slice):
             for i in range(value.runs):
-                part = value.name, value.start + i * value.length, value.length
-                yield part, place.offset + 4 * i * value.pitch, place
+                run = replace(value, start=value.start + i * value.length)
+                yield run, place.offset + value.bytes(i * value.pitch), place
         elif value in graph.constants:
-            yield (value, 0, graph.constants[value].size), place.offset, place
+            yield Slice(value, 0, graph.constants[value].size), place.offset, place
 
 
 def _commands(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],

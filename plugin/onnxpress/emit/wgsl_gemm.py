@@ -13,6 +13,7 @@ from ..graph import Graph, Node
 from .wgsl_device import Device, Tile
 from .wgsl_epilogue import Finish, sum_parts, unfinished
 from .wgsl_shader import Dispatch, Port, Work, dispatch
+from .wgsl_weights import Weights
 
 SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 MAX_TILES = 3  # of a program
@@ -88,15 +89,14 @@ def matrix(rows: int, k: int, pitch: int) -> View:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """`places` are WGSL statements that set a_at and b_at (u32 element offsets) from `batch`;
-    `at` and `channel` are WGSL expressions of `batch`, `m` and `n`, in elements. B's rows are
-    `pitch` elements apart. `vector`: M is 1, and A is dense and not wide."""
+    """`places` are WGSL statements that set a_at (u32 element offset) and b_at (vec2u: row and
+    column of B) from `batch`; `at` and `channel` are WGSL expressions of `batch`, `m` and `n`, in
+    elements. `vector`: M is 1, and A is dense and not wide."""
 
     work: Work
     a: Port
     view: View
-    b: Port
-    pitch: int
+    b: Weights
     places: str
     at: str
     channel: str
@@ -121,7 +121,7 @@ def multiply(node: Node, graph: Graph, device: Device, what: list[Product], end:
         shape = {"p": piece, "wide": wide, "finish": tail.text, "first": first * prod(out),
                  "total": prod(out), "splits": splits}
         scratch = {target.value: parts * prod(out)} if parts > 1 and first == 0 else {}
-        reads = [piece.a, piece.b, *tail.ports]
+        reads = [piece.a, *piece.b.ports, *tail.ports]
         make = _tiled if tile else _vector
         steps.append(make(reads, target, tile or device, scratch, shape))
         first += splits

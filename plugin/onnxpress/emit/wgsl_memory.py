@@ -33,7 +33,11 @@ class Life:
 
 def bytes_of(elements: int) -> int:
     """Of f32 elements, padded so that the last vec4f is whole."""
-    return -(-max(elements, 1) * 4 // 16) * 16
+    return padded(4 * max(elements, 1))
+
+
+def padded(size: int) -> int:
+    return -(-size // 16) * 16
 
 
 def place_constants(wanted: Iterable[tuple[str | Slice, int]]) -> tuple[

@@ -1,4 +1,5 @@
 /** From a program's text to buffers, pipelines and bind groups, all made once. */
+import { decode } from "../decode.js";
 import { PressError } from "../errors.js";
 import { guarded } from "./webgpu_device.js";
 
@@ -6,7 +7,8 @@ import { guarded } from "./webgpu_device.js";
 /**
  * @typedef {Object} Program  emit/webgpu.py writes it.
  * @property {number[]} buffers  bytes
- * @property {{tensor: string, start: number, length: number, buffer: number, offset: number}[]} weights
+ * @property {{tensor: string, kind: "f32"|"f16"|"int8"|"int4"|"scale", start: number,
+ *   bytes: number, buffer: number, offset: number}[]} weights  `start`: in bytes
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
@@ -51,15 +53,25 @@ export async function upload({ device }, places, weights, buffers) {
   for (const place of places) {
     waiting.set(place.tensor, [...(waiting.get(place.tensor) ?? []), place]);
   }
-  for await (const { name, data } of weights) {
-    for (const { start, length, buffer, offset } of waiting.get(name) ?? []) {
+  for await (const constant of weights) {
+    const made = {};
+    for (const { kind, start, bytes, buffer, offset } of waiting.get(constant.name) ?? []) {
+      const data = made[kind] ??= inMemory(constant, kind);
       device.queue.writeBuffer(
-        buffers[buffer], offset, data.buffer, data.byteOffset + 4 * start, 4 * length);
+        buffers[buffer], offset, data.buffer, data.byteOffset + start, bytes);
     }
-    waiting.delete(name);
+    waiting.delete(constant.name);
   }
   const [missing] = waiting.keys();
   if (missing) throw new PressError("webgpu-weights", `The weights lack the tensor "${missing}".`);
+}
+
+/** @param {import("../weights.js").Constant} constant @returns {Float32Array|Uint8Array} */
+function inMemory(constant, kind) {
+  if (kind === "f32") return constant.data;
+  const { bytes, scale, encoding } = constant.stored;
+  if (kind !== "scale") return bytes;
+  return encoding === "int4" ? decode("f16", scale) : scale;
 }
 
 /** @param {ArrayBuffer} bytes of its file @returns {Program} */
