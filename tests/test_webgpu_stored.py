@@ -17,7 +17,7 @@ from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
 from onnxpress.verify import Reference
 from packs import run_pack
-from webgpu_jobs import check, program_of
+from webgpu_jobs import RUN, check, package, program_of
 
 ENCODINGS = ("f16", "int8", "int4")
 needs_chromium = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
@@ -71,6 +71,18 @@ def test_a_matrix_larger_than_a_binding_is_cut(browser: Browser, encoding: str,
                   draw.weights(f"{name}.b", 150, 24), draw.weights(f"{name}.c", 24),
                   epilogue=call("max", inp(0), 0.0))
     check(browser, draw, "y", "z", encoding=encoding)
+
+
+@needs_chromium
+def test_weights_in_f32_are_rounded_for_a_program_that_keeps_them_in_f16(browser: Browser) -> None:
+    draw = Draw()
+    draw.node("matmul", "y", draw.constant("one", np.eye(40)), draw.weights("b", 40, 24),
+              draw.constant("zero", np.zeros(24)))
+    graph = draw.graph("y")
+    program = program_of(graph, encodings={"b": "f16"})
+    answer = browser.run(RUN, *package(graph, program, {}))
+    halves = graph.constants["b"].astype(np.float16)
+    assert np.array_equal(np.frombuffer(answer.body, "<f4").reshape(40, 24), halves)
 
 
 @needs_chromium

@@ -86,6 +86,8 @@ def _corrected(graph: Graph, encodings: Mapping[str, str],
 def _reading(programs: Sequence[Program], graph: Graph, encodings: Mapping[str, str]
              ) -> list[Program]:
     """The programs for weights stored so: WebGPU's decode them in their shaders."""
+    if set(encodings.values()) <= {"f32"}:
+        return list(programs)
     return [webgpu.build(graph, encodings=encodings) if p.target == "webgpu" else p
             for p in programs]
 

@@ -8,7 +8,7 @@ add to the weights). The manifest names the steps.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -32,10 +32,11 @@ from .program import Program
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
 from .wgsl_gemm import palette
-from .wgsl_memory import Place, bytes_of, lifetimes, padded, place_constants, place_values
+from .wgsl_half import enabled, half_values, halve
+from .wgsl_memory import Place, lifetimes, padded, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
-from .wgsl_weights import store
+from .wgsl_weights import halved, store
 
 LOWER: dict[str, Lower] = {
     "argmax": argmax.lower,
@@ -58,30 +59,36 @@ LOWER: dict[str, Lower] = {
 # browsers reset a GPU that is busy for some seconds.
 SUBMIT_FLOPS = 10_000_000_000
 
+HALF = "-f16"  # behind the class of GPU, in a build's name
+
 Steps = list[tuple[Node, list[Dispatch]]]
 Labels = list[list[Any]]
 
 
 def build(graph: Graph, devices: Sequence[Device] = DEVICES,
-          encodings: Mapping[str, str] = {}) -> Program:
+          encodings: Mapping[str, str] = {}, *, half: bool = False) -> Program:
     """A program of `graph` for each of `devices`, and the manifest's facts about them.
-    `encodings`: how the pack stores constants, which weights keep in GPU memory.
+    `encodings`: how the pack stores constants, which weights keep in GPU memory. `half`: values
+    lie in memory as f16, and so do weights that are stored in f32.
 
     Raises:
         PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
             every device offers.
     """
-    graph = fit_operands(store(graph, encodings))
+    graph = fit_operands(store(graph, halved(encodings) if half else encodings))
     labels = [_label(node, graph) for node in graph.nodes if node.op != "reshape"]
-    files = {d.name: (_program(graph, d, labels), "json") for d in devices}
+    held = half_values(graph, roots_of(graph)) if half else set()
+    files = {f"{d.name}{HALF if half else ''}": (_program(graph, d, labels, held), "json")
+             for d in devices}
     return Program("webgpu", files, {"steps": labels})
 
 
-def _program(graph: Graph, device: Device, labels: Labels) -> bytes:
-    roots = _roots(graph)
+def _program(graph: Graph, device: Device, labels: Labels, held: Set[str]) -> bytes:
+    roots = roots_of(graph)
     works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
-    steps = _lower_all(graph, palette(works, device))
-    places, sizes = _place(graph, roots, steps)
+    steps = [(node, [halve(d, held) for d in ds])
+             for node, ds in _lower_all(graph, palette(works, device))]
+    places, sizes = _place(graph, roots, steps, held)
     at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
                        "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
     weights = [
@@ -111,7 +118,7 @@ def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     return LOWER[node.op](node, graph, device)
 
 
-def _roots(graph: Graph) -> dict[str, str]:
+def roots_of(graph: Graph) -> dict[str, str]:
     """Value -> the value whose memory it is: a reshape is its input."""
     roots = {name: name for name in graph.values}
     for node in graph.nodes:
@@ -120,9 +127,10 @@ def _roots(graph: Graph) -> dict[str, str]:
     return roots
 
 
-def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
+def _place(graph: Graph, roots: Mapping[str, str], steps: Steps, held: Set[str]) -> tuple[
         dict[str | Slice, Place], list[int]]:
-    """The place of every constant, table and value, and all buffers' sizes."""
+    """The place of every constant, table and value, and all buffers' sizes; values in `held` take
+    two bytes an element."""
     constants: dict[str | Slice, int] = {}
     touches = []
     for _, dispatches in steps:
@@ -134,21 +142,22 @@ def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
                     continue
                 name = roots.get(value, value)
                 if name in graph.constants:
-                    constants[name] = bytes_of(graph.constants[name].size)
+                    constants[name] = padded(4 * graph.constants[name].size)
                 elif name in d.tables:
-                    constants[name] = bytes_of(len(d.tables[name]))
+                    constants[name] = padded(4 * len(d.tables[name]))
                 else:
                     touched[name] = 0
             touches.append(touched)
     for name in graph.outputs:
         if roots[name] in graph.constants:
-            constants[roots[name]] = bytes_of(graph.constants[roots[name]].size)
+            constants[roots[name]] = padded(4 * graph.constants[roots[name]].size)
     scratch = {k: v for _, ds in steps for d in ds for k, v in d.scratch.items()}
     for touched in touches:
         for name in touched:
-            touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
+            elements = scratch[name] if name in scratch else prod(graph.shape(name))
+            touched[name] = (2 if name in held else 4) * elements
     fixed, fixed_sizes = place_constants(constants.items())
-    lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs],
+    lives = lifetimes([(n, 4 * prod(graph.shape(n))) for n in graph.inputs],
                       [roots[n] for n in graph.outputs], touches)
     moving, moving_sizes = place_values(lives, len(fixed_sizes))
     return {**fixed, **moving}, fixed_sizes + moving_sizes
@@ -199,7 +208,7 @@ def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[
         for shared in share(texts, reads + writes):
             for text, numbers in shared.numbers.items():
                 places[text, reads, writes] = len(shaders), list(numbers)
-            shaders.append({"code": shared.code, "reads": reads, "writes": writes,
+            shaders.append({"code": enabled(shared.code), "reads": reads, "writes": writes,
                             "numbers": len(numbers)})
     return shaders, places
 

@@ -26,6 +26,11 @@ def store(graph: Graph, encodings: Mapping[str, str]) -> Graph:
     return replace(graph, values={**graph.values, **told})
 
 
+def halved(encodings: Mapping[str, str]) -> dict[str, str]:
+    """How a program in f16 keeps constants, of which only weights are asked for."""
+    return {n: "f16" if e == "f32" else e for n, e in encodings.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """`text` declares `weights(row: u32, column: u32)`, which gives the vec4f from `column` (a

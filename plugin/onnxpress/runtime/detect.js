@@ -16,18 +16,22 @@ const RELAXED = [
 ];
 
 /**
- * @typedef {{build: string, reason: string, after?: string} | {refusal: string}} Verdict
- *   `after`: why every other target comes first
+ * @typedef {{build: string, reason: string, after?: string, spare?: string} | {refusal: string}}
+ *   Verdict  `after`: why every other target comes first; `spare`: the build that comes next
  */
 
-/** @returns {Promise<Verdict>} */
-async function probeWebgpu() {
+/** @param {Object<string, unknown>} files @returns {Promise<Verdict>} */
+async function probeWebgpu(files) {
   if (!globalThis.navigator?.gpu) return { refusal: "this browser does not offer WebGPU here" };
   const { probe } = await import("./backends/webgpu.js");
-  const { ok, reason, software, kind } = await probe();
+  const { ok, reason, software, kind, features } = await probe();
   if (!ok) return { refusal: reason };
   const emulated = "the processor only emulates a graphics device here";
   if (software) return { build: kind, reason: `though ${emulated}`, after: emulated };
+  const half = `${kind}-f16`; // Float16Array rounds weights that are stored in f32
+  if (half in files && features.includes("shader-f16") && globalThis.Float16Array) {
+    return { build: half, spare: kind, reason: "the graphics processor is the fastest way, in f16" };
+  }
   return { build: kind, reason: "the graphics processor is the fastest way" };
 }
 
@@ -80,9 +84,10 @@ export async function detect(manifest, target, avoid = {}) {
       continue;
     }
     const verdict = await PROBES[name](manifest.targets[name].files);
-    const { refusal, after, ...found } = verdict;
+    const { refusal, after, spare, ...found } = verdict;
     if (refusal || after) refused.push({ target: name, reason: refusal ?? after });
     if (!refusal) (after ? last : first).push({ target: name, ...found });
+    if (spare) first.push({ target: name, build: spare, reason: "the graphics processor, in f32" });
   }
   if (!first.length && !last.length) throw nothingRuns(refused);
   return { candidates: [...first, ...last], refused };

@@ -71,7 +71,7 @@ export async function acquire() {
 /** @returns {Promise<Gpu>} */
 async function openDevice() {
   const adapter = await findAdapter();
-  const requiredFeatures = ["timestamp-query"].filter((name) => adapter.features.has(name));
+  const requiredFeatures = ["timestamp-query", "shader-f16"].filter((name) => adapter.features.has(name));
   const device = await patiently(
     adapter.requestDevice({ requiredFeatures }), "webgpu-device", "the GPU gave no device");
   const gpu = { device, lost: null };

@@ -66,10 +66,11 @@ export async function upload({ device }, places, weights, buffers) {
   if (missing) throw new PressError("webgpu-weights", `The weights lack the tensor "${missing}".`);
 }
 
-/** @param {import("../weights.js").Constant} constant @returns {Float32Array|Uint8Array} */
+/** @param {import("../weights.js").Constant} constant @returns {ArrayBufferView} */
 function inMemory(constant, kind) {
   if (kind === "f32") return constant.data;
   const { bytes, scale, encoding } = constant.stored;
+  if (kind === "f16" && encoding === "f32") return new Float16Array(constant.data);
   if (kind !== "scale") return bytes;
   return encoding === "int4" ? decode("f16", scale) : scale;
 }
