@@ -3,7 +3,6 @@
 SwiftShader, on which Chromium's tests run, lacks that feature.
 """
 
-import os
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from chromium import install_package
 from onnxpress.encodings import encode
 from onnxpress.graph import Graph
@@ -30,10 +30,13 @@ def open_device() -> Any:
     driver = find_lavapipe()
     if not driver or not find_spec("wgpu"):
         return None
-    os.environ["VK_DRIVER_FILES"] = str(driver)
-    import wgpu  # now: the Vulkan loader reads the variable when it is first asked
+    import wgpu
 
-    for adapter in wgpu.gpu.enumerate_adapters_sync():
+    # The Vulkan loader reads it when it is first asked; browsers started later must not.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VK_DRIVER_FILES", str(driver))
+        adapters = wgpu.gpu.enumerate_adapters_sync()
+    for adapter in adapters:
         if adapter.info["backend_type"] == "Vulkan" and "shader-f16" in adapter.features:
             return adapter.request_device_sync(required_features=["shader-f16"])
     return None

@@ -1,12 +1,13 @@
 """WebGPU programs whose values lie in memory as f16, where that keeps the result.
 
 Their sums and formulas are f32's, so the graph in float64 with every stored value rounded shows
-what they give, to f32's rounding. They are published beside those in f32 where all values fit
-(trace.f16_range) and the rounded ones pass the gates that rounded weights must pass.
+what they give, but for values that f32's own rounding moves over the border of two halves. They
+are published beside those in f32 where all values fit (trace.f16_range) and the rounded ones pass
+the gates that rounded weights must pass.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,8 @@ def add_half(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: 
     """
     encodings = {t["name"]: t["encoding"] for t in manifest["weights"]["tensors"]}
     program = webgpu.build(graph, encodings=encodings, half=True)
-    published = replace(graph, constants=dict(stream_weights(manifest, folder)))
-    got = simulate(published, program, expected.inputs)
+    kept = keep_constants(program, stream_weights(manifest, folder))
+    got = simulate(replace(graph, constants=kept), expected.inputs)
     row = judge_half(got, expected)
     if not row["holds"]:
         return dict(manifest), row
@@ -51,22 +52,26 @@ def add_half(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: 
     return {**manifest, "targets": {**targets, "webgpu": both}}, row
 
 
-def simulate(graph: Graph, program: Program, inputs: Sequence[Arrays]) -> list[list[np.ndarray]]:
-    """The outputs of `graph` for each of `inputs` with all rounded that `program` keeps in f16:
-    results, weights, and images that it fills up to four channels."""
+def keep_constants(program: Program, constants: Iterable[tuple[str, np.ndarray]]
+                   ) -> dict[str, np.ndarray]:
+    """`constants` as `program` keeps them in memory; one at a time, for they may be large."""
+    halves = {part["tensor"] for content, _ in program.files.values()
+              for part in json.loads(content)["weights"] if part["kind"] == "f16"}
+    return {name: _half(array) if name in halves else array for name, array in constants}
+
+
+def simulate(graph: Graph, inputs: Sequence[Arrays]) -> list[list[np.ndarray]]:
+    """The outputs of `graph`, whose constants are as its program keeps them, for each of `inputs`,
+    with results rounded that are kept in f16, and images that are filled up to four channels."""
     graph = fit_operands(graph)
     roots = webgpu.roots_of(graph)
     held = half_values(graph, roots)
-    weights = {part["tensor"] for content, _ in program.files.values()
-               for part in json.loads(content)["weights"] if part["kind"] == "f16"}
-    constants = {n: _half(a) if n in weights else a for n, a in graph.constants.items()}
     thin = {roots[n.inputs[0]] for n in graph.nodes
             if n.op == "conv2d" and graph.shape(n.inputs[1])[2] % 4}
-    rounded = replace(graph, constants=constants)
 
     def run(feeds: Arrays) -> list[np.ndarray]:
         given = {n: _half(a) if n in thin else a for n, a in feeds.items()}
-        return list(interpret(rounded, given, keep=lambda n, a: _half(a) if n in held else a)
+        return list(interpret(graph, given, keep=lambda n, a: _half(a) if n in held else a)
                     .values())
 
     return [run(feeds) for feeds in inputs]
