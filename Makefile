@@ -22,6 +22,7 @@ test: .venv/test
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/firefox.py
 	$(BIN)/python tests/dawn.py
+	$(BIN)/python tests/wgpu_runner.py
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not full"
 
@@ -29,6 +30,7 @@ test-full: .venv/test
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/firefox.py
 	$(BIN)/python tests/dawn.py
+	$(BIN)/python tests/wgpu_runner.py
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .venv/bin/pip:

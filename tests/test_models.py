@@ -126,6 +126,8 @@ def test_a_pack_is_complete_and_proven(pressed: Pressed) -> None:
     assert set(pressed.pack.manifest["targets"]) == {"webgpu", "wasm", "js"}
     assert {row["build"] for row in pressed.pack.manifest["proof"]} >= {"relaxed", "simd128"}
     assert all(row["holds"] for row in pressed.pack.manifest["proof"])
+    # Whole numbers beyond 2048 do not fit f16.
+    assert not (pressed.net.quantized and "checks" in pressed.pack.manifest["targets"]["webgpu"])
 
 
 def test_wasm(pressed: Pressed, browser: Browser) -> None:

@@ -1,12 +1,18 @@
 """What a page loads before the weights: the runtime and one program, compressed by brotli."""
 
+import json
 import re
+from functools import cache
 from pathlib import Path
 
 import brotli
 import pytest
 from onnxpress.compiler import BUILDERS, Notes, lower
+from onnxpress.emit import webgpu
+from onnxpress.emit.program import Program
+from onnxpress.encodings import plan
 from onnxpress.frontends.recipe import run_recipe
+from onnxpress.graph import Graph
 from onnxpress.runtime_files import RUNTIME
 from onnxpress.source import read_model
 from onnxpress.spec.files import package_path
@@ -35,13 +41,33 @@ def loaded(*names: str) -> set[Path]:
     return found
 
 
+@cache
+def graph_of(name: str) -> Graph:
+    return lower(MODELS[name](), {}, Notes())
+
+
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("target", ["webgpu", "wasm", "js"])
 def test_the_runtime_and_a_program_fit_the_budget(name: str, target: str) -> None:
     modules = loaded("onnxpress.js", "worker.js", f"backends/{target}.js",
                      "views/image-classification.js", "views/image-to-image.js")
     assert len(modules) > 30
-    program = BUILDERS[target](lower(MODELS[name](), {}, Notes()))
+    program = BUILDERS[target](graph_of(name))
     scripts = sum(len(brotli.compress(path.read_bytes())) for path in modules)
     for content, _suffix in program.files.values():
         assert scripts + len(brotli.compress(content)) <= BUDGET
+
+
+@pytest.mark.parametrize("encoding, share", [("f16", 1 / 2), ("int8", 1 / 4), ("int4", 1 / 6)])
+def test_weights_take_as_little_gpu_memory_as_they_are_stored_in(encoding: str, share: float
+                                                                 ) -> None:
+    graph = graph_of("resnet50")
+    sizes = [_weight_bytes(webgpu.build(graph, encodings=plan(graph.constants, how)))
+             for how in ("f32", encoding)]
+    assert sizes[1] == pytest.approx(share * sizes[0], rel=0.06)
+
+
+def _weight_bytes(program: Program) -> int:
+    """Of the buffers that hold constants, on a discrete GPU."""
+    content = json.loads(program.files["discrete"][0])
+    return sum(content["buffers"][i] for i in {w["buffer"] for w in content["weights"]})

@@ -1,6 +1,8 @@
 """Graphs run on the WebGPU target in Chromium (SwiftShader), against the float64 reference."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,22 +10,27 @@ from graphs import Draw, sample_inputs
 from onnxpress.browser import Answer, Browser
 from onnxpress.emit.webgpu import build
 from onnxpress.emit.wgsl_device import DISCRETE, Device
+from onnxpress.encodings import GROUP, encode, round_trip
 from onnxpress.graph import Graph
 from onnxpress.interpret import interpret
 from onnxpress.ops import OPS, bound
 
 EPSILON = float(np.finfo(np.float32).eps)
 
-# The body is the program's bytes, then every weight, then every input, all little-endian f32.
+# The body is the program's bytes, then every weight and its scale, then every f32 input.
 OPEN = """
 import { open, probe } from "/runtime/backends/webgpu.js";
-function unpack({ steps, inputs: sizes, size, lengths }, body) {
-  const data = new Float32Array(body, size);
-  let at = 0;
-  const take = (length) => data.subarray(at, at += length);
-  const tensors = Object.entries(lengths).map(([name, n]) => ({ name, data: take(n) }));
-  async function* weights() { yield* tensors; }
-  const inputs = sizes.map(take);
+import { decode } from "/runtime/decode.js";
+function unpack({ steps, inputs: sizes, size, tensors }, body) {
+  let at = size;
+  const take = (length) => new Uint8Array(body, (at += Math.ceil(length / 4) * 4) - length, length);
+  const constants = tensors.map(({ name, encoding, shape, group, sizes: [values, scales] }) => {
+    const stored = { encoding, shape, group, bytes: take(values), scale: take(scales) };
+    const data = () => decode(encoding, stored.bytes, stored.scale, shape, group);
+    return { name, stored, get data() { return data(); } };
+  });
+  async function* weights() { yield* constants; }
+  const inputs = sizes.map((n) => new Float32Array(body, (at += 4 * n) - 4 * n, n));
   const about = { steps, files: { program: {} } };
   const model = (given = weights(), program = body.slice(0, size)) =>
     open(about, async () => program, given, { build: "program" });
@@ -44,40 +51,51 @@ export const run = async (args, body) => {
 """
 
 
-def program_of(graph: Graph, device: Device = DISCRETE) -> dict[str, Any]:
-    return json.loads(build(graph, (device,)).files[device.name][0])
+def program_of(graph: Graph, device: Device = DISCRETE, encodings: Mapping[str, str] = {}
+               ) -> dict[str, Any]:
+    return json.loads(build(graph, (device,), encodings).files[device.name][0])
 
 
-def package(graph: Graph, program: dict[str, Any], feeds: dict[str, np.ndarray]
-            ) -> tuple[dict[str, Any], bytes]:
+def package(graph: Graph, program: dict[str, Any], feeds: dict[str, np.ndarray],
+            encodings: Mapping[str, str] = {}) -> tuple[dict[str, Any], bytes]:
     """The arguments and the body of a job that opens `program`."""
     code = json.dumps(program).encode()
     code += b" " * (-len(code) % 4)
     used = {w["tensor"] for w in program["weights"]}
-    tensors = {n: a for n, a in graph.constants.items() if n in used}
-    inputs = [feeds[n] for n in graph.inputs]
-    body = code + b"".join(np.asarray(p, "<f4").tobytes() for p in (*tensors.values(), *inputs))
-    return ({"steps": build(graph, ()).about["steps"], "size": len(code),
-             "inputs": [a.size for a in inputs],
-             "lengths": {n: a.size for n, a in tensors.items()}}, body)
+    tensors, parts = [], [code]
+    for name in filter(used.__contains__, graph.constants):
+        array = graph.constants[name]
+        encoding, values, scales = encode(array, encodings.get(name, "f32"))
+        tensors.append({"name": name, "encoding": encoding, "shape": array.shape, "group": GROUP,
+                        "sizes": [len(values), len(scales)]})
+        parts += [bytes(-len(part) % 4) + bytes(part) for part in (values, scales)]
+    inputs = [np.asarray(feeds[n], "<f4") for n in graph.inputs]
+    parts += [array.tobytes() for array in inputs]
+    return ({"steps": build(graph, ()).about["steps"], "size": len(code), "tensors": tensors,
+             "inputs": [a.size for a in inputs]}, b"".join(parts))
 
 
 def run_graph(browser: Browser, graph: Graph, feeds: dict[str, np.ndarray],
-              device: Device = DISCRETE) -> Answer:
-    answer = browser.run(RUN, *package(graph, program_of(graph, device), feeds))
+              device: Device = DISCRETE, encodings: Mapping[str, str] = {}) -> Answer:
+    program = program_of(graph, device, encodings)
+    answer = browser.run(RUN, *package(graph, program, feeds, encodings))
     assert answer.errors == []
     assert answer.value["same"]
     return answer
 
 
 def check(browser: Browser, draw: Draw, *outputs: str,
-          feeds: dict[str, np.ndarray] | None = None, device: Device = DISCRETE) -> None:
-    """The graph's outputs on WebGPU agree with the reference within the operators' `ulps`."""
+          feeds: dict[str, np.ndarray] | None = None, device: Device = DISCRETE,
+          encoding: str = "f32") -> None:
+    """The graph's outputs on WebGPU agree with the reference within the operators' `ulps`;
+    matrices are stored in `encoding`."""
     graph = draw.graph(*outputs)
+    encodings = {n: encoding if a.ndim > 1 else "f32" for n, a in graph.constants.items()}
     feeds = feeds or sample_inputs(graph)
     feeds = {n: np.asarray(a, np.float32) for n, a in feeds.items()}
-    want = interpret(graph, feeds)
-    answer = run_graph(browser, graph, feeds, device)
+    decoded = {n: round_trip(a, encodings[n]) for n, a in graph.constants.items()}
+    want = interpret(replace(graph, constants=decoded), feeds)
+    answer = run_graph(browser, graph, feeds, device, encodings)
     got = np.frombuffer(answer.body, "<f4")
     ulps = sum(OPS[n.op].ulps(bound(n, graph), [graph.shape(i) for i in n.inputs])
                for n in graph.nodes)

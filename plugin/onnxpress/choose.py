@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .calibrate import correct_biases
+from .emit import webgpu
 from .emit.program import Program
 from .encodings import fits_f16, plan, round_trip
 from .graph import Graph
@@ -43,7 +44,8 @@ def choose(graph: Graph, programs: Sequence[Program], weights: str, folder: Path
         progress(f"proving {candidate.encoding}")
         with tempfile.TemporaryDirectory(prefix=".trial-", dir=folder) as name:
             trial = Path(name)
-            manifest = write_pack(_corrected(graph, candidate.encodings, means), programs,
+            manifest = write_pack(_corrected(graph, candidate.encodings, means),
+                                  _reading(programs, graph, candidate.encodings),
                                   candidate.encodings, trial)
             proof = prove(manifest, trial, graph, expected)
             row = next((r for r in proof.rows if not r.holds), proof.rows[-1])
@@ -79,6 +81,15 @@ def _corrected(graph: Graph, encodings: Mapping[str, str],
     """The graph with biases that make up for the rounding of the weights."""
     biases = correct_biases(graph, lambda n: round_trip(graph.constants[n], encodings[n]), means)
     return replace(graph, constants={**graph.constants, **biases})
+
+
+def _reading(programs: Sequence[Program], graph: Graph, encodings: Mapping[str, str]
+             ) -> list[Program]:
+    """The programs for weights stored so: WebGPU's decode them in their shaders."""
+    if set(encodings.values()) <= {"f32"}:
+        return list(programs)
+    return [webgpu.build(graph, encodings=encodings) if p.target == "webgpu" else p
+            for p in programs]
 
 
 def _tried(candidate: Candidate, size: int, row: Row) -> dict[str, Any]:

@@ -18,10 +18,12 @@ DTYPES = ("f32", "f16", "f64", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A tensor's static facts. `dtype` is the ONNX type; targets compute every value as f32."""
+    """A tensor's static facts. `dtype` is the ONNX type; targets compute every value as f32.
+    `stored`: the encoding of a constant, where a target is told of it."""
 
     shape: tuple[int, ...]
     dtype: str = "f32"
+    stored: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from .graph import Graph, Node
 from .ops import OPS, bound
 
 Watch = Callable[[Node, Sequence[np.ndarray], Sequence[np.ndarray]], None]
+Keep = Callable[[str, np.ndarray], np.ndarray]
 
 
-def interpret(graph: Graph, inputs: Mapping[str, np.ndarray],
-              watch: Watch | None = None) -> dict[str, np.ndarray]:
+def interpret(graph: Graph, inputs: Mapping[str, np.ndarray], watch: Watch | None = None,
+              keep: Keep | None = None) -> dict[str, np.ndarray]:
     """Output name -> float64 array, for `inputs` by name in the graph's shapes; `watch` sees every
-    node with its operands and results.
+    node with its operands and results, `keep` gives what others get of a result.
 
     Raises:
         ValueError: an input is missing or has another shape.
@@ -32,6 +33,8 @@ def interpret(graph: Graph, inputs: Mapping[str, np.ndarray],
         results = OPS[node.op].reference(bound(node, graph), operands)
         if watch:
             watch(node, operands, results)
+        if keep:
+            results = [keep(n, r) for n, r in zip(node.outputs, results, strict=True)]
         arrays.update(zip(node.outputs, results, strict=True))
         for name in node.inputs:
             pending[name] -= 1

@@ -31,11 +31,7 @@ def write_pack(graph: Graph, programs: Iterable[Program], encodings: Mapping[str
     """The manifest so far: inputs, outputs, weights (stored as `encodings` says by name) and
     targets, whose files are in `folder`."""
     weights = write_weights(graph.constants, encodings, folder)
-    targets = {}
-    for program in programs:
-        files = {build: write_file(folder, f"{program.target}-{build}", content, suffix)
-                 for build, (content, suffix) in program.files.items()}
-        targets[program.target] = {"files": files, **program.about}
+    targets = {p.target: {"files": write_program(p, folder), **p.about} for p in programs}
     describe = lambda n: {"name": n, "shape": list(graph.shape(n)),  # noqa: E731
                           "dtype": graph.values[n].dtype}
     return {
@@ -45,6 +41,12 @@ def write_pack(graph: Graph, programs: Iterable[Program], encodings: Mapping[str
         "weights": weights,
         "targets": targets,
     }
+
+
+def write_program(program: Program, folder: Path) -> dict[str, dict]:
+    """Build -> the manifest's entry of its file, which is in `folder`."""
+    return {build: write_file(folder, f"{program.target}-{build}", content, suffix)
+            for build, (content, suffix) in program.files.items()}
 
 
 def write_manifest(manifest: Mapping[str, Any], folder: Path) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 
 TITLES = {"webgpu": "WebGPU", "wasm": "WebAssembly", "js": "JavaScript"}
 BUILDS = {"reference": "The graph in float64", "relaxed": "WebAssembly, relaxed SIMD",
-          "simd128": "WebAssembly, SIMD"}
+          "simd128": "WebAssembly, SIMD", "f16": "WebGPU, values rounded to f16"}
 
 
 def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,15 +75,18 @@ FIGURES: Mapping[str, tuple[str, Callable[[float], str], bool]] = {
 
 
 def _tried(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An encoding that was tried, in words: 'cosine 0.9729 < 0.999'."""
+    """An encoding that was tried, in words."""
+    return {"encoding": row["encoding"] + (f", {row['reason']}" if row["reason"] else ""),
+            "bytes": row["bytes"], "figure": _figure(row), "holds": row["holds"]}
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    """'cosine 0.9729 < 0.999'"""
     name, write, more = FIGURES[row["judged"]]
     value, limit = row["value"], row["limit"]
     sign = ("≥" if value >= limit else "<") if more else ("≤" if value <= limit else ">")
     figure = f"{name} {write(value)} {sign} {write(limit)}"
-    if row["same_top1"] is False:
-        figure += ", another first class"
-    return {"encoding": row["encoding"] + (f", {row['reason']}" if row["reason"] else ""),
-            "bytes": row["bytes"], "figure": figure, "holds": row["holds"]}
+    return figure + (", another first class" if row["same_top1"] is False else "")
 
 
 def half_precision(manifest: Mapping[str, Any]) -> str:
@@ -92,6 +95,12 @@ def half_precision(manifest: Mapping[str, Any]) -> str:
     if not facts or not facts["layer"]:
         return ""
     peak = f"{facts['peak']:,.0f}" if facts["peak"] >= 100 else f"{facts['peak']:.3g}"
+    if "proof" in facts:
+        figure = _figure({**facts["proof"], "value": facts["proof"][facts["proof"]["judged"]]})
+        if facts["holds"]:
+            return (f"Its values reach {peak} at most, in {facts['layer']}; "
+                    f"a GPU with f16 keeps them in it ({figure}).")
+        return f"Values kept in f16 would harm its results ({figure}); they stay in f32."
     if facts["holds"]:
         return (f"Its values reach {peak} at most, in {facts['layer']}; "
                 "arithmetic in f16 could hold that.")

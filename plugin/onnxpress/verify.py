@@ -148,6 +148,12 @@ def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: Exp
     return Proof(rows, got[0])
 
 
+def judge_half(got: Sequence[Sequence[np.ndarray]], expected: Expected) -> dict:
+    """The row, as JSON, of WebGPU's programs in f16, whose outputs are taken to be `got`: they must
+    keep what rounded weights must."""
+    return _json(_row("webgpu", "f16", got, expected, lossy=True))
+
+
 def _shaped(exact: Sequence, wanted: Sequence) -> list[list[np.ndarray]]:
     """`exact` in the model's own shapes."""
     return [[np.reshape(e, w.shape) for e, w in zip(es, ws, strict=True)]
@@ -155,7 +161,7 @@ def _shaped(exact: Sequence, wanted: Sequence) -> list[list[np.ndarray]]:
 
 
 def _tolerance(exact: Sequence, wanted: Sequence) -> float:
-    distance = max(_peak_error(e, w) for e, w in _pairs(exact, wanted))
+    distance = max(peak_error(e, w) for e, w in _pairs(exact, wanted))
     return min(_at_least(CONDITION * distance, TOLERANCE), TOLERANCE_CAP)
 
 
@@ -171,7 +177,8 @@ def _pairs(got: Sequence, wanted: Sequence) -> list[tuple[np.ndarray, np.ndarray
             for gs, ws in zip(got, wanted, strict=True) for g, w in zip(gs, ws, strict=True)]
 
 
-def _peak_error(got: np.ndarray, want: np.ndarray) -> float:
+def peak_error(got: np.ndarray, want: np.ndarray) -> float:
+    """The largest error over the peak of `want`."""
     peak = float(np.abs(want).max(initial=0)) or 1.0
     error = np.abs(np.asarray(got, np.float64).reshape(want.shape) - want)
     return float(np.nan_to_num(error.max(initial=0), nan=np.inf)) / peak
@@ -199,7 +206,7 @@ def _figures(got: Sequence, wanted: Sequence, task: Task, lossy: bool) -> dict[s
     whose figure is that of the outputs it is about."""
     pairs = _pairs(got, wanted)
     figures: dict[str, Any] = {
-        "max_error_over_peak": max(_peak_error(g, w) for g, w in pairs),
+        "max_error_over_peak": max(peak_error(g, w) for g, w in pairs),
         "relative_l2": max(_relative_l2(g, w) for g, w in pairs),
         "cosine": min(cosine(g, w) for g, w in pairs),
         "psnr_db": min(psnr(g, w) for g, w in pairs),

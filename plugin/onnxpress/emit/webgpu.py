@@ -10,7 +10,7 @@ manifest names the steps.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from math import prod
 from typing import Any
 
@@ -36,9 +36,11 @@ from .wgsl_channels import fit_channels
 from .wgsl_cost import palette
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
-from .wgsl_memory import OFFSET_ALIGN, Place, bytes_of, lifetimes, place_constants, place_values
+from .wgsl_half import enabled, half_values, halve
+from .wgsl_memory import OFFSET_ALIGN, Place, lifetimes, padded, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
+from .wgsl_weights import halved, store
 
 LOWER: dict[str, Lower] = {
     "argmax": argmax.lower,
@@ -61,28 +63,38 @@ LOWER: dict[str, Lower] = {
 # browsers reset a GPU that is busy for some seconds.
 SUBMIT_FLOPS = 10_000_000_000
 
+HALF = "-f16"  # behind the class of GPU, in a build's name
+
 Steps = list[tuple[Node, list[Dispatch]]]
 Labels = list[list[Any]]
 
 
-def build(graph: Graph, devices: Sequence[Device] = DEVICES) -> Program:
+def build(graph: Graph, devices: Sequence[Device] = DEVICES,
+          encodings: Mapping[str, str] = {}, *, half: bool = False) -> Program:
     """A program of `graph` for each of `devices`, and the manifest's facts about them.
+    `encodings`: how the pack stores constants, which weights keep in GPU memory. `half`: values
+    lie in memory as f16, and so do weights that are stored in f32.
 
     Raises:
         PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
             every device offers.
     """
+    graph = store(graph, halved(encodings) if half else encodings)
     graph, slices = fit_channels(fit_operands(graph))
     labels = [_label(node, graph) for node in _steps(graph)]
-    files = {d.name: (_program(graph, slices, d, labels), "json") for d in devices}
+    held = half_values(graph, roots_of(graph)) if half else set()
+    files = {f"{d.name}{HALF if half else ''}": (_program(graph, slices, d, labels, held), "json")
+             for d in devices}
     return Program("webgpu", files, {"steps": labels})
 
 
-def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: Labels) -> bytes:
-    roots = _roots(graph)
+def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: Labels,
+             held: Set[str]) -> bytes:
+    roots = roots_of(graph)
     works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
-    steps = _lower_all(graph, palette(works, device))
-    places, sizes, spent = _place(graph, roots, steps)
+    steps = [(node, [halve(d, held) for d in ds])
+             for node, ds in _lower_all(graph, palette(works, device))]
+    places, sizes, spent = _place(graph, roots, steps, held)
     at = lambda name: {"name": name, "buffer": places[name].buffer,  # noqa: E731
                        "offset": places[name].offset, "length": prod(graph.shape(name))}
     weights = [_upload(slices.get(v, v), place, graph) for v, place in places.items()
@@ -104,9 +116,9 @@ def _steps(graph: Graph) -> list[Node]:
 
 
 def _alias_start(node: Node, graph: Graph) -> int | None:
-    """Where in its input's memory the output lies, if a binding can begin there."""
+    """Where in its input's memory the output lies, if a binding can begin there, also in f16."""
     start = alias_start(node, graph.shape(node.inputs[0]), graph.shape(node.name))
-    return start if start is not None and 4 * start % OFFSET_ALIGN == 0 else None
+    return start if start is not None and 2 * start % OFFSET_ALIGN == 0 else None
 
 
 def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
@@ -120,7 +132,7 @@ def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     return LOWER[node.op](node, graph, device)
 
 
-def _roots(graph: Graph) -> dict[str, tuple[str, int]]:
+def roots_of(graph: Graph) -> dict[str, tuple[str, int]]:
     """Value -> the value in whose memory it lies, and at which element."""
     roots = {name: (name, 0) for name in graph.values}
     for node in graph.nodes:
@@ -131,13 +143,16 @@ def _roots(graph: Graph) -> dict[str, tuple[str, int]]:
     return roots
 
 
-def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps) -> tuple[
-        dict[str | Slice, Place], list[int], list[int]]:
+def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps, held: Set[str]
+           ) -> tuple[dict[str | Slice, Place], list[int], list[int]]:
     """The place of every constant, table and value, all buffers' sizes, and the buffers that only
-    `once` reads. What is written once has buffers of its own: no dispatch reads and writes one."""
+    `once` reads. What is written once has buffers of its own: no dispatch reads and writes one.
+    Values in `held` take two bytes an element."""
     dispatches = [d for _, ds in steps for d in ds]
     scratch = {k: v for d in dispatches for k, v in d.scratch.items()}
-    made = {name: bytes_of(scratch[name]) for d in dispatches if d.once for name in d.writes}
+    size = lambda name: (2 if name in held else 4) * (  # noqa: E731
+        scratch[name] if name in scratch else prod(graph.shape(name)))
+    made = {name: padded(size(name)) for d in dispatches if d.once for name in d.writes}
     constants: dict[str | Slice, int] = {}
     once: dict[str | Slice, int] = {}
     touches = []
@@ -145,19 +160,19 @@ def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps) -> 
         fixed, touched = once if d.once else constants, {}
         for value in (*d.reads, *d.writes):
             if isinstance(value, Slice):
-                fixed[value] = bytes_of(value.elements)
+                fixed[value] = padded(value.size)
                 continue
             name, _ = roots.get(value, (value, 0))
             if name in graph.constants:
-                fixed[name] = bytes_of(graph.constants[name].size)
+                fixed[name] = padded(4 * graph.constants[name].size)
             elif name in d.tables:
-                fixed[name] = bytes_of(len(d.tables[name]))
+                fixed[name] = padded(4 * len(d.tables[name]))
             elif name not in made:
-                touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
+                touched[name] = size(name)
         if not d.once:
             touches.append(touched)
-    held = [roots[name][0] for name in graph.outputs]
-    constants |= {n: bytes_of(graph.constants[n].size) for n in held if n in graph.constants}
+    results = [roots[name][0] for name in graph.outputs]
+    constants |= {n: padded(4 * graph.constants[n].size) for n in results if n in graph.constants}
     places, sizes = place_constants(constants.items())
     kept, kept_sizes = place_constants(made.items(), len(sizes))
     sizes += kept_sizes
@@ -165,32 +180,32 @@ def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps) -> 
         [(v, size) for v, size in once.items() if v not in constants], len(sizes))
     spent = [*range(len(sizes), len(sizes) + len(passing_sizes))]
     sizes += passing_sizes
-    lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs], held, touches)
+    lives = lifetimes([(n, 4 * prod(graph.shape(n))) for n in graph.inputs], results, touches)
     moving, moving_sizes = place_values(lives, len(sizes))
-    places = _with_aliases({**places, **kept, **passing, **moving}, roots, graph)
+    places = _with_aliases({**places, **kept, **passing, **moving}, roots, held, graph)
     return places, sizes + moving_sizes, spent
 
 
 def _with_aliases(places: dict[str | Slice, Place], roots: Mapping[str, tuple[str, int]],
-                  graph: Graph) -> dict[str | Slice, Place]:
+                  held: Set[str], graph: Graph) -> dict[str | Slice, Place]:
     """`places`, and those of the values that lie in another's memory."""
     aliases = {}
     for name, (root, start) in roots.items():
         if name != root and root in places:
-            place = places[root]
-            aliases[name] = Place(place.buffer, place.offset + 4 * start,
-                                  bytes_of(prod(graph.shape(name))))
+            place, width = places[root], 2 if root in held else 4
+            aliases[name] = Place(place.buffer, place.offset + width * start,
+                                  padded(width * prod(graph.shape(name))))
     return {**places, **aliases}
 
 
 def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
-    """What is written where of a constant: elements from `start` on, in `runs` that lie `pitch`
-    apart with zeros between where there are several."""
-    if not isinstance(value, Slice):
-        value = Slice(value, 0, graph.constants[value].size)
-    spread = {"runs": value.runs, "pitch": value.pitch} if value.runs > 1 else {}
-    return {"tensor": value.name, "start": value.start, "length": value.length, **spread,
-            "buffer": place.buffer, "offset": place.offset}
+    """What is written where of a constant, in bytes: those from `start` on, in `runs` that lie
+    `pitch` apart with zeros between where there are several."""
+    part = value if isinstance(value, Slice) else Slice(value, 0, graph.constants[value].size)
+    spread = {"runs": part.runs, "pitch": part.bytes(part.pitch)} if part.runs > 1 else {}
+    return {"tensor": part.name, "kind": part.kind, "start": part.bytes(part.start),
+            "bytes": part.bytes(part.length), **spread, "buffer": place.buffer,
+            "offset": place.offset}
 
 
 def _commands(steps: Steps, places: Mapping[str | Slice, Place], labels: Labels) -> dict[str, Any]:
@@ -231,7 +246,7 @@ def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[
         for shared in share(texts, reads + writes):
             for text, numbers in shared.numbers.items():
                 places[text, reads, writes] = len(shaders), list(numbers)
-            shaders.append({"code": shared.code, "reads": reads, "writes": writes,
+            shaders.append({"code": enabled(shared.code), "reads": reads, "writes": writes,
                             "numbers": len(numbers)})
     return shaders, places
 

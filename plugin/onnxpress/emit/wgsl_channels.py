@@ -95,7 +95,7 @@ def _widened(node: Node, graph: Graph, makers: Mapping[str, Node], values: dict[
         if i == 0 or graph.shape(name)[-1:] != (channels,):
             continue
         inputs[i] = f"{name}@four"
-        values[inputs[i]] = values[name]
+        values[inputs[i]] = replace(values[name], stored="")
         wider(inputs[i])
         if name in constants:
             array = constants[name]

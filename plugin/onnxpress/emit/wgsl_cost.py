@@ -10,9 +10,9 @@ from .wgsl_shader import MAX_BINDING, Work
 
 SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 MAX_TILES = 3  # of a program
-# Three transforms belong to each of Winograd's sizes; each compiles in a fifth of the time of a
-# product (8 to 20 ms against 60 to 110, NVIDIA 580 through Dawn).
-TRANSFORM_KINDS = 3 / 5
+# Three transforms belong to each of Winograd's sizes; together they compile in less than the time
+# of a product (17, 26 and 26 ms against 67 to 95, NVIDIA 580 through Dawn).
+TRANSFORM_KINDS = 3 / 4
 
 
 def choose(work: Work, device: Device) -> tuple[Tile, int]:

@@ -50,7 +50,7 @@ def _plain(node: Node, graph: Graph, wide: bool, bias: str | None, names: Sequen
            bounds: tuple[float, float], biased: bool = True) -> Finish:
     """bias, at most one addend, bounds. What is missing is switched off by a number, so that steps
     with and without it share a shader (wgsl_share.py); another operand is bound in its place."""
-    addend = names[0] if names else bias or node.inputs[0]
+    addend = names[0] if names else node.inputs[0]
     index = "at" if not names or graph.shape(addend) == graph.shape(node.name) else "channel"
     kind = "vec4f" if wide else "f32"
     low, high = (f"{kind}({bits(bound)})" for bound in bounds)

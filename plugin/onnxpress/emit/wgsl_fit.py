@@ -1,13 +1,13 @@
 """Graph -> the same graph in which every node's operands fit the storage buffers of one shader.
 
-WebGPU guarantees eight, one of which is the output and one may be a temporary.
+WebGPU guarantees eight, one of which is the output and one may be a temporary or a weight's scale.
 """
 
 from ..expr import Expr, inp, input_indices, substitute
 from ..graph import Graph, Node, Value
 from .wgsl_shader import MAX_BUFFERS
 
-MOST = {"pointwise": MAX_BUFFERS - 1, "conv2d": MAX_BUFFERS - 1, "matmul": MAX_BUFFERS - 1,
+MOST = {"pointwise": MAX_BUFFERS - 1, "conv2d": MAX_BUFFERS - 2, "matmul": MAX_BUFFERS - 2,
         "normalize": MAX_BUFFERS - 2}
 
 

@@ -12,6 +12,7 @@ from .wgsl_cost import choose
 from .wgsl_device import Device, Tile
 from .wgsl_epilogue import Finish, sum_parts, unfinished
 from .wgsl_shader import Dispatch, Port, Work, dispatch
+from .wgsl_weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,14 @@ def matrix(rows: int, k: int, pitch: int) -> View:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """`places` are WGSL statements that set a_at and b_at (u32 element offsets) from `batch`;
-    `at` and `channel` are WGSL expressions of `batch`, `m` and `n`, in elements. B's rows are
-    `pitch` elements apart. `vector`: M is 1, and A is dense and not wide."""
+    """`places` are WGSL statements that set a_at (u32 element offset) and b_at (vec2u: row and
+    column of B) from `batch`; `at` and `channel` are WGSL expressions of `batch`, `m` and `n`, in
+    elements. `vector`: M is 1, and A is dense and not wide."""
 
     work: Work
     a: Port
     view: View
-    b: Port
-    pitch: int
+    b: Weights
     places: str
     at: str
     channel: str
@@ -76,7 +76,7 @@ def multiply(node: Node, graph: Graph, device: Device, what: list[Product], end:
         shape = {"p": piece, "wide": wide, "finish": tail.text, "first": first * prod(out),
                  "total": prod(out), "splits": splits}
         scratch = {target.value: parts * prod(out)} if parts > 1 and first == 0 else {}
-        reads = [piece.a, piece.b, *tail.ports]
+        reads = [piece.a, *piece.b.ports, *tail.ports]
         make = _tiled if tile else _vector
         steps.append(make(reads, target, tile or device, scratch, shape))
         first += splits
@@ -89,7 +89,7 @@ def batched(what: Product, target: Port, tail: Finish, tile: Tile) -> Dispatch:
     """A batch of whole products into a temporary, `target`."""
     shape = {"p": what, "wide": True, "finish": tail.text, "first": 0,
              "total": prod(target.shape), "splits": 1}
-    return _tiled([what.a, what.b, *tail.ports], target, tile,
+    return _tiled([what.a, *what.b.ports, *tail.ports], target, tile,
                   {target.value: prod(target.shape)}, shape)
 
 

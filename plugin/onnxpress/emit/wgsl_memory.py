@@ -31,9 +31,9 @@ class Life:
     last: int
 
 
-def bytes_of(elements: int) -> int:
-    """Of f32 elements, padded so that the last vec4f is whole."""
-    return -(-max(elements, 1) * 4 // 16) * 16
+def padded(size: int) -> int:
+    """Bytes, so that the last vec4f is whole."""
+    return -(-max(size, 1) // 16) * 16
 
 
 def place_constants(wanted: Iterable[tuple[str | Slice, int]], first_buffer: int = 0) -> tuple[
@@ -78,12 +78,12 @@ def place_values(lives: Mapping[str, Life], first_buffer: int) -> tuple[
 
 def lifetimes(inputs: Sequence[tuple[str, int]], outputs: Sequence[str],
               touches: Sequence[Mapping[str, int]]) -> dict[str, Life]:
-    """`touches`: for each dispatch, value -> elements of all that it reads or writes."""
-    lives = {name: Life(bytes_of(elements), -1, -1) for name, elements in inputs}
+    """`touches`: for each dispatch, value -> bytes of all that it reads or writes."""
+    lives = {name: Life(padded(size), -1, -1) for name, size in inputs}
     for i, names in enumerate(touches):
-        for name, elements in names.items():
+        for name, size in names.items():
             old = lives.get(name)
-            lives[name] = Life(bytes_of(elements), old.first if old else i, i)
+            lives[name] = Life(padded(size), old.first if old else i, i)
     for name in outputs:
         if name in lives:
             lives[name] = Life(lives[name].size, lives[name].first, len(touches))

@@ -1,14 +1,16 @@
 {% macro operands(p) %}
-fn load_b(at: u32, k: u32, n: u32) -> vec4f {
+{{ p.b.text }}
+fn load_b(first: vec2u, k: u32, n: u32) -> vec4f {
 {% if p.b.wide %}
   let real = k < {{ p.work.k }}u && n < {{ p.work.n }}u;
-  return select(vec4f(), b[select(0u, at + k * {{ p.pitch }}u + n, real) / 4u], real);
+  let at = select(vec2u(), first + vec2u(k, n), real);
+  return select(vec4f(), weights(at.x, at.y), real);
 {% else %}
   var v = vec4f();
-  let row = at + k * {{ p.pitch }}u + n;
   for (var j = 0u; j < 4u; j++) {
     let real = k < {{ p.work.k }}u && n + j < {{ p.work.n }}u;
-    v[j] = select(0.0, b[select(0u, row + j, real)], real);
+    let at = select(vec2u(), first + vec2u(k, n + j), real);
+    v[j] = select(0.0, weights(at.x, at.y), real);
   }
   return v;
 {% endif %}

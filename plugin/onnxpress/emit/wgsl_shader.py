@@ -25,34 +25,41 @@ MAX_BINDING = 128 << 20
 MAX_GROUPS = 65535
 MAX_BUFFERS = 8
 LANES = 64  # invocations of a workgroup that shares nothing
+BITS = {"f32": 32, "f16": 16, "int8": 8, "int4": 4, "scale": 32}  # of an element
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
     """Elements of a constant, bound on their own: `runs` of `length` from `start` on, which lie
-    `pitch` apart with zeros between."""
+    `pitch` apart with zeros between. `kind`: decoded to f32, in the encoding that the pack stores,
+    or the f32 "scale" of such."""
 
     name: str
     start: int
     length: int
     runs: int = 1
     pitch: int = 0
+    kind: str = "f32"
 
     @property
-    def elements(self) -> int:
-        return max(self.length, self.runs * self.pitch)
+    def size(self) -> int:
+        return self.bytes(max(self.length, self.runs * self.pitch))
+
+    def bytes(self, elements: int) -> int:
+        return elements * BITS[self.kind] // 8
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One binding: the shader's variable `var` holds `value` as f32, as vec4f where `wide`, or
-    as vec2f where `pair`."""
+    """One binding: the shader's variable `var` holds `value` as f32, as vec4f where `wide`, as
+    vec2f where `pair`, or as the `words` u32 of packed weights."""
 
     var: str
     value: str | Slice
     shape: tuple[int, ...]
     wide: bool = False
     pair: bool = False
+    words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,8 @@ def dispatch(template: str, reads: Sequence[Port], writes: Sequence[Port], workg
 def _declare(index: int, port: Port, access: str) -> str:
     kind, step = ("vec4f", 4) if port.wide else ("vec2f", 2) if port.pair else ("f32", 1)
     count = max(1, prod(port.shape) // step)
+    if port.words:
+        kind, count = "u32", port.words
     return (f"@group(0) @binding({index}) var<storage, {access}> {port.var}: "
             f"array<{kind}, {count}>;  // {list(port.shape)}")
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..graph import Graph, Node
 from .draft import Draft
 
-ALIGN = 64  # columns: 256 bytes, at which WebGPU binds a part of a buffer
+ALIGN = 128  # columns: 256 bytes of f16, at which WebGPU binds a part of a buffer
 SMALL = 1 << 14  # weights of a product that takes no longer than it takes to start
 
 

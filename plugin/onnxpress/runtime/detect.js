@@ -16,15 +16,19 @@ const RELAXED = [
 ];
 
 /**
- * @typedef {{build: string, reason: string, after?: string} | {refusal: string}} Verdict
- *   `after`: why every other target comes first
+ * @typedef {{build: string, reason: string, after?: string, spare?: string} | {refusal: string}}
+ *   Verdict  `after`: why every other target comes first; `spare`: the build that comes next
  */
 
-/** @param {boolean} choosing between targets @returns {Promise<Verdict>} */
-async function probeWebgpu(_, choosing) {
+/**
+ * @param {Object<string, unknown>} files
+ * @param {boolean} choosing between targets
+ * @returns {Promise<Verdict>}
+ */
+async function probeWebgpu(files, choosing) {
   if (!globalThis.navigator?.gpu) return { refusal: "this browser does not offer WebGPU here" };
   const { probe } = await import("./backends/webgpu.js");
-  const { ok, reason, software, kind } = await probe();
+  const { ok, reason, software, kind, features } = await probe();
   if (!ok) return { refusal: reason };
   let after = software && "the processor only emulates a graphics device here";
   if (!after && choosing) {
@@ -32,6 +36,10 @@ async function probeWebgpu(_, choosing) {
     after = await race.then(({ whyLast }) => whyLast()).catch(() => "");
   }
   if (after) return { build: kind, reason: `though ${after}`, after };
+  const half = `${kind}-f16`; // Float16Array rounds weights that are stored in f32
+  if (half in files && features.includes("shader-f16") && globalThis.Float16Array) {
+    return { build: half, spare: kind, reason: "the graphics processor is the fastest way, in f16" };
+  }
   return { build: kind, reason: "the graphics processor is the fastest way" };
 }
 
@@ -84,9 +92,10 @@ export async function detect(manifest, target, avoid = {}) {
       continue;
     }
     const verdict = await PROBES[name](manifest.targets[name].files, auto && built.length > 1);
-    const { refusal, after, ...found } = verdict;
+    const { refusal, after, spare, ...found } = verdict;
     if (refusal || after) refused.push({ target: name, reason: refusal ?? after });
     if (!refusal) (after ? last : first).push({ target: name, ...found });
+    if (spare) first.push({ target: name, build: spare, reason: "the graphics processor, in f32" });
   }
   if (!first.length && !last.length) throw nothingRuns(refused);
   return { candidates: [...first, ...last], refused };

@@ -174,7 +174,8 @@ class OpenModel {
 
   /** @throws {PressError} "golden" */
   async #checkGolden() {
-    const { golden, inputs } = this.#manifest;
+    const { inputs, targets } = this.#manifest;
+    const golden = { ...this.#manifest.golden, ...targets[this.target].checks?.[this.build] };
     const arrays = goldenInputs(golden, inputs);
     const started = performance.now();
     const outputs = await this.#executable.run(arrays);

@@ -58,6 +58,8 @@
  * @property {number} tolerance
  */
 
+/** @typedef {{metric: "peak"|"l2", tolerance: number}} Check */
+
 /**
  * @typedef {Object} Manifest
  * @property {1} onnxpress  the format's version
@@ -67,8 +69,10 @@
  * @property {{bytes: number, encoding: string, tried: Tried[], shards: Shard[],
  *   tensors: WeightTensor[]}} weights  `tried`: in this order, the chosen one last
  * @property {{holds: boolean, layer: string, peak: number, limit: number}} f16  whether f16
- *   arithmetic could hold what every step computes; `layer` is the one that computes most
- * @property {Object<string, {files: Object<string, FileEntry>}>} targets
+ *   arithmetic could hold what every step computes, and keeps the result where it was tried;
+ *   `layer` is the one that computes most
+ * @property {Object<string, {files: Object<string, FileEntry>, checks?: Object<string, Check>}>}
+ *   targets  `checks`: of builds that are held to other figures than the golden's
  * @property {Golden} golden
  * @property {{target: string, build: string, max_error_over_peak: number}[]} proof
  * @property {{where: string, reason: string}[]} notes

@@ -4,6 +4,7 @@
 {{ bindings }}
 
 {{ border(mode) }}
+{{ weights }}
 {{ finish }}
 
 {% set step = 4 if wide else 1 %}
@@ -33,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let line = (image * {{ h }}u + u32(y)) * {{ w }}u;
 {% if depthwise %}
 {% for kx in range(kw) %}
-    let w{{ kx }} = b[u32(ky * {{ kw }} + {{ kx }}) * {{ lanes_o }}u + channel];
+    let w{{ kx }} = weights(u32(ky * {{ kw }} + {{ kx }}), channel * {{ step }}u);
 {% endfor %}
 {% for column in range(columns) %}
 {% set users = [] %}
@@ -65,8 +66,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let x = inside(x0 + kx * {{ dx }}, {{ w }});
 {% endif %}
       let start = (line + u32(x)) * {{ c }}u + channel / {{ o // groups // step }}u * {{ cg }}u;
-      let weight = u32(ky * {{ kw }} + kx) * {{ cg * lanes_o }}u + channel;
-      for (var k = 0u; k < {{ cg }}u; k++) { sum0 += a[start + k] * b[weight + k * {{ lanes_o }}u]; }
+      let row = u32(ky * {{ kw }} + kx) * {{ cg }}u;
+      for (var k = 0u; k < {{ cg }}u; k++) { sum0 += a[start + k] * weights(row + k, channel * {{ step }}u); }
     }
 {% endif %}
   }

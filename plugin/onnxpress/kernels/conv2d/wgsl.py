@@ -9,6 +9,7 @@ from ...emit.wgsl_device import Device
 from ...emit.wgsl_epilogue import finish
 from ...emit.wgsl_gemm import Product, View, matrix, multiply
 from ...emit.wgsl_shader import LANES, Dispatch, Port, Slice, Work, dispatch, over_elements
+from ...emit.wgsl_weights import Weights, read_weights
 from ...graph import Graph, Node
 from . import wgsl_winograd as winograd
 
@@ -63,7 +64,7 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
         view = View(pitch=c, **{f.name: facts[f.name] for f in fields(View) if f.name != "pitch"})
     vector = view == matrix(1, view.cg, view.pitch)
     a = Port("a", x, graph.shape(x), cg % 4 == 0 and not vector)
-    b = Port("b", weights, graph.shape(weights), og % 4 == 0)
+    b = read_weights(graph, weights, graph.shape(weights), og % 4 == 0)
     before = []
     thin = cg % 4 and groups == 1 and view.cg == cg and not vector
     if thin and weights in graph.constants:
@@ -71,8 +72,7 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
         work = replace(work, k=view.kh * view.kw * view.cg)
     what = Product(
         work, a, view, b,
-        pitch=o,
-        places=f"let a_at = batch * {cg}u;\n  let b_at = batch * {og}u;",
+        places=f"let a_at = batch * {cg}u;\n  let b_at = batch * vec2u(0u, {og}u);",
         at=f"m * {o}u + batch * {og}u + n", channel=f"batch * {og}u + n",
         vector=vector,
     )
@@ -81,7 +81,7 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
 
 
 def _widened(node: Node, graph: Graph, facts: dict, view: View
-             ) -> tuple[list[Dispatch], Port, Port, View]:
+             ) -> tuple[list[Dispatch], Port, Weights, View]:
     """Channels are filled up with zeros to a multiple of four, in the image by a dispatch before
     and in the weights as they are uploaded, so that RGB takes the kernels of all others."""
     x, weights = node.inputs[:2]
@@ -95,7 +95,8 @@ def _widened(node: Node, graph: Graph, facts: dict, view: View
     cells = facts["kh"] * facts["kw"]
     rows = Slice(weights, 0, c * o, cells, full * o)
     return ([widen], Port("a", name, (pixels, full), wide=True),
-            Port("b", rows, (cells, full, o), o % 4 == 0), replace(view, pitch=full, cg=full))
+            read_weights(graph, rows, (cells, full, o), o % 4 == 0),
+            replace(view, pitch=full, cg=full))
 
 
 def _direct(node: Node, graph: Graph, facts: dict) -> Dispatch:
@@ -109,12 +110,12 @@ def _direct(node: Node, graph: Graph, facts: dict) -> Dispatch:
     count = facts["n"] * facts["oh"] * strips * (o // step)
     end = finish(node, graph, 3, wide, bias)
     out = graph.shape(node.name)
-    reads = [Port("a", x, graph.shape(x), depthwise and wide),
-             Port("b", weights, graph.shape(weights), wide), *end.ports]
+    b = read_weights(graph, weights, graph.shape(weights), wide)
+    reads = [Port("a", x, graph.shape(x), depthwise and wide), *b.ports, *end.ports]
     return dispatch(
         "conv2d/direct.wgsl", reads, [Port("out", node.name, out, wide)], -(-count // LANES),
         count=count, lanes=LANES, wide=wide, depthwise=depthwise, across=across,
-        finish=end.text, **facts,
+        weights=b.text, finish=end.text, **facts,
     )
 
 

@@ -18,6 +18,7 @@ from ...emit.wgsl_device import Tile
 from ...emit.wgsl_epilogue import finish, unfinished
 from ...emit.wgsl_gemm import Product, batched, matrix
 from ...emit.wgsl_shader import Dispatch, Port, Work, dispatch
+from ...emit.wgsl_weights import made_weights, read_weights
 from ...graph import Graph, Node
 
 ITEMS = 16  # squares that a workgroup transforms, 36 vec4f each at most in workgroup memory
@@ -45,16 +46,17 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
     kernels = Port("b", f"{weights}@{size}x{size}", (points, c, o), wide=True)
     cells = Port("a", f"{node.name}@cells", (points, tiles, c), wide=True)
     sums = Port("out", f"{node.name}@sums", (points, tiles, o), wide=True)
-    setup = _over_quads(
-        "weights", c * o, [Port("w", weights, graph.shape(weights), wide=True)],
-        replace(kernels, var="u"), size=size, c=c, o=o)
+    read = read_weights(graph, weights, graph.shape(weights), True)
+    setup = _over_quads("weights", c * o, read.ports, replace(kernels, var="u"), size=size, c=c,
+                        o=o, weights=read.text)
     spread = _over_quads(
         "input", tiles * c, [Port("a", x, image, wide=True)], replace(cells, var="v"),
         **grid, h=h, w=w, top=top, left=left, mode=mode, quads=c // 4)
     # In the words of a direct convolution's product, so that they share a shader.
     what = Product(
-        inner, cells, replace(matrix(tiles, c, c), mode=mode), kernels, pitch=o,
-        places=f"let a_at = batch * {tiles * c}u;\n  let b_at = batch * {c * o}u;",
+        inner, cells, replace(matrix(tiles, c, c), mode=mode),
+        made_weights(graph, weights, kernels),
+        places=f"let a_at = batch * {tiles * c}u;\n  let b_at = batch * vec2u({c}u, 0u);",
         at=f"m * {o}u + batch * {tiles * o}u + n", channel="batch * 0u + n",
     )
     multiplied = batched(what, sums, unfinished(node, graph, True, bias), tile)

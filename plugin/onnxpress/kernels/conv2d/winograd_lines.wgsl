@@ -28,7 +28,7 @@ fn line(m: array<vec4f, {{ size + 2 }}>) -> array<vec4f, {{ size }}> {
 {% endif %}
 }
 {% endmacro %}
-{% macro weights(size) %}
+{% macro kernel(size) %}
 // G g: three weights of a line, transformed
 fn line(g: array<vec4f, 3>) -> array<vec4f, {{ size + 2 }}> {
 {% if size == 2 %}

@@ -15,6 +15,8 @@ from ...emit.wgsl_shader import (
     coalesce,
     walk,
 )
+from ...emit.wgsl_weights import read_weights
+from ...encodings import GROUP
 from ...graph import Graph, Node
 
 
@@ -28,19 +30,20 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
         m, lead = prod(out[:-1]), ()
     batch, steps = coalesce(lead, {
         "a_at": [s * m * k for s in broadcast_strides(shape_a[:-2], lead)],
-        "b_at": [s * k * n for s in broadcast_strides(shape_b[:-2], lead)],
+        "b_row": [s * k for s in broadcast_strides(shape_b[:-2], lead)],
     })
     end = finish(node, graph, 3, n % 4 == 0, bias)
     pieces = []
     for start, length in _pieces(b, shape_b, graph):
         whole = length == k
-        port_b = (b, shape_b) if whole else (Slice(b, start * n, length * n), (length, n))
+        part = (b, shape_b) if whole else (Slice(b, start * n, length * n), (length, n))
         wide_a = k % 4 == 0 and start % 4 == 0 and length % 4 == 0
         pieces.append(Product(
             Work(m, n, length, prod(batch)),
             Port("a", a, shape_a, wide_a and m > 1), matrix(m, length, k),
-            Port("b", *port_b, n % 4 == 0), pitch=n,
-            places=walk("batch", batch, steps, {"a_at": start}, prefix="z"),
+            read_weights(graph, *part, n % 4 == 0),
+            places=walk("batch", batch, steps, {"a_at": start}, prefix="z")
+            + "\n  let b_at = vec2u(b_row, 0u);",
             at=f"(batch * {m}u + m) * {n}u + n", channel="n", vector=m == 1,
         ))
     return multiply(node, graph, device, pieces, end)
@@ -51,5 +54,5 @@ def _pieces(b: str, shape: tuple[int, ...], graph: Graph) -> list[tuple[int, int
     k, n = shape[-2:]
     if b not in graph.constants or 4 * prod(shape) <= MAX_BINDING or prod(shape) > k * n:
         return [(0, k)]
-    most = MAX_BINDING // (4 * n) // 4 * 4
+    most = MAX_BINDING // (4 * n) // GROUP * GROUP
     return [(start, min(most, k - start)) for start in range(0, k, most)]

@@ -16,7 +16,7 @@ export { probe };
 /**
  * @param {{steps: [string, number][], files: Object<string, import("../types.js").FileEntry>}} about
  * @param {(entry: import("../types.js").FileEntry) => Promise<ArrayBuffer>} fetchFile
- * @param {AsyncIterable<{name: string, data: Float32Array}>} weights
+ * @param {AsyncIterable<import("../weights.js").Constant>} weights
  * @param {{build: string}} options which of the files
  * @returns {Promise<import("../types.js").Executable>}
  * @throws {PressError} "webgpu-" and missing, adapter, device, limits, memory, compile, validation,

@@ -72,7 +72,8 @@ export async function acquire() {
 /** @returns {Promise<Gpu>} */
 async function openDevice() {
   const adapter = await findAdapter();
-  const requiredFeatures = ["timestamp-query", "subgroups"].filter((f) => adapter.features.has(f));
+  const requiredFeatures = ["timestamp-query", "subgroups", "shader-f16"]
+    .filter((name) => adapter.features.has(name));
   const device = await patiently(
     adapter.requestDevice({ requiredFeatures }), "webgpu-device", "the GPU gave no device");
   const gpu = { device, lost: null };

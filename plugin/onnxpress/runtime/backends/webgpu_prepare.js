@@ -1,12 +1,14 @@
 /** From a program's text to buffers, pipelines and bind groups, all made once. */
+import { decode } from "../decode.js";
 import { PressError } from "../errors.js";
 import { encode } from "./webgpu_commands.js";
 import { guarded } from "./webgpu_device.js";
 
 /** @typedef {[buffer: number, offset: number, bytes: number]} Binding */
 /**
- * @typedef {{tensor: string, start: number, length: number, runs?: number, pitch?: number,
- *   buffer: number, offset: number}} Upload  `runs` of `length` elements lie `pitch` apart
+ * @typedef {{tensor: string, kind: "f32"|"f16"|"int8"|"int4"|"scale", start: number,
+ *   bytes: number, runs?: number, pitch?: number, buffer: number, offset: number}} Upload  all in
+ *   bytes; several `runs` lie `pitch` apart
  */
 /**
  * @typedef {{step: number, shader: number, numbers: number[], bind: Binding[],
@@ -66,14 +68,25 @@ export async function upload({ device }, places, weights, buffers) {
   for (const place of places) {
     waiting.set(place.tensor, [...(waiting.get(place.tensor) ?? []), place]);
   }
-  for await (const { name, data } of weights) {
-    for (const place of waiting.get(name) ?? []) {
+  for await (const constant of weights) {
+    const made = {};
+    for (const place of waiting.get(constant.name) ?? []) {
+      const data = made[place.kind] ??= inMemory(constant, place.kind);
       device.queue.writeBuffer(buffers[place.buffer], place.offset, spread(data, place));
     }
-    waiting.delete(name);
+    waiting.delete(constant.name);
   }
   const [missing] = waiting.keys();
   if (missing) throw new PressError("webgpu-weights", `The weights lack the tensor "${missing}".`);
+}
+
+/** @param {import("../weights.js").Constant} constant @returns {ArrayBufferView} */
+function inMemory(constant, kind) {
+  if (kind === "f32") return constant.data;
+  const { bytes, scale, encoding } = constant.stored;
+  if (kind === "f16" && encoding === "f32") return new Float16Array(constant.data);
+  if (kind !== "scale") return bytes;
+  return encoding === "int4" ? decode("f16", scale) : scale;
 }
 
 /** @param {ArrayBuffer} bytes of its file @returns {Program} */
@@ -81,12 +94,12 @@ export function readProgram(bytes) {
   return JSON.parse(new TextDecoder().decode(bytes));
 }
 
-/** @param {Float32Array} data @param {Upload} place */
-function spread(data, { start, length, runs = 1, pitch = length }) {
-  const part = data.subarray(start, start + runs * length);
-  if (runs === 1 || pitch === length) return part;
-  const out = new Float32Array(runs * pitch);
-  for (let i = 0; i < runs; i++) out.set(part.subarray(i * length, (i + 1) * length), i * pitch);
+/** @param {ArrayBufferView} data @param {Upload} place @returns {Uint8Array} */
+function spread(data, { start, bytes, runs = 1, pitch = bytes }) {
+  const part = new Uint8Array(data.buffer, data.byteOffset + start, runs * bytes);
+  if (pitch === bytes) return part;
+  const out = new Uint8Array(runs * pitch);
+  for (let i = 0; i < runs; i++) out.set(part.subarray(i * bytes, (i + 1) * bytes), i * pitch);
   return out;
 }
 
