@@ -44,8 +44,8 @@ def write_pack(graph: Graph, programs: Iterable[Program], encodings: Mapping[str
 
 
 def write_program(program: Program, folder: Path) -> dict[str, dict]:
-    """Build -> the manifest's entry of its file, which is in `folder`."""
-    return {build: write_file(folder, f"{program.target}-{build}", content, suffix)
+    """Build -> the manifest's entry of its file, which is in `folder`; equal builds share one."""
+    return {build: write_file(folder, program.target, content, suffix)
             for build, (content, suffix) in program.files.items()}
 
 

@@ -6,7 +6,8 @@
  * PACK is a folder that `onnxpress compile` wrote. navigator.gpu may be there already (node --import
  * ...), else it is that of the npm package webgpu, looked for from the current folder upwards.
  * --frames: of a model from picture to picture, textures drawn a second. --device-first: the clock
- * of the first figures starts when the device is there. Each pack has a process of its own, so that
+ * of the first figures starts when the device and the scripts are there. Each pack has a process of its
+ * own, so that
  * each first run is one.
  */
 import { spawn } from "node:child_process";
@@ -90,7 +91,10 @@ async function measurePack(folder, options) {
   const { load } = await import(new URL("onnxpress.js", base));
   const { acquire } = await import(new URL("backends/webgpu_device.js", base));
   const manifest = JSON.parse(files.get(url));
-  if (options["device-first"]) await acquire();
+  if (options["device-first"]) {
+    await acquire();
+    await import(new URL("backends/webgpu.js", base));
+  }
   const task = options.frames ? measureFrames : measureRuns;
   return {
     pack: manifest.name, target: "webgpu", engine: await nameEngine(),

@@ -112,7 +112,12 @@ export async function prepare({ device }, program, buffers) {
   const layouts = shaders.map(layoutMaker(device));
   const runs = [...setup, ...dispatches];
   const numbers = writeNumbers(device, runs);
-  const pipelines = await Promise.all(shaders.map((s, i) => build(device, s.code, layouts[i])));
+  const pipelines = [];
+  // Drivers work on a few at a time, so those that take longest, which have most text, go first.
+  const order = [...shaders.keys()].sort((a, b) => shaders[b].code.length - shaders[a].code.length);
+  await Promise.all(order.map(async (i) => {
+    pipelines[i] = await build(device, shaders[i].code, layouts[i]);
+  }));
   const refused = "WebGPU refused a binding";
   const list = await guarded(device, "validation", "webgpu-validation", refused,
     () => runs.map(({ step, shader, bind, groups }, i) => {
