@@ -35,7 +35,7 @@ import { writeOutputs } from "/runtime/tensors.js";
 const url = "/pack/manifest.json";
 export const run = async ({ target, count }) => {
   try {
-    const model = await load(url, { target });
+    const model = await load(url, { target, threads: 1 });
     const { golden } = await (await fetch(url)).json();
     const feeds = writeOutputs(model.inputs, goldenInputs(golden, model.inputs));
     for (let i = 0; i < count; i++) await model.run(feeds);
@@ -111,7 +111,7 @@ def _measure(pack: Pack, target: str, count: int) -> Times:
 
 def _in_wasmtime(pack: Pack, count: int) -> Times:
     from ..golden import draw
-    from ..wasmtime_runner import open_program
+    from ..wasmtime_runner import ALONE, open_program
 
     manifest = pack.manifest
     about = manifest["targets"]["wasm"]
@@ -120,7 +120,7 @@ def _in_wasmtime(pack: Pack, count: int) -> Times:
     feeds = list(draw(manifest["inputs"], manifest["golden"]["ranges"]).values())
     step = program.exports["step"]
     first, *runs = [_ms(program.run, feeds) for _ in range(count + 1)]
-    profiles = [[_ms(step, program.store, i) for i in range(len(about["steps"]))]
+    profiles = [[_ms(step, program.store, i, *ALONE) for i in range(len(about["steps"]))]
                 for _ in range(count)]
     reason = "No Chromium is on this machine; browsers compile the same file in their own way."
     return Times(build, "wasmtime", reason, first, runs, profiles)

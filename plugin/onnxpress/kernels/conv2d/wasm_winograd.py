@@ -14,12 +14,14 @@ from ...emit import wasm_packs as packs
 from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
+from ...emit.wasm_share import own, runs, share, sync
 from ...layout import Step, Tensor, round_up
 from .wasm_conv import Conv, Extent, Way
 from .wasm_transforms import input_transform, output_transform
 
 POINTS = 36
 TILES = 64  # about as many to a block: V and M of 128 channels are 1.2 MB each
+SHARED_ROWS = 8  # rows of tiles below which threads share the stages of a block
 TEMPORARY = 4 * POINTS  # elements at the start of scratch: one tile half transformed
 # Costs in nanoseconds of one core at 3.6 GHz: a multiply-add on a lane, a vector of one tile
 # through a transform, a weight that comes from memory.
@@ -76,17 +78,32 @@ def _matrix(count: int, channels: int) -> int:
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """Blocks of tiles, image by image; blocks at the right and bottom edge may be smaller."""
+    """Blocks of tiles, image by image; blocks at the right and bottom edge may be smaller.
+
+    Threads share the rows of tiles, each with matrices of its own. Where rows are few, the weights
+    outweigh them: there threads share the stages of each block, so that each reads a part of them.
+    """
     rows, columns = tiles(v)
     high, wide = _block(v)
+    shared = rows < SHARED_ROWS
+    temporary = own(e, step.scratch, TEMPORARY if shared else scratch(v))
+    matrices = (Affine(4 * step.scratch) if shared else temporary) + 4 * TEMPORARY
+
+    def emit_row(y: Affine, height: "Affine | int") -> None:
+        for x, across, width in _parts(columns, wide):
+            with e.times(across) as i:
+                at = SimpleNamespace(image=image, y=y, x=x + i * wide, height=height, width=width,
+                                     temporary=temporary, matrices=matrices)
+                _emit_block(step, v, at, e)
+
     with e.times(v.n) as image:
-        for y, down, height in _parts(rows, high):
-            for x, across, width in _parts(columns, wide):
-                with e.times(down) as j, e.times(across) as i:
-                    at = SimpleNamespace(
-                        image=image, y=y + j * high, x=x + i * wide, height=height, width=width,
-                    )
-                    _emit_block(step, v, at, e)
+        if shared:
+            for y, down, height in _parts(rows, high):
+                with e.times(down) as j:
+                    emit_row(y + j * high, height)
+        else:
+            with share(e, rows) as (first, count), runs(e, first, count, high) as (y, height):
+                emit_row(y, height)
 
 
 def _parts(count: int, size: int) -> list[tuple[int, int, int]]:
@@ -101,31 +118,37 @@ def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
     rows, columns = _block(v)
-    count = at.height * at.width
+    known = isinstance(at.height, int)
     v_pitch, m_pitch = (4 * _matrix(rows * columns, n) for n in (v.c, v.o))
     v_pixel, m_pixel = 4 * round_up(v.c, 4), 4 * round_up(v.o, 4)
-    temporary = 4 * step.scratch
-    v_at = temporary + 4 * TEMPORARY
-    m_at = v_at + POINTS * v_pitch
+    v_at, m_at = at.matrices, at.matrices + POINTS * v_pitch
 
-    def corner(t: Tensor) -> Affine:
-        return (address(t) + at.image * (4 * t.strides[0]) + at.y * (16 * t.strides[1])
+    def corner(t: Tensor, row: Affine) -> Affine:
+        return (address(t) + at.image * (4 * t.strides[0]) + (at.y + row) * (16 * t.strides[1])
                 + at.x * (16 * t.strides[2]))
 
-    first = corner(x) + -4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
-    e.call(e.kernel(("winograd_in",), lambda: input_transform(e)), first, at.height, at.width,
-           4 * x.strides[2], 4 * x.strides[1], v_at, v_pitch, v_pixel, temporary)
-    with e.times(POINTS) as point:
+    with share(e, at.height) as (row, count):
+        first = corner(x, row) + -4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
+        e.call(e.kernel(("winograd_in",), lambda: input_transform(e)), first, count, at.width,
+               4 * x.strides[2], 4 * x.strides[1], v_at + row * (at.width * v_pixel), v_pitch,
+               v_pixel, at.temporary)
+    if not e.sharing:
+        sync(e)
+    with share(e, POINTS) as (start, count), e.times(count) as i:
+        point = start + i
         emit_gemm(e, Gemm(
             a=v_at + point * v_pitch, a_x=v_pixel, run=v.c,
-            out=m_at + point * m_pitch, out_x=m_pixel,
-            b=address(w) + point * (v.c * m_pixel), bias=None, n=v.o, width=count,
+            out=m_at + point * m_pitch, out_x=m_pixel, b=address(w) + point * (v.c * m_pixel),
+            bias=None, n=v.o, width=(at.height if known else rows) * at.width,
+            limit=None if known else at.height * at.width,
         ))
-    left = -4 * at.x + v.ow
-    top = -4 * at.y + v.oh
-    e.call(e.kernel(("winograd_out", finish), lambda: output_transform(e, finish)),
-           corner(out), at.height, at.width, top, left, 4 * out.strides[2], 4 * out.strides[1],
-           m_at, m_pitch, m_pixel, address(bias), temporary, *extras)
+    if not e.sharing:
+        sync(e)
+    with share(e, at.height) as (row, count):
+        e.call(e.kernel(("winograd_out", finish), lambda: output_transform(e, finish)),
+               corner(out, row), count, at.width, (at.y + row) * -4 + v.oh, at.x * -4 + v.ow,
+               4 * out.strides[2], 4 * out.strides[1], m_at + row * (at.width * m_pixel), m_pitch,
+               m_pixel, address(bias), at.temporary, *extras)
 
 
 WINOGRAD = Way(worthwhile, pack, emit, align=4, extent=extent, scratch=scratch)

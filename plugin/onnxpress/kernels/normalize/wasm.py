@@ -9,6 +9,7 @@ from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_map, map_scratch
 from ...emit.wasm_nest import View, padded_shape, view
 from ...emit.wasm_reduce import emit_reduce
+from ...emit.wasm_share import sync
 from ...expr import call, inp, substitute
 from ...graph import Graph, Node
 from ...layout import Needs, Step, dense_strides, round_up
@@ -37,11 +38,15 @@ def emit(step: Step, e: Emitter) -> None:
     factor = View(step.scratch + _statistics(shape, axes), strides)
     source = view(x, shape)
     emit_reduce(e, "sum", shape, mean, [source])
+    sync(e)
     emit_map(e, inp(0) / count, kept, mean, [mean])
+    sync(e)
     deviation = inp(0) - inp(1)
     emit_reduce(e, "sum", shape, factor, [source, mean], deviation * deviation)
+    sync(e)
     rate = 1 / call("sqrt", inp(0) / count + step.node.attrs["eps"])
     emit_map(e, rate, kept, factor, [factor])
+    sync(e)
     written = padded_shape(out)
     value = (inp(0) - inp(1)) * inp(2) * inp(3) + inp(4)
     epilogue = step.node.attrs.get("epilogue")
