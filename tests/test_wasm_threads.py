@@ -78,6 +78,17 @@ def convolution(x: tuple, kernel: int, o: int, **options) -> Graph:
     return d.graph("y")
 
 
+def finished(x: tuple, kernel: int, o: int, **options) -> Graph:
+    """A convolution, scaled by channel, plus a residual."""
+    d = Draw()
+    d.conv("y", d.input("x", *x), kernel, o, **options)
+    (node,) = d.nodes
+    extras = d.weights("scale", o), d.input("r", *d.values["y"].shape)
+    d.nodes = [Node(node.op, (*node.inputs, *extras), ("y",),
+                    {**node.attrs, "epilogue": inp(0) * inp(1) + inp(2)})]
+    return d.graph("y")
+
+
 def product(a: tuple, b: tuple, constant: bool = False) -> Graph:
     d = Draw()
     right = d.weights("b", *b) if constant else d.input("b", *b)
@@ -101,6 +112,10 @@ GRAPHS = {
     "computed weights": computed,
     "depthwise": lambda: convolution((2, 7, 5, 13), 3, 13, pad=1, groups=13),
     "few outputs": lambda: convolution((1, 11, 9, 8), 5, 3, pad=2),
+    "winograd, channels": lambda: convolution((2, 13, 11, 24), 3, 72, pad=1),
+    "winograd, finished": lambda: finished((1, 13, 11, 24), 3, 48, pad=1),
+    "channels, finished": lambda: finished((1, 5, 3, 300), 1, 72),
+    "vector, finished": lambda: finished((1, 1, 1, 37), 1, 101),
     "winograd, few rows": lambda: convolution((2, 13, 11, 24), 3, 20, pad=1, mode="edge"),
     "winograd, many rows": lambda: convolution((1, 37, 45, 12), 3, 28, pad=1),
     "winograd, wide": lambda: convolution((1, 34, 270, 8), 3, 8, pad=1),

@@ -81,18 +81,29 @@ def emit_gemm(e: Emitter, g: Gemm) -> None:
             sync(e)
     if not full:
         return
-    step = max(1, GROUP_BYTES // (32 * g.k))
     pixels = sum(-(-count // rows) for rows, count in cover(g.width * g.height, TILES_8))
     if pixels < min(full, MANY) and not e.sharing:
-        with share(e, full) as (first, count), runs(e, first, count, step) as (block, many):
-            _emit_blocks(e, g, block, many, 8)
+        with share(e, full) as (first, count):
+            emit_channels(e, g, first, count)
         return
+    step = _group(g)
     groups, last = divmod(full, step)
     if groups:
         with e.times(groups) as i:
             _emit_blocks(e, g, i * step, step, 8)
     if last:
         _emit_blocks(e, g, groups * step, last, 8)
+
+
+def emit_channels(e: Emitter, g: Gemm, first: Affine, count: Affine) -> None:
+    """The calls for `count` blocks of 8 channels from `first` on."""
+    with runs(e, first, count, _group(g)) as (block, many):
+        _emit_blocks(e, g, block, many, 8)
+
+
+def _group(g: Gemm) -> int:
+    """Blocks of 8 channels that tiles go through together."""
+    return max(1, GROUP_BYTES // (32 * g.k))
 
 
 def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: "Affine | int", lanes: int

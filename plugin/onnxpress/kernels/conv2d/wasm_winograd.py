@@ -8,20 +8,21 @@ them stay in the L2 cache: input transform, 36 matrix products, output transform
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.3.
 """
 
+from math import prod
 from types import SimpleNamespace
 
 from ...emit import wasm_packs as packs
 from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import epilogue
-from ...emit.wasm_gemm import Gemm, emit_gemm
-from ...emit.wasm_share import own, runs, share, sync
+from ...emit.wasm_gemm import Gemm, emit_channels, emit_gemm
+from ...emit.wasm_share import own, runs, share
 from ...layout import Step, Tensor, round_up
 from .wasm_conv import Conv, Extent, Way
 from .wasm_transforms import input_transform, output_transform
 
 POINTS = 36
 TILES = 64  # about as many to a block: V and M of 128 channels are 1.2 MB each
-SHARED_ROWS = 8  # rows of tiles below which threads share the stages of a block
+SHARED_ROWS = 6  # rows of tiles from which on threads share them
 TEMPORARY = 4 * POINTS  # elements at the start of scratch: one tile half transformed
 # Costs in nanoseconds of one core at 3.6 GHz: a multiply-add on a lane, a vector of one tile
 # through a transform, a weight that comes from memory.
@@ -80,30 +81,33 @@ def _matrix(count: int, channels: int) -> int:
 def emit(step: Step, v: Conv, e: Emitter) -> None:
     """Blocks of tiles, image by image; blocks at the right and bottom edge may be smaller.
 
-    Threads share the rows of tiles, each with matrices of its own. Where rows are few, the weights
-    outweigh them: there threads share the stages of each block, so that each reads a part of them.
+    Threads share the rows of tiles. Where these are few, weights are many: there they share the
+    output channels, and each transforms the whole input.
     """
     rows, columns = tiles(v)
     high, wide = _block(v)
-    shared = rows < SHARED_ROWS
-    temporary = own(e, step.scratch, TEMPORARY if shared else scratch(v))
-    matrices = (Affine(4 * step.scratch) if shared else temporary) + 4 * TEMPORARY
+    scratch_at = own(e, step.scratch, scratch(v))
 
-    def emit_row(y: Affine, height: "Affine | int") -> None:
+    def emit_row(y: Affine, height: "Affine | int", block: Affine | None = None,
+                 blocks: Affine | None = None) -> None:
         for x, across, width in _parts(columns, wide):
             with e.times(across) as i:
-                at = SimpleNamespace(image=image, y=y, x=x + i * wide, height=height, width=width,
-                                     temporary=temporary, matrices=matrices)
-                _emit_block(step, v, at, e)
+                known = isinstance(height, int)
+                _emit_block(step, v, SimpleNamespace(
+                    image=image, y=y, x=x + i * wide, height=height, width=width,
+                    tiles=width * (height if known else high),
+                    limit=None if known else height * width,
+                    block=block, blocks=blocks, scratch=scratch_at), e)
 
     with e.times(v.n) as image:
-        if shared:
-            for y, down, height in _parts(rows, high):
-                with e.times(down) as j:
-                    emit_row(y + j * high, height)
-        else:
+        if rows >= SHARED_ROWS or v.o % 8:
             with share(e, rows) as (first, count), runs(e, first, count, high) as (y, height):
                 emit_row(y, height)
+        else:
+            with share(e, v.o // 8) as (block, blocks):
+                for y, down, height in _parts(rows, high):
+                    with e.times(down) as j:
+                        emit_row(y + j * high, height, block, blocks)
 
 
 def _parts(count: int, size: int) -> list[tuple[int, int, int]]:
@@ -117,38 +121,33 @@ def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
-    rows, columns = _block(v)
-    known = isinstance(at.height, int)
-    v_pitch, m_pitch = (4 * _matrix(rows * columns, n) for n in (v.c, v.o))
+    v_pitch, m_pitch = (4 * _matrix(prod(_block(v)), n) for n in (v.c, v.o))
     v_pixel, m_pixel = 4 * round_up(v.c, 4), 4 * round_up(v.o, 4)
-    v_at, m_at = at.matrices, at.matrices + POINTS * v_pitch
+    v_at = at.scratch + 4 * TEMPORARY
+    m_at = v_at + POINTS * v_pitch
+    channel, size = (at.block * 32, at.blocks * 32) if at.blocks else (Affine(), m_pixel)
 
-    def corner(t: Tensor, row: Affine) -> Affine:
-        return (address(t) + at.image * (4 * t.strides[0]) + (at.y + row) * (16 * t.strides[1])
+    def corner(t: Tensor) -> Affine:
+        return (address(t) + at.image * (4 * t.strides[0]) + at.y * (16 * t.strides[1])
                 + at.x * (16 * t.strides[2]))
 
-    with share(e, at.height) as (row, count):
-        first = corner(x, row) + -4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
-        e.call(e.kernel(("winograd_in",), lambda: input_transform(e)), first, count, at.width,
-               4 * x.strides[2], 4 * x.strides[1], v_at + row * (at.width * v_pixel), v_pitch,
-               v_pixel, at.temporary)
-    if not e.sharing:
-        sync(e)
-    with share(e, POINTS) as (start, count), e.times(count) as i:
-        point = start + i
-        emit_gemm(e, Gemm(
-            a=v_at + point * v_pitch, a_x=v_pixel, run=v.c,
-            out=m_at + point * m_pitch, out_x=m_pixel, b=address(w) + point * (v.c * m_pixel),
-            bias=None, n=v.o, width=(at.height if known else rows) * at.width,
-            limit=None if known else at.height * at.width,
-        ))
-    if not e.sharing:
-        sync(e)
-    with share(e, at.height) as (row, count):
-        e.call(e.kernel(("winograd_out", finish), lambda: output_transform(e, finish)),
-               corner(out, row), count, at.width, (at.y + row) * -4 + v.oh, at.x * -4 + v.ow,
-               4 * out.strides[2], 4 * out.strides[1], m_at + row * (at.width * m_pixel), m_pitch,
-               m_pixel, address(bias), at.temporary, *extras)
+    first = corner(x) + -4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
+    e.call(e.kernel(("winograd_in",), lambda: input_transform(e)), first, at.height, at.width,
+           4 * x.strides[2], 4 * x.strides[1], v_at, v_pitch, v_pixel, at.scratch)
+    with e.times(POINTS) as point:
+        product = Gemm(
+            a=v_at + point * v_pitch, a_x=v_pixel, run=v.c, out=m_at + point * m_pitch,
+            out_x=m_pixel, b=address(w) + point * (v.c * m_pixel), bias=None, n=v.o,
+            width=at.tiles, limit=at.limit,
+        )
+        if at.blocks:
+            emit_channels(e, product, at.block, at.blocks)
+        else:
+            emit_gemm(e, product)
+    e.call(e.kernel(("winograd_out", finish), lambda: output_transform(e, finish)),
+           corner(out) + channel, at.height, at.width, at.y * -4 + v.oh, at.x * -4 + v.ow,
+           4 * out.strides[2], 4 * out.strides[1], m_at + channel, m_pitch, m_pixel, size,
+           address(bias) + channel, at.scratch, *finish.args(extras, channel))
 
 
 WINOGRAD = Way(worthwhile, pack, emit, align=4, extent=extent, scratch=scratch)
