@@ -8,8 +8,8 @@ from ..ops import OPS
 
 MOST = 16
 FLOPS, BYTES = 50e9, 10e9  # per second of one thread, from caches of the third level
-BARRIER = 2e-6  # seconds; see demos/about/decisions/0011-threads.md
-START = 2e-4  # seconds: a message to every thread and one back
+BARRIER = 1e-6  # seconds, as START: measured in Chromium, see the decision record on threads
+START = 1e-4  # a message to every thread and one back
 SMALL = 2e-3  # seconds of one thread that are not worth starting others
 GAIN = 0.95  # what one more thread may leave of the time
 
