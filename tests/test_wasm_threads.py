@@ -44,6 +44,7 @@ STEPS = [
     ("softmax", [(5, 197)], {"axis": 1, "log": True}, DENSE),
     ("normalize", [(2, 5, 9, 13), (2, 1, 1, 13), (1, 1, 1, 13)], {"axes": (1, 2), "eps": 1e-5},
      ODD),
+    ("normalize", [(2, 19, 5, 7), (2, 1, 1, 7), (1, 1, 1, 7)], {"axes": (1, 2), "eps": 1e-5}, ODD),
     ("normalize", [(7, 300), (300,), (300,)], {"axes": (1,), "eps": 1e-6}, DENSE),
     ("pool2d", [(2, 8, 6, 5)], {**POOL, "kind": "max"}, ODD),
     ("pool2d", [(1, 8, 6, 24)], {**POOL, "kind": "avg"}, DENSE),
