@@ -7,7 +7,7 @@ BIN := .venv/bin
 export NO_MKDOCS_2_WARNING := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: site serve test test-full bench clean
+.PHONY: site serve test test-full clean
 
 site: .venv/demos
 	$(BIN)/mkdocs build --strict

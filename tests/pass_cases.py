@@ -214,6 +214,18 @@ def mixtures_of_rows() -> Graph:
                    d.node("reduce", "b", b, kind="sum", axes=(1,)))
 
 
+def products_of_a_row() -> Graph:
+    d = Draw()
+    x, rows = d.input("x", 1, 5), d.input("rows", 2, 5)
+    w, b = d.weights("w", 5, 70), d.weights("b", 70)
+    wide = d.node("matmul", "wide", x, w, b)
+    again = d.node("matmul", "again", x, w, b)
+    thin = d.node("matmul", "thin", x, d.weights("v", 5, 3), d.weights("c", 3))
+    square = d.node("matmul", "square", rows, w, b)
+    y = pointwise(d, "y", ADD, d.node("matmul", "out", x, w, b), wide)
+    return d.graph(y, "out", pointwise(d, "z", MUL, square, again), pointwise(d, "t", RELU, thin))
+
+
 # --- padding --------------------------------------------------------------------------------------
 
 
@@ -432,4 +444,5 @@ PASS_CASES = {
     ),
     "fuse_pointwise": (pointwise_chain, costly_twice, cheap_and_shared, keeps_an_epilogue),
     "fuse_epilogue": (residual_block, shared_result),
+    "merge_products": (products_of_a_row,),
 }

@@ -45,7 +45,7 @@ def steps(model: onnx.ModelProto, target: str) -> list[str]:
 
 @chromium
 @pytest.mark.parametrize(("target", "build"), [
-    ("wasm", "relaxed"), ("js", "module"), ("webgpu", "program")])
+    ("wasm", "relaxed"), ("js", "module"), ("webgpu", "integrated")])
 def test_the_table_has_every_step(net: onnx.ModelProto, target: str, build: str,
                                   monkeypatch: pytest.MonkeyPatch,
                                   capsys: pytest.CaptureFixture) -> None:

@@ -6,8 +6,10 @@ do and why; an entry that works after all fails. Tolerances follow from the oper
 every node of the compiled graph, in units of f32 epsilon times the output's peak.
 """
 
+import json
 import re
 import zlib
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,10 @@ import yaml
 from chromium import SWIFTSHADER
 from onnxpress.browser import Browser
 from onnxpress.compiler import BUILDERS
+from onnxpress.emit.wgsl_device import DEVICES
+from onnxpress.emit.wgsl_share import parse
 from onnxpress.encodings import plan
+from onnxpress.files import json_bytes
 from onnxpress.golden import golden
 from onnxpress.importer import import_model
 from onnxpress.interpret import interpret
@@ -97,8 +102,8 @@ class Case:
         self.manifest = write_pack(self.graph, programs, encodings, self.folder)
         ports = [(0.0, 1.0)] * len(self.graph.inputs)
         check = {**golden(ports, [], metric="peak", tolerance=1.0), "outputs": []}
-        write_manifest({"name": "case", **self.manifest, "golden": check, "proof": [],
-                        "notes": []}, self.folder)
+        self.about = {"name": "case", **self.manifest, "golden": check, "proof": [], "notes": []}
+        write_manifest(self.about, self.folder)
 
     @property
     def tolerance(self) -> float:
@@ -155,7 +160,43 @@ def run(case: Case, target: str, request: pytest.FixtureRequest) -> np.ndarray:
         code = (case.folder / about["files"][target]["url"]).read_bytes()
         program = WasmProgram(code, about, read_weights(case.manifest, case.folder))
         return program.run([feeds[n] for n in case.graph.inputs])[0].reshape(case.want.shape)
-    chromium = request.getfixturevalue("browser")
-    url = f"/packs/{case.folder.relative_to(chromium.root).as_posix()}/manifest.json"
-    ordered = {n: feeds[n] for n in case.graph.inputs}
+    return in_browser(case, target, request.getfixturevalue("browser"), "manifest.json")
+
+
+def in_browser(case: Case, target: str, chromium: Browser, manifest: str) -> np.ndarray:
+    url = f"/packs/{(case.folder / manifest).relative_to(chromium.root).as_posix()}"
+    ordered = {n: case.feeds[n].astype(np.float32) for n in case.graph.inputs}
     return run_pack(chromium, url, target, ordered)[0].reshape(case.want.shape)
+
+
+HERE_CLASS = "integrated"  # what SwiftShader counts as
+
+
+def structures(case: Case, kind: str) -> set[tuple[str, ...]]:
+    """The shaders of its program for that class of GPU, but for numbers and epilogues."""
+    entry = case.manifest["targets"]["webgpu"]["files"][kind]
+    program = json.loads((case.folder / entry["url"]).read_bytes())
+    codes = [re.sub(r"(?s)fn finish\(.*?\n}", "", s["code"]) for s in program["shaders"]]
+    return {parse(re.sub(r"\bnumbers\[\d+\]\.[xyzw]", "1u", code)).pieces for code in codes}
+
+
+def test_other_classes_of_gpus(cases: dict[str, Case], browser: Browser) -> None:
+    """Of the programs for other classes, those with a shader that no program before has."""
+    built = [case for case in cases.values() if not {"lower", "webgpu"} & case.refused.keys()]
+    seen = set().union(*(structures(case, HERE_CLASS) for case in built))
+    ran = []
+    for kind in (device.name for device in DEVICES):
+        for case in built:
+            new = structures(case, kind) - seen
+            if not new:
+                continue
+            seen |= new
+            ran.append(kind)
+            about = deepcopy(case.about)
+            files = about["targets"]["webgpu"]["files"]
+            files[HERE_CLASS] = files[kind]
+            (case.folder / f"{kind}.json").write_bytes(json_bytes(about))
+            got = in_browser(case, "webgpu", browser, f"{kind}.json")
+            np.testing.assert_allclose(got, case.want, rtol=0, atol=case.tolerance,
+                                       err_msg=f"{case.name} for a {kind} GPU")
+    assert set(ran) == {"discrete", "mobile"}

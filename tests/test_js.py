@@ -10,6 +10,7 @@ from onnxpress.errors import PlanError
 from onnxpress.expr import PRIMS, call, evaluate, inp
 from onnxpress.graph import Node
 from onnxpress.interpret import interpret
+from winograd_error import magnitude
 
 # Sums run in doubles, so an output differs from float64's by the f32 roundings of stored values:
 # one for the output and one for each value between two kernels of a case.
@@ -218,17 +219,6 @@ def results(tmp_path_factory):
             for name, g in graphs.items()}
 
 
-def winograd_error(weights, largest):
-    """A bound on F(4x4, 3x3)'s error for |x| <= largest: the f32 roundings of the transformed
-    cells, weights and products, each carried to the output by magnitudes alone."""
-    to_cells = np.array([10, 10, 10, 6, 6, 10])  # sums of |B'| by row
-    to_pixels = np.array([1, 1, 1, 8, 8, 1])  # largest |A'| by column
-    g = np.array([[6, 0, 0], [4, 4, 4], [4, 4, 4], [1, 2, 4], [1, 2, 4], [0, 0, 24]]) / 24
-    u = np.einsum("ri,sj,ijco->rsco", g, g, np.abs(weights)).sum(2)
-    reach = np.multiply.outer(to_cells * to_pixels, to_cells * to_pixels)
-    return 3 * ROUNDING * largest * np.einsum("rs,rso->o", reach, u).max()
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_kernel_agrees_with_reference(results, case):
     got, want = results[case]
@@ -237,7 +227,8 @@ def test_kernel_agrees_with_reference(results, case):
         if case.startswith("winograd"):
             graph = drawn()[case]
             largest = max(np.abs(a).max() for a in feeds_of(graph).values())
-            bound += winograd_error(graph.constants["y.w"], largest)
+            # The transformed cells, the weights and the products are rounded to f32.
+            bound += 3 * ROUNDING * magnitude(graph.constants["y.w"], largest, 4)
         assert g.shape == w.shape
         assert np.abs(g - w).max() <= bound
 

@@ -188,12 +188,7 @@ def test_ten_demos_share_one_graphics_device(
 def test_the_one_that_asked_first_may_leave(faulty: FaultServer, tab: Tab) -> None:
     """The other waits for the same download, and takes it over."""
     put(tab, 2)
-    gate = faulty.gate()
-    faulty.tricks[F] = [hold(gate, 0.5)]
-    run(tab)
-    gate.wait()
-    # What is on its way when the first goes is asked for again; let that be one shard.
-    tab.wait("caches.open('onnxpress').then((c) => c.keys()).then((keys) => keys.length == 5)")
+    stop_at_the_last_shard(faulty, tab)
     tab.js("void document.querySelectorAll('onnx-demo')[1].run()")
     tab.wait("document.querySelectorAll('onnx-demo')[1].state == 'fetching'")
     tab.js(f"{DEMO}.remove()")

@@ -54,7 +54,7 @@ LEFT = {
     "light/inception_v1": {"transpose": 1, "conv2d": 57, "pool2d": 14, "pointwise": 4,
                            "window_sum": 2, "concat": 9, "matmul": 1, "softmax": 1},
     "style/multistyle26": {"transpose": 2, "conv2d": 18, "normalize": 18, "resize2d": 2,
-                           "matmul": 36},
+                           "matmul": 1, "slice": 36},
     "style/arbitrary_predict": {"conv2d": 53, "reduce": 1, "pointwise": 2},
     "style/arbitrary_transform": {"conv2d": 42, "reduce": 26, "resize2d": 2, "pointwise": 41},
 }

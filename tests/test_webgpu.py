@@ -1,6 +1,5 @@
 """Pools, reductions, resampling and moves on WebGPU, on shapes around the workgroups' sizes."""
 
-import json
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -10,10 +9,9 @@ import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw
 from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.webgpu import build
 from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
-from webgpu_jobs import check
+from webgpu_jobs import check, program_of
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 
@@ -116,7 +114,7 @@ def test_nearest_upsampling_needs_no_table(browser: Browser) -> None:
     twice = [(tuple((i // 2,) for i in range(2 * n)), ((1.0,),) * (2 * n)) for n in (5, 6)]
     draw = Draw()
     draw.node("resize2d", "y", draw.input("x", 1, 5, 6, 8), rows=twice[0], cols=twice[1])
-    assert json.loads(build(draw.graph("y")).files["program"][0])["tables"] == []
+    assert program_of(draw.graph("y"))["tables"] == []
     check(browser, draw, "y")
 
 

@@ -8,11 +8,10 @@ import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw, sample_inputs
 from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.webgpu import build
 from onnxpress.errors import BrowserError
 from onnxpress.expr import inp
 from onnxpress.runtime_files import RUNTIME
-from webgpu_jobs import OPEN, package
+from webgpu_jobs import OPEN, package, program_of
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 
@@ -56,8 +55,7 @@ def job(browser: Browser, code: str, **changes: Any) -> Any:
               expr=inp(0) * inp(1))
     graph = draw.graph("y")
     feeds = {"x": 0 * sample_inputs(graph)["x"] + range(8)}
-    args, body = package(graph, build(graph), feeds)
-    args["about"].update(changes)
+    args, body = package(graph, {**program_of(graph), **changes}, feeds)
     return browser.run(FAULTS.replace("BODY", code), args, body).value
 
 
@@ -90,6 +88,31 @@ def test_probe_tells_of_a_software_adapter(browser: Browser) -> None:
     assert value["ok"] and value["software"] and "timestamp-query" in value["features"]
 
 
+BC, ASTC, ETC2 = (f"texture-compression-{name}" for name in ("bc", "astc", "etc2"))
+KINDS = [
+    ("nvidia", "ampere", [BC], "discrete"),
+    ("amd", "rdna-3", [BC], "discrete"),
+    ("intel", "xe-2hpg", [BC], "discrete"),
+    ("intel", "gen-12lp", [BC, ASTC, ETC2], "integrated"),
+    ("apple", "metal-3", [BC, ASTC, ETC2], "integrated"),
+    ("apple", "metal-3", [ASTC, ETC2], "mobile"),
+    ("arm", "valhall", [BC, ASTC, ETC2], "mobile"),
+    ("qualcomm", "adreno-6xx", [ASTC, ETC2], "mobile"),
+    ("qualcomm", "adreno-7xx", [BC], "integrated"),  # a laptop
+    ("", "", [BC], "integrated"),
+    ("", "", [ASTC, ETC2], "mobile"),
+]
+
+
+def test_the_class_of_a_gpu(browser: Browser) -> None:
+    got = browser.run("""
+      import { kindOf } from "/runtime/backends/webgpu_device.js";
+      export const run = (rows) => ({ value: rows.map(([vendor, architecture, features]) =>
+        kindOf({ info: { vendor, architecture }, features: new Set(features) })) });
+    """, [row[:3] for row in KINDS]).value
+    assert got == [row[3] for row in KINDS]
+
+
 def test_a_device_lost_before_a_run(browser: Browser) -> None:
     value = job(browser, """
       const { model, inputs } = unpack(args, body);
@@ -119,13 +142,11 @@ def test_a_device_lost_during_a_run(browser: Browser) -> None:
 def test_a_device_lost_while_opening(browser: Browser) -> None:
     value = job(browser, """
       const { model, inputs } = unpack(args, body);
-      const { about, size } = args;
       async function* weights() {
         device.destroy();
         yield { name: "two", data: new Float32Array(1) };
       }
-      const error = await open(about, async () => body.slice(0, size), weights())
-        .then((m) => m.run(inputs)).catch((e) => e);
+      const error = await model(weights()).then((m) => m.run(inputs)).catch((e) => e);
       return { value: [error.code, sound(await (await model()).run(inputs))] };
     """)
     assert value == ["webgpu-lost", True]
@@ -134,12 +155,9 @@ def test_a_device_lost_while_opening(browser: Browser) -> None:
 def test_a_shader_that_does_not_compile(browser: Browser) -> None:
     with pytest.raises(BrowserError, match=r"rejects a shader \(// broken\): line 2: ") as caught:
         job(browser, """
-          const text = JSON.stringify({ shaders: [{ code: "// broken\\nfn main( {}", reads: 1,
-            writes: 1 }], dispatches: [], submits: [], tables: [] });
-          const program = new TextEncoder().encode(text);
-          async function* none() {}
-          await open({ ...args.about, weights: [] }, async () => program, none());
-        """)
+          await unpack(args, body).model();
+        """, shaders=[{"code": "// broken\nfn main( {}", "reads": 1, "writes": 1}],
+            dispatches=[])
     assert caught.value.code == "webgpu-compile"
 
 
@@ -161,8 +179,7 @@ def test_weights_that_stop_short_or_fail(browser: Browser) -> None:
       async function* broken() { throw Object.assign(new Error("cut"), { code: "download" }); }
       const codes = [];
       for (const weights of [none(), broken()]) {
-        const opening = open(args.about, async () => body.slice(0, args.size), weights);
-        codes.push((await opening.catch((e) => e)).code);
+        codes.push((await unpack(args, body).model(weights).catch((e) => e)).code);
       }
       return { value: codes };
     """)

@@ -1,7 +1,6 @@
 """Convolutions and matrix products on WebGPU, on shapes equal to, below, above and odd against the
 tiles of pixels and channels."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,11 +9,10 @@ import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw
 from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.webgpu import build
-from onnxpress.emit.wgsl_device import DEVICES, TILES, Device, Tile
+from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, TILES, Device, Tile
 from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
-from webgpu_jobs import check
+from webgpu_jobs import check, program_of
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 
@@ -47,6 +45,7 @@ def convolution(x: tuple[int, ...], kernel: tuple[int, int], o: int, **options: 
         ((1, 1, 1, 96), (1, 1), 24, {}),
         ((1, 1, 1, 30), (1, 1), 7, {}),
         ((3, 1, 1, 96), (1, 1), 24, {}),
+        ((1, 1, 1, 36), (3, 3), 24, {"pads": (1, 1, 1, 1)}),
         ((1, 7, 7, 64), (3, 3), 48, {"pads": (1, 1, 1, 1)}),
         ((1, 7, 7, 256), (3, 3), 64, {"pads": (1, 1, 1, 1)}),
         ((1, 15, 17, 3), (7, 7), 64, {"pads": (3, 3, 3, 3), "strides": (2, 2)}),
@@ -68,7 +67,7 @@ def test_conv2d(browser: Browser, x: tuple[int, ...], kernel: tuple[int, int], o
 @pytest.mark.parametrize("dm, dn, dk", [(0, 0, 0), (-1, 4, 4), (1, -2, -8), (3, 5, 3)])
 def test_every_tile(browser: Browser, tile: Tile, dm: int, dn: int, dk: int) -> None:
     """Rows, columns and depth equal to, below, above and odd against the tile, and split sums."""
-    device = replace(DEVICES[0], tiles=(tile,), processors=4)
+    device = replace(DISCRETE, tiles=(tile,), processors=4)
     draw = convolution((1, 1, tile.rows + dm, 2 * tile.depth + dk), (1, 3), tile.cols + dn,
                        pads=(0, 1, 0, 1))
     draw.node("pointwise", "x2", "x", expr=inp(0) * 0.5)
@@ -89,7 +88,7 @@ def test_residuals_and_clamps_share_shaders_and_keep_apart(browser: Browser, dev
         node = draw.nodes.pop()
         extras = ("x",) if i < 2 else ()
         draw.node("conv2d", f"c{i + 1}", *node.inputs, *extras, **{**node.attrs, "epilogue": end})
-    program = json.loads(build(draw.graph("c4"), device).files["program"][0])
+    program = program_of(draw.graph("c4"), device)
     assert len(program["shaders"]) <= 2 < len(program["dispatches"])
     check(browser, draw, "c4", device=device)
 
@@ -137,7 +136,7 @@ def test_split_sums_keep_the_epilogue(browser: Browser) -> None:
     vector = draw.weights("vector", 32)
     draw.node("conv2d", "y", *node.inputs, "residual", vector,
               **{**node.attrs, "epilogue": RELU_RESIDUAL})
-    program = json.loads(build(draw.graph("y")).files["program"][0])
+    program = program_of(draw.graph("y"))
     assert len(program["dispatches"]) == 2
     check(browser, draw, "y")
 
@@ -151,6 +150,29 @@ def test_too_many_operands_become_several_dispatches(browser: Browser) -> None:
         total = total * inp(i) + float(i)
     draw.node("conv2d", "y", *node.inputs, *extras, **{**node.attrs, "epilogue": total})
     check(browser, draw, "y")
+
+
+def painter(images: int, *extras: str) -> Draw:
+    """A convolution to three channels, a norm whose scale is a part of a row, and planes."""
+    draw = convolution((images, 9, 7, 8), (3, 3), 3, pads=(1, 1, 1, 1))
+    row = draw.node("matmul", "row", draw.input("v", 1, 6), draw.weights("m", 6, 128),
+                    draw.weights("z", 128))
+    part = draw.node("slice", "part", row, starts=(0, 64), steps=(1, 1), shape=(1, 3))
+    scale = draw.node("reshape", "scale", part, shape=(1, 1, 1, 3))
+    draw.node("normalize", "n", "y", scale, draw.weights("shift", 1, 1, 1, 3), axes=(1, 2),
+              eps=1e-5, epilogue=1.0 / (1.0 + call("exp", -inp(0))))
+    draw.node("pointwise", "u", "n", draw.weights("tint", 3), expr=inp(0) * inp(1))
+    draw.node("transpose", "planes", "u", perm=(0, 3, 1, 2))
+    return draw
+
+
+def test_three_channels_become_four(browser: Browser) -> None:
+    alone = program_of(painter(1).graph("planes"))
+    assert [w["pitch"] for w in alone["weights"] if "pitch" in w] == [4]
+    assert not any("array<f32" in s["code"] for s in alone["shaders"] if "normal" in s["code"])
+    check(browser, painter(1), "planes")
+    check(browser, painter(2), "planes")
+    check(browser, painter(1), "planes", "u")
 
 
 @pytest.mark.parametrize(
@@ -174,6 +196,6 @@ def test_a_matrix_larger_than_a_binding_is_cut(browser: Browser,
         draw = Draw()
         draw.node("matmul", "y", draw.input("a", rows, 150), draw.weights("b", 150, 24),
                   draw.weights("c", 24), epilogue=call("max", inp(0), 0.0))
-        tensors = [w["tensor"] for w in build(draw.graph("y")).about["weights"]]
+        tensors = [w["tensor"] for w in program_of(draw.graph("y"))["weights"]]
         assert tensors.count("b") == 4
         check(browser, draw, "y")

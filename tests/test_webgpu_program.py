@@ -1,6 +1,5 @@
 """WebGPU programs as data: memory, limits, sameness, and a net that reuses its buffers."""
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -10,14 +9,14 @@ from chromium import SWIFTSHADER
 from graphs import Draw
 from onnxpress.browser import Browser, find_chromium
 from onnxpress.emit.webgpu import build
-from onnxpress.emit.wgsl_device import DEVICES, TILES
-from onnxpress.emit.wgsl_gemm import SPLITS, choose, palette
+from onnxpress.emit.wgsl_cost import SPLITS, choose, palette
+from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, TILES
 from onnxpress.emit.wgsl_memory import Life, place_constants, place_values
 from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS, Work
 from onnxpress.errors import PlanError
 from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
-from webgpu_jobs import check
+from webgpu_jobs import check, program_of
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +47,10 @@ def small_net() -> Draw:
 @pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 def test_a_net_whose_buffers_are_reused(browser: Browser) -> None:
     draw = small_net()
-    about = build(draw.graph("y", "c3")).about
+    program = program_of(draw.graph("y", "c3"))
     values = sum(4 * np.prod(draw.values[n.name].shape) for n in draw.nodes)
-    moving = {w["buffer"] for w in about["weights"]}
-    assert sum(s for i, s in enumerate(about["buffers"]) if i not in moving) < 0.8 * values
+    moving = {w["buffer"] for w in program["weights"]}
+    assert sum(s for i, s in enumerate(program["buffers"]) if i not in moving) < 0.8 * values
     check(browser, draw, "y", "c3")
 
 
@@ -62,7 +61,7 @@ def test_programs_are_the_same_bytes_each_time() -> None:
 
 
 def test_no_dispatch_reads_what_it_writes() -> None:
-    program = json.loads(build(small_net().graph("y")).files["program"][0])
+    program = program_of(small_net().graph("y"))
     for run in program["dispatches"]:
         writes = program["shaders"][run["shader"]]["writes"]
         reads = {buffer for buffer, _, _ in run["bind"][:-writes]}
@@ -73,7 +72,7 @@ def test_no_dispatch_reads_what_it_writes() -> None:
 def test_large_grids_fold_into_rows() -> None:
     draw = Draw()
     draw.node("pointwise", "y", draw.input("x", 5_000_001), expr=inp(0) + 1.0)
-    (run,) = json.loads(build(draw.graph("y")).files["program"][0])["dispatches"]
+    (run,) = program_of(draw.graph("y"))["dispatches"]
     x, y = run["groups"]
     assert x <= MAX_GROUPS and 64 * x * y >= 5_000_001
 
@@ -90,8 +89,8 @@ def test_long_programs_are_submitted_in_pieces() -> None:
     name = draw.input("x", 1, 256, 256, 64)
     for i in range(4):
         name = draw.conv(f"c{i}", name, 3, 64, pad=1)
-    program = json.loads(build(draw.graph(name)).files["program"][0])
-    assert program["submits"] == [3, 4]  # 4.8 GFLOP each
+    program = program_of(draw.graph(name))
+    assert program["submits"] == [9, 12]  # 4.8 GFLOP in three dispatches each
 
 
 def test_tiles_fit_the_guaranteed_limits() -> None:
@@ -102,7 +101,7 @@ def test_tiles_fit_the_guaranteed_limits() -> None:
 
 @pytest.mark.parametrize("m, n, k", [(49, 512, 4608), (49, 2048, 512), (196, 256, 2304)])
 def test_small_images_still_fill_a_large_gpu(m: int, n: int, k: int) -> None:
-    tile, parts = choose(Work(m, n, k, 1), DEVICES[0])
+    tile, parts = choose(Work(m, n, k, 1), DISCRETE)
     assert parts in SPLITS
     assert -(-m // tile.rows) * -(-n // tile.cols) * parts >= 64
 
@@ -121,7 +120,7 @@ def test_layers_of_many_shapes_share_shaders() -> None:
     name = draw.input("x", 1, 40, 36, 8)
     for i, (size, c) in enumerate([(3, 16), (1, 24), (3, 32), (1, 16), (5, 20)]):
         name = draw.conv(f"c{i}", name, size, c, pad=size // 2)
-    program = json.loads(build(draw.graph(name)).files["program"][0])
+    program = program_of(draw.graph(name))
     used = {run["shader"] for run in program["dispatches"]}
     assert len(used) < 4 and used == set(range(len(program["shaders"])))
     for run in program["dispatches"]:

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from graphs import Draw, sample_inputs
 from onnxpress.browser import Answer, Browser
-from onnxpress.emit.program import Program
 from onnxpress.emit.webgpu import build
-from onnxpress.emit.wgsl_device import DEVICES, Device
+from onnxpress.emit.wgsl_device import DISCRETE, Device
 from onnxpress.graph import Graph
 from onnxpress.interpret import interpret
 from onnxpress.ops import OPS, bound
@@ -18,14 +17,16 @@ EPSILON = float(np.finfo(np.float32).eps)
 # The body is the program's bytes, then every weight, then every input, all little-endian f32.
 OPEN = """
 import { open, probe } from "/runtime/backends/webgpu.js";
-function unpack({ about, size, lengths }, body) {
+function unpack({ steps, inputs: sizes, size, lengths }, body) {
   const data = new Float32Array(body, size);
   let at = 0;
   const take = (length) => data.subarray(at, at += length);
   const tensors = Object.entries(lengths).map(([name, n]) => ({ name, data: take(n) }));
   async function* weights() { yield* tensors; }
-  const inputs = about.inputs.map(({ length }) => take(length));
-  const model = () => open(about, async () => body.slice(0, size), weights());
+  const inputs = sizes.map(take);
+  const about = { steps, files: { program: {} } };
+  const model = (given = weights(), program = body.slice(0, size)) =>
+    open(about, async () => program, given, { build: "program" });
   return { model, inputs };
 }
 """
@@ -43,30 +44,34 @@ export const run = async (args, body) => {
 """
 
 
-def package(graph: Graph, program: Program, feeds: dict[str, np.ndarray]
+def program_of(graph: Graph, device: Device = DISCRETE) -> dict[str, Any]:
+    return json.loads(build(graph, (device,)).files[device.name][0])
+
+
+def package(graph: Graph, program: dict[str, Any], feeds: dict[str, np.ndarray]
             ) -> tuple[dict[str, Any], bytes]:
     """The arguments and the body of a job that opens `program`."""
-    code = program.files["program"][0]
+    code = json.dumps(program).encode()
     code += b" " * (-len(code) % 4)
-    used = {w["tensor"] for w in program.about["weights"]}
+    used = {w["tensor"] for w in program["weights"]}
     tensors = {n: a for n, a in graph.constants.items() if n in used}
-    parts = [*tensors.values(), *(feeds[n] for n in graph.inputs)]
-    body = code + b"".join(np.asarray(p, "<f4").tobytes() for p in parts)
-    about = {**program.about, "files": {"program": {}}}
-    return ({"about": json.loads(json.dumps(about)), "size": len(code),
+    inputs = [feeds[n] for n in graph.inputs]
+    body = code + b"".join(np.asarray(p, "<f4").tobytes() for p in (*tensors.values(), *inputs))
+    return ({"steps": build(graph, ()).about["steps"], "size": len(code),
+             "inputs": [a.size for a in inputs],
              "lengths": {n: a.size for n, a in tensors.items()}}, body)
 
 
 def run_graph(browser: Browser, graph: Graph, feeds: dict[str, np.ndarray],
-              device: Device = DEVICES[0]) -> Answer:
-    answer = browser.run(RUN, *package(graph, build(graph, device), feeds))
+              device: Device = DISCRETE) -> Answer:
+    answer = browser.run(RUN, *package(graph, program_of(graph, device), feeds))
     assert answer.errors == []
     assert answer.value["same"]
     return answer
 
 
 def check(browser: Browser, draw: Draw, *outputs: str,
-          feeds: dict[str, np.ndarray] | None = None, device: Device = DEVICES[0]) -> None:
+          feeds: dict[str, np.ndarray] | None = None, device: Device = DISCRETE) -> None:
     """The graph's outputs on WebGPU agree with the reference within the operators' `ulps`."""
     graph = draw.graph(*outputs)
     feeds = feeds or sample_inputs(graph)

@@ -27,8 +27,7 @@ from .layout import (
     dense_strides,
     round_up,
 )
-
-ALIASES = ("reshape",)  # no step: the output is the input's memory
+from .ops.move import alias_start
 
 
 def plan_linear(graph: Graph, target: str) -> LinearPlan:
@@ -37,15 +36,26 @@ def plan_linear(graph: Graph, target: str) -> LinearPlan:
     Raises:
         PlanError: an operator has no kernel on `target`.
     """
-    needs = {n.name: _needs(n, graph, target) for n in graph.nodes if n.op not in ALIASES}
+    needs = {n.name: _needs(n, graph, target) for n in graph.nodes
+             if _alias_start(n, graph) is None}
     layouts = _choose_layouts(graph, needs)
     draft = _Draft(graph, layouts)
     for node in graph.nodes:
-        if node.op in ALIASES:
-            draft.alias(node.outputs[0], node.inputs[0])
+        start = _alias_start(node, graph)
+        if start is not None:
+            draft.alias(node.outputs[0], node.inputs[0], start)
         else:
             draft.add(node, needs[node.name])
     return draft.finish(target)
+
+
+def _alias_start(node: Node, graph: Graph) -> int | None:
+    """Where in its input's memory the output lies; such a node is no step. Images stay free to have
+    halos."""
+    out = graph.shape(node.name)
+    if node.op == "slice" and len(out) == 4:
+        return None
+    return alias_start(node, graph.shape(node.inputs[0]), out) if node.inputs else None
 
 
 def _needs(node: Node, graph: Graph, target: str) -> Needs:
@@ -70,7 +80,7 @@ def _choose_layouts(graph: Graph, needs: dict[str, Needs]) -> dict[str, Want]:
         return name
 
     for node in graph.nodes:
-        if node.op in ALIASES:
+        if _alias_start(node, graph) is not None:
             pinned.update((*node.inputs, *node.outputs))
             continue
         need = needs[node.name]
@@ -150,13 +160,15 @@ class _Draft:
             if n not in graph.constants
         }
         self.root = {n: n for n in self.tensors}
+        self.start = dict.fromkeys(self.tensors, 0)
         self.steps: list[tuple[Node, tuple[str, ...], tuple[str, ...], Needs]] = []
         self.slots: dict[tuple[str, Pack], str] = {}
 
-    def alias(self, out: str, source: str) -> None:
+    def alias(self, out: str, source: str, start: int) -> None:
         if source in self.graph.constants:
             source = self._slot(source, None)
         self.root[out] = self.root[source]
+        self.start[out] = self.start[source] + start
 
     def add(self, node: Node, need: Needs) -> None:
         out = made = node.outputs[0]
@@ -184,12 +196,14 @@ class _Draft:
             self.tensors[slot] = Tensor(slot, shape, dense_strides(shape), 0, 0,
                                         pack.elements, pack=pack)
             self.root[slot] = slot
+            self.start[slot] = 0
         return self.slots[key]
 
     def _new(self, name: str, shape: tuple[int, ...], layout: Want) -> str:
         self.layouts[name] = layout
         self.tensors[name] = _tensor(name, shape, layout)
         self.root[name] = name
+        self.start[name] = 0
         return name
 
     def _twin(self, name: str, want: Want) -> str:
@@ -273,7 +287,7 @@ class _Draft:
         root = self.tensors[self.root[name]]
         if self.root[name] == name:
             return root
-        return replace(self.tensors[name], offset=root.offset, base=root.base)
+        return replace(self.tensors[name], offset=root.offset + self.start[name], base=root.base)
 
     def _lifetimes(self) -> tuple[dict[str, tuple[int, int, int]], dict[int, int]]:
         """Buffer -> (elements, first step, last step), and the steps that want scratch."""

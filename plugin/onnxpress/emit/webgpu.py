@@ -1,14 +1,16 @@
-"""Graph -> a WebGPU program: WGSL texts with every shape baked in, dispatches, and buffers.
+"""Graph -> a WebGPU program for each class of GPU: WGSL texts with every shape baked in.
 
-One JSON file holds what runs: `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32
-of a further uniform binding), `dispatches` ({step, shader, numbers, bind: [[buffer, offset, bytes],
-...], groups: [x, y]}), `submits` (the dispatch that ends each command buffer) and `tables` (numbers
-that kernels add to the weights). The manifest says where weights,
-inputs and outputs lie.
+One JSON file holds all of a program: `buffers` (bytes), where `weights`, `inputs` and `outputs` lie
+in them, `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform
+binding; some lines of `code` are for subgroups, see wgsl_shader.py), `dispatches` ({step, shader,
+numbers, bind: [[buffer, offset, bytes], ...], groups: [x, y]}), `submits` (the dispatch that ends
+each command buffer), `tables` (numbers that kernels add to the weights), `setup` (dispatches that
+run once, after the weights are there) and `spent` (the buffers that nothing reads after them). The
+manifest names the steps.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -27,11 +29,13 @@ from ..kernels.resize2d import wgsl as resize2d
 from ..kernels.softmax import wgsl as softmax
 from ..kernels.window_sum import wgsl as window_sum
 from ..ops import OPS, bound
+from ..ops.move import alias_start
 from .program import Program
+from .wgsl_channels import fit_channels
+from .wgsl_cost import palette
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
-from .wgsl_gemm import palette
-from .wgsl_memory import Place, bytes_of, lifetimes, place_constants, place_values
+from .wgsl_memory import OFFSET_ALIGN, Place, bytes_of, lifetimes, place_constants, place_values
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
 
@@ -57,37 +61,51 @@ LOWER: dict[str, Lower] = {
 SUBMIT_FLOPS = 10_000_000_000
 
 Steps = list[tuple[Node, list[Dispatch]]]
+Labels = list[list[Any]]
 
 
-def build(graph: Graph, device: Device = DEVICES[0]) -> Program:
-    """The program of `graph` and the manifest's facts about it.
+def build(graph: Graph, devices: Sequence[Device] = DEVICES) -> Program:
+    """A program of `graph` for each of `devices`, and the manifest's facts about them.
 
     Raises:
         PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
             every device offers.
     """
-    graph = fit_operands(graph)
+    graph, slices = fit_channels(fit_operands(graph))
+    labels = [_label(node, graph) for node in _steps(graph)]
+    files = {d.name: (_program(graph, slices, d, labels), "json") for d in devices}
+    return Program("webgpu", files, {"steps": labels})
+
+
+def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: Labels) -> bytes:
     roots = _roots(graph)
     works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
     steps = _lower_all(graph, palette(works, device))
-    places, sizes = _place(graph, roots, steps)
-    labels = [_label(node, graph) for node, _ in steps]
-    weights = [
-        {"tensor": name, "start": start, "length": length, "buffer": place.buffer, "offset": offset}
-        for (name, start, length), offset, place in _weights(graph, places)
-    ]
-    at = lambda name: {"name": name, "buffer": places[roots[name]].buffer,  # noqa: E731
-                       "offset": places[roots[name]].offset, "length": prod(graph.shape(name))}
-    about = {
-        "buffers": sizes, "weights": weights, "inputs": [at(n) for n in graph.inputs],
-        "outputs": [at(n) for n in graph.outputs], "steps": labels,
+    places, sizes, spent = _place(graph, roots, steps)
+    at = lambda name: {"name": name, "buffer": places[name].buffer,  # noqa: E731
+                       "offset": places[name].offset, "length": prod(graph.shape(name))}
+    weights = [_upload(slices.get(v, v), place, graph) for v, place in places.items()
+               if isinstance(v, Slice) or (v in graph.constants and roots[v] == (v, 0))]
+    content = {
+        "buffers": sizes, "spent": spent, "weights": weights,
+        "inputs": [at(n) for n in graph.inputs],
+        "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, labels),
     }
-    code = json.dumps(_program(steps, roots, places, labels), separators=(",", ":"))
-    return Program("webgpu", {"program": (code.encode(), "json")}, about)
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _lower_all(graph: Graph, device: Device) -> Steps:
-    return [(n, _lower(n, graph, device)) for n in graph.nodes if n.op != "reshape"]
+    return [(n, _lower(n, graph, device)) for n in _steps(graph)]
+
+
+def _steps(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if _alias_start(node, graph) is None]
+
+
+def _alias_start(node: Node, graph: Graph) -> int | None:
+    """Where in its input's memory the output lies, if a binding can begin there."""
+    start = alias_start(node, graph.shape(node.inputs[0]), graph.shape(node.name))
+    return start if start is not None and 4 * start % OFFSET_ALIGN == 0 else None
 
 
 def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
@@ -101,78 +119,101 @@ def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     return LOWER[node.op](node, graph, device)
 
 
-def _roots(graph: Graph) -> dict[str, str]:
-    """Value -> the value whose memory it is: a reshape is its input."""
-    roots = {name: name for name in graph.values}
+def _roots(graph: Graph) -> dict[str, tuple[str, int]]:
+    """Value -> the value in whose memory it lies, and at which element."""
+    roots = {name: (name, 0) for name in graph.values}
     for node in graph.nodes:
-        if node.op == "reshape":
-            roots[node.name] = roots[node.inputs[0]]
+        start = _alias_start(node, graph)
+        if start is not None:
+            root, before = roots[node.inputs[0]]
+            roots[node.name] = root, before + start
     return roots
 
 
-def _place(graph: Graph, roots: Mapping[str, str], steps: Steps) -> tuple[
-        dict[str | Slice, Place], list[int]]:
-    """The place of every constant, table and value, and all buffers' sizes."""
+def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps) -> tuple[
+        dict[str | Slice, Place], list[int], list[int]]:
+    """The place of every constant, table and value, all buffers' sizes, and the buffers that only
+    `once` reads. What is written once has buffers of its own: no dispatch reads and writes one."""
+    dispatches = [d for _, ds in steps for d in ds]
+    scratch = {k: v for d in dispatches for k, v in d.scratch.items()}
+    made = {name: bytes_of(scratch[name]) for d in dispatches if d.once for name in d.writes}
     constants: dict[str | Slice, int] = {}
+    once: dict[str | Slice, int] = {}
     touches = []
-    for _, dispatches in steps:
-        for d in dispatches:
-            touched = {}
-            for value in (*d.reads, *d.writes):
-                if isinstance(value, Slice):
-                    constants[value] = bytes_of(value.elements)
-                    continue
-                name = roots.get(value, value)
-                if name in graph.constants:
-                    constants[name] = bytes_of(graph.constants[name].size)
-                elif name in d.tables:
-                    constants[name] = bytes_of(len(d.tables[name]))
-                else:
-                    touched[name] = 0
+    for d in dispatches:
+        fixed, touched = once if d.once else constants, {}
+        for value in (*d.reads, *d.writes):
+            if isinstance(value, Slice):
+                fixed[value] = bytes_of(value.elements)
+                continue
+            name, _ = roots.get(value, (value, 0))
+            if name in graph.constants:
+                fixed[name] = bytes_of(graph.constants[name].size)
+            elif name in d.tables:
+                fixed[name] = bytes_of(len(d.tables[name]))
+            elif name not in made:
+                touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
+        if not d.once:
             touches.append(touched)
-    for name in graph.outputs:
-        if roots[name] in graph.constants:
-            constants[roots[name]] = bytes_of(graph.constants[roots[name]].size)
-    scratch = {k: v for _, ds in steps for d in ds for k, v in d.scratch.items()}
-    for touched in touches:
-        for name in touched:
-            touched[name] = scratch[name] if name in scratch else prod(graph.shape(name))
-    fixed, fixed_sizes = place_constants(constants.items())
-    lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs],
-                      [roots[n] for n in graph.outputs], touches)
-    moving, moving_sizes = place_values(lives, len(fixed_sizes))
-    return {**fixed, **moving}, fixed_sizes + moving_sizes
+    held = [roots[name][0] for name in graph.outputs]
+    constants |= {n: bytes_of(graph.constants[n].size) for n in held if n in graph.constants}
+    places, sizes = place_constants(constants.items())
+    kept, kept_sizes = place_constants(made.items(), len(sizes))
+    sizes += kept_sizes
+    passing, passing_sizes = place_constants(
+        [(v, size) for v, size in once.items() if v not in constants], len(sizes))
+    spent = [*range(len(sizes), len(sizes) + len(passing_sizes))]
+    sizes += passing_sizes
+    lives = lifetimes([(n, prod(graph.shape(n))) for n in graph.inputs], held, touches)
+    moving, moving_sizes = place_values(lives, len(sizes))
+    places = _with_aliases({**places, **kept, **passing, **moving}, roots, graph)
+    return places, sizes + moving_sizes, spent
 
 
-def _weights(graph: Graph, places: Mapping[str | Slice, Place]):
-    """((constant, first element, elements), offset in bytes, place) of everything to upload."""
-    for value, place in places.items():
-        if isinstance(value, Slice):
-            for i in range(value.runs):
-                part = value.name, value.start + i * value.length, value.length
-                yield part, place.offset + 4 * i * value.pitch, place
-        elif value in graph.constants:
-            yield (value, 0, graph.constants[value].size), place.offset, place
+def _with_aliases(places: dict[str | Slice, Place], roots: Mapping[str, tuple[str, int]],
+                  graph: Graph) -> dict[str | Slice, Place]:
+    """`places`, and those of the values that lie in another's memory."""
+    aliases = {}
+    for name, (root, start) in roots.items():
+        if name != root and root in places:
+            place = places[root]
+            aliases[name] = Place(place.buffer, place.offset + 4 * start,
+                                  bytes_of(prod(graph.shape(name))))
+    return {**places, **aliases}
 
 
-def _program(steps: Steps, roots: Mapping[str, str], places: Mapping[str | Slice, Place],
-             labels: list[list[Any]]) -> dict[str, Any]:
-    runs, submits, tables, load = [], [], [], 0
+def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
+    """What is written where of a constant: elements from `start` on, in `runs` that lie `pitch`
+    apart with zeros between where there are several."""
+    if not isinstance(value, Slice):
+        value = Slice(value, 0, graph.constants[value].size)
+    spread = {"runs": value.runs, "pitch": value.pitch} if value.runs > 1 else {}
+    return {"tensor": value.name, "start": value.start, "length": value.length, **spread,
+            "buffer": place.buffer, "offset": place.offset}
+
+
+def _commands(steps: Steps, places: Mapping[str | Slice, Place], labels: Labels) -> dict[str, Any]:
+    runs, setup, submits, tables, load = [], {}, [], [], 0
     shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):
         for d in dispatches:
-            bind = [places[roots.get(v, v)] for v in (*d.reads, *d.writes)]
+            bind = [places[v] for v in (*d.reads, *d.writes)]
             shader, numbers = numbered[_key(d)]
-            runs.append({"step": i, "shader": shader, "numbers": numbers,
-                         "bind": [[p.buffer, p.offset, p.size] for p in bind],
-                         "groups": list(d.workgroups)})
+            run = {"step": i, "shader": shader, "numbers": numbers,
+                   "bind": [[p.buffer, p.offset, p.size] for p in bind],
+                   "groups": list(d.workgroups)}
+            if d.once:
+                setup.setdefault(d.writes, run)
+            else:
+                runs.append(run)
             tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
                        for n, data in d.tables.items()]
         load += labels[i][1]
         if load >= SUBMIT_FLOPS or i == len(steps) - 1:
             submits.append(len(runs))
             load = 0
-    return {"shaders": shaders, "dispatches": runs, "submits": submits, "tables": tables}
+    return {"shaders": shaders, "setup": list(setup.values()), "dispatches": runs,
+            "submits": submits, "tables": tables}
 
 
 def _key(dispatch: Dispatch) -> tuple[str, int, int]:

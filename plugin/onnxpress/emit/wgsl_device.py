@@ -1,4 +1,10 @@
-"""Classes of GPUs that programs are made for, and the tiles of matrix products."""
+"""Classes of GPUs that programs are made for, and the tiles of matrix products.
+
+runtime/backends/webgpu_device.js tells the class by maker and architecture, and by the textures
+that a GPU reads, as some browsers hide the maker. Every WebGPU device has BC, or ETC2 and ASTC;
+those without BC are phones. Direct3D 12 knows BC only, so what has no ASTC is no phone, whoever
+made it (github.com/gpuweb/gpuweb/issues/144). What else is not known counts as integrated.
+"""
 
 from dataclasses import dataclass
 
@@ -37,7 +43,8 @@ class Device:
     invocations at once. In cycles: a step from one tile of K to the next waits `latency` for
     memory unless other workgroups fill the time; a further dispatch costs `start`; to compile one
     more kind of product, spread over the runs of a visit, costs `kind`. `bandwidth`: bytes a
-    cycle."""
+    cycle. `sizes`: how 3x3 convolutions may be made, directly (1) or in Winograd's tiles of so
+    many pixels down and across."""
 
     name: str
     processors: int
@@ -48,11 +55,14 @@ class Device:
     kind: int
     bandwidth: int
     tiles: tuple[Tile, ...] = TILES
+    sizes: tuple[int, ...] = (1, 2, 4)
 
 
-# A driver takes 60 to 110 ms to compile one kind of product and works on two at a time (NVIDIA 580
-# through Dawn); half of that over 500 runs at 1.7 GHz are 100,000 cycles.
-DEVICES = (
-    Device("large", 128, 128, 2048, 700, 4000, 100_000, 1500),
-    Device("small", 12, 128, 1024, 700, 4000, 100_000, 60),
-)
+# A driver takes 60 to 110 ms to compile one kind of product and works on two at a time (NVIDIA
+# 580 through Dawn); half of that over 250 runs at 1.7 GHz are 200,000 cycles. DISCRETE was measured
+# on an NVIDIA H100; the others are makers' figures for GPUs that share the memory of the CPU: with
+# 96 execution units (Intel Xe), and in phones (Arm Mali-G78, Qualcomm Adreno 650).
+DISCRETE = Device("discrete", 128, 128, 2048, 700, 4000, 200_000, 1500)
+INTEGRATED = Device("integrated", 12, 64, 1024, 500, 4000, 150_000, 40)
+MOBILE = Device("mobile", 8, 64, 512, 400, 8000, 100_000, 30)
+DEVICES = (DISCRETE, INTEGRATED, MOBILE)

@@ -4,54 +4,14 @@ C[batch,M,N] = A[batch,M,K] B[batch,K,N]. A's rows are windows of an image; B is
 buffer; the result goes through the node's epilogue.
 """
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
-from itertools import combinations
+from dataclasses import dataclass, replace
 from math import prod
 
 from ..graph import Graph, Node
+from .wgsl_cost import choose
 from .wgsl_device import Device, Tile
 from .wgsl_epilogue import Finish, sum_parts, unfinished
 from .wgsl_shader import Dispatch, Port, Work, dispatch
-
-SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-MAX_TILES = 3  # of a program
-
-
-def choose(work: Work, device: Device) -> tuple[Tile, int]:
-    """The tile and the number of parts of K with the least estimated time."""
-    return min(
-        ((tile, parts) for tile in device.tiles for parts in SPLITS
-         if parts == 1 or work.k // parts >= 2 * tile.depth),
-        key=lambda choice: _cycles(*choice, work, device),
-    )
-
-
-def palette(works: Sequence[Work], device: Device) -> Device:
-    """The device with the few tiles that serve all of a program's products best, counting the
-    compilation of each kind of product."""
-    def cost(tiles: tuple[Tile, ...]) -> float:
-        limited = replace(device, tiles=tiles)
-        chosen = [(choose(work, limited), work) for work in works]
-        kinds = {tile for (tile, _), _ in chosen}
-        time = sum(_cycles(*choice, work, device) for choice, work in chosen)
-        return time + device.kind * len(kinds)
-
-    sets = (s for size in range(1, MAX_TILES + 1) for s in combinations(device.tiles, size))
-    return replace(device, tiles=min(sets, key=cost))
-
-
-def _cycles(tile: Tile, parts: int, work: Work, device: Device) -> float:
-    m, n, k, batch = astuple(work)
-    groups = -(-m // tile.rows) * -(-n // tile.cols) * batch * parts
-    steps = -(-k // (parts * tile.depth))
-    held = -(-groups // device.processors)
-    together = max(1, min(held, device.resident // max(tile.lanes, 128)))
-    busy = tile.rows * tile.cols * tile.depth / (device.rate * tile.gain)
-    time = steps * max(held * busy, -(-held // together) * device.latency)
-    if parts > 1:
-        time += device.start + 8 * parts * m * n * batch / device.bandwidth
-    return time
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +85,20 @@ def multiply(node: Node, graph: Graph, device: Device, what: list[Product], end:
     return steps
 
 
+def batched(what: Product, target: Port, tail: Finish, tile: Tile) -> Dispatch:
+    """A batch of whole products into a temporary, `target`."""
+    shape = {"p": what, "wide": True, "finish": tail.text, "first": 0,
+             "total": prod(target.shape), "splits": 1}
+    return _tiled([what.a, what.b, *tail.ports], target, tile,
+                  {target.value: prod(target.shape)}, shape)
+
+
 def _tiled(reads: list[Port], target: Port, tile: Tile, scratch: dict[str, int],
            shape: dict[str, object]) -> Dispatch:
     p, splits = shape["p"], shape["splits"]
-    m, n, k, batch = astuple(p.work)
-    tiles_m, tiles_n = -(-m // tile.rows), -(-n // tile.cols)
-    run = -(-k // (splits * tile.depth)) * tile.depth
-    groups = tiles_m * tiles_n * batch * splits
+    tiles_m, tiles_n = -(-p.work.m // tile.rows), -(-p.work.n // tile.cols)
+    run = -(-p.work.k // (splits * tile.depth)) * tile.depth
+    groups = tiles_m * tiles_n * p.work.batch * splits
     made = dispatch("wgsl_gemm.wgsl", reads, [target], groups, scratch, tile=tile,
                     tiles_m=tiles_m, tiles_n=tiles_n, run=run, view=p.view, **shape)
     return replace(made, work=p.work)

@@ -36,9 +36,10 @@ def bytes_of(elements: int) -> int:
     return -(-max(elements, 1) * 4 // 16) * 16
 
 
-def place_constants(wanted: Iterable[tuple[str | Slice, int]]) -> tuple[
+def place_constants(wanted: Iterable[tuple[str | Slice, int]], first_buffer: int = 0) -> tuple[
         dict[str | Slice, Place], list[int]]:
-    """(constant, bytes) -> its place, and the buffers' sizes. No constant exceeds a binding."""
+    """(constant, bytes) -> its place, and the buffers' sizes; numbers begin at `first_buffer`. No
+    constant exceeds a binding."""
     places: dict[str | Slice, Place] = {}
     sizes: list[int] = []
     for name, size in wanted:
@@ -46,7 +47,7 @@ def place_constants(wanted: Iterable[tuple[str | Slice, int]]) -> tuple[
         if start + size > MAX_BINDING:
             sizes.append(0)
             start = 0
-        places[name] = Place(len(sizes) - 1, start, size)
+        places[name] = Place(first_buffer + len(sizes) - 1, start, size)
         sizes[-1] = start + size
     return places, sizes
 

@@ -1,4 +1,12 @@
-{# Pieces of a kernel over [outputs, length]; see wgsl_rows.py. #}
+{# Pieces of a kernel over [outputs, length]; see wgsl_rows.py, and wgsl_shader.py for `//+`. #}
+{% macro main(lanes) %}
+@compute @workgroup_size({{ lanes }})
+fn main(
+  //+ @builtin(subgroup_size) subgroup: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) lane: u32
+) {
+{% endmacro %}
 {% macro head(rows, grid_x, workgroups) %}
   let id = group.x + group.y * {{ grid_x }}u;
   if (id >= {{ workgroups }}u) { return; }
@@ -19,16 +27,25 @@
 {{ caller() }}
   }
 {% endmacro %}
-{# Leaves in shared_[across] what `combine` (WGSL, of s and t) makes of the values of one column. #}
+{# Leaves in shared_[across] what `combine` (WGSL, of s and t) makes of the values of one column.
+   `met`: how many neighbours along have met in their subgroup. #}
 {% macro tree(rows, value, combine) %}
   workgroupBarrier();
-  shared_[lane] = {{ value }};
-  for (var width = {{ rows.along // 2 }}u; width > 0u; width /= 2u) {
-    workgroupBarrier();
-    if (along < width) {
-      let s = shared_[lane];
-      let t = shared_[lane + width * {{ rows.across }}u];
-      shared_[lane] = {{ combine }};
+  {
+    var s = {{ value }};
+    var met = 1u;
+    //+ for (; met < min({{ rows.along }}u, subgroup / {{ rows.across }}u); met *= 2u) {
+    //+   let t = subgroupShuffleXor(s, met * {{ rows.across }}u);
+    //+   s = {{ combine }};
+    //+ }
+    shared_[lane] = s;
+    for (var width = {{ rows.along // 2 }}u; width >= met; width /= 2u) {
+      workgroupBarrier();
+      if (along < width) {
+        let t = shared_[lane + width * {{ rows.across }}u];
+        s = {{ combine }};
+        shared_[lane] = s;
+      }
     }
   }
   workgroupBarrier();

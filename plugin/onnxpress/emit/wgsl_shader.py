@@ -2,6 +2,10 @@
 
 A kernel's `lower(node, graph, device)` returns dispatches in order. Every shape is baked into the
 text; tensors are dense buffers, read as vec4f where shapes allow.
+
+Lines that begin with `//+ ` are code where the device has the feature `subgroups`. They assume that
+`local_invocation_index` runs along each subgroup in order. WGSL does not promise it, but drivers
+lay workgroups of one dimension out so, and the golden check finds one that does not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -53,19 +57,22 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A matrix product C[batch,m,n] over k."""
+    """A matrix product C[batch,m,n] over k. `image`: it is a 3x3 convolution of stride 1 to so many
+    images, rows and columns, which may take Winograd's algorithm."""
 
     m: int
     n: int
     k: int
     batch: int
+    image: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """One shader run. `reads`, then `writes`, are bound in order. `scratch` are temporaries that
     it makes, in elements; `tables` are constants that the kernel adds to the graph's own; `work`
-    is the product that tiles are chosen for."""
+    is the product that tiles are chosen for. `once`: it runs when the weights are there, and what
+    it writes serves all runs."""
 
     shader: str
     reads: tuple[str | Slice, ...]
@@ -74,6 +81,7 @@ class Dispatch:
     scratch: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     work: Work | None = None
+    once: bool = False
 
 
 Lower = Callable[[Node, Graph, Device], list[Dispatch]]
@@ -182,7 +190,8 @@ def _sum(coordinates: Sequence[str], strides: Sequence[int], offset: int) -> str
     if offset < 0 or any(s < 0 for s in strides):
         terms = [f"i32({c}) * {s}" for c, s in zip(coordinates, strides, strict=True) if s]
         return f"u32({' + '.join([str(offset), *terms])})"
-    terms = [c if s == 1 else f"{c} * {s}u" for c, s in zip(coordinates, strides, strict=True) if s]
+    # A stride of 1 is multiplied all the same: texts that differ in numbers only share a shader.
+    terms = [f"{c} * {s}u" for c, s in zip(coordinates, strides, strict=True) if s]
     if offset or not terms:
         terms.append(f"{offset}u")
     return " + ".join(terms)

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 # A declaration's array of storage may lose its length; other types, attributes and names may not
-# change, and comments are dropped. What is left in digits is a number: u32, f32 or i32.
+# change, and comments are dropped, other than lines for subgroups (wgsl_shader.py). What is left in
+# digits is a number: u32, f32 or i32.
 TOKEN = re.compile(
     r"(?P<storage>var<storage[^;]*?array<\w+)(?P<length>, \d+)(?=>;)"
     r"|(?P<fixed>array<\w+, \d+>|@\w+\(\d+\))"
     r"|(?<![\w.])(?:(?P<u32>0x[0-9a-f]+|\d+)u|(?P<f32>\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)f?|(?P<i32>\d+))(?![\w.])"
 )
-COMMENT = re.compile(r"[ \t]*//[^\n]*")
+COMMENT = re.compile(r"[ \t]*//(?!\+)[^\n]*")
 PACK = {"u32": "<I", "i32": "<i", "f32": "<f"}
 
 

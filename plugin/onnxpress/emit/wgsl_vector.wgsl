@@ -1,4 +1,5 @@
 {% from "wgsl_product.wgsl" import operands, store %}
+{% from "wgsl_rows.wgsl" import main %}
 {% set strands = 256 // quads %}
 // C[{{ p.work.batch }},1,N={{ p.work.n }}] over K={{ p.work.k }}: a workgroup sums {{ quads }} columns of vec4f along {{ strands }} strands of K
 {{ bindings }}
@@ -9,8 +10,7 @@ var<workgroup> sums: array<vec4f, 256>;  // [strands, quads]
 {{ finish }}
 
 {{ store(p, wide, first, total) }}
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+{{ main(256) }}
   let id = group.x + group.y * {{ grid_x }}u;
   if (id >= {{ workgroups }}u) { return; }
   let batch = id / {{ tiles }}u;
@@ -27,8 +27,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       + a[a_at + k + {{ 2 * strands }}u] * b2 + a[a_at + k + {{ 3 * strands }}u] * b3;
   }
   for (; k < {{ p.work.k }}u; k += {{ strands }}u) { sum += a[a_at + k] * load_b(b_at, k, n); }
+  var met = {{ quads }}u;
+  //+ for (; met < min(256u, subgroup); met *= 2u) { sum += subgroupShuffleXor(sum, met); }
   sums[lane] = sum;
-  for (var width = 128u; width >= {{ quads }}u; width /= 2u) {
+  for (var width = 128u; width >= met; width /= 2u) {
     workgroupBarrier();
     if (lane < width) { sums[lane] += sums[lane + width]; }
   }

@@ -59,6 +59,19 @@ def moves(
                            target)
 
 
+def alias_start(node: Node, source: Shape, out: Shape) -> int | None:
+    """The element of its dense input `source` at which the output of `node` lies as it is: of a
+    reshape, or of a slice of consecutive elements. None where elements have to move."""
+    if node.op == "reshape":
+        return 0
+    if node.op != "slice":
+        return None
+    cut = next((axis for axis, n in enumerate(out) if n > 1), len(out))
+    whole = out[cut + 1 :] == source[cut + 1 :] and min(node.attrs["steps"][cut:], default=1) == 1
+    starts = zip(node.attrs["starts"], dense(source), strict=True)
+    return sum(at * stride for at, stride in starts) if whole else None
+
+
 def coalesce(move: Move) -> Move:
     """The same copy with fewer axes: those of length 1 go, neighbours that step as one merge."""
     axes: list[tuple[int, int, int]] = []

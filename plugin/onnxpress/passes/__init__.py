@@ -18,6 +18,7 @@ from .fuse_pointwise import fuse_pointwise
 from .hoist_transposes import hoist_transposes
 from .lower_qdq import lower_qdq
 from .merge_duplicates import merge_duplicates
+from .merge_products import merge_products
 from .merge_reshapes import merge_reshapes
 from .recover_matmul import recover_matmul
 from .simplify_expressions import simplify_expressions
@@ -49,6 +50,7 @@ PORTABLE: tuple[Pass, ...] = (
     fold_operands,
     fuse_epilogue,
     simplify_expressions,
+    merge_products,
 )
 
 

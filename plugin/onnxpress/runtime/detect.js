@@ -21,15 +21,19 @@ const RELAXED = [
  *   `after`: why every other target comes first
  */
 
-/** @returns {Promise<Verdict>} */
-async function probeWebgpu() {
+/** @param {boolean} choosing between targets @returns {Promise<Verdict>} */
+async function probeWebgpu(_, choosing) {
   if (!globalThis.navigator?.gpu) return { refusal: "this browser does not offer WebGPU here" };
   const { probe } = await import("./backends/webgpu.js");
-  const { ok, reason, software } = await probe();
+  const { ok, reason, software, kind } = await probe();
   if (!ok) return { refusal: reason };
-  const emulated = "the processor only emulates a graphics device here";
-  if (software) return { build: "program", reason: `though ${emulated}`, after: emulated };
-  return { build: "program", reason: "the graphics processor is the fastest way" };
+  let after = software && "the processor only emulates a graphics device here";
+  if (!after && choosing) {
+    const race = import("./backends/webgpu_probe.js");
+    after = await race.then(({ whyLast }) => whyLast()).catch(() => "");
+  }
+  if (after) return { build: kind, reason: `though ${after}`, after };
+  return { build: kind, reason: "the graphics processor is the fastest way" };
 }
 
 /** @param {Object<string, unknown>} files @returns {Verdict} */
@@ -81,7 +85,7 @@ export async function detect(manifest, target, avoid = {}, threads = "auto") {
       refused.push({ target: name, reason: avoid[name] });
       continue;
     }
-    const verdict = await PROBES[name](manifest.targets[name].files);
+    const verdict = await PROBES[name](manifest.targets[name].files, auto && built.length > 1);
     const { refusal, after, ...found } = verdict;
     if (refusal || after) refused.push({ target: name, reason: refusal ?? after });
     if (refusal) continue;

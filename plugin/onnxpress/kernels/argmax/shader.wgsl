@@ -1,4 +1,4 @@
-{% from "wgsl_rows.wgsl" import head, each %}
+{% from "wgsl_rows.wgsl" import main, head, each %}
 // Index of the {{ "largest" if largest else "smallest" }} of {{ rows.length }} elements in each of {{ rows.outputs }} rows; of equals the {{ "last" if select_last else "first" }}
 {{ bindings }}
 
@@ -10,20 +10,30 @@ fn wins(value: f32, at: u32, held: f32, held_at: u32) -> bool {
     || (value == held && at {{ ">" if select_last else "<" }} held_at);
 }
 
-@compute @workgroup_size({{ rows.across * rows.along }})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+{{ main(rows.across * rows.along) }}
 {{ head(rows, grid_x, workgroups) }}
   // An invocation beyond the row's length holds a copy of its first element.
-  place[lane] = select(0u, along, along < {{ rows.length }}u);
-  best[lane] = x[x_o + place[lane] * {{ stride }}u];
+  var at = select(0u, along, along < {{ rows.length }}u);
+  var held = x[x_o + at * {{ stride }}u];
 {% call each(rows) %}
     let value = x[x_o + x_r];
-    if (wins(value, r, best[lane], place[lane])) {
-      best[lane] = value;
-      place[lane] = r;
+    if (wins(value, r, held, at)) {
+      held = value;
+      at = r;
     }
 {% endcall %}
-  for (var width = {{ rows.along // 2 }}u; width > 0u; width /= 2u) {
+  var met = 1u;
+  //+ for (; met < min({{ rows.along }}u, subgroup / {{ rows.across }}u); met *= 2u) {
+  //+   let value = subgroupShuffleXor(held, met * {{ rows.across }}u);
+  //+   let r = subgroupShuffleXor(at, met * {{ rows.across }}u);
+  //+   if (wins(value, r, held, at)) {
+  //+     held = value;
+  //+     at = r;
+  //+   }
+  //+ }
+  best[lane] = held;
+  place[lane] = at;
+  for (var width = {{ rows.along // 2 }}u; width >= met; width /= 2u) {
     workgroupBarrier();
     if (along < width) {
       let other = lane + width * {{ rows.across }}u;

@@ -1,13 +1,16 @@
-"""conv2d on WebGPU: implicit GEMM over each group, or direct sums where groups are small."""
+"""conv2d on WebGPU: implicit GEMM over each group, Winograd's algorithm where it takes less
+time, or direct sums where groups are small."""
 
 from dataclasses import fields, replace
 from math import prod
 
+from ...emit.wgsl_cost import choose_way
 from ...emit.wgsl_device import Device
 from ...emit.wgsl_epilogue import finish
 from ...emit.wgsl_gemm import Product, View, matrix, multiply
 from ...emit.wgsl_shader import LANES, Dispatch, Port, Slice, Work, dispatch, over_elements
 from ...graph import Graph, Node
+from . import wgsl_winograd as winograd
 
 MIN_DEPTH, MIN_COLUMNS = 32, 8  # of a group's matrix product, below which tiles run mostly empty
 BUSY = 65536  # invocations that fill a large GPU
@@ -19,7 +22,17 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     small = depth < MIN_DEPTH or facts["o"] // facts["groups"] < MIN_COLUMNS
     if facts["groups"] > 1 and small:
         return [_direct(node, graph, facts)]
-    return _product(node, graph, device, facts, depth)
+    work = _work(node, graph, facts, depth)
+    size, tile = choose_way(work, device)
+    if size > 1:
+        return winograd.lower(node, graph, work, size, tile)
+    return _product(node, graph, device, facts, work)
+
+
+def _work(node: Node, graph: Graph, facts: dict, depth: int) -> Work:
+    image = tuple(facts[k] for k in ("n", "oh", "ow"))
+    return Work(prod(image), facts["o"] // facts["groups"], depth, facts["groups"],
+                image if winograd.suits(node, graph) else None)
 
 
 def _facts(node: Node, graph: Graph) -> dict[str, int | str]:
@@ -34,12 +47,11 @@ def _facts(node: Node, graph: Graph) -> dict[str, int | str]:
             "groups": node.attrs["groups"], "mode": node.attrs["pad_mode"]}
 
 
-def _product(node: Node, graph: Graph, device: Device, facts: dict, depth: int
+def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
              ) -> list[Dispatch]:
     x, weights, bias = node.inputs[:3]
     groups, c, o, cg = (facts[k] for k in ("groups", "c", "o", "cg"))
-    og = o // groups
-    rows = facts["n"] * facts["oh"] * facts["ow"]
+    og, rows, depth = work.n, work.m, work.k
     bare = not any(node.attrs["pads"])
     window, image = (facts["kh"], facts["kw"]), (facts["h"], facts["w"])
     # Rows of K values lie one after another: no window to walk.
@@ -49,16 +61,16 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, depth: int
         view = matrix(rows, cg, c)
     else:
         view = View(pitch=c, **{f.name: facts[f.name] for f in fields(View) if f.name != "pitch"})
-    vector = view.h == 1 and rows == 1
+    vector = view == matrix(1, view.cg, view.pitch)
     a = Port("a", x, graph.shape(x), cg % 4 == 0 and not vector)
     b = Port("b", weights, graph.shape(weights), og % 4 == 0)
     before = []
     thin = cg % 4 and groups == 1 and view.cg == cg and not vector
     if thin and weights in graph.constants:
         before, a, b, view = _widened(node, graph, facts, view)
-        depth = view.kh * view.kw * view.cg
+        work = replace(work, k=view.kh * view.kw * view.cg)
     what = Product(
-        Work(rows, og, depth, groups), a, view, b,
+        work, a, view, b,
         pitch=o,
         places=f"let a_at = batch * {cg}u;\n  let b_at = batch * {og}u;",
         at=f"m * {o}u + batch * {og}u + n", channel=f"batch * {og}u + n",

@@ -1,4 +1,4 @@
-{% from "wgsl_rows.wgsl" import head, each, tree %}
+{% from "wgsl_rows.wgsl" import main, head, each, tree %}
 // {{ rows.outputs }} rows of {{ rows.length }} elements, {{ rows.parts }} parts each; phase: {{ phase }}
 // whole: statistics and result. stats: mean and sum of squared deviations of each part.
 // apply: the parts' statistics become the row's, then the result (Chan et al. 1979).
@@ -10,8 +10,7 @@ var<workgroup> shared_: array<{{ rows.type }}, {{ rows.across * rows.along }}>; 
 {{ finish }}
 {% endif %}
 
-@compute @workgroup_size({{ rows.across * rows.along }})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+{{ main(rows.across * rows.along) }}
 {{ head(rows, grid_x, workgroups) }}
 {% if phase == "apply" %}
   var partial = {{ rows.type }}();

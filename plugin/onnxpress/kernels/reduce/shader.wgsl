@@ -1,11 +1,10 @@
-{% from "wgsl_rows.wgsl" import head, each, tree %}
+{% from "wgsl_rows.wgsl" import main, head, each, tree %}
 // {{ kind }} of {{ rows.length }} elements for each of {{ rows.outputs }} outputs, in {{ rows.parts }} parts
 {{ bindings }}
 
 var<workgroup> shared_: array<{{ rows.type }}, {{ rows.across * rows.along }}>;  // [along, across]
 
-@compute @workgroup_size({{ rows.across * rows.along }})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+{{ main(rows.across * rows.along) }}
 {{ head(rows, grid_x, workgroups) }}
   var s = {{ rows.type }}({{ start }});
 {% call each(rows) %}

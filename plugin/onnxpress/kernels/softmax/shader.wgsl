@@ -1,11 +1,10 @@
-{% from "wgsl_rows.wgsl" import head, each, tree %}
+{% from "wgsl_rows.wgsl" import main, head, each, tree %}
 // {{ "Logarithm of softmax" if log else "Softmax" }} over {{ rows.length }} elements in each of {{ rows.outputs }} rows
 {{ bindings }}
 
 var<workgroup> shared_: array<{{ rows.type }}, {{ rows.across * rows.along }}>;  // [along, across]
 
-@compute @workgroup_size({{ rows.across * rows.along }})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+{{ main(rows.across * rows.along) }}
 {{ head(rows, grid_x, workgroups) }}
   var most = {{ rows.type }}({{ lowest }});
 {% call each(rows) %}

@@ -5,32 +5,35 @@
 import { PressError } from "../errors.js";
 import { byTimestamps, byWaiting, encode } from "./webgpu_commands.js";
 import { acquire, guarded, probe, translate } from "./webgpu_device.js";
-import { makeBuffers, makeStaging, prepare, upload } from "./webgpu_prepare.js";
+import { makeBuffers, makeStaging, prepare, readProgram, setUp, upload } from "./webgpu_prepare.js";
 
 export { probe };
 
 /** @typedef {import("./webgpu_device.js").Gpu} Gpu */
 /** @typedef {import("./webgpu_prepare.js").Commands} Commands */
-/** @typedef {import("./webgpu_prepare.js").Port} Port */
+/** @typedef {import("./webgpu_prepare.js").Program} Program */
 
 /**
- * @param {{buffers: number[], inputs: Port[], outputs: Port[], steps: [string, number][],
- *   weights: {tensor: string, start: number, length: number, buffer: number, offset: number}[],
- *   files: Object<string, import("../types.js").FileEntry>}} about
+ * @param {{steps: [string, number][], files: Object<string, import("../types.js").FileEntry>}} about
  * @param {(entry: import("../types.js").FileEntry) => Promise<ArrayBuffer>} fetchFile
  * @param {AsyncIterable<{name: string, data: Float32Array}>} weights
+ * @param {{build: string}} options which of the files
  * @returns {Promise<import("../types.js").Executable>}
  * @throws {PressError} "webgpu-" and missing, adapter, device, limits, memory, compile, validation,
  *   weights or lost
  */
-export async function open(about, fetchFile, weights) {
+export async function open(about, fetchFile, weights, { build }) {
+  const fetched = fetchFile(about.files[build]);
+  fetched.catch(() => {}); // told of below, unless there is no device
   const gpu = await acquire();
-  let buffers = [];
+  const buffers = [];
   try {
-    buffers = await makeBuffers(gpu.device, about.buffers);
-    const program = fetchFile(about.files.program).then((bytes) => prepare(gpu, bytes, buffers));
-    const [commands] = await Promise.all([program, upload(gpu, about.weights, weights, buffers)]);
-    return new Executable(gpu, about, buffers, commands);
+    const program = readProgram(await fetched);
+    buffers.push(...await makeBuffers(gpu.device, program.buffers));
+    const [commands] = await Promise.all([
+      prepare(gpu, program, buffers), upload(gpu, program.weights, weights, buffers)]);
+    await setUp(gpu, program, commands, buffers);
+    return new Executable(gpu, about.steps, program, buffers, commands);
   } catch (error) {
     for (const buffer of buffers) buffer.destroy();
     throw await translate(gpu, error);
@@ -40,19 +43,21 @@ export async function open(about, fetchFile, weights) {
 /** @implements {import("../types.js").Executable} */
 class Executable {
   #gpu;
-  #about;
+  #steps;
+  #program;
   #buffers;
   #commands;
   #staging;
   #checked = false;
 
-  /** @param {Gpu} gpu @param {GPUBuffer[]} buffers @param {Commands} commands */
-  constructor(gpu, about, buffers, commands) {
+  /** @param {Gpu} gpu @param {Program} program @param {GPUBuffer[]} buffers @param {Commands} commands */
+  constructor(gpu, steps, program, buffers, commands) {
     this.#gpu = gpu;
-    this.#about = about;
+    this.#steps = steps;
+    this.#program = program;
     this.#buffers = buffers;
     this.#commands = commands;
-    this.#staging = makeStaging(gpu.device, about.outputs);
+    this.#staging = makeStaging(gpu.device, program.outputs);
   }
 
   /** One run at a time; the caller queues. @param {Float32Array[]} inputs */
@@ -85,7 +90,7 @@ class Executable {
       const { device } = this.#gpu;
       const measure = device.features.has("timestamp-query") ? byTimestamps : byWaiting;
       const times = await measure(device, this.#commands.list);
-      const steps = this.#about.steps.map(([label]) => ({ label, ms: 0 }));
+      const steps = this.#steps.map(([label]) => ({ label, ms: 0 }));
       this.#commands.list.forEach(({ step }, i) => { steps[step].ms += times[i]; });
       return steps;
     } catch (error) {
@@ -97,7 +102,7 @@ class Executable {
   async openFrames(canvas, demo, shape) {
     const { openFrames } = await import("./webgpu_frames.js");
     const submit = (before, after) => this.#submit(before, after);
-    const host = { gpu: this.#gpu, about: this.#about, buffers: this.#buffers, submit };
+    const host = { gpu: this.#gpu, program: this.#program, buffers: this.#buffers, submit };
     return openFrames(host, canvas, demo, shape);
   }
 
@@ -107,7 +112,7 @@ class Executable {
   }
 
   #write(inputs) {
-    this.#about.inputs.forEach(({ name, buffer, offset, length }, i) => {
+    this.#program.inputs.forEach(({ name, buffer, offset, length }, i) => {
       const data = inputs[i];
       if (data.length !== length) {
         throw new PressError("input", `Input "${name}" takes ${length} values, got ${data.length}.`);
@@ -133,7 +138,7 @@ class Executable {
   }
 
   #copyOutputs(encoder) {
-    this.#about.outputs.forEach(({ buffer, offset, length }, i) => {
+    this.#program.outputs.forEach(({ buffer, offset, length }, i) => {
       const { buffer: to, at } = this.#staging;
       encoder.copyBufferToBuffer(this.#buffers[buffer], offset, to, at[i], 4 * length);
     });
@@ -142,7 +147,7 @@ class Executable {
   async #read() {
     const { buffer, at } = this.#staging;
     await buffer.mapAsync(GPUMapMode.READ);
-    const outputs = this.#about.outputs.map(
+    const outputs = this.#program.outputs.map(
       ({ length }, i) => new Float32Array(buffer.getMappedRange(at[i], 4 * length)).slice());
     buffer.unmap();
     return outputs;

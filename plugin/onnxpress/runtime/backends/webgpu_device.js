@@ -3,6 +3,10 @@ import { PressError } from "../errors.js";
 
 /** @typedef {{device: GPUDevice, lost: GPUDeviceLostInfo|null}} Gpu */
 
+/** Makers of phones' graphics, and what NVIDIA, AMD and Intel call their cards' architectures. */
+const PHONES = /arm|qualcomm|img-tec|imagination|samsung|broadcom/i;
+const CARDS = /nvidia|amd.*(rdna|gcn)|intel.*(xe-.?hpg|xe-hpc|alchemist|battlemage)/i;
+
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render/i;
 const PATIENCE = 15_000; // milliseconds for an adapter or a device; some drivers never answer
 
@@ -11,15 +15,17 @@ let shared = null;
 
 /**
  * Whether WebGPU can be used here; makes no device.
- * @returns {Promise<{ok: boolean, software: boolean, reason: string, features: string[]}>}
- *   `software`: the processor emulates a GPU; `reason` is a sentence's end, empty where all is well
+ * @returns {Promise<{ok: boolean, software: boolean, reason: string, kind: string,
+ *   features: string[]}>} `software`: the processor emulates a GPU; `reason` is a sentence's end,
+ *   empty where all is well; `kind`: the class that programs are made for (emit/wgsl_device.py)
  */
 export async function probe() {
   try {
     const adapter = await findAdapter();
-    return { ok: true, software: isSoftware(adapter), reason: "", features: [...adapter.features] };
+    const features = [...adapter.features];
+    return { ok: true, software: isSoftware(adapter), reason: "", kind: kindOf(adapter), features };
   } catch (error) {
-    return { ok: false, software: false, reason: error.message, features: [] };
+    return { ok: false, software: false, reason: error.message, kind: "", features: [] };
   }
 }
 
@@ -40,6 +46,14 @@ function isSoftware(adapter) {
   return fallback || SOFTWARE.test(`${info?.vendor} ${info?.architecture} ${info?.description}`);
 }
 
+/** See emit/wgsl_device.py. @param {GPUAdapter} adapter */
+export function kindOf({ info, features }) {
+  const name = `${info?.vendor} ${info?.architecture}`;
+  const has = (format) => features.has(`texture-compression-${format}`);
+  if (CARDS.test(name)) return "discrete";
+  return !has("bc") || (has("astc") && PHONES.test(name)) ? "mobile" : "integrated";
+}
+
 /** The shared device, anew where the last one was lost or refused. @returns {Promise<Gpu>} */
 export async function acquire() {
   const asked = shared ??= openDevice();
@@ -58,7 +72,7 @@ export async function acquire() {
 /** @returns {Promise<Gpu>} */
 async function openDevice() {
   const adapter = await findAdapter();
-  const requiredFeatures = ["timestamp-query"].filter((name) => adapter.features.has(name));
+  const requiredFeatures = ["timestamp-query", "subgroups"].filter((f) => adapter.features.has(f));
   const device = await patiently(
     adapter.requestDevice({ requiredFeatures }), "webgpu-device", "the GPU gave no device");
   const gpu = { device, lost: null };

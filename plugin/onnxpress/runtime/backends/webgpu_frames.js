@@ -10,8 +10,7 @@ const LUMA = [19595 / 65536, 38470 / 65536, 7471 / 65536];
 /**
  * @typedef {Object} Host  The executable that the frames run on.
  * @property {import("./webgpu_device.js").Gpu} gpu
- * @property {{inputs: import("./webgpu_prepare.js").Port[],
- *   outputs: import("./webgpu_prepare.js").Port[]}} about
+ * @property {import("./webgpu_prepare.js").Program} program
  * @property {GPUBuffer[]} buffers
  * @property {(before: (encoder: GPUCommandEncoder) => void,
  *   after: (encoder: GPUCommandEncoder) => void) => void} submit the model between two of ours
@@ -67,9 +66,9 @@ class Frames {
     this.#context = context;
     this.#image = image;
     this.#pipelines = pipelines;
-    this.#held = Object.fromEntries(host.about.inputs.filter(({ name }) => name !== image.input)
+    this.#held = Object.fromEntries(host.program.inputs.filter(({ name }) => name !== image.input)
       .map((port) => [port.name, { port, buffer: this.#buffer(4 * port.length, "STORAGE") }]));
-    const port = host.about.outputs.find(({ name }) => name === output.name);
+    const port = host.program.outputs.find(({ name }) => name === output.name);
     const plan = this.#uniform(canvasPlan(output, context.canvas, port.length));
     this.#paint = this.#bind(pipelines.painter, plan, this.#range(port));
   }
@@ -150,7 +149,7 @@ class Frames {
       usage: TEXTURE_BINDING | COPY_DST | RENDER_ATTACHMENT, // as the copy from a picture demands
     });
     const plan = this.#uniform(tensorPlan(this.#image, { width, height }));
-    const port = this.#host.about.inputs.find(({ name }) => name === this.#image.input);
+    const port = this.#host.program.inputs.find(({ name }) => name === this.#image.input);
     this.#read = this.#bind(
       this.#pipelines.reader, plan, this.#texture.createView(), this.#range(port));
   }

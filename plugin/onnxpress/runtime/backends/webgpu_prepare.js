@@ -1,22 +1,41 @@
 /** From a program's text to buffers, pipelines and bind groups, all made once. */
 import { PressError } from "../errors.js";
+import { encode } from "./webgpu_commands.js";
 import { guarded } from "./webgpu_device.js";
 
 /** @typedef {[buffer: number, offset: number, bytes: number]} Binding */
 /**
+ * @typedef {{tensor: string, start: number, length: number, runs?: number, pitch?: number,
+ *   buffer: number, offset: number}} Upload  `runs` of `length` elements lie `pitch` apart
+ */
+/**
+ * @typedef {{step: number, shader: number, numbers: number[], bind: Binding[],
+ *   groups: [number, number]}} Run
+ */
+/**
  * @typedef {Object} Program  emit/webgpu.py writes it.
+ * @property {number[]} buffers  bytes
+ * @property {Upload[]} weights
+ * @property {Port[]} inputs
+ * @property {Port[]} outputs
  * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
- *   u32 in a uniform binding after the others; none where 0
- * @property {{step: number, shader: number, numbers: number[], bind: Binding[],
- *   groups: [number, number]}[]} dispatches
+ *   u32 in a uniform binding after the others; none where 0; `//+` in `code` begins a line for
+ *   subgroups
+ * @property {Run[]} setup  once, after the weights are there
+ * @property {number[]} spent  buffers that nothing reads after `setup`
+ * @property {Run[]} dispatches
  * @property {number[]} submits  where each command buffer ends
  * @property {{buffer: number, offset: number, data: number[]}[]} tables
  */
 /** @typedef {{name: string, buffer: number, offset: number, length: number}} Port */
 /**
+ * @typedef {{step: number, groups: [number, number], pipeline: GPUComputePipeline,
+ *   group: GPUBindGroup}} Command
+ */
+/**
  * @typedef {Object} Commands  Ready to be encoded.
- * @property {{step: number, groups: [number, number], pipeline: GPUComputePipeline,
- *   group: GPUBindGroup}[]} list
+ * @property {Command[]} setup
+ * @property {Command[]} list
  * @property {number[]} submits
  * @property {GPUBuffer} numbers  that shaders read
  */
@@ -48,9 +67,8 @@ export async function upload({ device }, places, weights, buffers) {
     waiting.set(place.tensor, [...(waiting.get(place.tensor) ?? []), place]);
   }
   for await (const { name, data } of weights) {
-    for (const { start, length, buffer, offset } of waiting.get(name) ?? []) {
-      device.queue.writeBuffer(
-        buffers[buffer], offset, data.buffer, data.byteOffset + 4 * start, 4 * length);
+    for (const place of waiting.get(name) ?? []) {
+      device.queue.writeBuffer(buffers[place.buffer], place.offset, spread(data, place));
     }
     waiting.delete(name);
   }
@@ -58,19 +76,33 @@ export async function upload({ device }, places, weights, buffers) {
   if (missing) throw new PressError("webgpu-weights", `The weights lack the tensor "${missing}".`);
 }
 
-/** Pipelines and bind groups of a program. @param {Gpu} gpu @param {ArrayBuffer} bytes */
-export async function prepare({ device }, bytes, buffers) {
-  /** @type {Program} */
-  const { shaders, dispatches, submits, tables } = JSON.parse(new TextDecoder().decode(bytes));
-  for (const { buffer, offset, data } of tables) {
+/** @param {ArrayBuffer} bytes of its file @returns {Program} */
+export function readProgram(bytes) {
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+/** @param {Float32Array} data @param {Upload} place */
+function spread(data, { start, length, runs = 1, pitch = length }) {
+  const part = data.subarray(start, start + runs * length);
+  if (runs === 1 || pitch === length) return part;
+  const out = new Float32Array(runs * pitch);
+  for (let i = 0; i < runs; i++) out.set(part.subarray(i * length, (i + 1) * length), i * pitch);
+  return out;
+}
+
+/** Pipelines and bind groups of a program. @param {Gpu} gpu @param {Program} program */
+export async function prepare({ device }, program, buffers) {
+  const { shaders, setup, dispatches, submits } = program;
+  for (const { buffer, offset, data } of program.tables) {
     device.queue.writeBuffer(buffers[buffer], offset, new Float32Array(data));
   }
   const layouts = shaders.map(layoutMaker(device));
-  const numbers = writeNumbers(device, dispatches);
-  const pipelines = await Promise.all(shaders.map((s, i) => compile(device, s.code, layouts[i])));
+  const runs = [...setup, ...dispatches];
+  const numbers = writeNumbers(device, runs);
+  const pipelines = await Promise.all(shaders.map((s, i) => build(device, s.code, layouts[i])));
   const refused = "WebGPU refused a binding";
   const list = await guarded(device, "validation", "webgpu-validation", refused,
-    () => dispatches.map(({ step, shader, bind, groups }, i) => {
+    () => runs.map(({ step, shader, bind, groups }, i) => {
       const resources = bind.map(([buffer, offset, size]) => (
         { buffer: buffers[buffer], offset, size }));
       if (shaders[shader].numbers) resources.push({ buffer: numbers.buffer, ...numbers.at[i] });
@@ -78,7 +110,25 @@ export async function prepare({ device }, bytes, buffers) {
       const group = device.createBindGroup({ layout: layouts[shader], entries });
       return { step, groups, pipeline: pipelines[shader], group };
     }));
-  return { list, submits, numbers: numbers.buffer };
+  const first = setup.length;
+  return {
+    setup: list.slice(0, first), list: list.slice(first), submits, numbers: numbers.buffer,
+  };
+}
+
+/**
+ * What is made of the uploaded weights once.
+ * @param {Gpu} gpu @param {Program} program @param {Commands} commands @param {GPUBuffer[]} buffers
+ */
+export async function setUp({ device }, { spent }, { setup }, buffers) {
+  if (!setup.length) return;
+  const refused = "WebGPU refused to transform the weights";
+  await guarded(device, "validation", "webgpu-validation", refused, () => {
+    const encoder = device.createCommandEncoder();
+    encode(encoder.beginComputePass(), setup);
+    device.queue.submit([encoder.finish()]);
+  });
+  for (const buffer of spent) buffers[buffer].destroy();
 }
 
 /** Bind group layouts by their buffers' kinds. @param {GPUDevice} device */
@@ -117,6 +167,14 @@ function writeNumbers(device, dispatches) {
   const buffer = device.createBuffer({ size: data.byteLength, usage });
   device.queue.writeBuffer(buffer, 0, data);
   return { buffer, at };
+}
+
+/** With subgroups where the device takes them. @param {GPUDevice} device */
+async function build(device, code, bindings) {
+  const plain = () => compile(device, code, bindings);
+  if (!device.features.has("subgroups") || !code.includes("//+")) return plain();
+  const text = code.replaceAll("//+", "").replace("\n", "\nenable subgroups;\n");
+  return compile(device, text, bindings).catch(plain);
 }
 
 /** @param {GPUDevice} device @param {string} code @param {GPUBindGroupLayout} bindings */

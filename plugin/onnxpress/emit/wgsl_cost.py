@@ -1,0 +1,109 @@
+"""How long matrix products take on a device, in cycles, and the tiles and ways that take least."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations, product
+
+from .wgsl_device import Device, Tile
+from .wgsl_shader import MAX_BINDING, Work
+
+SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+MAX_TILES = 3  # of a program
+# Three transforms belong to each of Winograd's sizes; each compiles in a fifth of the time of a
+# product (8 to 20 ms against 60 to 110, NVIDIA 580 through Dawn).
+TRANSFORM_KINDS = 3 / 5
+
+
+def choose(work: Work, device: Device) -> tuple[Tile, int]:
+    """The tile and the number of parts of K with the least estimated time, without transforms."""
+    _, tile, parts = min((_quickest(tile, work, device) for tile in device.tiles),
+                         key=lambda choice: choice[0])
+    return tile, parts
+
+
+def choose_way(work: Work, device: Device) -> tuple[int, Tile]:
+    """The one of `device.sizes` with the least estimated time, and its tile."""
+    ways = product(_sizes(work, device.sizes), device.tiles)
+    return min(ways, key=lambda way: _way(*way, work, device))
+
+
+def palette(works: Sequence[Work], device: Device) -> Device:
+    """The device with the few tiles and sizes that serve all of a program's products best,
+    counting the compilation of each kind of shader."""
+    counts = Counter(works)
+    ways = {work: {way: _way(*way, work, device)
+                   for way in product(_sizes(work, (1, *device.sizes)), device.tiles)}
+            for work in counts}
+
+    def cost(sizes: tuple[int, ...], tiles: tuple[Tile, ...]) -> float:
+        used = {work: min(product(_sizes(work, sizes), tiles), key=own.__getitem__)
+                for work, own in ways.items()}
+        time = sum(counts[work] * ways[work][way] for work, way in used.items())
+        made = {size for size, _ in used.values() if size > 1}
+        kinds = len({tile for _, tile in used.values()}) + TRANSFORM_KINDS * len(made)
+        return time + device.kind * kinds
+
+    sizes, tiles = min(product(_sets(device.sizes, len(device.sizes)),
+                               _sets(device.tiles, MAX_TILES)), key=lambda pair: cost(*pair))
+    return replace(device, sizes=sizes, tiles=tiles)
+
+
+def _sets(items: tuple, most: int) -> Iterator[tuple]:
+    return (s for size in range(1, most + 1) for s in combinations(items, size))
+
+
+def _quickest(tile: Tile, work: Work, device: Device) -> tuple[float, Tile, int]:
+    """(cycles, `tile`, parts of K) in the best number of parts."""
+    splits = [n for n in SPLITS if n == 1 or work.k // n >= 2 * tile.depth]
+    return min(((_cycles(tile, parts, work, device), tile, parts) for parts in splits),
+               key=lambda choice: choice[0])
+
+
+def _cycles(tile: Tile, parts: int, work: Work, device: Device) -> float:
+    m, n, k, batch = work.m, work.n, work.k, work.batch
+    groups = -(-m // tile.rows) * -(-n // tile.cols) * batch * parts
+    steps = -(-k // (parts * tile.depth))
+    held = -(-groups // device.processors)
+    together = max(1, min(held, device.resident // max(tile.lanes, 128)))
+    busy = tile.rows * tile.cols * tile.depth / (device.rate * tile.gain)
+    time = steps * max(held * busy, -(-held // together) * device.latency)
+    if parts > 1:
+        time += device.start + 8 * parts * m * n * batch / device.bandwidth
+    return time
+
+
+# --- Winograd's algorithm ------------------------------------------------------------------------
+
+
+def transformed(work: Work, size: int) -> Work:
+    """The products of a 3x3 convolution in tiles of `size` x `size` pixels: one for each of the
+    (size + 2)^2 cells that a tile reads."""
+    images, height, width = work.image
+    tiles = images * -(-height // size) * -(-width // size)
+    return Work(tiles, work.n, work.k // 9, (size + 2) ** 2)
+
+
+def _sizes(work: Work, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of `sizes` that `work` can be made in; 1, directly, is always one."""
+    fits = [size for size in sizes if size == 1 or (work.image and _fits(transformed(work, size)))]
+    return tuple(fits) or (1,)
+
+
+def _fits(work: Work) -> bool:
+    return 4 * work.batch * max(work.m * work.k, work.k * work.n, work.m * work.n) <= MAX_BINDING
+
+
+def _way(size: int, tile: Tile, work: Work, device: Device) -> float:
+    if size == 1:
+        return _quickest(tile, work, device)[0]
+    inner = transformed(work, size)
+    return _cycles(tile, 1, inner, device) + _transforms(work, inner, device)
+
+
+def _transforms(work: Work, inner: Work, device: Device) -> float:
+    """Cycles of two more dispatches; what they move, and what their products move beyond a direct
+    one: the image in and out, V and M each written and read, and the larger weights."""
+    cells, c, o = inner.batch * inner.m, inner.k, inner.n
+    elements = (work.m + 2 * cells) * (c + o) + (inner.batch - 9) * c * o
+    return 2 * device.start + 4 * elements / device.bandwidth
