@@ -39,11 +39,11 @@ class Lockstep:
             instance = wasmtime.Instance(store, module, [memory, wait])
             start = ctypes.addressof(memory.data_ptr(store).contents)
             raw = (ctypes.c_ubyte * memory.data_len(store)).from_address(start)
-            words = np.frombuffer(raw, np.int32)
-            words[: heap.size] = heap.view(np.int32)
+            content = np.frombuffer(raw, np.int8)
+            content[: heap.nbytes] = heap.view(np.int8)
             self.stores.append(store)
             self.exports.append(instance.exports(store))
-            self.heaps.append(words)
+            self.heaps.append(content)
         self.common = self.heaps[0].copy()
 
     def run(self, name: str, args: Sequence[int] = ()) -> np.ndarray:
@@ -81,7 +81,7 @@ class Lockstep:
             changed = heap != before
             twice = np.flatnonzero(changed & written & (heap != merged))
             if twice.size:
-                self.errors.append(Race(f"{twice.size} elements, the first at {twice[0]}"))
+                self.errors.append(Race(f"{twice.size} bytes, the first at {twice[0]}"))
                 raise self.errors[0]
             merged[changed] = heap[changed]
             written |= changed
