@@ -20,16 +20,16 @@ class Race(AssertionError):
 
 
 class Lockstep:
-    """`parts` threads of the module `code`, whose memories begin with `heap` and go on with `own`
-    bytes for each thread but the first."""
+    """`parts` threads of the module `code`, whose memories begin with `heap` and go on, where there
+    are several, with `own` bytes for each."""
 
     def __init__(self, engine: wasmtime.Engine, code: bytes, heap: np.ndarray, parts: int,
                  own: int = 0) -> None:
         module = wasmtime.Module(engine, code)
         least = module.imports[0].type.limits.min
-        pages = least + -(-own * (parts - 1) // PAGE)
+        pages = least + -(-own * parts // PAGE)
         self.parts, self.errors = parts, []
-        self.mine = [0, *(least * PAGE + own * i for i in range(parts - 1))]
+        self.mine = [least * PAGE + own * i if parts > 1 else 0 for i in range(parts)]
         self.barrier = Barrier(parts, self._merge, SECONDS)
         self.stores, self.exports, self.heaps = [], [], []
         for _ in range(parts):

@@ -35,7 +35,7 @@ def build(graph: Graph) -> Program:
 
 
 def _threads(e: Emitter, pieces: Sequence[int]) -> dict[str, int]:
-    """Pages of 64 KiB for one thread, bytes for each further one, and how many threads pay."""
+    """Pages of 64 KiB for one thread, bytes for each of several, and how many threads pay."""
     return {"pages": e.pages, "bytes_per_thread": e.mine, "threads": paying(e.plan, pieces)}
 
 

@@ -38,7 +38,7 @@ class Affine:
 
 
 # Parameters of a step: which of how many threads calls it, and the address of the thread's own
-# memory beyond the heap. All threads run all steps; see wasm_share.py.
+# memory beyond the heap, 0 for one alone. All threads run all steps; see wasm_share.py.
 STEP = (PART, PARTS, MINE) = (0, 1, 2)
 
 

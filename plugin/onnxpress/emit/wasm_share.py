@@ -75,11 +75,11 @@ def _meet(e: Emitter) -> Function:
 
 
 def own(e: Emitter, scratch: int, elements: int) -> Affine:
-    """The byte address of so many elements for each thread: the first thread's are the step's own
-    `scratch`, the others' lie beyond the heap."""
+    """The byte address of so many elements for each thread: beyond the heap, where they stay in the
+    thread's own cache, or the step's `scratch` for one that runs alone."""
     e.mine = max(e.mine, 4 * round_up(elements + SLACK, ALIGN))
     at = e.step.local()
-    e.step.get(MINE).i32(4 * scratch).get(PART).op("select").set(at)
+    e.step.get(MINE).i32(4 * scratch).get(MINE).op("select").set(at)
     return Affine(0, ((at, 1),))
 
 

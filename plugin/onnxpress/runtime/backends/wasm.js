@@ -8,7 +8,7 @@ const ALONE = [0, 1, 0]; // the first of one thread, which has nothing of its ow
 /**
  * @typedef {Object} WasmAbout
  * @property {number} pages  of 64 KiB, for one thread
- * @property {number} bytes_per_thread  for each further one
+ * @property {number} bytes_per_thread  beyond them for each of several
  * @property {number} threads  beyond which no more pay
  *
  * @param {import("./linear.js").LinearAbout & WasmAbout & {files: Object}} about
@@ -43,12 +43,11 @@ async function openAlone(about, file, weights) {
 
 async function openShared(about, file, weights, team, threads) {
   const { pages, bytes_per_thread: own } = about;
-  const all = pages + Math.ceil((threads - 1) * own / PAGE);
+  const all = pages + Math.ceil(threads * own / PAGE);
   const memory = new WebAssembly.Memory({ initial: all, maximum: all, shared: true });
   const starting = file.then((bytes) => WebAssembly.compile(sharing(bytes)))
     .then(async (module) => {
-      await team.start(module, memory,
-        (thread) => thread && pages * PAGE + (thread - 1) * own);
+      await team.start(module, memory, (thread) => pages * PAGE + thread * own);
       return bind(await instantiate(module, memory), memory, about);
     })
     .then((program) => ({
