@@ -21,12 +21,14 @@ test test-full: export OPENBLAS_NUM_THREADS := 1
 test: .venv/test
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/firefox.py
+	$(BIN)/python tests/dawn.py
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not full"
 
 test-full: .venv/test
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/firefox.py
+	$(BIN)/python tests/dawn.py
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .venv/bin/pip:

@@ -1,6 +1,9 @@
 """The command `bench`: every step is timed, where it is asked for; what it says where it cannot."""
 
+import base64
+import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from chromium import SWIFTSHADER
 from onnxpress.browser import find_chromium
 from onnxpress.cli import bench, main
 from onnxpress.compiler import BUILDERS, Notes, lower
+from onnxpress.emit.wasm_peak import FLOPS, peak_module
+from onnxpress.runtime_files import RUNTIME
 
 chromium = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 
@@ -52,10 +57,11 @@ def test_the_table_has_every_step(net: onnx.ModelProto, target: str, build: str,
     monkeypatch.setattr(bench, "FLAGS", SWIFTSHADER)
     assert main(("bench", "net.onnx", "--target", target, "--runs", "2")) == 0
     head, *rows = capsys.readouterr().out.splitlines()
-    assert head.split() == ["step", "ms", "share", "GFLOP/s"]
+    assert head.split() == ["step", "ms", "share", "GFLOP/s", "of", "peak", "MB", "GB/s"]
     labels = [*steps(net, target), "total"]
     assert [row[: len(label)] for row, label in zip(rows, labels, strict=False)] == labels
-    assert rows[-2].startswith("Each step: the best of 2. A whole run: first ")
+    assert rows[-3].startswith("Each step: the best of 2. A whole run: first ")
+    assert rows[-2].startswith("Peak: ")
     assert rows[-1].startswith("Chromium ") and f", build {build}. " in rows[-1]
     assert ("the processor only emulates" in rows[-1]) == (target == "webgpu")
 
@@ -68,6 +74,7 @@ def test_json_of_the_build_that_was_asked_for(net: onnx.ModelProto,
     assert (found["model"], found["target"], found["build"]) == ("net.onnx", "wasm", "simd128")
     assert [step["label"] for step in found["steps"]] == steps(net, "wasm")
     assert all(step["ms"] >= 0 and step["flops"] >= 0 for step in found["steps"])
+    assert found["peak"]["gflops"] > 0 and "multiply, then add" in found["peak"]["what"]
     assert 0 <= found["run"]["min_ms"] <= found["run"]["median_ms"]
     assert found["run"]["count"] == 3
 
@@ -80,12 +87,44 @@ def test_without_chromium_wasm_runs_in_wasmtime(net: onnx.ModelProto,
     found = json.loads(capsys.readouterr().out)
     assert (found["engine"], found["build"]) == ("wasmtime", "relaxed")
     assert found["reason"].startswith("No Chromium is on this machine")
+    assert found["peak"]["gflops"] > 0
     assert [step["label"] for step in found["steps"]] == steps(net, "wasm")
     for target in ("js", "webgpu"):
         assert main(("bench", "net.onnx", "--target", target)) == 1
         error = capsys.readouterr().err
         assert f"bench --target {target} needs Chromium: install it" in error
         assert error.count("\n") == 1
+
+
+def test_files_of_results(net: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch,
+                          capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(bench, "find_chromium", lambda: None)
+    assert main(("bench", "net.onnx", "--runs", "1", "--json", "out.json",
+                 "--chart", "out.html")) == 0
+    found, page = json.loads(Path("out.json").read_text()), Path("out.html").read_text()
+    assert capsys.readouterr().out.startswith("step ")
+    assert [step["label"] for step in found["steps"]] == steps(net, "wasm")
+    rows = re.findall(r'<th scope="row">(.*?)</th><td class="bar">', page)
+    assert [html.unescape(row) for row in rows] == steps(net, "wasm")
+    assert not re.search(r"<script|<link|src=|https?://", page), "the page stands alone"
+
+
+def test_bytes_are_inputs_weights_and_outputs(net: onnx.ModelProto) -> None:
+    values = 4 * 8 * 8 + (8 * 4 * 3 * 3 + 8) + 8 * 8 * 8  # the weights have a bias
+    for target in ("wasm", "js", "webgpu"):
+        about = BUILDERS[target](lower(net, {}, Notes())).about
+        assert [size for label, _, size in about["steps"] if "conv2d" in label] == [4 * values]
+    halo = next(s for s in BUILDERS["wasm"](lower(net, {}, Notes())).about["steps"]
+                if s[0].startswith("fill_halo"))
+    assert halo[1] == 0 and halo[2] >= 4 * 4 * (10 * 10 - 8 * 8)
+
+
+def test_the_page_s_peak_is_the_command_s() -> None:
+    text = (RUNTIME / "bench/peak.js").read_text()
+    for build in ("relaxed", "simd128"):
+        literal = re.search(rf"{build}: (\"[^,]*\"),", text)[1]
+        assert base64.b64decode("".join(re.findall(r'"(.*?)"', literal))) == peak_module(build)
+    assert f"const FLOPS = {FLOPS};" in text
 
 
 @pytest.mark.parametrize(("path", "sentence"), [

@@ -68,3 +68,4 @@ def test_the_reader_sees_what_is_wrong(assets: Path, tmp_path: Path) -> None:
     assert "run onnxpress build" in render("```onnx-demo\ncats\n```", tmp_path / "none")
     assert "Keep the spec in a file" in render("```onnx-demo\ntitle: A\n```", assets)
     assert "needs the onnxpress plugin" in render("```onnx-gallery\n```", assets)
+    assert "onnx-bench needs the onnxpress plugin" in render("```onnx-bench\ncats\n```", assets)

@@ -116,7 +116,7 @@ def compare(tab: Tab, name: str, about: dict[str, Any], width: int, height: int,
     return found["largest"]
 
 
-@pytest.mark.parametrize("wrap", ["bitmap", "frame"])
+@pytest.mark.parametrize("wrap", ["bitmap", "frame", "texture"])
 @pytest.mark.parametrize(("name", "image"), IMAGES.values(), ids=IMAGES)
 def test_a_frame_of_the_model_s_size_is_the_same_picture(
         camera: Tab, name: str, image: dict[str, Any], wrap: str) -> None:

@@ -94,6 +94,16 @@ def test_instant_navigation(site: Path, host: PageServer, tab: Tab) -> None:
     assert tab.js("globalThis.same"), "the page was not loaded anew"
 
 
+def test_instant_navigation_to_a_benchmark(site: Path, host: PageServer, tab: Tab) -> None:
+    """Its script comes with the content, and the theme runs that."""
+    tab.open(f"{host.url}/a/b/sums/")
+    tab.wait("!!document.querySelector('a.md-logo')")
+    tab.js("void (globalThis.same = true)")
+    tab.js("document.querySelector('a.md-logo').click()")
+    tab.wait("!!document.querySelector('onnx-bench')?.shadowRoot?.querySelector('.run').innerText")
+    assert tab.js("globalThis.same"), "the page was not loaded anew"
+
+
 def test_the_stated_policy_is_enough(site: Path, host: PageServer, tab: Tab) -> None:
     assert CSP in (Path(__file__).parents[1] / "demos/about/csp.md").read_text()
     host.headers = {"Content-Security-Policy": CSP}

@@ -71,6 +71,16 @@ def test_the_gallery_leads_to_every_demo(site: Path) -> None:
     assert {"sums.html", "tint.html"} <= set(links)
 
 
+def test_a_benchmark_knows_its_pack_and_brings_its_script(site: Path) -> None:
+    run(site, "mkdocs", "build", "-q", "-f", "readthedocs.yml", "-d", "out/gallery")
+    page = site / "out/gallery/index.html"
+    [bench] = [attributes for tag, attributes in tags(page) if tag == "onnx-bench"]
+    assert bench["src"] == "assets/onnxpress/demos/sums.json"
+    script = {"type": "module", "src": "assets/onnxpress/bench/element.js"}
+    assert script in [attributes for tag, attributes in tags(page) if tag == "script"]
+    assert not missing_files(site / "out/gallery", page)
+
+
 def test_the_authors_words_stand_below_the_demo(site: Path) -> None:
     run(site, "mkdocs", "build", "-q", "-f", "mkdocs.yml", "-d", "out/words")
     text = (site / "out/words/tint/index.html").read_text("utf-8")

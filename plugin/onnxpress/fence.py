@@ -19,7 +19,7 @@ from .errors import did_you_mean
 from .page import element, message
 from .publish import published_packs
 
-KINDS = ("onnx-demo", "onnx-gallery", "onnx-lead", "onnx-compiled", "onnx-model")
+KINDS = ("onnx-demo", "onnx-gallery", "onnx-bench", "onnx-lead", "onnx-compiled", "onnx-model")
 USUAL_ASSETS = ("docs/assets/onnxpress", "demos/assets/onnxpress")
 OPENING = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)$")
 

@@ -207,6 +207,8 @@ def _content(slot: Slot, builts: Mapping[str, Built], urls: Mapping[str, str]) -
     built = builts[slot.name]
     if slot.kind == "onnx-demo":
         return html.element(slot.name, built.manifest, base)
+    if slot.kind == "onnx-bench":
+        return html.bench(built, base)
     parts = {"onnx-lead": html.lead, "onnx-compiled": html.compiled, "onnx-model": html.model}
     return parts[slot.kind](built)
 

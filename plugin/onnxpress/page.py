@@ -31,6 +31,11 @@ def element(name: str, manifest: Mapping[str, Any], base: str | None,
                    carried=carried)
 
 
+def bench(built: Built, base: str) -> Markup:
+    """`<onnx-bench>`, whose modules come with it. `base` as in `element`."""
+    return _render("visitor_bench.html", base=base, name=built.demo.name, title=built.demo.title)
+
+
 def message(text: str) -> Markup:
     """What stands where a demo cannot."""
     return _render("message.html", text=text)
@@ -78,6 +83,14 @@ def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Mar
 def standalone(built: Built, base: str) -> str:
     """A whole HTML page, for `onnxpress build`."""
     return _render("standalone.html", title=built.demo.title, base=base, body=_body(built, base))
+
+
+def chart(facts: Mapping[str, Any], steps: Iterable[Mapping[str, Any]]) -> str:
+    """A whole HTML page that shows what `onnxpress bench` found; `steps` with their shares and
+    rates, the sum last."""
+    *rows, total = steps
+    return _render("bench.html", facts=facts, steps=rows, total=total,
+                   longest=max((row["ms"] for row in rows), default=0))
 
 
 def one_file(built: Built, pictures: Mapping[str, str], **parts: Any) -> str:

@@ -27,11 +27,12 @@ class WasmProgram:
         self.about = about
         self.store = wasmtime.Store(engine)
         module = wasmtime.Module(engine, code)
-        memory = wasmtime.Memory(self.store, wasmtime.MemoryType(
-            wasmtime.Limits(about["pages"], about["pages"])))
+        pages = module.imports[0].type.limits.min
+        memory = wasmtime.Memory(self.store, wasmtime.MemoryType(wasmtime.Limits(pages, pages)))
         barrier = wasmtime.Func(self.store, wasmtime.FuncType([wasmtime.ValType.i32()], []),
                                 lambda threads: None)
-        self.exports = wasmtime.Instance(self.store, module, [memory, barrier]).exports(self.store)
+        imports = [memory, barrier][: len(module.imports)]
+        self.exports = wasmtime.Instance(self.store, module, imports).exports(self.store)
         start = ctypes.addressof(memory.data_ptr(self.store).contents)
         raw = (ctypes.c_ubyte * memory.data_len(self.store)).from_address(start)
         self.heap = np.frombuffer(raw, np.float32)

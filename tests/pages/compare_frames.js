@@ -1,4 +1,5 @@
 /** One frame painted by a model on WebGPU, beside the same pixels by way of run(). */
+import { acquire } from "/rt/backends/webgpu_device.js";
 import { fit, toImageData, toTensor } from "/rt/inputs/tensor.js";
 import { openModel } from "/rt/model.js";
 
@@ -6,6 +7,15 @@ const STRENGTH = { s: Float32Array.of(0.25) };
 const WRAP = {
   bitmap: (canvas) => createImageBitmap(canvas),
   frame: async (canvas) => new VideoFrame(canvas, { timestamp: 0 }),
+  texture: async (canvas) => {
+    const { device } = await acquire();
+    const size = [canvas.width, canvas.height];
+    const { COPY_SRC, COPY_DST, RENDER_ATTACHMENT } = GPUTextureUsage;
+    const usage = COPY_SRC | COPY_DST | RENDER_ATTACHMENT;
+    const texture = device.createTexture({ size, format: "rgba8unorm", usage });
+    device.queue.copyExternalImageToTexture({ source: canvas }, { texture }, size);
+    return texture;
+  },
 };
 
 function drawn(width, height, paint) {

@@ -8,7 +8,19 @@ from pathlib import Path
 from .. import __version__
 from ..errors import OnnxPressError
 from ..spec import TARGETS, TASKS, WEIGHTS
-from . import bench, bench_frames, build, compile, dedupe, export, inspect, new, serve
+from . import (
+    bench,
+    bench_against,
+    bench_frames,
+    bench_report,
+    build,
+    compile,
+    dedupe,
+    export,
+    inspect,
+    new,
+    serve,
+)
 from .arguments import CACHE, cache_place, count, shape, target_list
 
 
@@ -103,20 +115,34 @@ def _add_explain(commands) -> None:
     _add_places(command)
 
 
+def _run_bench(options: argparse.Namespace) -> None:
+    way = bench_frames if options.frames else bench_against if options.against else bench
+    way.run(options)
+
+
 def _add_bench(commands) -> None:
-    command = _command(commands, "bench",
-                       lambda options: (bench_frames if options.frames else bench).run(options),
-                       "Time a model's steps in this machine's Chromium (or else in wasmtime).")
+    command = _command(commands, "bench", _run_bench,
+                       "Time a model's steps in this machine's Chromium (or else in wasmtime), or "
+                       "in Node under Dawn.")
     command.add_argument("model", type=Path, metavar="SPEC|MODEL")
     command.add_argument("--target", choices=TARGETS, default="wasm")
     command.add_argument("--build", choices=("relaxed", "simd128"),
                          help="of wasm (default: the best that runs)")
+    command.add_argument("--engine", choices=("chromium", "dawn"), default="chromium",
+                         help="where webgpu runs: dawn is Chromium's WebGPU in Node, from the npm "
+                              "package webgpu (default: chromium)")
     command.add_argument("--runs", type=count, default=10, metavar="N",
                          help="measurements of each figure (default: 10)")
     command.add_argument("--frames", type=count, metavar="N",
                          help="in place of steps: frames per second from a video to a canvas on "
                               "WebGPU, over N frames")
-    command.add_argument("--json", action="store_true")
+    command.add_argument("--json", type=Path, nargs="?", const=bench_report.STDOUT, metavar="FILE",
+                         help="results as JSON, in FILE or alone on standard output")
+    command.add_argument("--against", type=Path, metavar="DIR",
+                         help="in place of steps: other engines beside ours, by turns, in the "
+                              "harness in DIR (see onnxpress/cli/bench_against.py)")
+    command.add_argument("--chart", type=Path, metavar="FILE",
+                         help="the steps as bars, in one HTML file")
     _add_shapes(command)
     _add_places(command)
 

@@ -1,11 +1,10 @@
-"""`onnxpress bench --frames`: pictures per second from a <video> to a canvas, on WebGPU."""
+"""`onnxpress bench --frames`: pictures per second on WebGPU, from a <video> to a canvas; under Dawn
+from a texture to a texture."""
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,17 @@ from ..errors import BrowserError, UnsupportedError
 from ..runtime_files import RUNTIME
 from . import bench
 from .arguments import open_model
+from .bench_dawn import run_in_dawn
+from .bench_report import write_json
 from .output import say
 
 # A page's canvas takes what WebGPU draws where the page itself is drawn through the same Vulkan.
 FLAGS = ("--use-angle=vulkan",) if sys.platform == "linux" else ()
 
-# Two frames are under way, as in film.js; after them, the same by way of run().
+# Without a read-back, then the same by way of run().
 MEASURE = """
 import { PressError, load } from "/runtime/onnxpress.js";
+import { drawFrames } from "/runtime/bench/frames.js";
 import { goldenInputs } from "/runtime/golden.js";
 import { fit, toImageData, toTensor } from "/runtime/inputs/tensor.js";
 const url = "/pack/manifest.json";
@@ -44,16 +46,7 @@ async function movingVideo(width, height) {
 async function onGpu(model, video, others, count) {
   const surface = document.body.appendChild(document.createElement("canvas"));
   await model.openFrames(surface.transferControlToOffscreen());
-  await model.drawFrame(new VideoFrame(video), others);
-  const begin = performance.now();
-  let before = Promise.resolve();
-  for (let i = 0; i < count; i++) {
-    const now = model.drawFrame(new VideoFrame(video), {});
-    await before;
-    before = now;
-  }
-  await before;
-  return (1000 * count) / (performance.now() - begin);
+  return drawFrames(model, () => new VideoFrame(video), others, count);
 }
 
 async function byRun(model, video, others, { image, output }, count) {
@@ -94,20 +87,11 @@ export const run = async ({ count }) => {
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """Pictures per second: `live` from video to canvas on the GPU, `copied` by way of run()."""
-
-    live: float
-    copied: float
-    engine: str
-    reason: str
-
-
 def run(options: argparse.Namespace) -> None:
     from ..compiler import Options, finish, press
 
-    if not find_chromium():
+    dawn = options.engine == "dawn"
+    if not dawn and not find_chromium():
         raise BrowserError("bench --frames needs Chromium: install it (Debian: apt install "
                            "chromium) or set CHROMIUM to the path of a Chrome or Edge")
     model, shapes = open_model(options.model, options.shape, options.models, options.cache)
@@ -116,14 +100,15 @@ def run(options: argparse.Namespace) -> None:
             name=options.model.stem, targets=("webgpu",), shapes=shapes))
         demo = _demo(pack.manifest["inputs"], pack.manifest["outputs"])
         finish({**pack.manifest, "demo": demo}, pack.folder)
-        rates = _measure(pack.folder, options.frames)
+        facts = (run_in_dawn(pack.folder, f"--frames={options.frames}") if dawn
+                 else _in_browser(pack.folder, options.frames))
     size = "x".join(map(str, demo["image"]["size"]))
-    if options.json:
-        say(json.dumps({"model": options.model.name, "size": size, **asdict(rates)}, indent=1))
+    if write_json({"model": options.model.name, "size": size, **facts}, options):
         return
-    say(f"{rates.live:.1f} frames per second at {size} from a video to a canvas on the GPU; "
-        f"{rates.copied:.1f} by way of run().")
-    say(f"{rates.engine}. {rates.reason}")
+    way = "a texture to a texture" if dawn else "a video to a canvas"
+    copied = "" if dawn else f"; {facts['copied']:.1f} by way of run()"
+    say(f"{facts['live']:.1f} frames per second at {size} from {way} on the GPU{copied}.")
+    say(f"{facts['engine']}. {facts['reason']}")
 
 
 def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
@@ -146,10 +131,11 @@ def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, An
             "output": {"name": shown, "layout": order}}
 
 
-def _measure(folder: Path, count: int) -> Rates:
+def _in_browser(folder: Path, count: int) -> dict[str, Any]:
+    """Pictures per second: `live` from video to canvas on the GPU, `copied` by way of run()."""
     folders = {"/runtime/": RUNTIME, "/pack/": folder}
     with Browser(folders, bench.ISOLATED, (*bench.FLAGS, *FLAGS)) as browser:
         value = browser.run(MEASURE, {"count": count}, timeout=bench.PATIENCE).value
     if "refusal" in value:
         raise BrowserError(value["refusal"])
-    return Rates(**value)
+    return value

@@ -5,11 +5,11 @@ from typing import Any
 
 from ..graph import Graph
 from ..layout import LinearPlan, Step, Tensor
-from ..ops import OPS
+from .label import label
 
 
 def describe(plan: LinearPlan, graph: Graph) -> dict[str, Any]:
-    """Heap, weight placements, inputs, outputs, and a label with its flops for each step."""
+    """Heap, weight placements, inputs, outputs, and for each step its label, flops and bytes."""
     return {
         "elements": plan.elements,
         "staging": plan.staging,
@@ -29,9 +29,6 @@ def _place(name: str, tensor: Tensor) -> dict[str, Any]:
 
 
 def _label(step: Step) -> list[Any]:
-    """["conv2d 56x56x64 -> 56x56x64", flops]; steps that only the planner makes have no flops."""
-    shapes = [t.shape for t in step.inputs]
-    sides = [*shapes[:1], step.outputs[0].shape]
-    text = " -> ".join("x".join(map(str, s)) or "scalar" for s in sides)
-    op = OPS.get(step.node.op)
-    return [f"{step.node.op} {text}", int(op.flops(step.node, shapes)) if op else 0]
+    outputs = {t.name: t.shape for t in step.outputs}
+    halo = sum(t.size - prod(t.shape) for t in step.outputs)
+    return label(step.node, [(t.name, t.shape) for t in step.inputs], outputs, halo)

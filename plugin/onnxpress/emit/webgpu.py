@@ -28,8 +28,9 @@ from ..kernels.reduce import wgsl as reduce
 from ..kernels.resize2d import wgsl as resize2d
 from ..kernels.softmax import wgsl as softmax
 from ..kernels.window_sum import wgsl as window_sum
-from ..ops import OPS, bound
+from ..ops import bound
 from ..ops.move import alias_start
+from .label import label
 from .program import Program
 from .wgsl_channels import fit_channels
 from .wgsl_cost import palette
@@ -236,8 +237,5 @@ def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[
 
 
 def _label(node: Node, graph: Graph) -> list[Any]:
-    """["conv2d 1x56x56x64 -> 1x56x56x64", flops]."""
-    shapes = [graph.shape(n) for n in node.inputs]
-    sides = (*shapes[:1], graph.shape(node.name))
-    text = " -> ".join("x".join(map(str, side)) or "scalar" for side in sides)
-    return [f"{node.op} {text}", int(OPS[node.op].flops(bound(node, graph), shapes))]
+    sides = [[(n, graph.shape(n)) for n in names] for names in (node.inputs, node.outputs)]
+    return label(bound(node, graph), sides[0], dict(sides[1]))

@@ -125,7 +125,7 @@ class OpenModel {
       if (error?.code === "webgpu-lost") this.#close();
       throw error;
     } finally {
-      frame.close();
+      frame.close?.(); // a texture has none
     }
   }
 

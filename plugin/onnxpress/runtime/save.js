@@ -126,7 +126,7 @@ async function base64(bytes) {
 }
 
 /** @param {Blob} page @param {string} name */
-function saveAs(page, name) {
+export function saveAs(page, name) {
   const href = URL.createObjectURL(page);
   h("a", { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), KEPT);

@@ -249,8 +249,9 @@
  *   Promise<{label: string, ms: number}[]>} profile  of one run, step by step
  * @property {(canvas: OffscreenCanvas) => Promise<void>} openFrames  WebGPU, image-to-image: the
  *   canvas that drawFrame paints from now on
- * @property {(frame: VideoFrame|ImageBitmap, changed: Object<string, Float32Array>) =>
+ * @property {(frame: VideoFrame|ImageBitmap|GPUTexture, changed: Object<string, Float32Array>) =>
  *   Promise<void>} drawFrame  painted when it resolves, nothing is read back; the frame is closed.
+ *   A texture is of the same device, so not for a worker.
  *   `changed`: the other inputs, all of them with the first frame, then those with news
  * @property {() => Promise<void>} closeFrames
  * @property {() => void} dispose

@@ -17,8 +17,10 @@ from ...emit.wgsl_cost import transformed
 from ...emit.wgsl_device import Tile
 from ...emit.wgsl_epilogue import finish, unfinished
 from ...emit.wgsl_gemm import Product, batched, matrix
-from ...emit.wgsl_shader import LANES, Dispatch, Port, Work, dispatch
+from ...emit.wgsl_shader import Dispatch, Port, Work, dispatch
 from ...graph import Graph, Node
+
+ITEMS = 16  # squares that a workgroup transforms, 36 vec4f each at most in workgroup memory
 
 
 def suits(node: Node, graph: Graph) -> bool:
@@ -71,7 +73,7 @@ def _elements(temporary: Port) -> dict[str, int]:
 
 def _over_quads(name: str, elements: int, reads: list[Port], write: Port, **context: object
                 ) -> Dispatch:
-    """One invocation for each four of `elements`."""
+    """ITEMS of four `elements` each in a workgroup, an invocation for every line of each."""
     count = elements // 4
-    return dispatch(f"conv2d/winograd_{name}.wgsl", reads, [write], -(-count // LANES),
-                    count=count, lanes=LANES, **context)
+    return dispatch(f"conv2d/winograd_{name}.wgsl", reads, [write], -(-count // ITEMS),
+                    count=count, items=ITEMS, **context)

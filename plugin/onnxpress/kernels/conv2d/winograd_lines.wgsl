@@ -44,6 +44,33 @@ fn line(g: array<vec4f, 3>) -> array<vec4f, {{ size + 2 }}> {
 {% endif %}
 }
 {% endmacro %}
-{# An array of `count` of `text`, in which # stands for the index. #}
-{% macro each(count, text) %}
-array<vec4f, {{ count }}>({% for i in range(count) %}{{ text | replace("#", i | string) }}{{ ", " if not loop.last }}{% endfor %}){% endmacro %}
+{# `count` squares of vec4f, transformed line by line: an invocation makes column `j` of `rows`
+   cells, one of `columns`, and then row `j` of what came out. The caller's parts: "place" (statements
+   for square `i`), "load" (cell # of column `j`), "store" (value # of row `j`, r[#]). #}
+{% macro transform(rows, columns, made, stored, count, items, grid_x) %}
+var<workgroup> half_way: array<vec4f, {{ items * columns * made }}>;  // [made, columns, items]
+
+@compute @workgroup_size({{ items * [columns, made] | max }})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let item = lane % {{ items }}u;
+  let j = lane / {{ items }}u;
+  let i = (group.x + group.y * {{ grid_x }}u) * {{ items }}u + item;
+  let real = i < {{ count }}u;
+{{ caller("place") }}
+  if (real && j < {{ columns }}u) {
+    let t = line(array<vec4f, {{ rows }}>({{ each(rows, caller("load"), ", ") }}));
+{% for k in range(made) %}
+    half_way[({{ k * columns }}u + j) * {{ items }}u + item] = t[{{ k }}];
+{% endfor %}
+  }
+  workgroupBarrier();
+  if (real && j < {{ made }}u) {
+    let r = line(array<vec4f, {{ columns }}>({{ each(columns, "half_way[(j * %du + #u) * %du + item]" % (columns, items), ", ") }}));
+    {{ each(stored, caller("store"), "\n    ") }}
+  }
+}
+{% endmacro %}
+{# `count` times `text`, in which # stands for the index. #}
+{% macro each(count, text, between) %}
+{% for i in range(count) %}{{ text | trim | replace("#", i | string) }}{{ between if not loop.last }}{% endfor %}
+{% endmacro %}

@@ -18,7 +18,8 @@ const LUMA = [19595 / 65536, 38470 / 65536, 7471 / 65536];
 
 /**
  * @param {Host} host
- * @param {OffscreenCanvas|HTMLCanvasElement} canvas takes the output's size
+ * @param {{width: number, height: number, getContext: (kind: "webgpu") => GPUCanvasContext}} canvas
+ *   one of a page, or whatever gives textures as they do; takes the output's size
  * @param {import("../types.js").Demo} demo an image-to-image one
  * @param {number[]} shape of the output
  * @returns {Promise<Frames>}
@@ -75,7 +76,8 @@ class Frames {
 
   /**
    * One frame, painted when the promise resolves. Frames may overlap; they are painted in order.
-   * @param {VideoFrame|ImageBitmap|OffscreenCanvas|HTMLCanvasElement|HTMLVideoElement} source
+   * @param {VideoFrame|ImageBitmap|OffscreenCanvas|HTMLCanvasElement|HTMLVideoElement|GPUTexture}
+   *   source a texture is one of the same device, in rgba8unorm, to be copied
    * @param {Object<string, Float32Array>} [changed] the other inputs: all at first, then news
    * @returns {Promise<void>}
    * @throws {PressError} "webgpu-lost", "webgpu-validation"
@@ -113,12 +115,19 @@ class Frames {
     if (width !== this.#texture?.width || height !== this.#texture?.height) {
       this.#resize(width, height);
     }
-    device.queue.copyExternalImageToTexture(
-      { source }, { texture: this.#texture }, [width, height]);
-    this.#host.submit((encoder) => this.#before(encoder), (encoder) => this.#after(encoder));
+    const onGpu = source instanceof GPUTexture ? source : null;
+    if (!onGpu) {
+      device.queue.copyExternalImageToTexture(
+        { source }, { texture: this.#texture }, [width, height]);
+    }
+    this.#host.submit((encoder) => this.#before(encoder, onGpu), (encoder) => this.#after(encoder));
   }
 
-  #before(encoder) {
+  #before(encoder, texture) {
+    if (texture) {
+      const { width, height } = texture;
+      encoder.copyTextureToTexture({ texture }, { texture: this.#texture }, [width, height]);
+    }
     // The memory of an input serves other values once the model has read it.
     for (const { port, buffer } of Object.values(this.#held)) {
       const { buffer: to, offset, length } = port;

@@ -1,0 +1,121 @@
+/**
+ * `<onnx-bench src="manifest.json">`: how fast a demo's model is here, on each target that runs.
+ *
+ * Attribute `state`: idle running done. Event `result` with what the visitor can download.
+ */
+import { announce } from "../announce.js";
+import { LABELS, detect } from "../detect.js";
+import { h } from "../dom.js";
+import { isAbort, sentence } from "../errors.js";
+import { fetchManifest } from "../fetch.js";
+import { formatBytes } from "../format.js";
+import { load } from "../onnxpress.js";
+import { measure } from "./measure.js";
+import { createReport } from "./report.js";
+
+const COUNT = 20; // runs, and measurements of each step
+const PATIENCE = 3000; // ms after which no further one of either begins
+
+const ACTIONS = { idle: "Run the benchmark", running: "Stop", done: "Run again" };
+const DOING = {
+  detecting: "looking", fetching: "downloading", preparing: "preparing", ready: "measuring",
+};
+
+const sheet = (name) => (
+  h("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href }));
+
+class OnnxBench extends HTMLElement {
+  #manifest = null;
+  #running = null;
+  #button = h("button", { type: "button", className: "run", onclick: () => this.#press() });
+  #hint = h("p", { className: "hint" });
+  #doing = h("span");
+  #progress = h("div", { className: "progress", hidden: true },
+    h("progress", { ariaLabel: "Benchmark" }), this.#doing);
+  #sentence = h("p");
+  #fault = h("div", { className: "fault", role: "alert", hidden: true }, this.#sentence);
+  #report = h("div");
+
+  connectedCallback() {
+    if (!this.shadowRoot) {
+      const body = h("div", { className: "body" }, this.#hint, this.#button);
+      this.attachShadow({ mode: "open" }).append(sheet("../onnxpress.css"), sheet("../panel.css"),
+        sheet("./bench.css"),
+        h("div", { className: "frame" }, body, this.#progress, this.#fault, this.#report));
+    }
+    this.#setState("idle");
+    this.#describe().catch((error) => this.#fail(error));
+  }
+
+  disconnectedCallback() {
+    this.#running?.abort();
+  }
+
+  get #url() {
+    return new URL(this.getAttribute("src"), document.baseURI).href;
+  }
+
+  async #describe() {
+    const manifest = this.#manifest ??= await fetchManifest(this.#url);
+    this.#hint.textContent = `${manifest.demo?.title ?? manifest.name}: ` +
+      `${formatBytes(manifest.weights.bytes)} of weights, then some seconds on each target.`;
+    return manifest;
+  }
+
+  /** The button starts, and stops what it started. */
+  async #press() {
+    if (this.#running) return this.#running.abort();
+    const { signal } = (this.#running = new AbortController());
+    this.#fault.hidden = true;
+    this.#setState("running");
+    try {
+      const manifest = await this.#describe();
+      const results = await this.#measureAll(manifest, signal);
+      announce("The benchmark is done.");
+      this.dispatchEvent(new CustomEvent("result", { detail: results }));
+    } catch (error) {
+      if (!isAbort(error)) this.#fail(error);
+    }
+    this.#running = null;
+    this.#setState("done");
+  }
+
+  /** One target after the other; each is shown as it comes. */
+  async #measureAll(manifest, signal) {
+    const { candidates, refused } = await detect(manifest, "auto");
+    const runs = new Set(candidates.map(({ target }) => target));
+    const results = {
+      model: manifest.name, browser: navigator.userAgent, targets: [],
+      refused: refused.filter(({ target }) => !runs.has(target)),
+    };
+    for (const { target } of candidates) {
+      const onProgress = ({ state }) => this.#say(`${LABELS[target]}: ${DOING[state]}…`);
+      try {
+        results.targets.push(await measure(load, this.#url, manifest,
+          { target, worker: true, signal, onProgress }, COUNT, PATIENCE));
+      } catch (error) {
+        if (isAbort(error)) throw error;
+        results.refused.push({ target, reason: sentence(error) });
+      }
+      this.#report.replaceChildren(createReport(results));
+    }
+    return results;
+  }
+
+  #setState(state) {
+    this.setAttribute("state", state);
+    this.#progress.hidden = state !== "running";
+    this.#button.textContent = ACTIONS[state];
+  }
+
+  #say(text) {
+    this.#doing.textContent = text;
+  }
+
+  #fail(error) {
+    this.#sentence.textContent = sentence(error);
+    this.#fault.hidden = false;
+  }
+}
+
+if (!customElements.get("onnx-bench")) customElements.define("onnx-bench", OnnxBench);
