@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 import wasmtime
+from lockstep import Lockstep
 from onnxpress.emit.wasm import ISAS
-from onnxpress.emit.wasm_asm import Function
 from onnxpress.emit.wasm_emitter import Emitter
 from onnxpress.graph import Graph, Node, Value
 from onnxpress.kernels import KERNELS
@@ -47,7 +47,7 @@ def indices(t: Tensor, shape: Sequence[int] | None = None) -> np.ndarray:
 
 
 def run_step(node: Node, arrays: Sequence[np.ndarray], out_shape: Sequence[int],
-             layouts: Sequence[Want], isa: str) -> Result:
+             layouts: Sequence[Want], isa: str, threads: int = 1) -> Result:
     """`node` on `arrays`; layouts[i] is input i's, the last one the output's."""
     shapes = [*(a.shape for a in arrays), tuple(out_shape)]
     names = [*(f"x{i}" for i in range(len(arrays))), "y"]
@@ -65,7 +65,7 @@ def run_step(node: Node, arrays: Sequence[np.ndarray], out_shape: Sequence[int],
     before = np.full(elements, GUARD, np.float32)
     for t, array in zip(tensors, arrays, strict=False):
         before[indices(t)] = array
-    after = execute(lambda e: KERNELS[node.op].wasm.emit(step, e), before, isa)
+    after = execute(lambda e: KERNELS[node.op].wasm.emit(step, e), before, isa, threads)
     y = tensors[-1]
     free = np.zeros(elements, bool)
     free[base : base + scratch] = True
@@ -90,14 +90,12 @@ def emitter(isa: str, elements: int = 0) -> Emitter:
     return Emitter(isa, LinearPlan("wasm", (), (), (), (), 0, elements))
 
 
-def execute(emit: Callable[[Emitter], None], heap: np.ndarray, isa: str) -> np.ndarray:
+def execute(emit: Callable[[Emitter], None], heap: np.ndarray, isa: str, threads: int = 1
+            ) -> np.ndarray:
     """The heap after the step that `emit` writes has run on it."""
     e = emitter(isa, heap.size)
-    e.step = Function("go")
+    e.begin("go")
     emit(e)
     e.module.add(e.step, export=True)
-    store = wasmtime.Store(engine(isa))
-    exports = wasmtime.Instance(store, wasmtime.Module(store.engine, e.encode()), []).exports(store)
-    exports["memory"].write(store, heap.tobytes(), 0)
-    exports["go"](store)
-    return np.frombuffer(exports["memory"].read(store, 0, heap.nbytes), np.float32)
+    program = Lockstep(engine(isa), e.encode(), heap, threads, e.mine)
+    return program.run("go")[: heap.size]

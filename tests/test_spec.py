@@ -40,6 +40,7 @@ def test_every_field() -> None:
     assert demo.labels == ("cat", "no")
     assert demo.samples[0].path.name == "chelsea.png"
     assert demo.targets == ("webgpu", "js"), "in order of preference"
+    assert demo.threads == 2
     assert demo.controls[0].start(2) == (0.5, 0.5), "the spec's control replaces the card's"
     assert (demo.card.licence, demo.card.limits) == ("Apache-2.0", "It knows two classes.")
 
@@ -50,6 +51,7 @@ def test_a_card_gives_what_the_spec_leaves_out() -> None:
     assert demo.preprocessing.mean == (0.5,)
     assert demo.preprocessing.scale == 1 / 255
     assert demo.controls[0].start(1) == (1.0,)
+    assert demo.threads == "auto"
     assert demo.card.licence == "MIT"
     assert demo.card.sources[0].file == MODELS / "tiny.onnx"
 

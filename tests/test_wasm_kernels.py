@@ -197,6 +197,11 @@ def test_instance_norm(channels):
             check("normalize", parts, {"axes": (1, 2), "eps": 1e-5}, layouts)
 
 
+def test_instance_norm_of_many_rows():
+    arrays = [draw(2, 37, 3, 6) * 3 + 100, draw(1, 1, 1, 6, seed=1), draw(1, 1, 1, 6, seed=2)]
+    check("normalize", arrays, {"axes": (1, 2), "eps": 1e-5})
+
+
 def test_normalize_epilogue():
     residual = call("max", inp(0) + inp(1) * inp(2), 0.0)
     arrays = [draw(2, 5, 6, 7), draw(1, 1, 1, 7), draw(1, 1, 1, 7, seed=3),

@@ -177,6 +177,8 @@ def tiny_pack(
     files |= {"labels.txt": "\n".join(LABELS).encode(), "red.png": square("red"),
               "blue.png": square("blue")}
     if idle_wasm:
-        manifest["targets"]["wasm"] = {**js, "files": {"relaxed": publish("idle.wasm", IDLE_WASM)}}
+        manifest["targets"]["wasm"] = {
+            **js, "pages": 1, "bytes_per_thread": 0, "threads": 1,
+            "files": {"relaxed": publish("idle.wasm", IDLE_WASM)}}
     files["manifest.json"] = json.dumps({**manifest, **changes}).encode()
     return files

@@ -190,6 +190,7 @@ def demo_json(stage: _Stage, output: str, samples: Sequence[Mapping[str, Any]],
         "title": demo.title, "task": demo.task, "output": shown, "loading": demo.loading,
         "view": {"top": demo.top}, "image": stage.image, "labels": labels,
         "samples": list(samples), "controls": list(controls),
+        "threads": demo.threads if demo.threads != "auto" else None,
         "weightsNote": "" if stage.trained else UNTRAINED,
     }
     return {key: value for key, value in described.items() if value}

@@ -11,6 +11,8 @@ import wasmtime
 from .files import read_file
 from .shards import stream_weights
 
+ALONE = (0, 1, 0)  # the first of one thread, which has no memory of its own
+
 
 class WasmProgram:
     """One build of a model: `code` is its module, `about` the manifest's facts on the target,
@@ -25,8 +27,12 @@ class WasmProgram:
         self.about = about
         self.store = wasmtime.Store(engine)
         module = wasmtime.Module(engine, code)
-        self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
-        memory = self.exports["memory"]
+        pages = module.imports[0].type.limits.min
+        memory = wasmtime.Memory(self.store, wasmtime.MemoryType(wasmtime.Limits(pages, pages)))
+        barrier = wasmtime.Func(self.store, wasmtime.FuncType([wasmtime.ValType.i32()], []),
+                                lambda threads: None)
+        imports = [memory, barrier][: len(module.imports)]
+        self.exports = wasmtime.Instance(self.store, module, imports).exports(self.store)
         start = ctypes.addressof(memory.data_ptr(self.store).contents)
         raw = (ctypes.c_ubyte * memory.data_len(self.store)).from_address(start)
         self.heap = np.frombuffer(raw, np.float32)
@@ -54,7 +60,7 @@ class WasmProgram:
         """The outputs, flat, in the order of `about["outputs"]`."""
         for place, array in zip(self.about["inputs"], inputs, strict=True):
             self._write(place["offset"], array)
-        self.exports["run"](self.store)
+        self.exports["run"](self.store, *ALONE)
         return [self.heap[p["offset"] : p["offset"] + p["length"]].copy()
                 for p in self.about["outputs"]]
 

@@ -94,7 +94,7 @@ def _in_dawn(pack: Pack, options: argparse.Namespace) -> Facts:
 
 def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
     from ..golden import draw
-    from ..wasmtime_runner import open_program
+    from ..wasmtime_runner import ALONE, open_program
 
     manifest, count = pack.manifest, options.runs
     about = manifest["targets"]["wasm"]
@@ -105,7 +105,7 @@ def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
     feeds = list(draw(manifest["inputs"], manifest["golden"]["ranges"]).values())
     step = program.exports["step"]
     first, *runs = [_ms(program.run, feeds) for _ in range(count + 1)]
-    best = [min(_ms(step, program.store, i) for _ in range(count))
+    best = [min(_ms(step, program.store, i, *ALONE) for _ in range(count))
             for i in range(len(about["steps"]))]
     return {
         "target": "wasm", "build": build, "engine": "wasmtime",

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 PAGE = 65536  # bytes
+MAX_PAGES = 65536
 I32, V128 = 0x7F, 0x7B
 _VOID = 0x40
 
@@ -214,30 +215,37 @@ def function(name: str, params: str) -> tuple[Function, SimpleNamespace]:
 
 
 class Module:
-    """Functions, one memory, data. Function 0 comes first; calls need callees added before."""
+    """Functions, data, and an imported memory. `imports`, of module "", come before all other
+    functions; calls need callees added before."""
 
-    def __init__(self) -> None:
+    def __init__(self, imports: Sequence[Function] = ()) -> None:
+        self.imports = tuple(imports)
         self.functions: list[Function] = []
         self.segments: list[tuple[int, bytes]] = []
+        for index, function in enumerate(self.imports):
+            function.index = index
 
     def add(self, function: Function, export: bool = False) -> Function:
-        function.index, function.export = len(self.functions), export
+        function.index, function.export = len(self.imports) + len(self.functions), export
         self.functions.append(function)
         return function
 
     def encode(self, pages: int) -> bytes:
-        """The module's bytes; `pages` of 64 KiB are the memory, exported as "memory"."""
+        """The module's bytes; at least `pages` of 64 KiB are the memory that it imports. Its limits
+        are those that a shared memory needs, so one byte makes it so (runtime/backends/wasm.js)."""
         types, indices = [], []
-        for f in self.functions:
+        for f in (*self.imports, *self.functions):
             result = b"\x01" + bytes([f.result]) if f.result is not None else b"\0"
             kind = b"\x60" + unsigned(len(f.params)) + bytes(f.params) + result
             if kind not in types:
                 types.append(kind)
             indices.append(unsigned(types.index(kind)))
-        exports = [_name("memory") + b"\x02\x00"]
-        exports += [_name(f.name) + b"\0" + unsigned(f.index) for f in self.functions if f.export]
-        out = b"\0asm\1\0\0\0" + _section(1, types) + _section(3, indices)
-        out += _section(5, [b"\0" + unsigned(pages)]) + _section(7, exports)
+        memory = b"\0" + _name("memory") + b"\x02\x01" + unsigned(pages) + unsigned(MAX_PAGES)
+        imports = [memory] + [b"\0" + _name(f.name) + b"\0" + index
+                              for f, index in zip(self.imports, indices, strict=False)]
+        exports = [_name(f.name) + b"\0" + unsigned(f.index) for f in self.functions if f.export]
+        out = b"\0asm\1\0\0\0" + _section(1, types) + _section(2, imports)
+        out += _section(3, indices[len(self.imports):]) + _section(7, exports)
         out += _section(10, [_code(f) for f in self.functions])
         if self.segments:
             data = [b"\0\x41" + signed(at) + b"\x0b" + unsigned(len(b)) + b

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..layout import LinearPlan, Tensor
-from .wasm_asm import PAGE, Function, Module
+from .wasm_asm import I32, PAGE, Function, Module
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,28 @@ class Affine:
     def push(self, f: Function) -> None:
         f.i32(self.base)
         for counter, stride in self.terms:
-            f.get(counter).i32(stride).op("i32.mul", "i32.add")
+            f.get(counter)
+            if stride != 1:
+                f.i32(stride).op("i32.mul")
+            f.op("i32.add")
+
+
+# Parameters of a step: which of how many threads calls it, and the address of the thread's own
+# memory beyond the heap, 0 for one alone. All threads run all steps; see wasm_share.py.
+STEP = (PART, PARTS, MINE) = (0, 1, 2)
 
 
 class Emitter:
-    """A module under construction. Kernels are functions made on first use and shared by steps."""
+    """A module under construction. Kernels are functions made on first use and shared by steps.
+    `sharing`: what of the current step is being emitted, "" for all threads (loops only), "share"
+    or "alone"; `pieces`: into how many the step can be cut; `mine`: bytes of a thread's own."""
 
     def __init__(self, isa: str, plan: "LinearPlan") -> None:
         self.isa, self.plan = isa, plan
-        self.module = Module()
+        self.barrier = Function("barrier", [I32])
+        self.module = Module([self.barrier])
         self.step = Function("")
+        self.sharing, self.pieces, self.mine = "", 1, 0
         self._kernels: dict[tuple, Function] = {}
         self._data: dict[bytes, int] = {}
         self._data_end = plan.elements * 4
@@ -48,6 +60,12 @@ class Emitter:
     @property
     def relaxed(self) -> bool:
         return self.isa == "relaxed"
+
+    def begin(self, name: str) -> Function:
+        """A new current step."""
+        self.step = Function(name, [I32] * len(STEP))
+        self.pieces = 1
+        return self.step
 
     def kernel(self, key: tuple, build: Callable[[], Function], export: bool = False) -> Function:
         """The function for `key`, built and added on first use."""
@@ -65,22 +83,38 @@ class Emitter:
         return self._data[content]
 
     def call(self, function: Function, *args: "int | Affine") -> None:
-        """A call in the current step."""
-        for arg in args:
-            (Affine(arg) if isinstance(arg, int) else arg).push(self.step)
-        self.step.call(function)
+        """A call in the current step: by one thread alone, where threads do not share the work."""
+        with self.alone():
+            for arg in args:
+                affine(arg).push(self.step)
+            self.step.call(function)
 
     @contextmanager
-    def times(self, count: int) -> Iterator[Affine]:
+    def alone(self) -> Iterator[None]:
+        """The first thread does what is emitted inside, without the others."""
+        if self.sharing:
+            yield
+            return
+        self.step.get(PART).op("i32.eqz")
+        with self.step.if_():
+            self.sharing = "alone"
+            yield
+            self.sharing = ""
+
+    @contextmanager
+    def times(self, count: "int | Affine") -> Iterator[Affine]:
         """A loop of the current step around the calls made inside; its counter 0..count-1."""
-        if count == 1:
+        count = affine(count)
+        if count == Affine(1):
             yield Affine()
             return
         i = self.step.local()
         self.step.i32(0).set(i)
         with self.step.loop():
             yield Affine(0, ((i, 1),))
-            self.step.get(i).i32(1).op("i32.add").tee(i).i32(count).op("i32.lt_u").br_if(0)
+            self.step.get(i).i32(1).op("i32.add").tee(i)
+            count.push(self.step)
+            self.step.op("i32.lt_u").br_if(0)
 
     def madd(self, f: Function, a: int, b: int, acc: int) -> None:
         """acc += a * b on vector locals."""
@@ -106,8 +140,17 @@ class Emitter:
         else:
             f.load("f32.load", offset).op("f32x4.splat")
 
+    @property
+    def pages(self) -> int:
+        """Pages of 64 KiB that one thread needs."""
+        return -(-(self._data_end + 64) // PAGE)
+
     def encode(self) -> bytes:
-        return self.module.encode(-(-(self._data_end + 64) // PAGE))
+        return self.module.encode(self.pages)
+
+
+def affine(n: "int | Affine") -> Affine:
+    return n if isinstance(n, Affine) else Affine(n)
 
 
 def address(t: "Tensor") -> int:

@@ -28,7 +28,7 @@ class Epilogue:
         """Names of the parameters a kernel takes for it, to append to its own."""
         return "".join(f" extra{i}" for i in range(len(self.kinds)))
 
-    def args(self, extras: Sequence[Affine], channel: int) -> list[Affine]:
+    def args(self, extras: Sequence[Affine], channel: "Affine | int") -> list[Affine]:
         """The arguments for an output that starts `channel` bytes further in its pixel."""
         return [x + channel if kind == "channel" else x
                 for x, kind in zip(extras, self.kinds, strict=True)]

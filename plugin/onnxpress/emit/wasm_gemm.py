@@ -7,7 +7,8 @@ that V8 and SpiderMonkey allocate on x86-64.
 Source: implicit GEMM after Chetlur et al., "cuDNN: Efficient Primitives for Deep Learning", 2014.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from math import prod
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 from .wasm_asm import I32, V128, Function, function
 from .wasm_emitter import Affine, Emitter
 from .wasm_epilogue import IDENTITY, Epilogue, Finisher
+from .wasm_share import MANY, divide, runs, share, sync
 
 GROUP_BYTES = 192 << 10  # of b that tiles share: stays in the L2 cache of small cores
 MAX_UNROLL = 9  # k steps in the innermost loop, a divisor of the run
@@ -32,7 +34,8 @@ class Gemm:
     `a`: the first window. Windows lie `a_x` apart in a row of `width` outputs, rows `a_row`.
     `taps`: (count, pitch) from the outer to the inner level of runs; a run has `run` elements.
     `b`: packed [n/8][k][8] (+ [k][4], see wasm_packs), or rows of k when `b_row` is their pitch.
-    `bias`: None is zero. `extras` are the epilogue's arguments.
+    `bias`: None is zero. `extras` are the epilogue's arguments. `limit`: pixels, where they are
+    fewer than width * height.
     """
 
     a: Affine
@@ -51,6 +54,7 @@ class Gemm:
     b_row: int | None = None
     epilogue: Epilogue = IDENTITY
     extras: Sequence[Affine] = field(default=())
+    limit: Affine | None = None
 
     @property
     def k(self) -> int:
@@ -61,17 +65,28 @@ def emit_gemm(e: Emitter, g: Gemm) -> None:
     """The calls for one product.
 
     The channel block that is not full goes first: where pixels are packed without padding, its
-    spare lanes fall on the next pixel's first channels, which later calls overwrite.
+    spare lanes fall on the next pixel's first channels, which later calls overwrite. Threads share
+    the pixels, or the channels where tiles are few.
     """
     full = g.n // 8
     rest = g.n - 8 * full
     if rest > 4 and 32 * (full + 1) <= g.out_x:
         full, rest = full + 1, 0  # its spare lanes fall on padding
     if rest:
-        _emit_blocks(e, g, full, 1, 8 if rest > 4 else 4)
+        lanes = 8 if rest > 4 else 4
+        spills = 32 * full + 4 * lanes > g.out_x
+        with nullcontext() if full or not spills else e.alone():
+            _emit_blocks(e, g, full, 1, lanes)
+        if full and spills:
+            sync(e)
     if not full:
         return
-    step = max(1, GROUP_BYTES // (32 * g.k))
+    pixels = sum(-(-count // rows) for rows, count in cover(g.width * g.height, TILES_8))
+    if pixels < min(full, MANY) and not e.sharing:
+        with share(e, full) as (first, count):
+            emit_channels(e, g, first, count)
+        return
+    step = _group(g)
     groups, last = divmod(full, step)
     if groups:
         with e.times(groups) as i:
@@ -80,7 +95,19 @@ def emit_gemm(e: Emitter, g: Gemm) -> None:
         _emit_blocks(e, g, groups * step, last, 8)
 
 
-def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: int, lanes: int) -> None:
+def emit_channels(e: Emitter, g: Gemm, first: Affine, count: Affine) -> None:
+    """The calls for `count` blocks of 8 channels from `first` on."""
+    with runs(e, first, count, _group(g)) as (block, many):
+        _emit_blocks(e, g, block, many, 8)
+
+
+def _group(g: Gemm) -> int:
+    """Blocks of 8 channels that tiles go through together."""
+    return max(1, GROUP_BYTES // (32 * g.k))
+
+
+def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: "Affine | int", lanes: int
+                 ) -> None:
     """Blocks first..first+count of 8 channels, or one of 4 after `first` blocks of 8."""
     block = Affine(first) if isinstance(first, int) else first
     channel = block * 32
@@ -96,15 +123,35 @@ def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: int, lanes: 
     for rows, pixels in cover(g.width * g.height, TILES_8 if lanes == 8 else TILES_4):
         key = ("gemm", rows, lanes, unroll, len(steps), bool(bias), g.b_row is None, g.epilogue)
         tile = e.kernel(key, lambda key=key: _tile(e, *key[1:]))
-        y, x = divmod(start, g.width)
-        e.call(
-            tile, g.a + (y * g.a_row + x * g.a_x), g.out + channel + (y * g.out_row + x * g.out_x),
-            x, pixels, g.width, g.a_x, g.a_row - g.width * g.a_x, g.out_x,
-            g.out_row - g.width * g.out_x, g.run // unroll, advance, b, g.b_row or 0,
-            4 * lanes * count, *bias, *(n for level in reversed(steps) for n in level),
-            *g.epilogue.args(g.extras, channel),
-        )
+        with (share(e, pixels, rows, mirrored=start > 0) as (at, many),
+              _below(e, g.limit, start, many) as many):
+            y, x = divide(e, at + start, g.width) if g.height > 1 else (Affine(), at + start)
+            e.call(
+                tile, g.a + (y * g.a_row + x * g.a_x),
+                g.out + channel + (y * g.out_row + x * g.out_x), x, many, g.width, g.a_x,
+                g.a_row - g.width * g.a_x, g.out_x, g.out_row - g.width * g.out_x,
+                g.run // unroll, advance, b, g.b_row or 0, 4 * lanes * count, *bias,
+                *(n for level in reversed(steps) for n in level),
+                *g.epilogue.args(g.extras, channel),
+            )
         start += pixels
+
+
+@contextmanager
+def _below(e: Emitter, limit: Affine | None, start: int, many: Affine) -> Iterator[Affine]:
+    """How many of the pixels `start`..`start + many` lie below `limit`, if any do."""
+    if limit is None:
+        yield many
+        return
+    f, left = e.step, e.step.local()
+    (limit + -start).push(f)
+    f.set(left)
+    many.push(f)
+    f.get(left)
+    many.push(f)
+    f.get(left).op("i32.lt_s", "select").tee(left).i32(0).op("i32.gt_s")
+    with f.if_():
+        yield Affine(0, ((left, 1),))
 
 
 def cover(pixels: int, tiles: dict[int, float]) -> tuple[tuple[int, int], ...]:

@@ -1,32 +1,39 @@
 """One row times a matrix in rows of k: out[n] = finish(bias[n] + sum_k a[k] * b[k, n]).
 
 The matrix is read once, in the order it lies, so nothing repacks it; sums stay in the output,
-which the L1 cache holds, while eight rows at a time stream past.
+which the L1 cache holds, while eight rows at a time stream past. Threads share the columns.
 """
 
+from ..layout import ALIGN
 from .wasm_asm import I32, V128, Function, function
-from .wasm_emitter import Emitter
+from .wasm_emitter import Affine, Emitter
 from .wasm_epilogue import IDENTITY, Epilogue, Finisher
 from .wasm_gemm import Gemm
+from .wasm_share import share
 
 ROWS = 8
 
 
 def emit_gemv(e: Emitter, g: Gemm) -> None:
     """The calls for a product of one pixel and one run; `g.b_row` is the pitch of b's rows."""
-    size = 4 * g.n
-    bias = [] if g.bias is None else [g.bias]
+    with share(e, g.n, ALIGN) as (first, count):
+        _emit_columns(e, g, first * 4, count * 4)
+
+
+def _emit_columns(e: Emitter, g: Gemm, first: Affine, size: Affine) -> None:
+    """Columns from `first` on; both in bytes."""
+    out, bias = g.out + first, [] if g.bias is None else [g.bias + first]
     key = ("gemv_start", bool(bias))
-    e.call(e.kernel(key, lambda: _start(bool(bias))), g.out, size, *bias)
+    e.call(e.kernel(key, lambda: _start(bool(bias))), out, size, *bias)
     whole = g.run // ROWS * ROWS
-    for rows, first, count in ((ROWS, 0, whole), (1, whole, g.run - whole)):
+    for rows, at, count in ((ROWS, 0, whole), (1, whole, g.run - whole)):
         if count:
             kernel = e.kernel(("gemv", rows), lambda rows=rows: _rows(e, rows))
-            e.call(kernel, g.a + 4 * first, g.b + first * g.b_row, g.b_row, g.out, size,
+            e.call(kernel, g.a + 4 * at, g.b + at * g.b_row + first, g.b_row, out, size,
                    count // rows)
     if g.epilogue != IDENTITY:
         kernel = e.kernel(("gemv_finish", g.epilogue), lambda: _finish(e, g.epilogue))
-        e.call(kernel, g.out, size, *g.extras)
+        e.call(kernel, out, size, *g.epilogue.args(g.extras, first))
 
 
 def _start(bias: bool) -> Function:

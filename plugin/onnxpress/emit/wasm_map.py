@@ -10,7 +10,8 @@ from .wasm_asm import I32, Function
 from .wasm_emitter import Emitter
 from .wasm_expr import hold_constants, render, size
 from .wasm_loops import UNROLL, load_or_splat, store_run
-from .wasm_nest import Nest, View, call_nest, lane_nest
+from .wasm_nest import Nest, View, call_nest, lane_nest, share_nest
+from .wasm_share import sync
 
 LONG = 12  # values from which an expression is its own unrolling
 SPAN = 64  # elements to which an operand that repeats in shorter rows is written out
@@ -24,8 +25,9 @@ def emit_map(e: Emitter, expr: Expr, shape: Shape, out: View, ins: Sequence[View
     for part in [nest] if scratch is None else _long_rows(e, nest, scratch):
         kinds = tuple(s[-1] == 1 for s in part.strides[1:])
         function = e.kernel(("map", expr, kinds), partial(_build, e, expr, kinds))
-        call_nest(e, function, part.ordered(range(len(part.lengths) - 2)),
-                  (part.lengths[-1], part.lengths[-2], *part.steps(-2)))
+        with share_nest(e, part) as mine:
+            call_nest(e, function, mine.ordered(range(len(mine.lengths) - 2)),
+                      (*mine.lengths[:-3:-1], *mine.steps(-2)))
 
 
 def emit_fill(e: Emitter, value: float, shape: Shape, out: View) -> None:
@@ -52,6 +54,7 @@ def _long_rows(e: Emitter, nest: Nest, scratch: int) -> list[Nest]:
             offsets[i] = scratch + SPAN * (i - 1)
             emit_map(e, inp(0), (count, n), View(offsets[i], (n, 1)),
                      [View(nest.offsets[i], (0, 1))])
+    sync(e)
     nest = Nest(nest.lengths, nest.strides, tuple(offsets))
     return [
         Nest((*part.lengths[:-2], part.lengths[-2] * n),

@@ -1,13 +1,14 @@
 """Loop nests over strided operands: their shape, and calls of a function for each index."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 
-from ..layout import Tensor
+from ..layout import ALIGN, Tensor
 from .loops import Shape, broadcast_strides, collapse
 from .wasm_asm import Function
-from .wasm_emitter import Affine, Emitter
+from .wasm_emitter import Affine, Emitter, affine
+from .wasm_share import MANY, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Nest:
     """Axes from outer to inner. strides[operand][axis] and `offsets` count elements; operand 0 is
     the output."""
 
-    lengths: Shape
+    lengths: "tuple[int | Affine, ...]"
     strides: tuple[Shape, ...]
-    offsets: tuple[int, ...]
+    offsets: "tuple[int | Affine, ...]"
 
     def steps(self, axis: int) -> list[int]:
         """The operands' strides along an axis, in bytes."""
@@ -78,12 +79,33 @@ def lane_nest(shape: Shape, views: Sequence[View]) -> Nest:
     return Nest(lengths, tuple(strides), tuple(v.offset for v in views))
 
 
+@contextmanager
+def share_nest(e: Emitter, nest: Nest, lane: int = ALIGN) -> Iterator[Nest]:
+    """A thread's share of the nest: cut along the outermost axis of the output that gives enough
+    pieces, or else the most; one thread does a nest without such an axis. The innermost axis is cut
+    in multiples of `lane` only."""
+    units = [1] * (len(nest.lengths) - 1) + [lane]
+    pieces = [-(-n // unit) if s else 0
+              for n, unit, s in zip(nest.lengths, units, nest.strides[0], strict=True)]
+    if not any(pieces):
+        with e.alone():
+            yield nest
+        return
+    axis = max(range(len(pieces)), key=lambda a: (min(pieces[a], MANY), -a))
+    with share(e, nest.lengths[axis], units[axis]) as (first, count):
+        yield replace(
+            nest, lengths=(*nest.lengths[:axis], count, *nest.lengths[axis + 1:]),
+            offsets=tuple(first * s[axis] + o
+                          for o, s in zip(nest.offsets, nest.strides, strict=True)),
+        )
+
+
 def call_nest(e: Emitter, function: Function, nest: Nest, args: Sequence[int]) -> None:
     """Calls `function`(*addresses, *args) in the current step for each index of the nest."""
     with ExitStack() as stack:
         counters = [stack.enter_context(e.times(n)) for n in nest.lengths]
         addresses = [
-            sum((i * (4 * s) for i, s in zip(counters, strides, strict=True) if s), Affine(4 * o))
+            sum((i * (4 * s) for i, s in zip(counters, strides, strict=True) if s), affine(4 * o))
             for o, strides in zip(nest.offsets, nest.strides, strict=True)
         ]
         e.call(function, *addresses, *args)

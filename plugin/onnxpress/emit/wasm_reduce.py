@@ -15,7 +15,8 @@ from .wasm_emitter import Emitter
 from .wasm_expr import hold_constants, render
 from .wasm_loops import at_least, first_lanes, load_or_splat, store_run
 from .wasm_map import emit_fill
-from .wasm_nest import Nest, View, call_nest, lane_nest
+from .wasm_nest import Nest, View, call_nest, lane_nest, share_nest
+from .wasm_share import sync
 
 # kind -> (instruction, neutral element)
 FOLDS = {
@@ -33,6 +34,7 @@ def emit_reduce(e: Emitter, kind: str, shape: Shape, out: View, ins: Sequence[Vi
     """out = the fold of expr(*ins) (by default the first operand) over the axes along which `out`
     does not step, in the current step."""
     emit_fill(e, FOLDS[kind][1], *_kept(shape, out))
+    sync(e)
     expr = inp(0) if expr is None else expr
     nest = lane_nest(shape, [out, *ins])
     (_down if nest.strides[0][-1] else _across)(e, kind, expr, nest)
@@ -59,8 +61,9 @@ def _down(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
         kinds = tuple((s[-1] == 1, s[-2] == 0) for s in part.strides[1:])
         function = e.kernel(("down", kind, expr, kinds),
                             partial(_build_down, e, kind, expr, kinds))
-        call_nest(e, function, part.ordered(range(lanes)),
-                  (part.lengths[-1], part.lengths[-2], *part.steps(-2)[1:]))
+        with share_nest(e, part) as mine:
+            call_nest(e, function, mine.ordered(range(lanes)),
+                      (*mine.lengths[:-3:-1], *mine.steps(-2)[1:]))
 
 
 def _build_down(e: Emitter, kind: str, expr: Expr,
@@ -120,8 +123,9 @@ def _across(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
         function = e.kernel(("across", kind, expr, kinds),
                             partial(_build_across, e, kind, expr, kinds))
         row = part.lengths.index(max(part.lengths[:-1]))
-        call_nest(e, function, part.ordered([a for a in range(lanes + 1) if a != row]),
-                  (part.lengths[-1], part.lengths[row], *part.steps(row)))
+        with share_nest(e, part) as mine:
+            call_nest(e, function, mine.ordered([a for a in range(lanes + 1) if a != row]),
+                      (mine.lengths[-1], mine.lengths[row], *mine.steps(row)))
 
 
 def _build_across(e: Emitter, kind: str, expr: Expr, kinds: tuple[bool, ...]) -> Function:

@@ -2,8 +2,8 @@
  * Where files are: beside the runtime, or, with `onnxpress export`, in the page itself. There
  * templates/bootstrap.js sets `onnxpressCarried`, on the page and in the worker, before anything of
  * the runtime loads.
- * @type {{files: Object<string, string>, startWorker: () => Worker}|undefined} `files`: absolute
- *   URL -> blob: URL
+ * @type {{files: Object<string, string>, startWorker: (script: string) => Worker}|undefined}
+ *   `files`: absolute URL -> blob: URL
  */
 const carried = globalThis.onnxpressCarried;
 
@@ -14,6 +14,12 @@ export const place = (url) => carried?.files[url] ?? url;
 
 /** @returns {Worker} that runs worker.js */
 export function startWorker() {
-  if (carried) return carried.startWorker();
+  if (carried) return carried.startWorker("worker.js");
   return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+}
+
+/** @returns {Worker} that runs backends/thread.js */
+export function startThread() {
+  if (carried) return carried.startWorker("backends/thread.js");
+  return new Worker(new URL("./backends/thread.js", import.meta.url), { type: "module" });
 }

@@ -1,5 +1,6 @@
 /** Which targets run here, best first, and why the others do not. */
 import { PressError } from "./errors.js";
+import { threadsHere } from "./threads.js";
 
 export const LABELS = { webgpu: "WebGPU", wasm: "WebAssembly", js: "JavaScript" };
 const ORDER = ["webgpu", "wasm", "js"];
@@ -73,11 +74,12 @@ const PROBES = {
  * @param {import("./types.js").Manifest} manifest
  * @param {string} target "auto" or the one target to use
  * @param {Object<string, string>} [avoid] target -> why "auto" skips it
+ * @param {"auto"|number} [threads] of WebAssembly
  * @returns {Promise<{candidates: import("./types.js").Candidate[],
- *   refused: {target: string, reason: string}[]}>} at least one candidate
+ *   refused: {target: string, reason: string}[], notes: string[]}>} at least one candidate
  * @throws {PressError} "target": nothing can run, or not what was asked for
  */
-export async function detect(manifest, target, avoid = {}) {
+export async function detect(manifest, target, avoid = {}, threads = "auto") {
   const built = ORDER.filter((name) => name in manifest.targets);
   const auto = target === "auto";
   if (!auto && !built.includes(target)) {
@@ -85,7 +87,7 @@ export async function detect(manifest, target, avoid = {}) {
     throw new PressError("target",
       `"${target}" is no target of this model; use one of: ${choice}.`);
   }
-  const first = [], last = [], refused = [];
+  const first = [], last = [], refused = [], notes = [];
   for (const name of auto ? built : [target]) {
     if (auto && avoid[name]) {
       refused.push({ target: name, reason: avoid[name] });
@@ -94,11 +96,20 @@ export async function detect(manifest, target, avoid = {}) {
     const verdict = await PROBES[name](manifest.targets[name].files, auto && built.length > 1);
     const { refusal, after, spare, ...found } = verdict;
     if (refusal || after) refused.push({ target: name, reason: refusal ?? after });
-    if (!refusal) (after ? last : first).push({ target: name, ...found });
-    if (spare) first.push({ target: name, build: spare, reason: "the graphics processor, in f32" });
+    if (refusal) continue;
+    const several = name === "wasm" ? threadsHere(threads, manifest.targets.wasm) : { threads: 1 };
+    if (several.refusal) notes.push(several.refusal);
+    // Where several threads fail, one is next.
+    for (const count of new Set([several.threads, 1])) {
+      (after ? last : first).push({ target: name, threads: count, ...found });
+    }
+    if (spare) {
+      const reason = "the graphics processor, in f32";
+      first.push({ target: name, threads: 1, build: spare, reason });
+    }
   }
   if (!first.length && !last.length) throw nothingRuns(refused);
-  return { candidates: [...first, ...last], refused };
+  return { candidates: [...first, ...last], refused, notes };
 }
 
 /** @param {{target: string, reason: string}[]} refused */
@@ -108,13 +119,18 @@ function nothingRuns(refused) {
     `The model cannot run in this browser (${why}). Try another browser.`);
 }
 
+/** @param {import("./types.js").Candidate} candidate @returns {string} for a person */
+export function nameOf({ target, threads }) {
+  return threads > 1 ? `${LABELS[target]} on ${threads} threads` : LABELS[target];
+}
+
 /**
  * @param {import("./types.js").Candidate} candidate
  * @param {{target: string, reason: string}[]} refused
  * @returns {string} why this target, for a person
  */
-export function explain({ target, reason }, refused) {
+export function explain({ target, threads, reason }, refused) {
   const others = refused.filter((other) => other.target !== target)
     .map((other) => `${LABELS[other.target]} is not used: ${other.reason}.`);
-  return [`${LABELS[target]}, ${reason}.`, ...others].join(" ");
+  return [`${nameOf({ target, threads })}, ${reason}.`, ...others].join(" ");
 }

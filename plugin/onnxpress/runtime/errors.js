@@ -1,7 +1,7 @@
 /**
  * An error that a person can act on: the message says where, what, and what instead.
  * `code` is for programs: manifest, outdated, download, integrity, browser, target, input, golden,
- * prepare, picture, disposed, webgpu-lost.
+ * prepare, threads, picture, disposed, webgpu-lost.
  */
 export class PressError extends Error {
   /**

@@ -1,5 +1,5 @@
 /** The street in the browser: detect, fetch, prepare, check, run; the next target on failure. */
-import { LABELS, detect, explain } from "./detect.js";
+import { detect, explain, nameOf } from "./detect.js";
 import { PressError, isAbort, sentence } from "./errors.js";
 import { Downloads, fetchManifest } from "./fetch.js";
 import { goldenError, goldenInputs } from "./golden.js";
@@ -35,7 +35,8 @@ export async function openModel(url, options = {}) {
 
 async function openManifest(url, manifest, meter, options) {
   const { target = "auto", avoid, onFallback = () => {}, signal } = options;
-  const found = await detect(manifest, target, avoid);
+  const threads = options.threads ?? manifest.demo?.threads;
+  const found = await detect(manifest, target, avoid, threads);
   const model = new OpenModel(url, manifest, found, { meter, onFallback, signal });
   await model.open(0);
   return model;
@@ -43,7 +44,6 @@ async function openManifest(url, manifest, meter, options) {
 
 /** @implements {import("./types.js").Model} */
 class OpenModel {
-  notes = [];
   timings = { fetch: 0, prepare: 0, first: 0, runs: [] };
   check = { maxError: 0, tolerance: 0, metric: "peak" };
   disposed = false;
@@ -57,11 +57,12 @@ class OpenModel {
   #frames = null;
   #tail = Promise.resolve();
 
-  constructor(url, manifest, { candidates, refused }, options) {
+  constructor(url, manifest, { candidates, refused, notes }, options) {
     this.#url = url;
     this.#manifest = manifest;
     this.#candidates = candidates;
     this.#refused = refused;
+    this.notes = notes;
     this.#options = options;
     this.inputs = manifest.inputs;
     this.outputs = manifest.outputs;
@@ -73,6 +74,10 @@ class OpenModel {
 
   get build() {
     return this.#candidates[this.#at].build;
+  }
+
+  get threads() {
+    return this.#candidates[this.#at].threads;
   }
 
   get reason() {
@@ -155,7 +160,7 @@ class OpenModel {
     }
   }
 
-  async #prepare({ target, build }, downloads) {
+  async #prepare({ target, build, threads }, downloads) {
     const about = this.#manifest.targets[target];
     const started = performance.now();
     const files = [...this.#manifest.weights.shards, about.files[build]];
@@ -163,7 +168,7 @@ class OpenModel {
     const { open } = await BACKENDS[target]();
     this.#executable = await open(
       about, (entry) => downloads.file(entry), streamWeights(this.#manifest, downloads),
-      { build, loadModule: (entry) => downloads.module(entry) });
+      { build, threads, loadModule: (entry) => downloads.module(entry) });
     const fetched = Math.max(downloads.last, started);
     this.timings = {
       fetch: fetched - started, prepare: performance.now() - fetched, first: 0, runs: [],
@@ -202,7 +207,7 @@ class OpenModel {
     const weights = this.#manifest.weights.shards.some(({ url }) => url === error?.file);
     const unwanted = isAbort(error) || this.#options.signal?.aborted || this.disposed;
     if (unwanted || weights) throw error;
-    const reason = `${LABELS[this.target]} failed: ${sentence(error)}`;
+    const reason = `${nameOf(this.#candidates[this.#at])} failed: ${sentence(error)}`;
     const next = this.#candidates[this.#at + 1];
     if (!next) throw new PressError(error?.code ?? "prepare", reason, { cause: error });
     this.#note(reason);

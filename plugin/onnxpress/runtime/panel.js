@@ -183,6 +183,7 @@ export class Panel {
       `${model.check.tolerance.toExponential(1)} allowed`;
     const rows = {
       "First run": formatTime(first),
+      "Threads": model.target === "wasm" ? `${model.threads}` : "",
       "Later runs": warm === null ? "none yet" : `${formatTime(warm)} (median of ${runs.length})`,
       "Against onnxruntime": check,
       "Download": formatTime(fetch),

@@ -54,6 +54,7 @@ class RemoteModel {
   get hello() { return this.#host.hello; }
   get target() { return this.#about.target; }
   get build() { return this.#about.build; }
+  get threads() { return this.#about.threads; }
   get reason() { return this.#about.reason; }
   get notes() { return this.#about.notes; }
   get timings() { return this.#about.timings; }
@@ -61,9 +62,9 @@ class RemoteModel {
   get inputs() { return this.#about.inputs; }
   get outputs() { return this.#about.outputs; }
 
-  open(url, { target, avoid, manifest, onProgress, onFallback, signal }) {
+  open(url, { target, threads, avoid, manifest, onProgress, onFallback, signal }) {
     Object.assign(this.#events, { onProgress, onFallback });
-    const options = { target, avoid, manifest };
+    const options = { target, threads, avoid, manifest };
     return this.#host.call(this.#key, { call: "open", url, options }, signal);
   }
 

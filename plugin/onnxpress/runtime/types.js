@@ -95,6 +95,7 @@
  * @property {Sample[]} [samples]  the first one is the poster's
  * @property {(Blend|Slider|Constant)[]} [controls]  every other input of the model
  * @property {View} [view]
+ * @property {"auto"|number} [threads]  of WebAssembly; "auto"
  * @property {string} [weightsNote]  shown in plain sight, e.g. "The weights are untrained: ..."
  */
 
@@ -193,6 +194,7 @@
  * @typedef {Object} Candidate  A target that may run here, best first.
  * @property {"webgpu"|"wasm"|"js"} target
  * @property {string} build  the name of the file in manifest.targets[target].files
+ * @property {number} threads
  * @property {string} reason  a sentence: why this one
  */
 
@@ -208,6 +210,8 @@
 /**
  * @typedef {Object} LoadOptions
  * @property {"auto"|"webgpu"|"wasm"|"js"} [target]
+ * @property {"auto"|number} [threads]  of WebAssembly, where the page is cross-origin isolated; by
+ *   default what the spec says, or else "auto": as many as pay and the device has
  * @property {(progress: Progress) => void} [onProgress]
  * @property {(fallback: {from: string, to: string, reason: string}) => void} [onFallback]
  * @property {boolean} [worker]  run in a module worker
@@ -236,6 +240,7 @@
  * @typedef {Object} Model
  * @property {string} target
  * @property {string} build
+ * @property {number} threads
  * @property {string} reason  why this target
  * @property {string[]} notes  what did not go as planned, in words
  * @property {Timings} timings

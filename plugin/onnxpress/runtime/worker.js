@@ -7,8 +7,9 @@ const models = new Map();
 const calls = new Map();
 
 const describe = (model) => ({
-  target: model.target, build: model.build, reason: model.reason, notes: model.notes,
-  timings: model.timings, check: model.check, inputs: model.inputs, outputs: model.outputs,
+  target: model.target, build: model.build, threads: model.threads, reason: model.reason,
+  notes: model.notes, timings: model.timings, check: model.check,
+  inputs: model.inputs, outputs: model.outputs,
 });
 
 const CALLS = {

@@ -24,6 +24,7 @@ PATTERNS = {
     "^[0-9a-f]{64}": "is not a sha256; write its 64 lower-case hex digits",
     "^(stretch|": "is not one of stretch, cover, contain, shorter:N (for example shorter:256)",
     "^[^:]": "is not a Python file and a function in it, such as models/net.py:build",
+    "^auto$": "is not auto or a whole number from 1 to 64",
     "^[0-9.]+/": "is not a number or a fraction such as 1/255",
 }
 TYPES = {"string": "text", "integer": "a whole number", "number": "a number", "array": "a list",

@@ -63,6 +63,7 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
         samples=tuple(_sample(tree, i, base) for i in range(len(value.get("samples", ())))),
         weights=value.get("weights", "auto"),
         targets=tuple(t for t in TARGETS if t in value.get("targets", TARGETS)),
+        threads=value.get("threads", "auto"),
         loading=value.get("loading", "click"),
         top=value.get("view", {}).get("top", 5),
         controls=read_controls(tree, card_tree, models, base),

@@ -125,6 +125,7 @@ class Demo:
     samples: tuple[Sample, ...] = ()
     weights: str = "auto"
     targets: tuple[str, ...] = TARGETS
+    threads: str | int = "auto"
     loading: str = "click"
     top: int = 5
     controls: tuple[Control, ...] = ()

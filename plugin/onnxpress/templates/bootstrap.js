@@ -41,9 +41,9 @@ async function start(carried, entry) {
   globalThis.onnxpressCarried = {
     files: Object.fromEntries(
       Object.entries(files).map(([url, blob]) => [url, URL.createObjectURL(blob)])),
-    startWorker() {
+    startWorker(name) {
       const worker = new Worker(blobUrl(script));
-      worker.postMessage(carried);
+      worker.postMessage({ ...carried, entry: name });
       return worker;
     },
   };
@@ -65,6 +65,6 @@ function explain(error) {
 if (globalThis.document) {
   readPage().then((carried) => start(carried, "onnxpress.js")).catch(explain);
 } else {
-  addEventListener("message", ({ data }) => start(data, "worker.js").catch(reportError),
+  addEventListener("message", ({ data }) => start(data, data.entry).catch(reportError),
     { once: true });
 }

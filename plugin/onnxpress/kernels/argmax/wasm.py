@@ -6,7 +6,7 @@ from math import inf
 from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_loops import store_run
-from ...emit.wasm_nest import View, call_nest, lane_nest, view
+from ...emit.wasm_nest import View, call_nest, lane_nest, share_nest, view
 from ...graph import Graph, Node
 from ...layout import Needs, Step
 
@@ -21,9 +21,9 @@ def emit(step: Step, e: Emitter) -> None:
     nest = lane_nest(out.shape, [view(out, out.shape), View(x.offset, x.strides)])
     variant = attrs["largest"], attrs["select_last"]
     best = e.kernel(("argmax", *variant), partial(_build, *variant))
-    call_nest(e, best, nest.ordered(range(len(nest.lengths) - 2)),
-              (nest.lengths[-1], nest.lengths[-2], x.shape[axis], *nest.steps(-2),
-               4 * x.strides[axis]))
+    with share_nest(e, nest) as mine:
+        call_nest(e, best, mine.ordered(range(len(mine.lengths) - 2)),
+                  (*mine.lengths[:-3:-1], x.shape[axis], *mine.steps(-2), 4 * x.strides[axis]))
 
 
 def _build(largest: bool, last: bool) -> Function:

@@ -11,6 +11,7 @@ from ...emit import wasm_packs as packs
 from ...emit.wasm_asm import I32, V128, Function, function
 from ...emit.wasm_emitter import Emitter, address
 from ...emit.wasm_epilogue import Epilogue, Finisher, epilogue
+from ...emit.wasm_share import share
 from ...layout import Step, round_up
 from .wasm_conv import Conv, Way
 
@@ -33,18 +34,19 @@ def block(width: int, taps: int) -> int:
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """One call per image."""
+    """One call per image; threads share the rows."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
     key = ("depthwise", block(v.ow, v.kw), v.kw, v.strides[1], v.dilations[1], finish)
     kernel = e.kernel(key, lambda: _kernel(e, *key[1:]))
-    with e.times(v.n) as image:
+    a_y, out_y = 4 * v.strides[0] * x.strides[1], 4 * out.strides[1]
+    with share(e, v.oh) as (first, rows), e.times(v.n) as image:
         e.call(
-            kernel, v.window(x) + image * (4 * x.strides[0]),
-            address(out) + image * (4 * out.strides[0]), v.oh, v.ow, 4 * x.strides[2],
-            4 * v.strides[1] * x.strides[2], 4 * v.strides[0] * x.strides[1], v.kh,
-            4 * v.dilations[0] * x.strides[1], 4 * out.strides[2], 4 * out.strides[1], address(w),
+            kernel, v.window(x) + image * (4 * x.strides[0]) + first * a_y,
+            address(out) + image * (4 * out.strides[0]) + first * out_y, rows, v.ow,
+            4 * x.strides[2], 4 * v.strides[1] * x.strides[2], a_y, v.kh,
+            4 * v.dilations[0] * x.strides[1], 4 * out.strides[2], out_y, address(w),
             address(bias), 4 * round_up(v.c, 4), *extras,
         )
 

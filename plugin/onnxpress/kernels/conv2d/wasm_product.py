@@ -1,9 +1,12 @@
 """Convolutions as implicit matrix products, image by image and group by group."""
 
+from contextlib import nullcontext
+
 from ...emit import wasm_packs as packs
-from ...emit.wasm_emitter import Emitter, address
+from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
+from ...emit.wasm_share import MANY, share, sync
 from ...layout import Step, Tensor
 from .wasm_conv import Conv, Way
 
@@ -30,14 +33,17 @@ def merge(v: Conv) -> int:
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """One product for each image and merged group."""
+    """One product for each image and merged group; threads share the groups where they are many."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     weights = address(w) if v.constant else _pack_now(step, v, e)
     c, o = v.c // v.groups * merge(v), v.o // v.groups * merge(v)
     taps, run = _taps(v, x, c)
     finish, extras = epilogue(step, 3)
-    with e.times(v.n) as image, e.times(v.groups // merge(v)) as group:
+    groups = v.groups // merge(v)
+    some = share(e, groups) if groups >= MANY else nullcontext((Affine(), groups))
+    with some as (first, count), e.times(v.n) as image, e.times(count) as i:
+        group = first + i
         channel = group * (4 * o)
         emit_gemm(e, Gemm(
             a=v.window(x) + image * (4 * x.strides[0]) + group * (4 * c),
@@ -69,6 +75,7 @@ def _pack_now(step: Step, v: Conv, e: Emitter) -> int:
     w = step.inputs[1]
     kind, _, args = pack(v, w.strides[2])
     e.call(packs.export(kind, e), address(w), 4 * step.scratch, *args)
+    sync(e)
     return 4 * step.scratch
 
 

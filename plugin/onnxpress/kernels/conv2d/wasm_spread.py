@@ -9,6 +9,7 @@ from ...emit.wasm_asm import I32, Function, function
 from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import Epilogue, Finisher, epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
+from ...emit.wasm_share import own, share
 from ...layout import SLACK, Step, round_up
 from .wasm_conv import Conv, Way
 
@@ -47,13 +48,14 @@ def scratch(v: Conv) -> int:
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """Row by row: the product, then the sums."""
+    """Row by row: the product, then the sums; threads share the rows."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
     pitch = 4 * round_up(v.kw * v.o, 4)
-    row = Affine(4 * step.scratch)
-    with e.times(v.n) as image, e.times(v.oh) as y:
+    row = own(e, step.scratch, scratch(v))
+    with share(e, v.oh) as (first, rows), e.times(v.n) as image, e.times(rows) as i:
+        y = first + i
         source = image * (4 * x.strides[0]) + y * (4 * v.strides[0] * x.strides[1])
         emit_gemm(e, Gemm(
             a=source + v.window(x), a_x=4 * x.strides[2], run=v.c,

@@ -54,10 +54,11 @@ def input_transform(e: Emitter) -> Function:
 
 
 def output_transform(e: Emitter, finish: Epilogue) -> Function:
-    """out = finish(A^T m A + bias) of `rows` x `columns` tiles of 4x4 pixels. `top` rows and
-    `left` columns of the image remain: what hangs over lands on the last row or column, which is
-    stored right after, as stores run upwards and leftwards."""
-    names = "out rows columns top left pixel row m m_pitch m_pixel bias temporary" + finish.params
+    """out = finish(A^T m A + bias) of `rows` x `columns` tiles of 4x4 pixels, `size` bytes of each.
+    `top` rows and `left` columns of the image remain: what hangs over lands on the last row or
+    column, which is stored right after, as stores run upwards and leftwards."""
+    names = "out rows columns top left pixel row m m_pitch m_pixel size bias temporary"
+    names += finish.params
     f, p = function("winograd_out", names)
     finisher = Finisher(e, f, finish, [getattr(p, x) for x in finish.params.split()])
     tile, at, line, c, wide, remaining = f.many(6, I32)
@@ -90,7 +91,7 @@ def output_transform(e: Emitter, finish: Epilogue) -> Function:
                         f.get(bias).op("f32x4.add").set(value)
                         f.get(line, *down[i - 1 : i]).op(*["i32.add"] * (i > 0)).set(at)
                         finisher.store(at, c, value)
-                f.add(c, 16).get(c, p.m_pixel).op("i32.lt_u").br_if(0)
+                f.add(c, 16).get(c, p.size).op("i32.lt_u").br_if(0)
             f.get(tile, p.pixel).i32(2).op("i32.shl", "i32.add").set(tile)
             f.add(wide, -4).add_local(p.m, p.m_pixel)
         f.get(p.out, p.row).i32(2).op("i32.shl", "i32.add").set(p.out).add(p.top, -4)

@@ -8,18 +8,21 @@ them stay in the L2 cache: input transform, 36 matrix products, output transform
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.3.
 """
 
+from math import prod
 from types import SimpleNamespace
 
 from ...emit import wasm_packs as packs
 from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import epilogue
-from ...emit.wasm_gemm import Gemm, emit_gemm
+from ...emit.wasm_gemm import Gemm, emit_channels, emit_gemm
+from ...emit.wasm_share import own, runs, share
 from ...layout import Step, Tensor, round_up
 from .wasm_conv import Conv, Extent, Way
 from .wasm_transforms import input_transform, output_transform
 
 POINTS = 36
 TILES = 64  # about as many to a block: V and M of 128 channels are 1.2 MB each
+SHARED_ROWS = 6  # rows of tiles from which on threads share them
 TEMPORARY = 4 * POINTS  # elements at the start of scratch: one tile half transformed
 # Costs in nanoseconds of one core at 3.6 GHz: a multiply-add on a lane, a vector of one tile
 # through a transform, a weight that comes from memory.
@@ -76,17 +79,35 @@ def _matrix(count: int, channels: int) -> int:
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """Blocks of tiles, image by image; blocks at the right and bottom edge may be smaller."""
+    """Blocks of tiles, image by image; blocks at the right and bottom edge may be smaller.
+
+    Threads share the rows of tiles. Where these are few, weights are many: there they share the
+    output channels, and each transforms the whole input.
+    """
     rows, columns = tiles(v)
     high, wide = _block(v)
+    scratch_at = own(e, step.scratch, scratch(v))
+
+    def emit_row(y: Affine, height: "Affine | int", block: Affine | None = None,
+                 blocks: Affine | None = None) -> None:
+        for x, across, width in _parts(columns, wide):
+            with e.times(across) as i:
+                known = isinstance(height, int)
+                _emit_block(step, v, SimpleNamespace(
+                    image=image, y=y, x=x + i * wide, height=height, width=width,
+                    tiles=width * (height if known else high),
+                    limit=None if known else height * width,
+                    block=block, blocks=blocks, scratch=scratch_at), e)
+
     with e.times(v.n) as image:
-        for y, down, height in _parts(rows, high):
-            for x, across, width in _parts(columns, wide):
-                with e.times(down) as j, e.times(across) as i:
-                    at = SimpleNamespace(
-                        image=image, y=y + j * high, x=x + i * wide, height=height, width=width,
-                    )
-                    _emit_block(step, v, at, e)
+        if rows >= SHARED_ROWS or v.o % 8:
+            with share(e, rows) as (first, count), runs(e, first, count, high) as (y, height):
+                emit_row(y, height)
+        else:
+            with share(e, v.o // 8) as (block, blocks):
+                for y, down, height in _parts(rows, high):
+                    with e.times(down) as j:
+                        emit_row(y + j * high, height, block, blocks)
 
 
 def _parts(count: int, size: int) -> list[tuple[int, int, int]]:
@@ -100,13 +121,11 @@ def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
-    rows, columns = _block(v)
-    count = at.height * at.width
-    v_pitch, m_pitch = (4 * _matrix(rows * columns, n) for n in (v.c, v.o))
+    v_pitch, m_pitch = (4 * _matrix(prod(_block(v)), n) for n in (v.c, v.o))
     v_pixel, m_pixel = 4 * round_up(v.c, 4), 4 * round_up(v.o, 4)
-    temporary = 4 * step.scratch
-    v_at = temporary + 4 * TEMPORARY
+    v_at = at.scratch + 4 * TEMPORARY
     m_at = v_at + POINTS * v_pitch
+    channel, size = (at.block * 32, at.blocks * 32) if at.blocks else (Affine(), m_pixel)
 
     def corner(t: Tensor) -> Affine:
         return (address(t) + at.image * (4 * t.strides[0]) + at.y * (16 * t.strides[1])
@@ -114,18 +133,21 @@ def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
 
     first = corner(x) + -4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
     e.call(e.kernel(("winograd_in",), lambda: input_transform(e)), first, at.height, at.width,
-           4 * x.strides[2], 4 * x.strides[1], v_at, v_pitch, v_pixel, temporary)
+           4 * x.strides[2], 4 * x.strides[1], v_at, v_pitch, v_pixel, at.scratch)
     with e.times(POINTS) as point:
-        emit_gemm(e, Gemm(
-            a=v_at + point * v_pitch, a_x=v_pixel, run=v.c,
-            out=m_at + point * m_pitch, out_x=m_pixel,
-            b=address(w) + point * (v.c * m_pixel), bias=None, n=v.o, width=count,
-        ))
-    left = -4 * at.x + v.ow
-    top = -4 * at.y + v.oh
+        product = Gemm(
+            a=v_at + point * v_pitch, a_x=v_pixel, run=v.c, out=m_at + point * m_pitch,
+            out_x=m_pixel, b=address(w) + point * (v.c * m_pixel), bias=None, n=v.o,
+            width=at.tiles, limit=at.limit,
+        )
+        if at.blocks:
+            emit_channels(e, product, at.block, at.blocks)
+        else:
+            emit_gemm(e, product)
     e.call(e.kernel(("winograd_out", finish), lambda: output_transform(e, finish)),
-           corner(out), at.height, at.width, top, left, 4 * out.strides[2], 4 * out.strides[1],
-           m_at, m_pitch, m_pixel, address(bias), temporary, *extras)
+           corner(out) + channel, at.height, at.width, at.y * -4 + v.oh, at.x * -4 + v.ow,
+           4 * out.strides[2], 4 * out.strides[1], m_at + channel, m_pitch, m_pixel, size,
+           address(bias) + channel, at.scratch, *finish.args(extras, channel))
 
 
 WINOGRAD = Way(worthwhile, pack, emit, align=4, extent=extent, scratch=scratch)

@@ -5,7 +5,8 @@ from ...emit.loops import Shape, collapse
 from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_fill, emit_map
-from ...emit.wasm_nest import Nest, View, call_nest, padded_shape, view
+from ...emit.wasm_nest import Nest, View, call_nest, padded_shape, share_nest, view
+from ...emit.wasm_share import sync
 from ...expr import inp
 from ...graph import Graph, Node
 from ...layout import Needs, Step, Tensor
@@ -22,6 +23,7 @@ def emit(step: Step, e: Emitter) -> None:
                  [t.strides for t in step.inputs], out.strides)
     if plan.fill is not None:
         emit_fill(e, plan.fill, out.shape, view(out, out.shape))
+        sync(e)
     for part in plan.parts:
         _move(e, part, step.inputs[part.source], out)
 
@@ -53,8 +55,13 @@ def _transpose(e: Emitter, nest: Nest) -> None:
     n, m = nest.lengths[across], nest.lengths[down]
     whole_n, whole_m = (n - n % 4, m - m % 4) if min(n, m) >= 4 else (0, 0)
     if whole_n:
-        call_nest(e, e.kernel(("transpose",), _build_transpose), nest.ordered(outer),
-                  (whole_n // 4, whole_m // 4, 4 * targets[down], 4 * sources[across]))
+        blocks = Nest((*(nest.lengths[a] for a in outer), whole_m // 4),
+                      tuple((*(s[a] for a in outer), 4 * s[down]) for s in nest.strides),
+                      nest.offsets)
+        with share_nest(e, blocks, lane=1) as mine:
+            call_nest(e, e.kernel(("transpose",), _build_transpose),
+                      mine.ordered(range(len(outer))),
+                      (whole_n // 4, mine.lengths[-1], 4 * targets[down], 4 * sources[across]))
     strips = nest.ordered([*outer, across, down])
     for at_n, at_m, count_n, count_m in ((0, whole_m, whole_n, m - whole_m),
                                          (whole_n, 0, n - whole_n, m)):
@@ -91,10 +98,10 @@ def _build_transpose() -> Function:
 
 def _scatter(e: Emitter, nest: Nest) -> None:
     """Element by element, in rows of the innermost axis."""
-    (dst_row, src_row), (dst_step, src_step) = nest.steps(-2), nest.steps(-1)
-    call_nest(e, e.kernel(("scatter",), _build_scatter),
-              nest.ordered(range(len(nest.lengths) - 2)),
-              (nest.lengths[-1], nest.lengths[-2], dst_step, src_step, dst_row, src_row))
+    with share_nest(e, nest, lane=1) as mine:
+        call_nest(e, e.kernel(("scatter",), _build_scatter),
+                  mine.ordered(range(len(mine.lengths) - 2)),
+                  (*mine.lengths[:-3:-1], *mine.steps(-1), *mine.steps(-2)))
 
 
 def _build_scatter() -> Function:

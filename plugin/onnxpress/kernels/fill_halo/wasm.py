@@ -3,6 +3,7 @@
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_fill, emit_map
 from ...emit.wasm_nest import View
+from ...emit.wasm_share import sync
 from ...expr import inp
 from ...graph import Graph, Node
 from ...layout import Needs, Step, Tensor
@@ -42,10 +43,12 @@ def _mirror(e: Emitter, t: Tensor, pads: tuple[int, int, int, int], skip: int) -
     n, h, w, _ = t.shape
     image, row, pixel, _ = t.strides
     top, left, bottom, right = pads
-    for before, after, length, step, start, lines, across, run in (
+    for axis, (before, after, length, step, start, lines, across, run) in enumerate((
         (top, bottom, h, row, t.offset, 1, 0, w * pixel),
         (left, right, w, pixel, t.offset - top * row, top + h + bottom, row, pixel),
-    ):
+    )):
+        if axis:
+            sync(e)  # mirrored columns begin in mirrored rows
         for first, count, sign in ((0, before, -1), (length - 1, after, 1)):
             if count:
                 edge = start + first * step

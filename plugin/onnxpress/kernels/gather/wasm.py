@@ -7,6 +7,7 @@ from math import prod
 from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter, address
 from ...emit.wasm_loops import store_run
+from ...emit.wasm_share import share
 from ...graph import Graph, Node
 from ...layout import Needs, Step
 
@@ -20,9 +21,10 @@ def emit(step: Step, e: Emitter) -> None:
     out, axis = step.outputs[0], step.node.attrs["axis"]
     length, inner, count = x.shape[axis], prod(x.shape[axis + 1:]), prod(indices.shape)
     gather = e.kernel(("gather",), partial(_build, e))
-    with e.times(prod(x.shape[:axis])) as i:
-        e.call(gather, i * (4 * count * inner) + address(out),
-               i * (4 * length * inner) + address(x), address(indices), count, inner, length)
+    with share(e, count) as (first, many), e.times(prod(x.shape[:axis])) as i:
+        e.call(gather, i * (4 * count * inner) + first * (4 * inner) + address(out),
+               i * (4 * length * inner) + address(x), first * 4 + address(indices), many, inner,
+               length)
 
 
 def _build(e: Emitter) -> Function:

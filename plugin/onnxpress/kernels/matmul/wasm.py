@@ -6,7 +6,7 @@ keeps what lies beyond the last column right (see emit_gemm).
 """
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from math import prod
 
 from ...emit import wasm_packs as packs
@@ -60,7 +60,12 @@ def emit(step: Step, e: Emitter) -> None:
             run=a.shape[-1], width=rows, a_x=4 * a.strides[-2], out_x=4 * out.strides[-2],
             b_row=None if packed else 4 * b.strides[-2], epilogue=finish, extras=extras,
         )
-        (emit_gemv if rows == 1 and not packed else emit_gemm)(e, product)
+        if rows > 1 or packed:
+            emit_gemm(e, product)
+            return
+        # A row's last vector may reach into the next product's row, which is written later.
+        with e.alone() if lengths and out.shape[-1] % 4 else nullcontext():
+            emit_gemv(e, product)
 
 
 def _batch_strides(shape: Sequence[int], strides: Sequence[int], axes: int) -> list[int]:

@@ -3,45 +3,79 @@
 Two passes for the variance keep its error at a few ulps whatever the mean is.
 """
 
+from collections.abc import Sequence
 from math import prod
 
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_map, map_scratch
 from ...emit.wasm_nest import View, padded_shape, view
 from ...emit.wasm_reduce import emit_reduce
-from ...expr import call, inp, substitute
+from ...emit.wasm_share import MANY, sync
+from ...expr import Expr, call, inp, substitute
 from ...graph import Graph, Node
 from ...layout import Needs, Step, dense_strides, round_up
 
 
 def needs(node: Node, graph: Graph) -> Needs:
-    shape = graph.shape(node.inputs[0])
-    statistics = 2 * _statistics(shape, node.attrs["axes"])
-    return Needs(scratch=statistics + map_scratch(shape, len(node.inputs) + 2))
+    shape, axes = graph.shape(node.inputs[0]), node.attrs["axes"]
+    return Needs(scratch=2 * _statistics(shape, axes) + _statistics(shape, _within(shape, axes))
+                 + map_scratch(shape, len(node.inputs) + 2))
+
+
+def _within(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes that are summed first: all but the outermost, where that has many rows. So threads
+    sum the rows that they made, and then the rows' sums."""
+    lanes = len(shape) - 1
+    return axes[1:] if lanes not in axes and len(axes) > 1 and shape[axes[0]] >= MANY else axes
 
 
 def _statistics(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    """Elements of one statistic, its last axis in whole vectors."""
-    kept = [1 if a in axes else n for a, n in enumerate(shape)]
+    """Elements of one statistic over these axes, its last axis in whole vectors."""
+    kept = _kept(shape, axes)
     return prod(kept[:-1]) * round_up(kept[-1], 4)
+
+
+def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if a in axes else n for a, n in enumerate(shape))
+
+
+def _view(offset: int, shape: tuple[int, ...], axes: tuple[int, ...]) -> View:
+    """Of a statistic over these axes."""
+    kept = _kept(shape, axes)
+    strides = dense_strides((*kept[:-1], round_up(kept[-1], 4)))
+    return View(offset, tuple(0 if a in axes else s for a, s in enumerate(strides)))
+
+
+def _sum(e: Emitter, step: Step, target: View, ins: Sequence[View], expr: Expr) -> None:
+    """target = the sum of expr(*ins) over the step's axes."""
+    shape, axes = step.inputs[0].shape, step.node.attrs["axes"]
+    within = _within(shape, axes)
+    if within == axes:
+        emit_reduce(e, "sum", shape, target, ins, expr)
+        return
+    rows = _view(step.scratch + 2 * _statistics(shape, axes), shape, within)
+    emit_reduce(e, "sum", shape, rows, ins, expr)
+    sync(e)
+    emit_reduce(e, "sum", _kept(shape, within), target, [rows])
 
 
 def emit(step: Step, e: Emitter) -> None:
     x, scale, shift, *extras = step.inputs
     out, axes, shape = step.outputs[0], step.node.attrs["axes"], step.inputs[0].shape
     count = prod(shape[a] for a in axes)
-    kept = tuple(1 if a in axes else n for a, n in enumerate(shape))
-    lanes = (*kept[:-1], round_up(kept[-1], 4))
-    strides = tuple(0 if a in axes else s for a, s in enumerate(dense_strides(lanes)))
-    mean = View(step.scratch, strides)
-    factor = View(step.scratch + _statistics(shape, axes), strides)
+    kept, size = _kept(shape, axes), _statistics(shape, axes)
+    mean, factor = (_view(step.scratch + i * size, shape, axes) for i in range(2))
     source = view(x, shape)
-    emit_reduce(e, "sum", shape, mean, [source])
+    _sum(e, step, mean, [source], inp(0))
+    sync(e)
     emit_map(e, inp(0) / count, kept, mean, [mean])
+    sync(e)
     deviation = inp(0) - inp(1)
-    emit_reduce(e, "sum", shape, factor, [source, mean], deviation * deviation)
+    _sum(e, step, factor, [source, mean], deviation * deviation)
+    sync(e)
     rate = 1 / call("sqrt", inp(0) / count + step.node.attrs["eps"])
     emit_map(e, rate, kept, factor, [factor])
+    sync(e)
     written = padded_shape(out)
     value = (inp(0) - inp(1)) * inp(2) * inp(3) + inp(4)
     epilogue = step.node.attrs.get("epilogue")
@@ -49,4 +83,4 @@ def emit(step: Step, e: Emitter) -> None:
         value = substitute(epilogue, [value, *(inp(5 + i) for i in range(len(extras)))])
     emit_map(e, value, written, view(out, written),
              [view(x, written), mean, factor, *(view(t, written) for t in (scale, shift, *extras))],
-             step.scratch + 2 * _statistics(shape, axes))
+             step.scratch + 2 * size + _statistics(shape, _within(shape, axes)))

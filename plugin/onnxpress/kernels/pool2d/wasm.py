@@ -12,6 +12,7 @@ from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_loops import store_run
 from ...emit.wasm_map import emit_fill
 from ...emit.wasm_nest import View, padded_shape
+from ...emit.wasm_share import share
 from ...graph import Graph, Node
 from ...layout import Needs, Step
 
@@ -48,9 +49,10 @@ def emit(step: Step, e: Emitter) -> None:
                 continue
             src = x.offset + row.start * x.strides[1] + col.start * x.strides[2]
             cells = e.data(struct.pack("<f", row.cells * col.cells))
-            with e.times(shape[0]) as i:
-                e.call(build, i * (4 * out.strides[0]) + 4 * at, i * (4 * x.strides[0]) + 4 * src,
-                       channels, row.count, col.count, row.taps, col.taps,
+            with share(e, row.count) as (first, many), e.times(shape[0]) as i:
+                e.call(build, i * (4 * out.strides[0]) + first * (4 * out.strides[1]) + 4 * at,
+                       i * (4 * x.strides[0]) + first * (4 * sy * x.strides[1]) + 4 * src,
+                       channels, many, col.count, row.taps, col.taps,
                        4 * out.strides[1], 4 * out.strides[2],
                        4 * sy * x.strides[1], 4 * sx * x.strides[2],
                        4 * dy * x.strides[1], 4 * dx * x.strides[2], cells)

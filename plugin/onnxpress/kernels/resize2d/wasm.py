@@ -9,6 +9,7 @@ from ...emit.wasm_asm import Function, function
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_loops import store_run
 from ...emit.wasm_nest import padded_shape
+from ...emit.wasm_share import share
 from ...graph import Graph, Node
 from ...layout import Needs, Step
 
@@ -25,11 +26,11 @@ def emit(step: Step, e: Emitter) -> None:
     n, oh, ow, channels = padded_shape(out)
     counts = len(rows[0][0]), len(cols[0][0])
     kernel = e.kernel(("resize", *counts), partial(_build, e, *counts))
-    with e.times(n) as i:
-        e.call(kernel, i * (4 * out.strides[0]) + 4 * out.offset,
-               i * (4 * x.strides[0]) + 4 * x.offset, channels, oh, ow,
-               4 * out.strides[1], 4 * out.strides[2],
-               _table(e, rows, x.strides[1]), _table(e, cols, x.strides[2]))
+    lines, columns = _table(e, rows, x.strides[1]), _table(e, cols, x.strides[2])
+    with share(e, oh) as (first, many), e.times(n) as i:
+        e.call(kernel, i * (4 * out.strides[0]) + first * (4 * out.strides[1]) + 4 * out.offset,
+               i * (4 * x.strides[0]) + 4 * x.offset, channels, many, ow,
+               4 * out.strides[1], 4 * out.strides[2], first * (8 * counts[0]) + lines, columns)
 
 
 def _table(e: Emitter, taps: Taps, stride: int) -> int:

@@ -6,6 +6,7 @@ from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_map
 from ...emit.wasm_nest import View, view
 from ...emit.wasm_reduce import emit_reduce
+from ...emit.wasm_share import sync
 from ...expr import call, inp
 from ...graph import Graph, Node
 from ...layout import Needs, Step, dense_strides
@@ -23,11 +24,16 @@ def emit(step: Step, e: Emitter) -> None:
     line = View(step.scratch, (*kept[:axis], 0, *kept[axis + 1:]))
     source, target = view(x, shape), view(out, shape)
     emit_reduce(e, "max", shape, line, [source])
+    sync(e)
     if step.node.attrs["log"]:
         emit_map(e, inp(0) - inp(1), shape, target, [source, line])
+        sync(e)
         emit_reduce(e, "sum", shape, line, [target], call("exp", inp(0)))
+        sync(e)
         emit_map(e, inp(0) - call("log", inp(1)), shape, target, [target, line])
     else:
         emit_map(e, call("exp", inp(0) - inp(1)), shape, target, [source, line])
+        sync(e)
         emit_reduce(e, "sum", shape, line, [target])
+        sync(e)
         emit_map(e, inp(0) / inp(1), shape, target, [target, line])

@@ -3,6 +3,7 @@
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_map
 from ...emit.wasm_nest import View
+from ...emit.wasm_share import sync
 from ...expr import inp
 from ...graph import Graph, Node
 from ...layout import Needs, Step
@@ -19,6 +20,7 @@ def emit(step: Step, e: Emitter) -> None:
     emit_map(e, inp(0), x.shape, target, [View(x.offset, x.strides)])
     for shift in (*range(-min(lo, channels - 1), 0), *range(1, min(hi, channels - 1) + 1)):
         first = max(0, -shift)
+        sync(e)
         part = View(out.offset + first, out.strides)
         emit_map(e, inp(0) + inp(1), (*x.shape[:-1], channels - abs(shift)), part,
                  [part, View(x.offset + first + shift, x.strides)])

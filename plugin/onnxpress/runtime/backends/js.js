@@ -1,5 +1,5 @@
 /** Runs a generated ES module on a Float32Array: where WebAssembly is not allowed. */
-import { executable, placeWeights } from "./linear.js";
+import { executable, placeWeights, timeSteps } from "./linear.js";
 
 /**
  * @param {import("./linear.js").LinearAbout & {files: Object}} about
@@ -17,7 +17,7 @@ function bind(module, { elements }) {
   return {
     heap,
     run: () => module.run(heap),
-    step: (index) => module.step(heap, index),
+    profile: (steps) => timeSteps(steps, (index) => module.step(heap, index)),
     pack: (kind, source, target, args) => module[`pack_${kind}`](heap, source, target, ...args),
   };
 }

@@ -12,9 +12,10 @@
  *
  * @typedef {Object} Program  The compiled model on its heap.
  * @property {Float32Array} heap
- * @property {() => void} run
- * @property {(index: number) => void} step
+ * @property {() => void|Promise<void>} run
+ * @property {(steps: number) => number[]|Promise<number[]>} profile  milliseconds of each step
  * @property {(kind: string, source: number, target: number, args: number[]) => void} pack
+ * @property {() => void} [end]  of its threads
  */
 import { PressError } from "../errors.js";
 
@@ -49,6 +50,15 @@ export async function placeWeights(about, compiling, weights) {
   return compiling;
 }
 
+/** @param {number} steps @param {(index: number) => void} step */
+export function timeSteps(steps, step) {
+  return Array.from({ length: steps }, (_, i) => {
+    const started = performance.now();
+    step(i);
+    return performance.now() - started;
+  });
+}
+
 /**
  * The executable that a backend's `open` returns.
  * @param {LinearAbout} about
@@ -62,21 +72,19 @@ export function executable(about, program) {
     /** @param {Float32Array[]} inputs @returns {Promise<Float32Array[]>} in the model's order */
     async run(inputs) {
       fill(inputs);
-      program.run();
+      await program.run();
       return about.outputs.map(({ offset, length }) => program.heap.slice(offset, offset + length));
     },
 
     /** @param {Float32Array[]} inputs @returns {Promise<{label: string, ms: number}[]>} */
     async profile(inputs) {
       fill(inputs);
-      return about.steps.map(([label], i) => {
-        const started = performance.now();
-        program.step(i);
-        return { label, ms: performance.now() - started };
-      });
+      const times = await program.profile(about.steps.length);
+      return about.steps.map(([label], i) => ({ label, ms: times[i] }));
     },
 
     dispose() {
+      program?.end?.();
       program = null;
     },
   };

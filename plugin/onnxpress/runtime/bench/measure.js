@@ -31,7 +31,7 @@ const MEANS = 10;
  * @param {typeof import("../onnxpress.js").load} load
  * @param {string} url of the manifest
  * @param {import("../types.js").Manifest} manifest  the one at `url`
- * @param {import("../types.js").LoadOptions} options
+ * @param {import("../types.js").LoadOptions} options  by default one thread, as its peak is one's
  * @param {number} count of runs, and of measurements of each step
  * @param {number} [patience] ms after which no further one of either begins
  * @returns {Promise<Facts>}
@@ -39,7 +39,7 @@ const MEANS = 10;
  */
 export async function measure(load, url, manifest, options, count, patience = Infinity) {
   const started = performance.now();
-  const model = await load(url, { ...options, manifest });
+  const model = await load(url, { threads: 1, ...options, manifest });
   try {
     const ready = performance.now() - started;
     const { target, build, reason, timings: { first } } = model;

@@ -1,0 +1,111 @@
+"""How the threads of a run share a step.
+
+All threads run all steps, each on its share of the rows (or columns, channels, tiles) of every
+phase. What a thread computes is what one thread alone would, in the same order, so the bits are the
+same for any number of threads; a thread without a share goes on to the next barrier.
+
+Between a phase that writes and one that reads, or writes, the same memory by other shares stands
+`sync`. What is emitted outside of `share` is done by the first thread alone.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..layout import ALIGN, SLACK, round_up
+from .wasm_asm import I32, Function, function
+from .wasm_emitter import MINE, PART, PARTS, Affine, Emitter, affine
+
+MANY = 16  # pieces that so many threads as phones and laptops have share evenly enough
+
+
+@contextmanager
+def share(e: Emitter, count: "Affine | int", unit: int = 1, mirrored: bool = False
+          ) -> Iterator[tuple[Affine, Affine]]:
+    """(first, how many) of `count` are this thread's, in whole units but for the last. `mirrored`
+    gives the last thread the first ones: where a second share follows a first without a barrier,
+    that evens out what is left over. Inside another share it is all of them."""
+    if e.sharing:
+        yield Affine(), affine(count)
+        return
+    e.pieces = max(e.pieces, -(-count // unit))
+    f, edge = e.step, e.kernel(("share",), _edge)
+    first, many = f.many(2, I32)
+    for place, local in ((int(mirrored), first), (1 - mirrored, many)):
+        f.i32(count).i32(unit)
+        if mirrored:
+            f.get(PARTS, PART).op("i32.sub").i32(place).op("i32.sub")
+        else:
+            f.get(PART).i32(place).op("i32.add")
+        f.get(PARTS).call(edge).set(local)
+    f.get(many, first).op("i32.sub").tee(many)
+    with f.if_():
+        e.sharing = "share"
+        yield Affine(0, ((first, 1),)), Affine(0, ((many, 1),))
+        e.sharing = ""
+
+
+def _edge() -> Function:
+    """share(count, unit, part, parts): where the share of `part` begins."""
+    f, p = function("share", "count unit part parts")
+    f.result = I32
+    f.get(p.count, p.unit).op("i32.add").i32(1).op("i32.sub").get(p.unit).op("i32.div_u")
+    f.get(p.part).op("i32.mul").get(p.parts).op("i32.div_u").get(p.unit).op("i32.mul")
+    f.tee(p.unit).get(p.count).get(p.unit, p.count).op("i32.lt_u", "select")
+    return f
+
+
+def sync(e: Emitter) -> None:
+    """All threads wait here for each other. One that works alone goes on."""
+    assert e.sharing != "share", "a thread without a share would not come"
+    if not e.sharing:
+        e.step.get(PARTS).call(meet(e))
+
+
+def meet(e: Emitter) -> Function:
+    """meet(parts): the barrier, where there is more than one thread."""
+    return e.kernel(("meet",), lambda: _meet(e))
+
+
+def _meet(e: Emitter) -> Function:
+    f, p = function("meet", "parts")
+    f.get(p.parts).i32(1).op("i32.gt_u")
+    with f.if_():
+        f.get(p.parts).call(e.barrier)
+    return f
+
+
+def own(e: Emitter, scratch: int, elements: int) -> Affine:
+    """The byte address of so many elements for each thread: beyond the heap, where they stay in the
+    thread's own cache, or the step's `scratch` for one that runs alone."""
+    e.mine = max(e.mine, 4 * round_up(elements + SLACK, ALIGN))
+    at = e.step.local()
+    e.step.get(MINE).i32(4 * scratch).get(MINE).op("select").set(at)
+    return Affine(0, ((at, 1),))
+
+
+@contextmanager
+def runs(e: Emitter, first: Affine, count: Affine, most: int) -> Iterator[tuple[Affine, Affine]]:
+    """A loop over first..first + count in runs of `most` and what is left: (start, length)."""
+    f = e.step
+    at, end, many = f.many(3, I32)
+    first.push(f)
+    f.tee(at)
+    count.push(f)
+    f.op("i32.add").set(end)
+    with f.loop():
+        f.get(end, at).op("i32.sub").tee(many).i32(most).get(many).i32(most)
+        f.op("i32.lt_u", "select").set(many)
+        yield Affine(0, ((at, 1),)), Affine(0, ((many, 1),))
+        f.get(at, many).op("i32.add").tee(at).get(end).op("i32.lt_u").br_if(0)
+
+
+def divide(e: Emitter, n: Affine, by: int) -> tuple[Affine, Affine]:
+    """Quotient and remainder."""
+    if not n.terms:
+        return tuple(map(Affine, divmod(n.base, by)))
+    f = e.step
+    whole, quotient, rest = f.many(3, I32)
+    n.push(f)
+    f.tee(whole).i32(by).op("i32.div_u").set(quotient)
+    f.get(whole).i32(by).op("i32.rem_u").set(rest)
+    return Affine(0, ((quotient, 1),)), Affine(0, ((rest, 1),))
