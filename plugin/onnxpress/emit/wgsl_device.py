@@ -59,10 +59,10 @@ class Device:
 
 
 # A driver takes 60 to 110 ms to compile one kind of product and works on two at a time (NVIDIA
-# 580 through Dawn); half of that over 250 runs at 1.7 GHz are 200,000 cycles. DISCRETE was measured
+# 580 through Dawn); half of that over 125 runs at 1.7 GHz are 400,000 cycles. DISCRETE was measured
 # on an NVIDIA H100; the others are makers' figures for GPUs that share the memory of the CPU: with
 # 96 execution units (Intel Xe), and in phones (Arm Mali-G78, Qualcomm Adreno 650).
-DISCRETE = Device("discrete", 128, 128, 2048, 700, 4000, 200_000, 1500)
-INTEGRATED = Device("integrated", 12, 64, 1024, 500, 4000, 150_000, 40)
-MOBILE = Device("mobile", 8, 64, 512, 400, 8000, 100_000, 30)
+DISCRETE = Device("discrete", 128, 128, 2048, 700, 4000, 400_000, 1500)
+INTEGRATED = Device("integrated", 12, 64, 1024, 500, 4000, 300_000, 40)
+MOBILE = Device("mobile", 8, 64, 512, 400, 8000, 200_000, 30)
 DEVICES = (DISCRETE, INTEGRATED, MOBILE)
