@@ -69,4 +69,5 @@ def test_the_core_runs_the_module_that_the_comments_tell() -> None:
     helpers = re.search(r"(?s)const each = .*?\n\];\n", text)[0]
     node = ["node", "-e", f"{helpers} console.log(CORE.join())"]
     held = subprocess.run(node, capture_output=True, text=True, check=True).stdout
-    assert bytes(map(int, held.split(","))) == module.encode(pages=0)
+    code = lambda whole: whole.rpartition(b"run\0\0")[2]  # noqa: E731, behind the last export
+    assert code(bytes(map(int, held.split(",")))) == code(module.encode(pages=0)) != b""

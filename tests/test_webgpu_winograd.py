@@ -147,9 +147,9 @@ def test_a_device_takes_what_pays(device: Device) -> None:
     """The residual blocks of a style net, and layers whose transforms cost more than they save."""
     draw = Draw()
     name = draw.input("x", 1, 64, 64, 128)
-    for i in range(8):
+    for i in range(16):
         name = convolve(draw, f"c{i}", name, 128)
-    assert len(program_of(draw.graph(name), device)["setup"]) == 8
+    assert len(program_of(draw.graph(name), device)["setup"]) == 16
     draw = Draw()
     convolve(draw, "y", draw.input("x", 1, 32, 32, 16), 16)
     assert not program_of(draw.graph("y"), device)["setup"]

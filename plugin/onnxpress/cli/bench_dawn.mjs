@@ -6,9 +6,8 @@
  * PACK is a folder that `onnxpress compile` wrote. navigator.gpu may be there already (node --import
  * ...), else it is that of the npm package webgpu, looked for from the current folder upwards.
  * --frames: of a model from picture to picture, textures drawn a second. --device-first: the clock
- * of the first figures starts when the device and the scripts are there. Each pack has a process of its
- * own, so that
- * each first run is one.
+ * of the first figures starts when the device and the scripts are there. Each pack has a process of
+ * its own, so that each first run is one.
  */
 import { spawn } from "node:child_process";
 import { readFile, readdir } from "node:fs/promises";
