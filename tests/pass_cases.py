@@ -422,12 +422,23 @@ def quantized_around_floats() -> Graph:
                    d.node("softmax", "soft", x, axis=3, log=False))
 
 
+def quantized_input() -> Graph:
+    """An NCHW input that is quantized before anything else."""
+    d = Draw()
+    quantized(d, "x8", d.input("x", 1, 4, 6, 6), 1 / 32, 3)
+    dequantized = d.nodes.pop()
+    moved = d.node("transpose", "moved", "x8.q", perm=(0, 2, 3, 1))
+    x = d.node("pointwise", "x8.moved", moved, *dequantized.inputs[1:], **dequantized.attrs)
+    del d.values["x8"]
+    return d.graph(quantized_conv(d, "conv", x, 1 / 32, 4))
+
+
 PASS_CASES = {
     "sink_transposes": (
         between_convolutions, residual_of_the_input, axes_renamed, channel_shuffle,
         flatten_before_matmul, flatten_read_twice, axes_of_length_one, patches_to_tokens, attention,
     ),
-    "hoist_transposes": (padded_input, shared_pad),
+    "hoist_transposes": (padded_input, shared_pad, quantized_input),
     "recover_matmul": (mixtures_of_rows,),
     "merge_reshapes": (reshapes_in_a_row,),
     "sink_reshapes": (convolution_in_one_dimension, scale_of_attention),

@@ -1,5 +1,5 @@
-"""One step of a wasm program on a heap full of guards: runs it in wasmtime, and tells the elements
-that it had no right to change."""
+"""Heaps full of guards: which elements a wasm program or one step of it, run in wasmtime, had no
+right to change."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from onnxpress.emit.wasm_emitter import Emitter
 from onnxpress.graph import Graph, Node, Value
 from onnxpress.kernels import KERNELS
 from onnxpress.layout import SLACK, LinearPlan, Step, Tensor, Want
-from onnxpress.plan import _tensor
+from onnxpress.plan import _tensor, plan_linear
+from onnxpress.wasmtime_runner import WasmProgram
 
 GUARD = np.float32(-12345.678)
 
@@ -99,3 +100,19 @@ def execute(emit: Callable[[Emitter], None], heap: np.ndarray, isa: str, threads
     e.module.add(e.step, export=True)
     program = Lockstep(engine(isa), e.encode(), heap, threads, e.mine)
     return program.run("go")[: heap.size]
+
+
+def owned(graph: Graph, program: WasmProgram) -> np.ndarray:
+    """Which elements of a program's heap some slot, tensor or scratch owns, with its slack."""
+    plan = plan_linear(graph, "wasm")
+    mask = np.zeros(program.heap.size, bool)
+    mask[plan.elements :] = True  # constant tables
+    for slot in plan.slots:
+        mask[slot.offset : slot.offset + slot.pack.elements + SLACK] = True
+    for step in plan.steps:
+        for t in (*step.inputs, *step.outputs):
+            mask[t.base : t.base + t.size + SLACK] = True
+        if step.scratch:
+            need = KERNELS[step.node.op].needs(step.node, graph, "wasm")
+            mask[step.scratch : step.scratch + need.scratch + SLACK] = True
+    return mask

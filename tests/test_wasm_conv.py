@@ -15,7 +15,6 @@ from onnxpress.emit.wasm_gemm import TILES_4, TILES_8, cover
 from onnxpress.expr import call, inp
 from onnxpress.graph import Graph
 from onnxpress.interpret import interpret
-from onnxpress.kernels import KERNELS
 from onnxpress.kernels.conv2d import wasm as conv_wasm
 from onnxpress.kernels.conv2d.wasm_conv import conv_of
 from onnxpress.kernels.conv2d.wasm_depthwise import DEPTHWISE
@@ -23,35 +22,18 @@ from onnxpress.kernels.conv2d.wasm_product import PRODUCT
 from onnxpress.kernels.conv2d.wasm_spread import SPREAD
 from onnxpress.kernels.conv2d.wasm_vector import VECTOR
 from onnxpress.kernels.conv2d.wasm_winograd import WINOGRAD
-from onnxpress.layout import SLACK, round_up
+from onnxpress.layout import round_up
 from onnxpress.ops import OPS
-from onnxpress.plan import plan_linear
 from onnxpress.wasmtime_runner import WasmProgram
+from step_heap import GUARD, owned
 
 EPSILON = 2.0**-23
-GUARD = np.float32(-12345.678)
 VECTOR_REGISTERS = 15  # that V8 and SpiderMonkey allocate on x86-64
 RELU = call("max", inp(0), 0.0)
 RESIDUAL = call("max", inp(0) + inp(1), 0.0)
 SCALED = call("max", inp(0) * inp(1) + inp(2), -0.5)
 EPILOGUES = {"none": (None, ""), "relu": (RELU, ""), "residual": (RESIDUAL, "r"),
              "scaled": (SCALED, "cr")}
-
-
-def owned(graph: Graph, program: WasmProgram) -> np.ndarray:
-    """Which heap elements some slot, tensor or scratch owns, with its slack."""
-    plan = plan_linear(graph, "wasm")
-    mask = np.zeros(program.heap.size, bool)
-    mask[plan.elements :] = True  # constant tables
-    for slot in plan.slots:
-        mask[slot.offset : slot.offset + slot.pack.elements + SLACK] = True
-    for step in plan.steps:
-        for t in (*step.inputs, *step.outputs):
-            mask[t.base : t.base + t.size + SLACK] = True
-        if step.node.op in ("conv2d", "matmul"):
-            need = KERNELS[step.node.op].needs(step.node, graph, "wasm")
-            mask[step.scratch : step.scratch + need.scratch + SLACK] = True
-    return mask
 
 
 def magnitudes(graph: Graph, feeds: dict) -> float:

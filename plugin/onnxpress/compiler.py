@@ -19,6 +19,7 @@ from .golden import MARGIN, QUANTIZED_FLOOR, draw, golden, ranges
 from .graph import Graph
 from .half import add_half
 from .importer import import_model
+from .int8 import add_int8
 from .ops import OPS
 from .pack import Pack, write_manifest
 from .passes import run_passes
@@ -86,19 +87,21 @@ def press(model: ModelProto, folder: Path, options: Options,
     yardstick = measure(model, graph, options)
     manifest, proof = choose(graph, programs, options.weights, folder, yardstick.expected,
                              yardstick.trace.means, note, progress)
-    proven = require(proof.rows, options.name)
+    golden, rows = yardstick.golden(proof), require(proof.rows, options.name)
     f16 = f16_range(graph, yardstick.trace.peaks)
     if f16["holds"] and "webgpu" in manifest["targets"] and not yardstick.expected.quantized:
         progress("proving values in f16")
         manifest, row = add_half(manifest, folder, graph, yardstick.expected, proof)
         f16 = {**f16, "holds": row["holds"], "proof": row}
-        proven += [row] if row["holds"] else []
+        rows += [row] if row["holds"] else []
+    manifest, int8_rows = add_int8(graph, manifest, folder, yardstick.expected, yardstick.trace,
+                                   yardstick.bounds, note, progress)
     manifest = {
         "name": options.name,
         **manifest,
         "f16": f16,
-        "golden": yardstick.golden(proof),
-        "proof": proven,
+        "golden": golden,
+        "proof": [*rows, *require(int8_rows, options.name)],
         "notes": note.entries,
         "statistics": {"onnx_bytes": model_bytes(model), **statistics(graph)},
     }

@@ -18,7 +18,7 @@ def plan(constants: Mapping[str, np.ndarray], encoding: str) -> dict[str, str]:
 
 
 def _of(array: np.ndarray, encoding: str) -> str:
-    if array.ndim and array.size > array.shape[-1] and _is_int8(array):
+    if array.ndim and array.size > array.shape[-1] and is_int8(array):
         return "int8"
     if encoding == "f32" or array.size < SMALL or array.ndim < 2:
         return "f32"
@@ -35,7 +35,7 @@ def pieces(array: np.ndarray) -> Iterator[slice]:
     return (slice(at, at + count) for at in range(0, len(array), count))
 
 
-def _is_int8(array: np.ndarray) -> bool:
+def is_int8(array: np.ndarray) -> bool:
     return all(np.abs(array[s]).max(initial=0) <= 127 and (array[s] == np.rint(array[s])).all()
                for s in pieces(array))
 
@@ -72,7 +72,7 @@ def encode(array: np.ndarray, encoding: str) -> tuple[str, bytes | memoryview, b
     rows = flat.reshape(-1, flat.shape[-1])
     if encoding == "int4":
         return encoding, *_encode_int4(rows)
-    if _is_int8(rows):
+    if is_int8(rows):
         return encoding, rows.astype(np.int8).tobytes(), np.ones(rows.shape[1], "<f4").tobytes()
     largest = np.maximum(rows.max(axis=0), -rows.min(axis=0))
     scale = np.maximum(largest, np.float32(1e-30)) / np.float32(127)

@@ -15,6 +15,9 @@ SAMPLES = 256  # output elements kept per output, evenly spread
 # A device may round otherwise than the build machine (fused multiply-adds, Winograd, f16 units):
 # ten times what a pack's proof admits. Wrong kernels are off by more than the peak itself.
 MARGIN = 10
+# Two results of a net that rounds inside are each as far from the exact one, so at most twice that
+# from each other.
+APART = 2
 QUANTIZED_FLOOR = 0.25  # relative L2; a wrong kernel's result is about as far off as it is long
 
 
@@ -63,3 +66,17 @@ def golden(bounds: Sequence[tuple[float, float]], outputs: Sequence[np.ndarray],
                      "peak": float(f"{np.abs(flat).max():.8g}")})
     return {"seed": SEED, "ranges": [list(b) for b in bounds], "outputs": kept,
             "metric": metric, "tolerance": tolerance}
+
+
+def golden_distance(golden: Mapping[str, Any], outputs: Sequence[np.ndarray]) -> float:
+    """How far the kept elements are off, in the golden's metric; the worst output counts."""
+    worst = 0.0
+    for want, got in zip(golden["outputs"], outputs, strict=True):
+        values = np.asarray(want["values"], np.float64)
+        difference = got[want["indices"]].astype(np.float64) - values
+        if golden["metric"] == "l2":
+            error = np.linalg.norm(difference) / (np.linalg.norm(values) or 1.0)
+        else:
+            error = np.abs(difference).max(initial=0.0) / (want["peak"] or 1.0)
+        worst = max(worst, float(np.nan_to_num(error, nan=np.inf)))
+    return worst

@@ -1,7 +1,8 @@
 """What a kernel tells the planner, and what the planner hands back to a kernel.
 
 Linear memory is one heap of f32 elements, the same for the wasm and js targets: packed weights
-first, then an arena that steps share by lifetime. Every offset and stride counts elements.
+first, then an arena that steps share by lifetime. Every offset and stride counts elements; those of
+a tensor count its own elements, which are shorter than f32 where it is stored as whole numbers.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,41 @@ class Halo:
 
 
 NO_HALO = Halo()
+ELEMENT_BYTES = {"f32": 4, "i16": 2, "u8": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How a value's elements lie in memory: as they are in "f32", or whole numbers as element -
+    `low` in "i16" or "u8"."""
+
+    kind: str = "f32"
+    low: int = 0
+
+    @property
+    def bytes(self) -> int:
+        return ELEMENT_BYTES[self.kind]
+
+
+F32 = Storage()
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """How a product runs on whole numbers: the storage of its left operand, of its output and of
+    each operand of its epilogue."""
+
+    x: Storage = F32
+    out: Storage = F32
+    extras: tuple[Storage, ...] = ()
+
+    def wants(self, first: int) -> "dict[int, Want]":
+        """Of the epilogue's operands, the inputs from number `first` on."""
+        return {i: Want(storage=s) for i, s in enumerate(self.extras, first) if s != F32}
+
+    def packs(self, channels: int) -> "dict[int, Pack]":
+        """Of input 2, the bias."""
+        return {2: Pack("i32", channels)} if self.x != F32 else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +73,7 @@ class Want:
 
     halo: Halo = NO_HALO
     align: int = 1
+    storage: Storage = F32
 
 
 ANY = Want()
@@ -44,8 +81,9 @@ ANY = Want()
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """How a constant lies in the heap: `kind` names a packer of the target ("raw" copies),
-    `elements` is the packed size, `args` are the packer's numbers."""
+    """How a constant lies in the heap: `kind` names a packer of the target ("raw" copies, "i32"
+    holds whole numbers that the program brings itself), `elements` is the packed size, `args` are
+    the packer's numbers."""
 
     kind: str
     elements: int
@@ -71,7 +109,8 @@ class Needs:
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """A value in linear memory. `offset` is the element index of its logical element [0, …, 0];
-    the innermost stride is 1. `base`..`base + size` is what is allocated, halo included."""
+    the innermost stride is 1. `base`..`base + size`, in f32 elements, is what is allocated, halo
+    included."""
 
     name: str
     shape: tuple[int, ...]
@@ -81,6 +120,7 @@ class Tensor:
     size: int = 0
     halo: Halo = NO_HALO
     pack: Pack | None = None
+    storage: Storage = F32
 
     @property
     def dense(self) -> bool:

@@ -5,7 +5,10 @@ from typing import Any
 
 TITLES = {"webgpu": "WebGPU", "wasm": "WebAssembly", "js": "JavaScript"}
 BUILDS = {"reference": "The graph in float64", "relaxed": "WebAssembly, relaxed SIMD",
-          "simd128": "WebAssembly, SIMD", "f16": "WebGPU, values rounded to f16"}
+          "simd128": "WebAssembly, SIMD", "f16": "WebGPU, values rounded to f16",
+          "int8-relaxed": "WebAssembly, products of bytes",
+          "int16-relaxed": "WebAssembly, products of 16 bits, relaxed SIMD",
+          "int16-simd128": "WebAssembly, products of 16 bits, SIMD"}
 
 
 def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from .kernels import KERNELS
 from .layout import (
     ALIGN,
     ANY,
+    ELEMENT_BYTES,
+    F32,
     SLACK,
     Halo,
     LinearPlan,
@@ -22,6 +24,7 @@ from .layout import (
     Pack,
     Slot,
     Step,
+    Storage,
     Tensor,
     Want,
     dense_strides,
@@ -73,6 +76,7 @@ def _choose_layouts(graph: Graph, needs: dict[str, Needs]) -> dict[str, Want]:
     wants: dict[str, list[Want]] = {name: [] for name in graph.values}
     pinned = {*graph.inputs, *graph.outputs, *graph.constants}
     group = {name: name for name in graph.values}
+    made: dict[str, Storage] = {}
 
     def root(name: str) -> str:
         while group[name] != name:
@@ -89,6 +93,7 @@ def _choose_layouts(graph: Graph, needs: dict[str, Needs]) -> dict[str, Want]:
         for i, name in enumerate(node.inputs):
             wants[name].append(need.inputs.get(i, ANY))
         wants[node.outputs[0]].append(need.output)
+        made[node.outputs[0]] = need.output.storage
         for i in need.same:
             if node.inputs[i] not in graph.constants:
                 group[root(node.inputs[i])] = root(node.outputs[0])
@@ -100,6 +105,8 @@ def _choose_layouts(graph: Graph, needs: dict[str, Needs]) -> dict[str, Want]:
     for name, value in graph.values.items():
         free = len(value.shape) == 4 and root(name) not in pinned_roots
         layouts[name] = _merge(merged[root(name)], wants[name]) if free else ANY
+        if root(name) not in pinned_roots:
+            layouts[name] = replace(layouts[name], storage=made.get(name, F32))
     return layouts
 
 
@@ -115,6 +122,8 @@ def _merge(group: list[Want], own: list[Want]) -> Want:
 
 
 def _satisfies(have: Want, want: Want) -> bool:
+    if have.storage != want.storage:
+        return False
     if not any(want.halo.extent):
         return have.align % want.align == 0
     return (
@@ -127,15 +136,23 @@ def _satisfies(have: Want, want: Want) -> bool:
 
 def _tensor(name: str, shape: tuple[int, ...], layout: Want) -> Tensor:
     """The tensor at base 0."""
+    storage = layout.storage
     if len(shape) != 4:
-        return Tensor(name, shape, dense_strides(shape), 0, 0, prod(shape))
+        return Tensor(name, shape, dense_strides(shape), 0, 0, _words(prod(shape), storage),
+                      storage=storage)
     n, h, w, c = shape
     top, left, bottom, right = layout.halo.extent
     pixel = round_up(c, layout.align)
     row = (w + left + right) * pixel
     image = (h + top + bottom) * row
     strides = (image, row, pixel, 1)
-    return Tensor(name, shape, strides, top * row + left * pixel, 0, n * image, layout.halo)
+    return Tensor(name, shape, strides, top * row + left * pixel, 0, _words(n * image, storage),
+                  layout.halo, storage=storage)
+
+
+def _words(elements: int, storage: Storage) -> int:
+    """The f32 elements that so many in `storage` take."""
+    return -(-elements * storage.bytes // ELEMENT_BYTES["f32"])
 
 
 # --- steps ---------------------------------------------------------------------------------------
@@ -179,7 +196,7 @@ class _Draft:
             if name in self.graph.constants and i not in need.same:
                 inputs.append(self._slot(name, need.packs.get(i)))
             elif i in need.same:
-                inputs.append(self._like(name, made))
+                inputs.append(self._like(name, made, need.inputs.get(i, ANY).storage))
             else:
                 inputs.append(self._twin(name, need.inputs.get(i, ANY)))
         self._emit(node, tuple(inputs), (made, *node.outputs[1:]), need)
@@ -209,20 +226,22 @@ class _Draft:
     def _twin(self, name: str, want: Want) -> str:
         if _satisfies(self.layouts[name], want):
             return name
-        twin = f"{name}@{want.align}{want.halo.mode[0]}{'_'.join(map(str, want.halo.extent))}"
+        twin = (f"{name}@{want.align}{want.halo.mode[0]}{'_'.join(map(str, want.halo.extent))}"
+                f"{want.storage.kind}")
         if twin not in self.tensors:
             self._new(twin, self.graph.shape(name), want)
             self._copy(name, twin)
         return twin
 
-    def _like(self, name: str, out: str) -> str:
-        """`name` with exactly the strides of `out`."""
+    def _like(self, name: str, out: str, storage: Storage) -> str:
+        """`name` in `storage` with exactly the strides of `out`."""
         source = self._slot(name, None) if name in self.graph.constants else name
-        if self.tensors[source].strides == self.tensors[out].strides:
+        have = self.tensors[source]
+        if have.strides == self.tensors[out].strides and have.storage == storage:
             return source
         twin = f"{name}@like.{out}"
         if twin not in self.tensors:
-            self._new(twin, self.graph.shape(name), self.layouts[out])
+            self._new(twin, self.graph.shape(name), replace(self.layouts[out], storage=storage))
             self._copy(source, twin)
         return twin
 
@@ -278,7 +297,8 @@ class _Draft:
 
     def _place(self, name: str, base: int) -> None:
         t = self.tensors[name]
-        self.tensors[name] = replace(t, base=base, offset=t.offset + base)
+        words = ELEMENT_BYTES["f32"] // t.storage.bytes
+        self.tensors[name] = replace(t, base=base, offset=t.offset + base * words)
 
     def _final(self, name: str) -> Tensor:
         """The tensor at its address; an alias shows its own shape over the root's memory."""

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .dedupe import find_manifests
 from .errors import PackError, ProofError
 from .files import read_file
-from .golden import draw
+from .golden import draw, golden_distance
 from .node_runner import golden_error
 from .publish import published_packs
-from .wasmtime_runner import open_program
+from .wasmtime_runner import about_build, open_program
 
 HASHED = re.compile(r".+-([0-9a-f]{12})\.\w+")  # as write_file names files
 NAMING = {"url", "thumbnail", "card", "image", "before", "after", "labels"}  # keys of a manifest
@@ -75,7 +73,8 @@ def recheck(path: Path, js: bool = False) -> Recheck:
         feeds = list(draw(manifest["inputs"], golden["ranges"]).values())
         for build in targets["wasm"]["files"]:
             outputs = open_program(manifest, path.parent, build).run(feeds)
-            checks.append(Check(f"wasm {build}", _error(golden, outputs), golden["tolerance"]))
+            own = about_build(manifest, build).get("golden", golden)
+            checks.append(Check(f"wasm {build}", golden_distance(own, outputs), own["tolerance"]))
     if js and "js" in targets:
         checks.append(Check("js", golden_error(path, manifest), golden["tolerance"]))
     for check in checks:
@@ -111,16 +110,3 @@ def _verify_name(path: Path, digits: str) -> None:
         raise PackError(f"{path}: cannot be read: {error.strerror}") from error
     if not digest.startswith(digits):
         raise PackError(f"{path}: its content is not what its name says; build the pack again")
-
-
-def _error(golden: Mapping[str, Any], outputs: list[np.ndarray]) -> float:
-    worst = 0.0
-    for want, got in zip(golden["outputs"], outputs, strict=True):
-        values = np.asarray(want["values"], np.float64)
-        difference = got[want["indices"]].astype(np.float64) - values
-        if golden["metric"] == "l2":
-            error = np.linalg.norm(difference) / (np.linalg.norm(values) or 1.0)
-        else:
-            error = np.abs(difference).max(initial=0.0) / (want["peak"] or 1.0)
-        worst = max(worst, float(np.nan_to_num(error, nan=np.inf)))
-    return worst

@@ -1,6 +1,6 @@
 """Weights -> shards and back: one stream of encoded tensors, cut into files that any host takes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +83,24 @@ def read_weights(manifest: Mapping[str, Any], folder: Path) -> dict[str, np.ndar
     return dict(stream_weights(manifest, folder))
 
 
-def stream_weights(manifest: Mapping[str, Any],
-                   folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Tensor names and f32 arrays one by one, so that nobody needs to hold them all.
+def read_steps(manifest: Mapping[str, Any],
+               folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Tensor name -> (i8 array, f32 scale per index of its last axis), of those stored in int8.
+
+    Raises:
+        PackError: see `stream_weights`.
+    """
+    stored = {t["name"]: t for t in manifest["weights"]["tensors"] if t["encoding"] == "int8"}
+    reader = ShardReader(manifest["weights"]["shards"], folder)
+    return {name: (np.frombuffer(reader.read(t), np.int8).reshape(t["shape"]),
+                   np.frombuffer(reader.read(t["scale"]), "<f4"))
+            for name, t in stored.items()}
+
+
+def stream_weights(manifest: Mapping[str, Any], folder: Path, steps: Collection[str] = ()
+                   ) -> Iterator[tuple[str, np.ndarray]]:
+    """Tensor names and f32 arrays one by one, so that nobody needs to hold them all; of tensors
+    in `steps`, stored in int8, the whole numbers.
 
     Raises:
         PackError: a shard is missing, short, or does not have its sha256; or the manifest does not
@@ -95,7 +110,10 @@ def stream_weights(manifest: Mapping[str, Any],
     for tensor in manifest["weights"]["tensors"]:
         values = reader.read(tensor)
         scales = reader.read(tensor["scale"]) if "scale" in tensor else b""
-        yield tensor["name"], decode(tensor["shape"], tensor["encoding"], values, scales)
+        if tensor["name"] in steps:
+            yield tensor["name"], np.frombuffer(values, np.int8).reshape(tensor["shape"])
+        else:
+            yield tensor["name"], decode(tensor["shape"], tensor["encoding"], values, scales)
 
 
 class ShardReader:

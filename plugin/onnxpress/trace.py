@@ -30,17 +30,28 @@ LEAST_PIXELS = 16
 @dataclass(frozen=True)
 class Trace:
     """`outputs` of each input in the graph's order; `peaks`: step -> the largest magnitude that it
-    computes; `means`: convolution or matrix product over LEAST_PIXELS -> its mean input, [C]."""
+    computes; `means`: convolution or matrix product over LEAST_PIXELS -> its mean input, [C];
+    `ranges`: value -> for each share in COVERED the bounds of so many of its elements; `powers`:
+    value -> its mean square."""
 
     outputs: Sequence[Sequence[np.ndarray]]
     peaks: Mapping[str, float]
     means: Mapping[str, np.ndarray]
+    ranges: Mapping[str, np.ndarray]
+    powers: Mapping[str, float]
 
 
 def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
     """What passes through `graph`, over all `inputs`."""
     peaks: dict[str, float] = {}
     sums: dict[str, np.ndarray] = {}
+    ranges: dict[str, np.ndarray] = {}
+    squares: dict[str, float] = {}
+
+    def measure(name: str, values: np.ndarray) -> None:
+        if np.ndim(values) > 1 and np.size(values):
+            ranges[name] = _wider(ranges.get(name), values)
+            squares[name] = squares.get(name, 0.0) + float(np.square(values).mean())
 
     def watch(node: Node, operands: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
         step = node.name.removesuffix(BARE)
@@ -48,6 +59,8 @@ def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
         if node.op == "pointwise":
             peak = max(peak, _largest_part(node.attrs["expr"], operands))
         peaks[step] = max(peaks.get(step, 0.0), peak)
+        if step == node.name:
+            measure(step, results[0])
         if node.op in PRODUCTS:
             x = operands[0].reshape(-1, operands[0].shape[-1])
             if len(x) >= LEAST_PIXELS:
@@ -55,8 +68,25 @@ def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
             peaks[step] = max(peaks[step], _magnitude(operands[1]))
 
     apart = _split_epilogues(graph)
+    for feeds in inputs:
+        for name in graph.inputs:
+            measure(name, np.asarray(feeds[name], np.float64))
     outputs = [list(interpret(apart, feeds, watch).values()) for feeds in inputs]
-    return Trace(outputs, peaks, {n: _coarse(s / len(inputs)) for n, s in sums.items()})
+    return Trace(outputs, peaks, {n: _coarse(s / len(inputs)) for n, s in sums.items()},
+                 {n: _coarse(r) for n, r in ranges.items()},
+                 {n: float(_coarse(np.asarray(s / len(inputs)))) for n, s in squares.items()})
+
+
+def _wider(known: np.ndarray | None, values: np.ndarray) -> np.ndarray:
+    """f64[COVERED][low, high] that `values` and those before lie in; of a share below all, those of
+    about LOOKED_AT of them."""
+    flat = np.ravel(values)
+    some = np.sort(flat[:: -(-flat.size // LOOKED_AT)])
+    rest = int((1 - COVERED[1]) * some.size)
+    found = np.array([(flat.min(), flat.max()), (some[rest], some[-1 - rest])])
+    if known is None:
+        return found
+    return np.stack((np.minimum(known[:, 0], found[:, 0]), np.maximum(known[:, 1], found[:, 1])), 1)
 
 
 def f16_range(graph: Graph, peaks: Mapping[str, float]) -> dict:
@@ -74,6 +104,10 @@ def f16_range(graph: Graph, peaks: Mapping[str, float]) -> dict:
     return {"holds": holds, "layer": layer, "peak": peak, "limit": limit}
 
 
+# Shares of a value's elements that a range may cover: all, or all but outliers, whose loss may
+# cost less than coarser steps for the others.
+COVERED = (1.0, 0.9999)
+LOOKED_AT = 1 << 17
 BARE = "#sum"  # behind the name of a step whose epilogue is not applied yet
 
 

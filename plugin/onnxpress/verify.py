@@ -139,13 +139,27 @@ def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: Exp
         rows.append(_row("reference", "published weights", got, expected, lossy))
         return Proof(rows, got[0])
     for build in manifest["targets"]["wasm"]["files"]:
-        program = open_program(manifest, folder, build)
-        got = [program.run([feeds[n] for n in graph.inputs]) for feeds in expected.inputs]
-        del program  # a heap is as large as the model; the next build has its own
-        rows.append(_row("wasm", build, got, expected, lossy))
-        if not rows[-1].holds:
+        row, first = prove_build(manifest, folder, build, expected, lossy)
+        rows.append(row)
+        if not row.holds:
             break
-    return Proof(rows, got[0])
+    return Proof(rows, first)
+
+
+def prove_build(manifest: Mapping[str, Any], folder: Path, build: str, expected: Expected,
+                lossy: bool) -> tuple[Row, list[np.ndarray]]:
+    """The row of a WebAssembly build of the pack in `folder` and its outputs for the first input.
+    `lossy`: it rounds what the model does not."""
+    got = run_build(manifest, folder, build, expected.inputs)
+    return _row("wasm", build, got, expected, lossy), got[0]
+
+
+def run_build(manifest: Mapping[str, Any], folder: Path, build: str,
+              inputs: Sequence[Feeds]) -> list[list[np.ndarray]]:
+    """The outputs of a WebAssembly build. Its heap, as large as the model, is gone afterwards."""
+    program = open_program(manifest, folder, build)
+    names = [port["name"] for port in manifest["inputs"]]
+    return [program.run([feeds[n] for n in names]) for feeds in inputs]
 
 
 def judge_half(got: Sequence[Sequence[np.ndarray]], expected: Expected) -> dict:

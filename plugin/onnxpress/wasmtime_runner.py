@@ -36,10 +36,12 @@ class WasmProgram:
         start = ctypes.addressof(memory.data_ptr(self.store).contents)
         raw = (ctypes.c_ubyte * memory.data_len(self.store)).from_address(start)
         self.heap = np.frombuffer(raw, np.float32)
+        self.bytes = self.heap.view(np.int8)
         self.place(weights)
 
     def place(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Packs these constants where the program reads them; the others stay."""
+        """Packs these constants, whole numbers where the program multiplies bytes, where it reads
+        them; the others stay."""
         for slot in self.about["weights"]:
             if slot["tensor"] in weights:
                 self._place(slot, weights[slot["tensor"]])
@@ -49,7 +51,10 @@ class WasmProgram:
             self._write(slot["offset"], array)
             return
         staging = self.about["staging"]
-        self._write(staging, array)
+        if slot["pack"].startswith("dot_"):
+            self.bytes[4 * staging : 4 * staging + array.size] = array.ravel()
+        else:
+            self._write(staging, array)
         packer = self.exports[f"pack_{slot['pack']}"]
         packer(self.store, 4 * staging, 4 * slot["offset"], *slot["args"])
 
@@ -72,8 +77,16 @@ def open_program(manifest: Mapping[str, Any], folder: Path, build: str) -> WasmP
     Raises:
         PackError: a file is missing or is not the published one.
     """
-    about = manifest["targets"]["wasm"]
+    about = about_build(manifest, build)
     program = WasmProgram(read_file(about["files"][build], folder), about, {})
-    for name, array in stream_weights(manifest, folder):
+    steps = {slot["tensor"] for slot in about["weights"] if slot["pack"].startswith("dot_")}
+    for name, array in stream_weights(manifest, folder, steps):
         program.place({name: array})
     return program
+
+
+def about_build(manifest: Mapping[str, Any], build: str) -> Mapping[str, Any]:
+    """The facts on a WebAssembly build: the target's, and those of its arithmetic where that is
+    not f32."""
+    about = manifest["targets"]["wasm"]
+    return {**about, **about.get("arithmetic", {}).get(build.partition("-")[0], {})}

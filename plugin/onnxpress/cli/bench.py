@@ -94,11 +94,11 @@ def _in_dawn(pack: Pack, options: argparse.Namespace) -> Facts:
 
 def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
     from ..golden import draw
-    from ..wasmtime_runner import ALONE, open_program
+    from ..wasmtime_runner import ALONE, about_build, open_program
 
     manifest, count = pack.manifest, options.runs
-    about = manifest["targets"]["wasm"]
-    build = next(iter(about["files"]))
+    build = next(iter(manifest["targets"]["wasm"]["files"]))
+    about = about_build(manifest, build)
     begin = time.perf_counter()
     program = open_program(manifest, pack.folder, build)
     load = 1e3 * (time.perf_counter() - begin)
@@ -124,10 +124,11 @@ def _peak_in_wasmtime(build: str) -> dict[str, Any]:
     from ..emit.wasm_peak import FLOPS, peak_module
     from ..wasmtime_runner import WasmProgram
 
-    program = WasmProgram(peak_module(build), {"weights": ()}, {})
+    isa = build.rpartition("-")[2]
+    program = WasmProgram(peak_module(isa), {"weights": ()}, {})
     spin, rounds = program.exports["spin"], 1 << 20
     best = min(_ms(spin, program.store, rounds) for _ in range(5))
-    return {"gflops": FLOPS * rounds / best / 1e6, "what": f"f32 multiply and add, {build} build"}
+    return {"gflops": FLOPS * rounds / best / 1e6, "what": f"f32 multiply and add, {isa} build"}
 
 
 def _ms(call: Callable[..., Any], *args: Any) -> float:

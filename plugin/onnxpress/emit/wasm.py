@@ -5,7 +5,9 @@ Both share one LinearPlan, so their addresses and weight placements are equal. A
 (thread, threads, address of the thread's own memory), and a packer for each packed layout it uses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from ..graph import Graph
 from ..kernels import KERNELS
@@ -29,18 +31,15 @@ def build(graph: Graph) -> Program:
         PlanError: an operator has no WebAssembly kernel.
     """
     plan = plan_linear(graph, "wasm")
-    emitted = {isa: _emit(plan, isa) for isa in ISAS}
-    files = {isa: (e.encode(), "wasm") for isa, (e, _) in emitted.items()}
-    return Program("wasm", files, {**describe(plan, graph), **_threads(*emitted["relaxed"])})
+    modules = {isa: emit_module(plan, isa) for isa in ISAS}
+    files = {isa: (code, "wasm") for isa, (code, _) in modules.items()}
+    return Program("wasm", files, {**describe(plan, graph), **modules["relaxed"][1]})
 
 
-def _threads(e: Emitter, pieces: Sequence[int]) -> dict[str, int]:
-    """Pages of 64 KiB for one thread, bytes for each of several, and how many threads pay."""
-    return {"pages": e.pages, "bytes_per_thread": e.mine, "threads": paying(e.plan, pieces)}
-
-
-def _emit(plan: LinearPlan, isa: str) -> tuple[Emitter, list[int]]:
-    """The module, and into how many pieces each step can be cut."""
+def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}
+                ) -> tuple[bytes, dict[str, int]]:
+    """The module's bytes, and the facts on its threads; constants in `own` are part of it, the
+    others are placed at load."""
     e = Emitter(isa, plan)
     steps, pieces = [], []
     for i, step in enumerate(plan.steps):
@@ -49,7 +48,11 @@ def _emit(plan: LinearPlan, isa: str) -> tuple[Emitter, list[int]]:
         steps.append(e.module.add(e.step))
         pieces.append(e.pieces)
     for slot in plan.slots:
-        if slot.pack.kind != "raw":
+        if slot.constant in own:
+            kind = {"raw": "<f4", "i32": "<i4"}[slot.pack.kind]
+            content = own[slot.constant].astype(kind).tobytes()
+            e.module.segments.append((4 * slot.offset, content))
+        elif slot.pack.kind != "raw":
             wasm_packs.export(slot.pack.kind, e)
     barrier = meet(e)
     run = e.module.add(Function("run", [I32] * len(STEP)), export=True)
@@ -61,4 +64,10 @@ def _emit(plan: LinearPlan, isa: str) -> tuple[Emitter, list[int]]:
         one.get(0).i32(i).op("i32.eq")
         with one.if_():
             one.get(*(1 + p for p in STEP)).call(function)
-    return e, pieces
+    return e.encode(), _threads(e, pieces)
+
+
+def _threads(e: Emitter, pieces: Sequence[int]) -> dict[str, int]:
+    """Pages of 64 KiB for one thread, bytes for each of several, and how many threads pay, where
+    steps can be cut into `pieces`."""
+    return {"pages": e.pages, "bytes_per_thread": e.mine, "threads": paying(e.plan, pieces)}

@@ -43,12 +43,15 @@ VECTOR = {
     "f32x4.sub": 0xE5, "f32x4.mul": 0xE6, "f32x4.div": 0xE7, "f32x4.min": 0xE8, "f32x4.max": 0xE9,
     "f32x4.pmin": 0xEA, "f32x4.pmax": 0xEB, "i32x4.trunc_sat_f32x4_s": 0xF8,
     "f32x4.convert_i32x4_s": 0xFA, "f32x4.relaxed_madd": 0x105, "f32x4.relaxed_nmadd": 0x106,
+    "i8x16.narrow_i16x8_u": 0x66, "i16x8.narrow_i32x4_s": 0x85, "i32x4.extend_low_i16x8_s": 0xA7,
+    "i32x4.extend_high_i16x8_s": 0xA8, "i32x4.relaxed_dot_i8x16_i7x16_add_s": 0x113,
 }
 LOAD_STORE = {"i32.load": (0x28, 2), "f32.load": (0x2A, 2), "i32.store": (0x36, 2),
               "f32.store": (0x38, 2)}
 # name -> (opcode, log2 alignment); alignment 0 keeps unaligned addresses legal and costs nothing.
 VECTOR_LOAD_STORE = {"v128.load": 0x00, "v128.load32_splat": 0x09, "v128.store": 0x0B,
-                     "v128.load32_zero": 0x5C, "v128.load64_zero": 0x5D}
+                     "v128.load32_zero": 0x5C, "v128.load64_zero": 0x5D, "v128.load8x8_s": 0x01,
+                     "v128.load8x8_u": 0x02, "v128.load16x4_s": 0x03}
 LANE_STORE = {"v128.store32_lane": 0x5A, "v128.store64_lane": 0x5B}
 
 
@@ -133,6 +136,11 @@ class Function:
     def shuffle(self, *lanes: int) -> "Function":
         """f32 lanes 0..3 of the first operand, 4..7 of the second."""
         self.body += b"\xfd\x0d" + bytes(4 * n + b for n in lanes for b in range(4))
+        return self
+
+    def shuffle_bytes(self, *lanes: int) -> "Function":
+        """i8x16.shuffle: bytes 0..15 of the first operand, 16..31 of the second."""
+        self.body += b"\xfd\x0d" + bytes(lanes)
         return self
 
     def lane(self, index: int) -> "Function":

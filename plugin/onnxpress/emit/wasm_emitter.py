@@ -131,6 +131,14 @@ class Emitter:
             c()
             f.get(a, b).op("f32x4.mul", "f32x4.add" if sign > 0 else "f32x4.sub")
 
+    def dot(self, f: Function, weights: int, values: int, acc: int, kind: str) -> None:
+        """acc += the products of 4 bytes or 2 i16 in each lane; `values` are 0..127 where bytes."""
+        if kind == "u8":
+            f.get(weights, values, acc).op("i32x4.relaxed_dot_i8x16_i7x16_add_s")
+        else:
+            f.get(acc, weights, values).op("i32x4.dot_i16x8_s", "i32x4.add")
+        f.set(acc)
+
     def splat(self, f: Function, address: int, offset: int) -> None:
         """Pushes the f32 at local `address` + `offset` in all lanes. JavaScriptCore, which has no
         relaxed SIMD, is a third faster with a scalar load and a splat; V8 with load32_splat."""
@@ -155,4 +163,4 @@ def affine(n: "int | Affine") -> Affine:
 
 def address(t: "Tensor") -> int:
     """The byte address of a tensor's logical element [0, …, 0]."""
-    return t.offset * 4
+    return t.offset * t.storage.bytes

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..expr import Expr, inp
-from ..layout import Step
-from .wasm_asm import V128, Function
+from ..layout import F32, Step, Storage
+from .wasm_asm import I32, V128, Function
 from .wasm_emitter import Affine, Emitter, address
 from .wasm_expr import render
 
@@ -18,10 +18,14 @@ ACCUMULATOR = inp(0)
 
 @dataclass(frozen=True, slots=True)
 class Epilogue:
-    """Input 0 of `expr` is the accumulator, input i the extra of `kinds[i - 1]`."""
+    """Input 0 of `expr` is the accumulator, input i the extra of `kinds[i - 1]`, stored as
+    `extras[i - 1]` says; the result is stored as `out` says. `whole`: accumulators are i32."""
 
     expr: Expr = ACCUMULATOR
     kinds: tuple[str, ...] = ()
+    extras: tuple[Storage, ...] = ()
+    out: Storage = F32
+    whole: bool = False
 
     @property
     def params(self) -> str:
@@ -45,7 +49,9 @@ def epilogue(step: "Step", first: int) -> tuple[Epilogue, list[Affine]]:
         residual = t.shape == out.shape
         kinds.append("residual" if residual else "channel")
         args.append(Affine(address(t) - (address(out) if residual else 0)))
-    return Epilogue(step.node.attrs.get("epilogue") or ACCUMULATOR, tuple(kinds)), args
+    return Epilogue(step.node.attrs.get("epilogue") or ACCUMULATOR, tuple(kinds),
+                    tuple(t.storage for t in step.inputs[first:]), out.storage,
+                    "dot" in step.node.attrs), args
 
 
 class Finisher:
@@ -54,11 +60,18 @@ class Finisher:
 
     def __init__(self, e: Emitter, f: Function, epilogue: Epilogue, params: Sequence[int]) -> None:
         self.e, self.f, self.epilogue, self.params = e, f, epilogue, params
-        self.extras = f.many(len(params))
+        self.extras, self.at = f.many(len(params)), f.local(I32)
         self.constants = {}
         for value in sorted(_constants(epilogue.expr)):
             self.constants[value] = f.local(V128)
             f.f32x4(value).set(self.constants[value])
+
+    def store_pixel(self, pixel: int, channel: int, acc: Sequence[int]) -> None:
+        """Stores a pixel's vectors `acc`, of channels from local `channel` on."""
+        at = self.at
+        self.f.get(pixel, channel).op("i32.add").set(at)
+        for v, vector in enumerate(acc):
+            self.store(at, channel, vector, 16 * v)
 
     def store(self, at: int, channel: int, acc: int, offset: int = 0) -> None:
         """Stores `acc`, finished, at local address `at` + `offset`; `channel` is the local with

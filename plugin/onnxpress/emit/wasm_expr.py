@@ -24,12 +24,13 @@ INLINE = frozenset(("exp", "tanh", "erf"))  # what activations are made of
 
 
 def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: "Emitter",
-           constants: Mapping[float, int] = {}, inline: bool = False) -> None:
+           constants: Mapping[float, int] = {}, inline: bool = False, exact: bool = False) -> None:
     """Pushes the value of `expr` on four lanes; `inputs` are v128 locals, as are those that hold
     `constants`. Equal subexpressions are computed once. `inline` writes out the functions in
-    INLINE, which suits a loop over a whole tensor."""
+    INLINE, which suits a loop over a whole tensor. `exact`: a rounding to whole numbers follows."""
     nodes = _number(_prepared(expr, inline))
-    fuse = emitter.relaxed and not any(op in STEPS for op, _, _ in _number(expr))
+    steps = exact or any(op in STEPS for op, _, _ in _number(expr))
+    fuse = emitter.relaxed and not steps
     _render(nodes, f, inputs, emitter, fuse, constants)
 
 

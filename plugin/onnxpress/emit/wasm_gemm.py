@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from .wasm_asm import I32, V128, Function, function
 from .wasm_emitter import Affine, Emitter
 from .wasm_epilogue import IDENTITY, Epilogue, Finisher
+from .wasm_requantize import Requantizer
 from .wasm_share import MANY, divide, runs, share, sync
 
 GROUP_BYTES = 192 << 10  # of b that tiles share: stays in the L2 cache of small cores
@@ -33,6 +34,8 @@ class Gemm:
 
     `a`: the first window. Windows lie `a_x` apart in a row of `width` outputs, rows `a_row`.
     `taps`: (count, pitch) from the outer to the inner level of runs; a run has `run` elements.
+    `dot`: "f32", or the kind of whole numbers of which an element of 4 bytes holds several; their
+    sums are i32, as is `bias`.
     `b`: packed [n/8][k][8] (+ [k][4], see wasm_packs), or rows of k when `b_row` is their pitch.
     `bias`: None is zero. `extras` are the epilogue's arguments. `limit`: pixels, where they are
     fewer than width * height.
@@ -52,6 +55,7 @@ class Gemm:
     out_row: int = 0
     taps: tuple[tuple[int, int], ...] = ()
     b_row: int | None = None
+    dot: str = "f32"
     epilogue: Epilogue = IDENTITY
     extras: Sequence[Affine] = field(default=())
     limit: Affine | None = None
@@ -70,11 +74,11 @@ def emit_gemm(e: Emitter, g: Gemm) -> None:
     """
     full = g.n // 8
     rest = g.n - 8 * full
-    if rest > 4 and 32 * (full + 1) <= g.out_x:
+    if rest > 4 and 8 * g.epilogue.out.bytes * (full + 1) <= g.out_x:
         full, rest = full + 1, 0  # its spare lanes fall on padding
     if rest:
         lanes = 8 if rest > 4 else 4
-        spills = 32 * full + 4 * lanes > g.out_x
+        spills = g.epilogue.out.bytes * (8 * full + lanes) > g.out_x
         with nullcontext() if full or not spills else e.alone():
             _emit_blocks(e, g, full, 1, lanes)
         if full and spills:
@@ -110,7 +114,7 @@ def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: "Affine | in
                  ) -> None:
     """Blocks first..first+count of 8 channels, or one of 4 after `first` blocks of 8."""
     block = Affine(first) if isinstance(first, int) else first
-    channel = block * 32
+    channel, out = block * 32, g.out + block * (8 * g.epilogue.out.bytes)
     b = g.b + (channel if g.b_row is not None else block * (32 * g.k))
     levels = tuple(t for t in g.taps if t[0] > 1)
     advance, steps = 4 * g.run, []
@@ -121,17 +125,17 @@ def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: "Affine | in
     unroll = max(u for u in range(1, MAX_UNROLL + 1) if g.run % u == 0)
     start = 0
     for rows, pixels in cover(g.width * g.height, TILES_8 if lanes == 8 else TILES_4):
-        key = ("gemm", rows, lanes, unroll, len(steps), bool(bias), g.b_row is None, g.epilogue)
+        key = ("gemm", rows, lanes, unroll, len(steps), bool(bias), g.b_row is None, g.dot,
+               g.epilogue)
         tile = e.kernel(key, lambda key=key: _tile(e, *key[1:]))
         with (share(e, pixels, rows, mirrored=start > 0) as (at, many),
               _below(e, g.limit, start, many) as many):
             y, x = divide(e, at + start, g.width) if g.height > 1 else (Affine(), at + start)
             e.call(
-                tile, g.a + (y * g.a_row + x * g.a_x),
-                g.out + channel + (y * g.out_row + x * g.out_x), x, many, g.width, g.a_x,
-                g.a_row - g.width * g.a_x, g.out_x, g.out_row - g.width * g.out_x,
-                g.run // unroll, advance, b, g.b_row or 0, 4 * lanes * count, *bias,
-                *(n for level in reversed(steps) for n in level),
+                tile, g.a + (y * g.a_row + x * g.a_x), out + (y * g.out_row + x * g.out_x),
+                x, many, g.width, g.a_x, g.a_row - g.width * g.a_x, g.out_x,
+                g.out_row - g.width * g.out_x, g.run // unroll, advance, b, g.b_row or 0,
+                4 * lanes * count, *bias, *(n for level in reversed(steps) for n in level),
                 *g.epilogue.args(g.extras, channel),
             )
         start += pixels
@@ -175,17 +179,18 @@ def cover(pixels: int, tiles: dict[int, float]) -> tuple[tuple[int, int], ...]:
 
 
 def _tile(e: Emitter, rows: int, lanes: int, unroll: int, levels: int, bias: bool, packed: bool,
-          finish: Epilogue) -> Function:
+          dot: str, finish: Epilogue) -> Function:
     """A function that computes `rows` pixels x `lanes` channels at a time."""
     names = "a out x pixels width a_x a_wrap out_x out_wrap k back b b_row n_end"
     names += " bias" if bias else ""
     names += "".join(f" taps{i} step{i}" for i in range(levels)) + finish.params
-    f, p = function(f"gemm{rows}x{lanes}", names)
-    finisher = Finisher(e, f, finish, [getattr(p, x) for x in finish.params.split()])
-    a, out = f.many(rows, I32), f.many(rows, I32)
-    n, at = f.many(2, I32)
+    f, p = function(f"gemm{rows}x{lanes}{dot}", names)
+    finisher = (Requantizer if finish.whole else Finisher)(
+        e, f, finish, [getattr(p, x) for x in finish.params.split()])
+    a, out, n = f.many(rows, I32), f.many(rows, I32), f.local(I32)
     t = SimpleNamespace(
-        a=a, rows=rows, vectors=lanes // 4, unroll=unroll, packed=packed, p=p, w=f.local(I32),
+        a=a, rows=rows, vectors=lanes // 4, unroll=unroll, packed=packed, dot=dot, p=p,
+        w=f.local(I32),
         acc=[f.many(lanes // 4) for _ in range(rows)], b=f.many(lanes // 4), s=f.local(V128),
         counters=f.many(levels, I32), k=f.local(I32),
     )
@@ -198,9 +203,7 @@ def _tile(e: Emitter, rows: int, lanes: int, unroll: int, levels: int, bias: boo
             _start(f, t, p.bias if bias else None, n)
             _window(e, f, t, 0)
             for i in range(rows):
-                f.get(out[i], n).op("i32.add").set(at)
-                for v in range(t.vectors):
-                    finisher.store(at, n, t.acc[i][v], 16 * v)
+                finisher.store_pixel(out[i], n, t.acc[i])
                 f.get(a[i], p.back).op("i32.sub").set(a[i])
             f.get(n).i32(4 * lanes).op("i32.add").tee(n).get(p.n_end).op("i32.lt_u").br_if(0)
         f.get(p.pixels).i32(0).op("i32.gt_s").br_if(0)
@@ -253,7 +256,10 @@ def _window(e: Emitter, f: Function, t: SimpleNamespace, level: int) -> None:
                 e.splat(f, t.a[i], 4 * u)
                 f.set(t.s)
                 for v in range(t.vectors):
-                    e.madd(f, t.s, t.b[v], t.acc[i][v])
+                    if t.dot == "f32":
+                        e.madd(f, t.s, t.b[v], t.acc[i][v])
+                    else:
+                        e.dot(f, t.b[v], t.s, t.acc[i][v], t.dot)
         if t.packed:
             f.add(t.w, 16 * t.vectors * t.unroll)
         for a in t.a:

@@ -35,6 +35,13 @@ def spread(kh: int, kw: int, c: int, o: int) -> Facts:
     return "spread", kh * c * _lanes(kw * o), (kh, kw, c, o)
 
 
+def dot(kind: str, taps: int, c: int, n: int) -> Facts:
+    """[taps][c][n] bytes as `gemm` packs [taps * c / 4][n] where an element is 4 bytes of as many c
+    (kind "u8"), or [taps * c / 2][n] where it is 2 i16 ("i16"); zero beyond c."""
+    units = -(-c // {"u8": 4, "i16": 2}[kind])
+    return f"dot_{kind}", taps * units * _lanes(n), (taps, c, n)
+
+
 def depthwise(taps: int, c: int) -> Facts:
     """[taps][c] as [c/4][taps][4]."""
     return "depthwise", taps * _lanes(c), (taps, c)
@@ -202,6 +209,48 @@ def _filter_row(f: Function, g: list[int]) -> list[Callable[[], object]]:
             lambda: twelfths("f32x4.add"), lambda: twelfths("f32x4.sub"), lambda: f.get(g[2])]
 
 
+def _dot(kind: str) -> Function:
+    """Per channel block and tap, a unit of 4 or 2 rows at a time."""
+    f, p = function(f"pack_dot_{kind}", "src dst taps c n")
+    count = {"u8": 4, "i16": 2}[kind]
+    left, column, s, tap, rest = f.many(5, I32)
+    rows, out = f.many(count), f.many(2)
+    f.get(p.n).set(left).get(p.src).set(column)
+    with f.loop():
+        f.get(column).set(s).get(p.taps).set(tap)
+        with f.times(tap):
+            f.get(p.c).set(rest)
+            with f.loop():
+                for j in range(count):
+                    f.get(s).load({"u8": "v128.load64_zero", "i16": "v128.load8x8_s"}[kind])
+                    if j:
+                        f.i32(0).get(rest).i32(j).op("i32.gt_s", "i32.sub", "i32x4.splat")
+                        f.op("v128.and")
+                    f.set(rows[j]).get(s).get(p.n).i32(0).get(rest).i32(j).op("i32.gt_s", "select")
+                    f.op("i32.add").set(s)
+                _interleave(f, kind, rows, out)
+                f.get(p.dst, out[0]).store("v128.store").add(p.dst, 16)
+                f.get(left).i32(4).op("i32.gt_s")
+                with f.if_():
+                    f.get(p.dst, out[1]).store("v128.store").add(p.dst, 16)
+                f.get(rest).i32(count).op("i32.sub").tee(rest).i32(0).op("i32.gt_s").br_if(0)
+        f.add(column, 8).get(left).i32(8).op("i32.sub").tee(left).i32(0).op("i32.gt_s").br_if(0)
+    return f
+
+
+def _interleave(f: Function, kind: str, rows: list[int], out: list[int]) -> None:
+    """out = what stands in one column of `rows`, side by side, for columns 0..3 and 4..7."""
+    if kind == "u8":
+        for pair in (0, 2):
+            f.get(rows[pair], rows[pair + 1])
+            f.shuffle_bytes(*(16 * j + i for i in range(8) for j in (0, 1))).set(rows[pair])
+        rows = [rows[0], rows[2]]
+    for half in (0, 1):
+        f.get(*rows).shuffle_bytes(*(16 * j + 8 * half + 2 * i + b
+                                     for i in range(4) for j in (0, 1) for b in (0, 1)))
+        f.set(out[half])
+
+
 def _depthwise(e: Emitter) -> Function:
     f, p = function("pack_depthwise", "src dst taps c")
     left, s, i, row = f.many(4, I32)
@@ -216,5 +265,5 @@ def _depthwise(e: Emitter) -> Function:
 
 PACKERS: dict[str, Callable[[Emitter], Function]] = {
     "gemm": _gemm, "blocks": _blocks, "spread": _spread, "winograd": _winograd,
-    "depthwise": _depthwise,
+    "depthwise": _depthwise, "dot_u8": lambda e: _dot("u8"), "dot_i16": lambda e: _dot("i16"),
 }

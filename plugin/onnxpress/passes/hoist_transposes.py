@@ -40,11 +40,11 @@ def _hoist(draft: Draft, source: str, perm: Perm, out: str) -> None:
     shape = permute(draft.shape(source), perm)
     maker = _passable(draft, source)
     if maker is None or not _starts_at_the_top(draft, source):
-        draft.add("transpose", (source,), shape, out, perm=perm)
+        draft.add("transpose", (source,), shape, out, like=source, perm=perm)
         return
     inputs = tuple(_transposed(draft, n, perm) for n in maker.inputs)
     inverse = unpermute(tuple(range(len(perm))), perm)
-    draft.add(maker.op, inputs, shape, out, **rename_axes(maker.attrs, inverse))
+    draft.add(maker.op, inputs, shape, out, like=source, **rename_axes(maker.attrs, inverse))
 
 
 def _passable(draft: Draft, name: str) -> Node | None:

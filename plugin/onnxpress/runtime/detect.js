@@ -3,6 +3,7 @@ import { PressError } from "./errors.js";
 import { threadsHere } from "./threads.js";
 
 export const LABELS = { webgpu: "WebGPU", wasm: "WebAssembly", js: "JavaScript" };
+const ALONE = { threads: 1 };
 const ORDER = ["webgpu", "wasm", "js"];
 
 // (module (func (result v128) (i32x4.splat (i32.const 0))))
@@ -19,14 +20,15 @@ const RELAXED = [
 /**
  * @typedef {{build: string, reason: string, after?: string, spare?: string} | {refusal: string}}
  *   Verdict  `after`: why every other target comes first; `spare`: the build that comes next
+ * @typedef {import("./types.js").Manifest["targets"][string]} Target
  */
 
 /**
- * @param {Object<string, unknown>} files
+ * @param {Target} target
  * @param {boolean} choosing between targets
  * @returns {Promise<Verdict>}
  */
-async function probeWebgpu(files, choosing) {
+async function probeWebgpu({ files }, choosing) {
   if (!globalThis.navigator?.gpu) return { refusal: "this browser does not offer WebGPU here" };
   const { probe } = await import("./backends/webgpu.js");
   const { ok, reason, software, kind, features } = await probe();
@@ -44,8 +46,26 @@ async function probeWebgpu(files, choosing) {
   return { build: kind, reason: "the graphics processor is the fastest way" };
 }
 
+/** The build in f32, before it one of whole numbers where that is faster. @param {Target} target */
+async function probeWasm(target) {
+  const plain = probeFloats(target.files);
+  if (plain.refusal || !target.arithmetic) return plain;
+  // What cannot be timed is not taken; f32 runs in any case.
+  const found = await import("./probe.js")
+    .then(({ fastestBuild }) => fastestBuild(target, plain.build)).catch(() => null);
+  if (!found) return plain;
+  const speed = found.speed.toFixed(1);
+  const reason = `with products of whole numbers, about ${speed} times as fast here as in f32`;
+  return [{ build: found.build, reason }, plain];
+}
+
+/** The facts on a build: its target's, and those of its arithmetic where that is not f32. */
+export function aboutBuild(target, build) {
+  return { ...target, ...target.arithmetic?.[build.split("-")[0]] };
+}
+
 /** @param {Object<string, unknown>} files @returns {Verdict} */
-function probeWasm(files) {
+function probeFloats(files) {
   if (typeof WebAssembly !== "object") {
     return { refusal: "this browser has WebAssembly switched off" };
   }
@@ -93,19 +113,21 @@ export async function detect(manifest, target, avoid = {}, threads = "auto") {
       refused.push({ target: name, reason: avoid[name] });
       continue;
     }
-    const verdict = await PROBES[name](manifest.targets[name].files, auto && built.length > 1);
-    const { refusal, after, spare, ...found } = verdict;
-    if (refusal || after) refused.push({ target: name, reason: refusal ?? after });
-    if (refusal) continue;
-    const several = name === "wasm" ? threadsHere(threads, manifest.targets.wasm) : { threads: 1 };
-    if (several.refusal) notes.push(several.refusal);
-    // Where several threads fail, one is next.
-    for (const count of new Set([several.threads, 1])) {
-      (after ? last : first).push({ target: name, threads: count, ...found });
-    }
-    if (spare) {
-      const reason = "the graphics processor, in f32";
-      first.push({ target: name, threads: 1, build: spare, reason });
+    const about = manifest.targets[name];
+    for (const verdict of [await PROBES[name](about, auto && built.length > 1)].flat()) {
+      const { refusal, after, spare, ...found } = verdict;
+      if (refusal || after) refused.push({ target: name, reason: refusal ?? after });
+      if (refusal) continue;
+      const several = name === "wasm" ? threadsHere(threads, aboutBuild(about, found.build)) : ALONE;
+      if (several.refusal && !notes.includes(several.refusal)) notes.push(several.refusal);
+      // Where several threads fail, one is next.
+      for (const count of new Set([several.threads, 1])) {
+        (after ? last : first).push({ target: name, threads: count, ...found });
+      }
+      if (spare) {
+        const reason = "the graphics processor, in f32";
+        first.push({ target: name, threads: 1, build: spare, reason });
+      }
     }
   }
   if (!first.length && !last.length) throw nothingRuns(refused);

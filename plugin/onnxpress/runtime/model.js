@@ -1,5 +1,5 @@
 /** The street in the browser: detect, fetch, prepare, check, run; the next target on failure. */
-import { detect, explain, nameOf } from "./detect.js";
+import { aboutBuild, detect, explain, nameOf } from "./detect.js";
 import { PressError, isAbort, sentence } from "./errors.js";
 import { Downloads, fetchManifest } from "./fetch.js";
 import { goldenError, goldenInputs } from "./golden.js";
@@ -174,14 +174,13 @@ class OpenModel {
       fetch: fetched - started, prepare: performance.now() - fetched, first: 0, runs: [],
     };
     this.#options.meter.prepared();
-    await this.#checkGolden();
+    const golden = aboutBuild(about, build).golden ?? this.#manifest.golden;
+    await this.#checkGolden({ ...golden, ...about.checks?.[build] });
   }
 
   /** @throws {PressError} "golden" */
-  async #checkGolden() {
-    const { inputs, targets } = this.#manifest;
-    const golden = { ...this.#manifest.golden, ...targets[this.target].checks?.[this.build] };
-    const arrays = goldenInputs(golden, inputs);
+  async #checkGolden(golden) {
+    const arrays = goldenInputs(golden, this.#manifest.inputs);
     const started = performance.now();
     const outputs = await this.#executable.run(arrays);
     this.timings.first = performance.now() - started;

@@ -61,6 +61,17 @@
 /** @typedef {{metric: "peak"|"l2", tolerance: number}} Check */
 
 /**
+ * @typedef {Object} Target
+ * @property {Object<string, FileEntry>} files  by build
+ * @property {Object<string, Check>} [checks]  of builds that are held to other figures than the
+ *   golden's
+ * @property {{f32: number}} [work]  of wasm's builds in f32: multiply-adds; where `arithmetic` is
+ * @property {Object<string, {work: Object<string, number>, golden: Golden}>} [arithmetic]  of wasm's
+ *   builds that multiply whole numbers and are called int8-* and int16-*: multiply-adds by kind of
+ *   operand, the outputs that they give, and what else differs from the target's own description
+ */
+
+/**
  * @typedef {Object} Manifest
  * @property {1} onnxpress  the format's version
  * @property {string} name
@@ -71,8 +82,7 @@
  * @property {{holds: boolean, layer: string, peak: number, limit: number}} f16  whether f16
  *   arithmetic could hold what every step computes, and keeps the result where it was tried;
  *   `layer` is the one that computes most
- * @property {Object<string, {files: Object<string, FileEntry>, checks?: Object<string, Check>}>}
- *   targets  `checks`: of builds that are held to other figures than the golden's
+ * @property {Object<string, Target>} targets
  * @property {Golden} golden
  * @property {{target: string, build: string, max_error_over_peak: number}[]} proof
  * @property {{where: string, reason: string}[]} notes

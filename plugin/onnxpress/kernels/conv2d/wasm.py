@@ -1,25 +1,28 @@
 """Convolutions in WebAssembly: which way a node runs, what that needs, and its calls.
 
 Computed weights run as a product or a vector; nodes with the attribute `exact` avoid Winograd's
-rounding.
+rounding; those with `dot` run on whole numbers.
 """
 
 from ...emit.wasm_emitter import Emitter
 from ...graph import Graph, Node
-from ...layout import Halo, Needs, Pack, Step, Want
+from ...layout import Dot, Halo, Needs, Pack, Step, Want
 from .wasm_conv import Conv, Way, conv_of
 from .wasm_depthwise import DEPTHWISE
-from .wasm_product import PRODUCT
+from .wasm_product import DOT, PRODUCT
 from .wasm_spread import SPREAD
 from .wasm_vector import VECTOR
-from .wasm_winograd import WINOGRAD
+from .wasm_winograd import MADD, WINOGRAD, time
 
 WAYS = (DEPTHWISE, VECTOR, WINOGRAD, SPREAD, PRODUCT)  # the first that is worthwhile
 FOR_COMPUTED_WEIGHTS = (VECTOR, PRODUCT)
+SLIDING = 2.0  # a depthwise multiply-add against a product's: one of two operands is loaded
 
 
 def way(node: Node, v: Conv) -> Way:
     """How the node runs."""
+    if "dot" in node.attrs:
+        return DOT[node.attrs["dot"].x.kind]
     ways = WAYS if v.constant else FOR_COMPUTED_WEIGHTS
     exact = node.attrs.get("exact", False)
     return next(w for w in ways if w.worthwhile(v) and not (exact and w is WINOGRAD))
@@ -34,13 +37,25 @@ def needs(node: Node, graph: Graph) -> Needs:
     extent, pads, mode = how.extent(v), (0, 0, 0, 0), node.attrs.get("pad_mode", "zero")
     if mode != "zero":
         extent, pads = tuple(map(max, extent, v.pads)), v.pads
+    dot = node.attrs.get("dot", Dot())
     return Needs(
-        inputs={0: Want(Halo(extent, pads, mode), how.align)},
-        output=Want(align=4),
-        packs={1: Pack(*how.pack(v))} if constant else {},
+        inputs={0: Want(Halo(extent, pads, mode), how.align, dot.x), **dot.wants(3)},
+        output=Want(align=4, storage=dot.out),
+        packs={1: Pack(*how.pack(v)), **dot.packs(v.o)} if constant else {},
         scratch=how.scratch(v),
         same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
     )
+
+
+def work(node: Node, graph: Graph) -> float:
+    """The time of `node` in f32, in that of a product's multiply-add on one lane."""
+    v = conv_of(node, *map(graph.shape, node.inputs[:2]), graph.shape(node.name),
+                node.inputs[1] in graph.constants)
+    how = way(node, v)
+    if how is WINOGRAD:
+        return time(v) / MADD
+    slower = SLIDING if how is DEPTHWISE else 1.0
+    return slower * v.n * v.oh * v.ow * v.kh * v.kw * v.c * v.o / v.groups
 
 
 def emit(step: Step, program: Emitter) -> None:

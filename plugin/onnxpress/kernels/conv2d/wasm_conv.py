@@ -32,7 +32,8 @@ class Conv:
 
     def window(self, x: Tensor) -> int:
         """The byte address of the first window's first element."""
-        return address(x) - 4 * (self.pads[0] * x.strides[1] + self.pads[1] * x.strides[2])
+        before = self.pads[0] * x.strides[1] + self.pads[1] * x.strides[2]
+        return address(x) - x.storage.bytes * before
 
     def extent(self) -> Extent:
         """Halo that the windows of all outputs touch."""

@@ -1,4 +1,5 @@
-"""Convolutions as implicit matrix products, image by image and group by group."""
+"""Convolutions as implicit matrix products, image by image and group by group; those of whole
+numbers have one group."""
 
 from contextlib import nullcontext
 
@@ -7,7 +8,7 @@ from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
 from ...emit.wasm_share import MANY, share, sync
-from ...layout import Step, Tensor
+from ...layout import ELEMENT_BYTES, Step, Tensor, round_up
 from .wasm_conv import Conv, Way
 
 
@@ -38,35 +39,36 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
     out = step.outputs[0]
     weights = address(w) if v.constant else _pack_now(step, v, e)
     c, o = v.c // v.groups * merge(v), v.o // v.groups * merge(v)
-    taps, run = _taps(v, x, c)
+    per = ELEMENT_BYTES["f32"] // x.storage.bytes
+    taps, run = _taps(v, x, round_up(c, per))
     finish, extras = epilogue(step, 3)
-    groups = v.groups // merge(v)
+    a_bytes, out_bytes, groups = x.storage.bytes, out.storage.bytes, v.groups // merge(v)
     some = share(e, groups) if groups >= MANY else nullcontext((Affine(), groups))
     with some as (first, count), e.times(v.n) as image, e.times(count) as i:
         group = first + i
         channel = group * (4 * o)
         emit_gemm(e, Gemm(
-            a=v.window(x) + image * (4 * x.strides[0]) + group * (4 * c),
-            out=address(out) + image * (4 * out.strides[0]) + channel,
+            a=v.window(x) + image * (a_bytes * x.strides[0]) + group * (4 * c),
+            out=address(out) + image * (out_bytes * out.strides[0]) + channel,
             b=weights + group * (4 * v.kh * v.kw * c * -(-o // 4) * 4),
             bias=address(bias) + channel,
-            n=o, run=run, taps=taps, width=v.ow, height=v.oh,
-            a_x=4 * v.strides[1] * x.strides[2], a_row=4 * v.strides[0] * x.strides[1],
-            out_x=4 * out.strides[2], out_row=4 * out.strides[1],
+            n=o, run=run // per, taps=taps, width=v.ow, height=v.oh, dot=x.storage.kind,
+            a_x=a_bytes * v.strides[1] * x.strides[2], a_row=a_bytes * v.strides[0] * x.strides[1],
+            out_x=out_bytes * out.strides[2], out_row=out_bytes * out.strides[1],
             epilogue=finish, extras=finish.args(extras, channel),
         ))
 
 
 def _taps(v: Conv, x: Tensor, c: int) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Levels of the window's runs, outermost first, and the elements of a run. Taps that touch
-    each other are one run."""
+    """Levels of the window's runs, outermost first, with pitches in bytes, and the elements of a
+    run. Taps that touch each other are one run."""
     taps, run = [], c
     across, down = v.dilations[1] * x.strides[2], v.dilations[0] * x.strides[1]
     for count, pitch in ((v.kw, across), (v.kh, down)):
         if count > 1 and not taps and pitch == run:
             run *= count
         elif count > 1:
-            taps.insert(0, (count, 4 * pitch))
+            taps.insert(0, (count, x.storage.bytes * pitch))
     return tuple(taps), run
 
 
@@ -80,3 +82,6 @@ def _pack_now(step: Step, v: Conv, e: Emitter) -> int:
 
 
 PRODUCT = Way(lambda v: True, pack, emit, scratch=scratch)
+DOT = {kind: Way(lambda v: v.groups == 1,
+                 lambda v, kind=kind: packs.dot(kind, v.kh * v.kw, v.c, v.o), emit, align=4)
+       for kind in ("u8", "i16")}

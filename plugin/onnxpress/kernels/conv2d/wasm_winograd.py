@@ -33,11 +33,15 @@ def worthwhile(v: Conv) -> bool:
     """Whether the transforms cost less than the multiplications they save."""
     if (v.kh, v.kw, v.strides, v.dilations, v.groups) != (3, 3, (1, 1), (1, 1), 1):
         return False
+    return time(v) < v.n * v.oh * v.ow * 9 * v.c * v.o * MADD + 9 * v.c * v.o * WEIGHT
+
+
+def time(v: Conv) -> float:
+    """Nanoseconds of products and transforms."""
     rows, columns = tiles(v)
     count = v.n * rows * columns
-    direct = v.n * v.oh * v.ow * 9 * v.c * v.o * MADD + 9 * v.c * v.o * WEIGHT
     products = POINTS * (count * v.c * v.o * MADD + v.c * v.o * WEIGHT)
-    return products + count * -(-(v.c + v.o) // 4) * TRANSFORM < direct
+    return products + count * -(-(v.c + v.o) // 4) * TRANSFORM
 
 
 def tiles(v: Conv) -> tuple[int, int]:

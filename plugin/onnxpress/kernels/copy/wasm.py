@@ -3,13 +3,14 @@ unit strides lie on different axes, single elements elsewhere."""
 
 from ...emit.loops import Shape, collapse
 from ...emit.wasm_asm import Function, function
+from ...emit.wasm_convert import emit_convert
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_fill, emit_map
 from ...emit.wasm_nest import Nest, View, call_nest, padded_shape, share_nest, view
 from ...emit.wasm_share import sync
 from ...expr import inp
 from ...graph import Graph, Node
-from ...layout import Needs, Step, Tensor
+from ...layout import F32, Needs, Step, Tensor
 from ...ops.move import Move, moves
 
 
@@ -19,6 +20,9 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 def emit(step: Step, e: Emitter) -> None:
     out = step.outputs[0]
+    if {out.storage, step.inputs[0].storage} != {F32}:
+        emit_convert(e, inp(0), out, step.inputs[0])
+        return
     plan = moves(step.node, [t.shape for t in step.inputs], out.shape,
                  [t.strides for t in step.inputs], out.strides)
     if plan.fill is not None:

@@ -1,12 +1,16 @@
-"""fill_halo in WebAssembly: zeros all around, or mirrored rows and then mirrored columns."""
+"""fill_halo in WebAssembly: zeros all around, or mirrored rows and then mirrored columns; whole
+numbers are filled a word at a time."""
 
+import struct
+
+from ...emit.wasm_convert import words
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_fill, emit_map
 from ...emit.wasm_nest import View
 from ...emit.wasm_share import sync
 from ...expr import inp
 from ...graph import Graph, Node
-from ...layout import Needs, Step, Tensor
+from ...layout import Needs, Step, Storage, Tensor
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -16,12 +20,19 @@ def needs(node: Node, graph: Graph) -> Needs:
 def emit(step: Step, e: Emitter) -> None:
     out, attrs = step.outputs[0], step.node.attrs
     if attrs["mode"] == "zero":
-        _zero(e, out)
+        _zero(e, words(out), _word_of_zeros(out.storage))
     else:
-        _mirror(e, out, attrs["pads"], 1 if attrs["mode"] == "reflect" else 0)
+        _mirror(e, words(out), attrs["pads"], 1 if attrs["mode"] == "reflect" else 0)
 
 
-def _zero(e: Emitter, t: Tensor) -> None:
+def _word_of_zeros(storage: Storage) -> float:
+    """The f32 whose bits are those of as many elements that stand for 0."""
+    kind = {"f32": "<f", "i16": "<2h", "u8": "<4B"}[storage.kind]
+    elements = [-storage.low] * (4 // storage.bytes)
+    return struct.unpack("<f", struct.pack(kind, *elements))[0]
+
+
+def _zero(e: Emitter, t: Tensor, value: float) -> None:
     """The memory between an image's start and its first pixel, between rows, and to its end."""
     n, h, w, _ = t.shape
     image, row, pixel, _ = t.strides
@@ -34,7 +45,7 @@ def _zero(e: Emitter, t: Tensor) -> None:
     )
     for offset, count, stride, run in runs:
         if count and run:
-            emit_fill(e, 0.0, (n, count, run), View(offset, (image, stride, 1)))
+            emit_fill(e, value, (n, count, run), View(offset, (image, stride, 1)))
 
 
 def _mirror(e: Emitter, t: Tensor, pads: tuple[int, int, int, int], skip: int) -> None:

@@ -15,7 +15,7 @@ from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
 from ...emit.wasm_gemv import emit_gemv
 from ...graph import Graph, Node
-from ...layout import Needs, Pack, Step, Want
+from ...layout import ELEMENT_BYTES, Dot, Needs, Pack, Step, Want
 
 
 def _packed(a: Sequence[int], b: Sequence[int], constant: bool) -> bool:
@@ -27,9 +27,15 @@ def needs(node: Node, graph: Graph) -> Needs:
     a, b = (graph.shape(name) for name in node.inputs[:2])
     out = graph.shape(node.name)
     constant = node.inputs[1] in graph.constants
+    dot = node.attrs.get("dot")
+    if dot:
+        layouts = {1: Pack(*packs.dot(dot.x.kind, 1, *b)), **dot.packs(b[1])}
+    else:
+        dot, layouts = Dot(), {1: Pack(*packs.gemm(*b))} if _packed(a, b, constant) else {}
     return Needs(
-        output=Want(align=4),
-        packs={1: Pack(*packs.gemm(*b))} if _packed(a, b, constant) else {},
+        inputs={0: Want(storage=dot.x), **dot.wants(3)},
+        output=Want(align=4, storage=dot.out),
+        packs=layouts,
         same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
     )
 
@@ -39,7 +45,7 @@ def emit(step: Step, e: Emitter) -> None:
     a, b, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
-    packed = _packed(a.shape, b.shape, b.pack is not None)
+    packed = finish.whole or _packed(a.shape, b.shape, b.pack is not None)
     lengths = list(out.shape[:-2])
     steps = [_batch_strides(t.shape, t.strides, len(lengths)) for t in (a, b, out)]
     rows = out.shape[-2]
@@ -52,13 +58,16 @@ def emit(step: Step, e: Emitter) -> None:
     with ExitStack() as stack:
         counters = [stack.enter_context(e.times(n)) for n in lengths]
         at = [
-            sum((i * (4 * s) for i, s in zip(counters, strides, strict=True)), Affine(address(t)))
+            sum((i * (t.storage.bytes * s) for i, s in zip(counters, strides, strict=True)),
+                Affine(address(t)))
             for t, strides in zip((a, b, out), steps, strict=True)
         ]
         product = Gemm(
             a=at[0], b=at[1], out=at[2], bias=Affine(address(bias)), n=out.shape[-1],
-            run=a.shape[-1], width=rows, a_x=4 * a.strides[-2], out_x=4 * out.strides[-2],
-            b_row=None if packed else 4 * b.strides[-2], epilogue=finish, extras=extras,
+            run=-(-a.shape[-1] * a.storage.bytes // ELEMENT_BYTES["f32"]), width=rows,
+            a_x=a.storage.bytes * a.strides[-2], out_x=out.storage.bytes * out.strides[-2],
+            dot=a.storage.kind, b_row=None if packed else 4 * b.strides[-2], epilogue=finish,
+            extras=extras,
         )
         if rows > 1 or packed:
             emit_gemm(e, product)

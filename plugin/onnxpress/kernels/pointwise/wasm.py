@@ -1,18 +1,25 @@
-"""pointwise in WebAssembly: one map."""
+"""pointwise in WebAssembly: one map; or a conversion, where `out` in the node's attributes says how
+the result of one operand is stored."""
 
+from ...emit.wasm_convert import emit_convert
 from ...emit.wasm_emitter import Emitter
 from ...emit.wasm_map import emit_map, map_scratch
 from ...emit.wasm_nest import padded_shape, view
 from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...layout import F32, Needs, Step, Want
 
 
 def needs(node: Node, graph: Graph) -> Needs:
+    if "out" in node.attrs:
+        return Needs(output=Want(align=4, storage=node.attrs["out"]))
     return Needs(scratch=map_scratch(graph.shape(node.name), len(node.inputs)))
 
 
 def emit(step: Step, e: Emitter) -> None:
     out = step.outputs[0]
+    if out.storage != F32:
+        emit_convert(e, step.node.attrs["expr"], out, step.inputs[0])
+        return
     shape = padded_shape(out)
     emit_map(e, step.node.attrs["expr"], shape, view(out, shape),
              [view(t, shape) for t in step.inputs], step.scratch)

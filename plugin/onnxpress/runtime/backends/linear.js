@@ -5,7 +5,8 @@
  * @typedef {Object} LinearAbout
  * @property {number} elements  the heap's length
  * @property {number} staging  where a constant waits for its packer; free until the first run
- * @property {{tensor: string, offset: number, pack: string, args: number[]}[]} weights
+ * @property {{tensor: string, offset: number, pack: string, args: number[]}[]} weights  packers
+ *   named dot_* take the bytes that are stored
  * @property {{name: string, offset: number, length: number}[]} inputs
  * @property {{name: string, offset: number, length: number}[]} outputs
  * @property {[label: string, flops: number][]} steps
@@ -23,7 +24,7 @@ import { PressError } from "../errors.js";
  * Fills the heap's constants, in whatever order they arrive.
  * @param {LinearAbout} about
  * @param {Promise<Program>} compiling  may still be under way while the first weights arrive
- * @param {AsyncIterable<{name: string, data: Float32Array}>} weights
+ * @param {AsyncIterable<import("../weights.js").Constant>} weights
  * @returns {Promise<Program>}
  * @throws {PressError} "prepare", where a constant does not arrive
  */
@@ -31,18 +32,22 @@ export async function placeWeights(about, compiling, weights) {
   // A failure is reported where it is awaited, below.
   compiling.catch(() => {});
   const waiting = new Set(about.weights.map((slot) => slot.tensor));
-  for await (const { name, data } of weights) {
+  for await (const constant of weights) {
     const program = await compiling;
     for (const { tensor, offset, pack, args } of about.weights) {
-      if (tensor !== name) continue;
+      if (tensor !== constant.name) continue;
       if (pack === "raw") {
-        program.heap.set(data, offset);
-      } else {
-        program.heap.set(data, about.staging);
-        program.pack(pack, about.staging, offset, args);
+        program.heap.set(constant.data, offset);
+        continue;
       }
+      if (pack.startsWith("dot_")) {
+        new Uint8Array(program.heap.buffer).set(constant.stored.bytes, 4 * about.staging);
+      } else {
+        program.heap.set(constant.data, about.staging);
+      }
+      program.pack(pack, about.staging, offset, args);
     }
-    waiting.delete(name);
+    waiting.delete(constant.name);
   }
   for (const name of waiting) {
     throw new PressError("prepare", `the constant "${name}" is not among the downloaded weights`);

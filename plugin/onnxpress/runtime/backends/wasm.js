@@ -1,4 +1,5 @@
 /** Runs a generated WebAssembly module, on one thread or on several that share its memory. */
+import { aboutBuild } from "../detect.js";
 import { executable, placeWeights, timeSteps } from "./linear.js";
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -11,12 +12,13 @@ const ALONE = [0, 1, 0]; // the first of one thread, which has nothing of its ow
  * @property {number} bytes_per_thread  beyond them for each of several
  * @property {number} threads  beyond which no more pay
  *
- * @param {import("./linear.js").LinearAbout & WasmAbout & {files: Object}} about
+ * @param {import("../types.js").Target & import("./linear.js").LinearAbout & WasmAbout} target
  * @param {(entry: Object) => Promise<ArrayBuffer>} fetchFile
  * @param {AsyncIterable<{name: string, data: Float32Array}>} weights
- * @param {{build: "relaxed"|"simd128", threads: number}} options
+ * @param {{build: string, threads: number}} options
  */
-export async function open(about, fetchFile, weights, { build, threads = 1 }) {
+export async function open(target, fetchFile, weights, { build, threads = 1 }) {
+  const about = aboutBuild(target, build);
   const file = fetchFile(about.files[build]);
   if (threads === 1) return openAlone(about, file, weights);
   const { Team } = await import("./team.js");

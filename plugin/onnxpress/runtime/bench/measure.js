@@ -1,4 +1,5 @@
 /** A pack measured on one target: for the command in a browser and in Node, and for visitors. */
+import { aboutBuild } from "../detect.js";
 import { median } from "../format.js";
 import { goldenInputs } from "../golden.js";
 import { writeOutputs } from "../tensors.js";
@@ -58,7 +59,7 @@ export async function measure(load, url, manifest, options, count, patience = In
         min_ms: Math.min(...runs), count: runs.length },
       peak: await measurePeak(target, build),
       each: { what: coarse ? "median of means" : "best", count: profiles.length },
-      steps: manifest.targets[target].steps.map(([label, flops, bytes = 0], i) => (
+      steps: aboutBuild(manifest.targets[target], build).steps.map(([label, flops, bytes = 0], i) => (
         { label, ms: typical(profiles.map((times) => times[i])), flops, bytes })),
     };
   } finally {

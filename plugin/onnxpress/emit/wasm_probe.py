@@ -1,0 +1,48 @@
+"""What runtime/probe.js times: one tile of a matrix product in f32 and in whole numbers.
+
+The tile is the programs' own, on operands that stay in the L1 cache: a loop of bare instructions
+would not see what loads and splats cost beside them.
+"""
+
+import base64
+import re
+from pathlib import Path
+
+from ..layout import LinearPlan
+from .wasm_emitter import Affine, Emitter
+from .wasm_epilogue import Epilogue
+from .wasm_gemm import Gemm, emit_gemm
+
+KINDS = {"relaxed": ("f32", "u8", "i16"), "simd128": ("f32", "i16")}
+RUN, PIXELS, CHANNELS = 94, 96, 8  # elements of f32, or words of whole numbers: unrolled twice
+OUT, WEIGHTS, BIAS = 40_000, 48_000, 56_000  # bytes; operands from 0 on, all zero
+ELEMENTS = 16_000
+
+
+def probe(isa: str) -> bytes:
+    """A module whose exports, named by kind, do PIXELS * CHANNELS * RUN multiply-adds in f32, and
+    as many steps of a dot product of whole numbers."""
+    e = Emitter(isa, LinearPlan("wasm", (), (), (), (), 0, ELEMENTS))
+    for kind in KINDS[isa]:
+        e.begin(kind)
+        emit_gemm(e, Gemm(
+            a=Affine(), a_x=4 * RUN, run=RUN, width=PIXELS, n=CHANNELS, out=Affine(OUT),
+            out_x=4 * CHANNELS, b=Affine(WEIGHTS), bias=Affine(BIAS), dot=kind,
+            epilogue=Epilogue(whole=kind != "f32")))
+        e.module.add(e.step, export=True)
+    return e.encode()
+
+
+def fill(script: str) -> str:
+    """probe.js with the modules as this generator makes them."""
+    for isa in KINDS:
+        text = base64.b64encode(probe(isa)).decode()
+        lines = " +\n".join(f'    "{text[i : i + 88]}"' for i in range(0, len(text), 88))
+        before, after = re.split(rf'(?<=  {isa}:\n)    "[^,]*"', script)
+        script = before + lines + after
+    return script
+
+
+if __name__ == "__main__":
+    path = Path(__file__).parent.parent / "runtime" / "probe.js"
+    path.write_text(fill(path.read_text("utf-8")), "utf-8")
