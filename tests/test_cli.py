@@ -9,6 +9,7 @@ from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from onnxpress.cli import main
 from onnxpress.cli.serve import Handler
@@ -43,6 +44,24 @@ def test_compile_and_verify(folder: Path, capsys: pytest.CaptureFixture) -> None
     program.write_bytes(program.read_bytes()[:-1])
     assert main(("verify", "out")) == 1
     assert "its sha256 is not the manifest's" in capsys.readouterr().err
+
+
+def test_samples_of_compile_are_proven_on(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    def compiled(**arrays: np.ndarray) -> int:
+        np.savez("sample.npz", **arrays)
+        return main(("compile", "tint.onnx", "--out", "out", "--targets", "wasm", *SHAPE,
+                     "--sample", "sample.npz"))
+
+    image = np.full((1, 3, 8, 8), 0.5)
+    assert compiled(x=image) == 0
+    for arrays, sentence in (
+        ({"y": image}, "sample 1 holds y; the model's inputs are x"),
+        ({"x": image[0]}, "sample 1: x is 3x8x8; the model takes 1x3x8x8"),
+        ({"x": image + np.inf}, "sample 1: x holds numbers that are not finite"),
+        ({"x": np.array([None])}, "sample.npz: cannot be read as an .npz file of numbers"),
+    ):
+        assert compiled(**arrays) == 1
+        assert sentence in capsys.readouterr().err
 
 
 def test_wrong_numbers_do_not_pass(folder: Path, capsys: pytest.CaptureFixture) -> None:

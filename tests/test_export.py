@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from browsers import NAMES, open_browser
 from firefox import Firefox
+from onnxpress.bundle import CORE
 from onnxpress.cli import main
 from onnxpress.export import linked_runtime
 from onnxpress.frontends.recipe import run_recipe
@@ -211,10 +212,10 @@ def test_what_is_too_large_or_cannot_be_written_leaves_nothing_behind(
 def test_the_whole_runtime_is_linked() -> None:
     files = linked_runtime(("webgpu", "wasm", "js"))
     left = set(runtime_files()) - set(files)
-    assert {name for name in left if not name.startswith("bench/")} == {"types.js"}
+    assert all(name.startswith("bench/") for name in left), left
     for name, text in files.items():
         code = [line for line in text.split("\n") if not line.lstrip().startswith(("/*", "*"))]
         assert [line for line in code if '"./' in line or '"../' in line] == (
-            [WORKER] if name == "carried.js" else []), name
+            [WORKER] if name == CORE else []), name
     only = linked_runtime(("js",))
-    assert "backends/webgpu.js" not in only and 'import("./backends/webgpu.js")' in only["model.js"]
+    assert "backends/webgpu.js" not in only and 'import("./backends/webgpu.js")' in only[CORE]

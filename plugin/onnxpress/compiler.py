@@ -24,6 +24,7 @@ from .ops import OPS
 from .pack import Pack, write_manifest
 from .passes import run_passes
 from .runtime_files import write_runtime
+from .sample_files import check_feeds
 from .simplify import simplify
 from .source import ModelProto, load_model
 from .spill import model_bytes, spilled_arrays
@@ -159,9 +160,14 @@ class Yardstick:
 
 
 def measure(model: ModelProto, graph: Graph, options: Options) -> Yardstick:
-    """The results of `model` and `graph` on random inputs and on the samples."""
+    """The results of `model` and `graph` on random inputs and on the samples.
+
+    Raises:
+        ModelError: a sample is not what the model takes.
+    """
     ports = [{"name": n, "shape": graph.shape(n), "dtype": graph.values[n].dtype}
              for n in graph.inputs]
+    check_feeds(options.feeds, {port["name"]: port["shape"] for port in ports})
     bounds = ranges(ports, options.bounds)
     inputs = [draw(ports, bounds), *options.feeds]
     seen = trace(graph, inputs)

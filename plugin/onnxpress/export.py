@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
+from posixpath import dirname, join, normpath
 from typing import Any
 
 from markupsafe import Markup
 
 from . import page
 from .builds import Built
+from .bundle import COMMENT
 from .errors import PackError
 from .files import json_bytes
 from .page_numbers import size
@@ -42,7 +44,6 @@ PAGE, WORKER = "onnxpress.js", "worker.js"
 # How one file of the runtime names another: import ... from "./x.js", import("./x.js"),
 # new URL("./x.css", import.meta.url).
 LINK = re.compile(r'(from |import\(|new URL\()"(\.\.?/[^"]+)"')
-COMMENT = ("/*", "*")  # at the start of a line; JSDoc types name files as imports do
 
 # Where the base64 of a published file goes; what specs say is escaped and has no "<".
 PLACE = re.compile("<!--file:([^>]+)-->")
@@ -148,8 +149,8 @@ def _type(url: str) -> str:
 
 
 def _styles() -> Markup:
-    paths = (runtime_files()["onnxpress.css"], TEMPLATES / "pages.css")
-    return Markup("\n".join(path.read_text("utf-8") for path in paths))
+    styles = (runtime_files()["onnxpress.css"], (TEMPLATES / "pages.css").read_bytes())
+    return Markup("\n".join(content.decode() for content in styles))
 
 
 def linked_runtime(targets: tuple[str, ...]) -> dict[str, str]:
@@ -167,20 +168,19 @@ def linked_runtime(targets: tuple[str, ...]) -> dict[str, str]:
     return {name: texts[name] for name in TopologicalSorter(uses).static_order()}
 
 
-def _link(name: str, files: Mapping[str, Path]) -> tuple[str, list[str]]:
+def _link(name: str, files: Mapping[str, bytes]) -> tuple[str, list[str]]:
     """The file's text with "carried:NAME" for the files it names, and their names."""
     used: dict[str, None] = {}
-    folder = files[name].parent
-    names = {path: other for other, path in files.items()}
 
     def point(match: re.Match[str]) -> str:
-        other = names.get((folder / match[2]).resolve())
-        if other in (None, WORKER):  # a backend without a program; the bootstrap starts workers
+        other = normpath(join(dirname(name), match[2]))
+        # Backends without a program are not there; the bootstrap starts workers.
+        if other not in files or other == WORKER:
             return match[0]
         used[other] = None
         return f'{match[1]}"carried:{other}"'
 
-    lines = files[name].read_text("utf-8").splitlines(keepends=True)
+    lines = files[name].decode().splitlines(keepends=True)
     text = "".join(line if line.lstrip().startswith(COMMENT) else LINK.sub(point, line)
                    for line in lines)
     return text, list(used)

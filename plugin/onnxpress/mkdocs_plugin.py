@@ -20,6 +20,7 @@ from mkdocs.utils import get_relative_url
 
 from . import page as html
 from .builds import Builds, Built, workers
+from .bundle import CORE
 from .display import choose_display
 from .errors import OnnxPressError, did_you_mean
 from .page_numbers import size
@@ -70,9 +71,10 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             self.builds = Builds(cache, workers(self.config.concurrency), choose_display(log),
                                  shared)
         config.extra_css += [f"{ASSETS}onnxpress.css", f"{ASSETS}pages.css"]
-        script = c.ExtraScriptValue(f"{ASSETS}onnxpress.js")
-        script.type = "module"
-        config.extra_javascript.append(script)
+        for name in (CORE, "onnxpress.js"):  # both at once, though one imports the other
+            script = c.ExtraScriptValue(f"{ASSETS}{name}")
+            script.type = "module"
+            config.extra_javascript.append(script)
         if "onnxpress" not in config.markdown_extensions:
             config.markdown_extensions.append("onnxpress")
         config.mdx_configs["onnxpress"] = {"render": self._render}
@@ -92,8 +94,8 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             self._start(demo)
             if files.get_file_from_path(uri) is None:
                 files.append(File.generated(config, uri, content=""))
-        for url, path in shared_files().items():
-            files.append(File.generated(config, ASSETS + url, abs_src_path=str(path)))
+        for url, file in shared_files().items():
+            files.append(_published(config, url, file))
         return files
 
     def on_nav(self, nav: Any, *, config: Any, files: Files) -> None:
@@ -118,8 +120,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         except OnnxPressError as error:
             raise PluginError(str(error)) from None
         for url, file in pack_files(builts.values()).items():
-            way = {"content": file} if isinstance(file, bytes) else {"abs_src_path": str(file)}
-            files.append(File.generated(config, ASSETS + url, **way))
+            files.append(_published(config, url, file))
         urls = {demo.name: files.get_file_from_path(uri).url
                 for uri, demo in sorted(self.demos.items(), key=self._place)}
         for file in files.documentation_pages():
@@ -211,6 +212,12 @@ def _content(slot: Slot, builts: Mapping[str, Built], urls: Mapping[str, str]) -
         return html.bench(built, base)
     parts = {"onnx-lead": html.lead, "onnx-compiled": html.compiled, "onnx-model": html.model}
     return parts[slot.kind](built)
+
+
+def _published(config: Any, url: str, file: Path | bytes) -> File:
+    """The file at `url` below ASSETS, from its place or its content."""
+    way = {"content": file} if isinstance(file, bytes) else {"abs_src_path": str(file)}
+    return File.generated(config, ASSETS + url, **way)
 
 
 def _pattern(glob: str) -> str:

@@ -17,9 +17,10 @@ HERE = Path(__file__).parent
 HASHED = re.compile(r"-[0-9a-f]{12}$")
 
 
-def shared_files() -> dict[str, Path]:
-    """URL relative to ASSETS -> file: the browser runtime, the pages' style, the schemas."""
-    files = dict(runtime_files())
+def shared_files() -> dict[str, Path | bytes]:
+    """URL relative to ASSETS -> file or its content: the browser's runtime, the pages' style, the
+    schemas."""
+    files: dict[str, Path | bytes] = dict(runtime_files())
     files["pages.css"] = HERE / "templates" / "pages.css"
     files |= {f"schema/{p.name}": p for p in sorted((HERE / "schema").glob("*.json"))}
     return files

@@ -36,8 +36,7 @@ def sizes_of(manifest: Mapping[str, Any]) -> Sizes:
     facts = facts_of(manifest)
     programs = {target: max(e["bytes"] for e in manifest["targets"][target]["files"].values())
                 for target in TITLES if target in manifest["targets"]}
-    runtime = {target: sum(path.stat().st_size for url, path in runtime_files((target,)).items()
-                           if url != "types.js") for target in programs}
+    runtime = {target: sum(map(len, runtime_files((target,)).values())) for target in programs}
     return Sizes(manifest["name"], manifest["statistics"]["onnx_bytes"], facts["encoding"],
                  manifest["weights"]["bytes"], programs, runtime)
 

@@ -92,6 +92,9 @@ def _add_compile(commands) -> None:
     command.add_argument("--targets", type=target_list, default=TARGETS,
                          metavar=",".join(TARGETS))
     command.add_argument("--weights", choices=WEIGHTS, default="f32")
+    command.add_argument("--sample", type=Path, action="append", default=[], metavar="FILE.npz",
+                         help="arrays by input name, as the model takes them, to prove and "
+                              "calibrate on; may be given again")
     _add_shapes(command)
     _add_json(command)
 

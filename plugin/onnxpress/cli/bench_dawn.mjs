@@ -88,7 +88,7 @@ async function measurePack(folder, options) {
   await provideGpu();
   providePage(base, files);
   const { load } = await import(new URL("onnxpress.js", base));
-  const { acquire } = await import(new URL("backends/webgpu_device.js", base));
+  const { $backends_webgpu_device: { acquire } } = await import(new URL("core.js", base));
   const manifest = JSON.parse(files.get(url));
   if (options["device-first"]) {
     await acquire();

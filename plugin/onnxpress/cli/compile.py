@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 def run_compile(options: argparse.Namespace) -> None:
     from ..compiler import Options, compile_model
+    from ..sample_files import read_sample
 
+    feeds = [read_sample(path) for path in options.sample]
     display = open_display()
     try:
         pack = compile_model(
             options.model, options.out,
             Options(name=options.model.stem, targets=options.targets, weights=options.weights,
-                    shapes=dict(options.shape)),
+                    shapes=dict(options.shape), feeds=feeds),
             lambda *stage: display.stage(options.model.name, *stage))
     finally:
         display.close()

@@ -94,7 +94,7 @@ export class Downloads {
     const kept = await this.#find(entry);
     return kept ?? this.#inTurn(async () => {
       if (!(await this.#store.lasting())) return this.#fetch(entry, url);
-      const job = async () => (await this.#find(entry)) ?? this.#fetch(entry, url);
+      const job = async (until) => (await this.#find(entry)) ?? this.#fetch(entry, url, until);
       return alone(`onnxpress ${entry.sha256}`, this.#signal, job);
     });
   }
@@ -110,9 +110,14 @@ export class Downloads {
     return kept;
   }
 
-  async #fetch(entry, url) {
+  /** @param {(rest: Promise<void>) => void} [until] waits for what is still being stored */
+  async #fetch(entry, url, until = () => {}) {
     const bytes = await this.#download(entry, url);
-    if (this.#hashes) await this.#store.put(entry.sha256, bytes);
+    if (this.#hashes) {
+      const stored = this.#store.put(entry.sha256, bytes);
+      until(stored);
+      if (this.#store.crowded) await stored;
+    }
     return bytes;
   }
 

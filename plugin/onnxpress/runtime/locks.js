@@ -6,15 +6,17 @@ const PATIENCE = 30_000; // ms: whoever holds the lock may be asleep
  * @template T
  * @param {string} name
  * @param {AbortSignal|undefined} signal
- * @param {() => Promise<T>} job runs alone where the browser has locks and nobody sleeps on this one
+ * @param {(until: (rest: Promise<void>) => void) => Promise<T>} job runs alone where the browser has
+ *   locks and nobody sleeps on this one; it may go on beyond its answer, `until` the `rest` is done
  * @returns {Promise<T>}
  */
 export async function alone(name, signal, job) {
   const release = await acquire(name, signal);
+  let rest;
   try {
-    return await job();
+    return await job((promise) => { rest = promise; });
   } finally {
-    release();
+    Promise.resolve(rest).then(release);
   }
 }
 

@@ -1,4 +1,5 @@
 /** The street in the browser: detect, fetch, prepare, check, run; the next target on failure. */
+import { open as openWasm } from "./backends/wasm.js";
 import { aboutBuild, detect, explain, nameOf } from "./detect.js";
 import { PressError, isAbort, sentence } from "./errors.js";
 import { Downloads, fetchManifest } from "./fetch.js";
@@ -9,7 +10,7 @@ import { streamWeights } from "./weights.js";
 
 const BACKENDS = {
   webgpu: () => import("./backends/webgpu.js"),
-  wasm: () => import("./backends/wasm.js"),
+  wasm: async () => ({ open: openWasm }),
   js: () => import("./backends/js.js"),
 };
 

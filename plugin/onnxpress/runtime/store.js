@@ -3,8 +3,17 @@
 const CACHE = "onnxpress";
 const MONTH = 30 * 24 * 3600 * 1000;
 
-/** What the cache refused, until the load that needs it is complete: sha256 -> content. */
+const LATER = 500; // ms after which content is stored though the model still loads
+const CROWD = 64e6; // bytes that may wait for it
+
+/**
+ * What the cache does not hold yet, or refused, until the load that needs it is complete:
+ * sha256 -> content.
+ */
 const memory = new Map();
+
+/** Contents that wait to be stored, one after the other. */
+const queue = { bytes: 0, tail: Promise.resolve() };
 
 /** The same on every page and in every version of a site. @param {string} sha256 */
 const addressOf = (sha256) => new URL(`/onnxpress/sha256/${sha256}`, location.origin).href;
@@ -14,6 +23,9 @@ export class Store {
   #note;
   #opening = null;
   #full = false;
+  #complete = false;
+  #wake = () => {};
+  #woken = new Promise((resolve) => { this.#wake = resolve; });
 
   /**
    * @param {string[]} needed sha256 of each file of the model: these never make room for others, and
@@ -59,15 +71,39 @@ export class Store {
     }
   }
 
-  /** @param {string} sha256 @param {ArrayBuffer} bytes */
+  /**
+   * Into memory at once; into the cache when the model is complete or still waits for others, since
+   * storing can take longer than a download.
+   * @param {string} sha256
+   * @param {ArrayBuffer} bytes
+   * @returns {Promise<void>} when it is there, or cannot be
+   */
   async put(sha256, bytes) {
+    memory.set(sha256, bytes);
+    queue.bytes += bytes.byteLength;
+    await Promise.race([this.#woken, new Promise((resolve) => { setTimeout(resolve, LATER); })]);
+    queue.tail = queue.tail.then(() => this.#save(sha256, bytes));
+    await queue.tail;
+    queue.bytes -= bytes.byteLength;
+  }
+
+  /** Whether memory holds much that waits to be stored. */
+  get crowded() {
+    return queue.bytes > CROWD;
+  }
+
+  async #save(sha256, bytes) {
+    let refused = true;
     try {
-      if (await this.lasting()) return await this.#write(await this.#cache, sha256, bytes);
+      if (await this.lasting()) {
+        await this.#write(await this.#cache, sha256, bytes);
+        refused = false;
+      }
     } catch {
       this.#full = true;
       this.#note("The browser's storage for this page is full; the files stay in memory this time.");
     }
-    if (this.#needed.includes(sha256)) memory.set(sha256, bytes);
+    if (!refused || this.#complete || !this.#needed.includes(sha256)) memory.delete(sha256);
   }
 
   /**
@@ -105,6 +141,8 @@ export class Store {
 
   /** The model is complete: memory need not hold copies. */
   release() {
+    this.#complete = true;
+    this.#wake();
     for (const sha256 of this.#needed) memory.delete(sha256);
   }
 }
