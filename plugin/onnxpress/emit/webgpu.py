@@ -34,6 +34,7 @@ from .label import label
 from .program import Program
 from .wgsl_channels import fit_channels
 from .wgsl_cost import palette
+from .wgsl_cut import cut, submits
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
 from .wgsl_half import enabled, half_values, halve
@@ -58,10 +59,6 @@ LOWER: dict[str, Lower] = {
         ("concat", "copy", "expand", "pad", "slice", "transpose", "upsample_zero"), copy.lower
     ),
 }
-
-# A submit of this many operations takes a slow integrated GPU (100 GFLOP/s) a tenth of a second;
-# browsers reset a GPU that is busy for some seconds.
-SUBMIT_FLOPS = 10_000_000_000
 
 HALF = "-f16"  # behind the class of GPU, in a build's name
 
@@ -91,9 +88,7 @@ def build(graph: Graph, devices: Sequence[Device] = DEVICES,
 def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: Labels,
              held: Set[str]) -> bytes:
     roots = roots_of(graph)
-    works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
-    steps = [(node, [halve(d, held) for d in ds])
-             for node, ds in _lower_all(graph, palette(works, device))]
+    steps = lower_all(graph, device, labels, held)
     places, sizes, spent = _place(graph, roots, steps, held)
     at = lambda name: {"name": name, "buffer": places[name].buffer,  # noqa: E731
                        "offset": places[name].offset, "length": prod(graph.shape(name))}
@@ -102,13 +97,19 @@ def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: 
     content = {
         "buffers": sizes, "spent": spent, "weights": weights,
         "inputs": [at(n) for n in graph.inputs],
-        "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, labels),
+        "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, device),
     }
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _lower_all(graph: Graph, device: Device) -> Steps:
-    return [(n, _lower(n, graph, device)) for n in _steps(graph)]
+def lower_all(graph: Graph, device: Device, labels: Labels, held: Set[str]) -> Steps:
+    """The dispatches of each step, in the tiles and ways that serve the whole program best."""
+    nodes = _steps(graph)
+    works = [d.work for node in nodes for d in _lower(node, graph, device) if d.work]
+    device = palette(works, device)
+    return [(node, cut([halve(d, held) for d in _lower(node, graph, device)], operations,
+                       device.submit))
+            for node, (_, operations, _) in zip(nodes, labels, strict=True)]
 
 
 def _steps(graph: Graph) -> list[Node]:
@@ -208,8 +209,9 @@ def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
             "offset": place.offset}
 
 
-def _commands(steps: Steps, places: Mapping[str | Slice, Place], labels: Labels) -> dict[str, Any]:
-    runs, setup, submits, tables, load = [], {}, [], [], 0
+def _commands(steps: Steps, places: Mapping[str | Slice, Place], device: Device
+              ) -> dict[str, Any]:
+    runs, setup, tables, operations = [], {}, [], []
     shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):
         for d in dispatches:
@@ -222,14 +224,11 @@ def _commands(steps: Steps, places: Mapping[str | Slice, Place], labels: Labels)
                 setup.setdefault(d.writes, run)
             else:
                 runs.append(run)
+                operations.append(d.operations)
             tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
                        for n, data in d.tables.items()]
-        load += labels[i][1]
-        if load >= SUBMIT_FLOPS or i == len(steps) - 1:
-            submits.append(len(runs))
-            load = 0
     return {"shaders": shaders, "setup": list(setup.values()), "dispatches": runs,
-            "submits": submits, "tables": tables}
+            "submits": submits(operations, device.submit), "tables": tables}
 
 
 def _key(dispatch: Dispatch) -> tuple[str, int, int]:

@@ -101,7 +101,8 @@ def _tiled(reads: list[Port], target: Port, tile: Tile, scratch: dict[str, int],
     groups = tiles_m * tiles_n * p.work.batch * splits
     made = dispatch("wgsl_gemm.wgsl", reads, [target], groups, scratch, tile=tile,
                     tiles_m=tiles_m, tiles_n=tiles_n, run=run, view=p.view, **shape)
-    return replace(made, work=p.work)
+    operations = 2 * p.work.m * p.work.n * p.work.k * p.work.batch
+    return replace(made, work=p.work, operations=operations)
 
 
 def _vector(reads: list[Port], target: Port, device: Device, scratch: dict[str, int],
