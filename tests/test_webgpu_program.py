@@ -12,10 +12,10 @@ import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw, sample_inputs
 from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.webgpu import build, lower_all
-from onnxpress.emit.wgsl_cost import SPLITS, choose, palette
+from onnxpress.emit.webgpu import build, fit, lower_all
+from onnxpress.emit.wgsl_cost import choose, palette
 from onnxpress.emit.wgsl_cut import cut
-from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, TILES, Device
+from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, SPLITS, TILES, Device
 from onnxpress.emit.wgsl_memory import Life, place_constants, place_values
 from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS, Dispatch, Work
 from onnxpress.errors import PlanError
@@ -135,9 +135,7 @@ def test_no_dispatch_and_no_submit_is_long(device: Device, net: Callable[[], Dra
                                            ) -> None:
     graph = net().graph("y")
     device = replace(device, submit=most)
-    labels = build(graph, ()).about["steps"]
-    dispatches = [d for _, made in lower_all(graph, device, labels, set()) for d in made
-                  if not d.once]
+    dispatches = [d for _, made in lower_all(fit(graph)[0], device) for d in made if not d.once]
     assert max(d.operations for d in dispatches if prod(d.workgroups) > 1) <= most
     assert all(d.workgroups[1] == 1 for d in dispatches)
     ends = program_of(graph, device)["submits"]

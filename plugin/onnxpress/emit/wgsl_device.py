@@ -36,6 +36,8 @@ TILES = (
     Tile(256, 4, 8, 4, 0.2),
 )
 
+SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # parts of K
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -44,7 +46,8 @@ class Device:
     memory unless other workgroups fill the time; a further dispatch costs `start`; to compile one
     more kind of product, spread over the runs of a visit, costs `kind`. `bandwidth`: bytes a
     cycle. `submit`: operations of one command buffer. `sizes`: how 3x3 convolutions may be made,
-    directly (1) or in Winograd's tiles of so many pixels down and across."""
+    directly (1) or in Winograd's tiles of so many pixels down and across; `splits`: in how many
+    parts K may be summed."""
 
     name: str
     processors: int
@@ -57,6 +60,7 @@ class Device:
     submit: int
     tiles: tuple[Tile, ...] = TILES
     sizes: tuple[int, ...] = (1, 2, 4)
+    splits: tuple[int, ...] = SPLITS
 
 
 # A driver takes 60 to 110 ms to compile one kind of product and works on two at a time (NVIDIA

@@ -50,7 +50,7 @@ fn tap(row: Row, cell: Cell) -> {{ type }} {
 {{ operands(p) }}
 {{ finish }}
 
-{{ store(p, wide, first, total) }}
+{{ store(p, wide, first, total, pitch) }}
 @compute @workgroup_size({{ tile.lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = group.x + group.y * {{ grid_x }}u;
