@@ -179,6 +179,17 @@ def test_a_program_keeps_to_few_tiles() -> None:
         assert {choose(work, chosen)[0] for work in works} == set(chosen.tiles)
 
 
+@pytest.mark.parametrize("layers, kind, half, splits", [
+    (1, 0, False, SPLITS), (1, 400_000, False, (1,)), (20, 400_000, False, SPLITS),
+    (20, 400_000, True, (1,)), (100, 400_000, True, SPLITS),
+])
+def test_parts_of_k_must_pay_for_their_shaders(layers: int, kind: int, half: bool,
+                                               splits: tuple[int, ...]) -> None:
+    """In f16 these are two: of the sums, and of products that make parts in f32."""
+    works = [Work(169, 64, 512, 1)] * layers + [Work(50_000, 64, 64, 1)]
+    assert palette(works, replace(DISCRETE, kind=kind), half).splits == splits
+
+
 def test_layers_of_many_shapes_share_shaders() -> None:
     """Compiling takes longer than running: numbers come from a buffer, the rest is the same."""
     draw = Draw()

@@ -12,8 +12,8 @@ MAX_TILES = 3  # of a program
 # Three transforms belong to each of Winograd's sizes; together they compile in less than the time
 # of a product (17, 26 and 26 ms against 67 to 95, NVIDIA 580 through Dawn).
 TRANSFORM_KINDS = 3 / 4
-# That of the parts' sums takes a quarter of a product's time (20 ms), half of it beside a product.
-SUM_KIND = 1 / 8
+# That of the parts' sums takes a quarter of a product's time (20 ms), most of it beside one.
+SUM_KIND = 1 / 16
 
 
 def choose(work: Work, device: Device) -> tuple[Tile, int]:
@@ -32,7 +32,7 @@ def choose_way(work: Work, device: Device) -> tuple[int, Tile]:
 def palette(works: Sequence[Work], device: Device, half: bool = False) -> Device:
     """The device with the few tiles and sizes that serve all of a program's products best, with or
     without parts of K, counting the compilation of each kind of shader. `half`: values lie in
-    memory as f16, but parts of sums as f32, so that products make them in shaders of their own."""
+    memory as f16, temporaries as f32; products that read or make these are kinds of their own."""
     counts = Counter(works)
     devices = [replace(device, splits=splits) for splits in dict.fromkeys([device.splits, (1,)])]
     ways = {(work, d): {way: _way(*way, work, d)
@@ -44,10 +44,10 @@ def palette(works: Sequence[Work], device: Device, half: bool = False) -> Device
                           key=lambda way, own=ways[work, d]: own[way][0]) for work in counts}
         took = {work: ways[work, d][way] for work, way in used.items()}
         split = {work: parts > 1 for work, (_, parts) in took.items()}
-        products = {(tile, half and split[work]) for work, (_, tile) in used.items()}
         made = {size for size, _ in used.values() if size > 1}
-        kinds = (len(products) + TRANSFORM_KINDS * len(made)
-                 + SUM_KIND * any(split.values()))
+        products = {(tile, half and (size > 1, split[work]))
+                    for work, (size, tile) in used.items()}
+        kinds = len(products) + TRANSFORM_KINDS * len(made) + SUM_KIND * any(split.values())
         return sum(counts[work] * took[work][0] for work in counts) + device.kind * kinds
 
     found, sizes, tiles = min(
