@@ -1,7 +1,7 @@
 // {{ "Largest" if largest else "Mean" }} of {{ kh }}x{{ kw }} windows: image [N,H,W,C] -> [N,OH,OW,C]
 {{ bindings }}
 
-{# Loops over what is inside have no bounds that a driver knows, so it does not unroll them. #}
+{# Loops over what is inside have no bounds by which a driver could unroll them. #}
 // First and end of the `count` cells, `step` apart from `at` on, that lie in 0 .. size
 fn inside(at: i32, step: i32, count: i32, size: i32) -> vec2i {
   return vec2i(max(0, (step - 1 - at) / step), min(count, (size - at + step - 1) / step));
@@ -11,15 +11,17 @@ fn inside(at: i32, step: i32, count: i32, size: i32) -> vec2i {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * {{ grid_x }}u) * {{ lanes }}u + lane;
   if (i >= {{ count }}u) { return; }
-  let channel = i % {{ c }}u;
-  let y = i32(i / {{ c * ow }}u % {{ oh }}u * {{ sy }}u) - {{ top }};
-  let x = i32(i / {{ c }}u % {{ ow }}u * {{ sx }}u) - {{ left }};
-  let first_row = i / {{ c * ow * oh }}u * {{ h }}u;
+  let pixel = i / {{ c }}u;
+  let line = pixel / {{ ow }}u;
+  let picture = line / {{ oh }}u;
+  let channel = i - pixel * {{ c }}u;
+  let x = i32((pixel - line * {{ ow }}u) * {{ sx }}u) - {{ left }};
+  let y = i32((line - picture * {{ oh }}u) * {{ sy }}u) - {{ top }};
   let rows = inside(y, {{ dy }}, {{ kh }}, {{ h }});
   let columns = inside(x, {{ dx }}, {{ kw }}, {{ w }});
   var acc = {{ type }}({{ start }});
   for (var ky = rows.x; ky < rows.y; ky++) {
-    let row = (first_row + u32(y + ky * {{ dy }})) * {{ w }}u;
+    let row = (picture * {{ h }}u + u32(y + ky * {{ dy }})) * {{ w }}u;
     for (var kx = columns.x; kx < columns.y; kx++) {
       let v = image[(row + u32(x + kx * {{ dx }})) * {{ c }}u + channel];
       acc = {{ "max(acc, v)" if largest else "acc + v" }};
