@@ -1,22 +1,27 @@
 """WebGPU programs as data: memory, limits, sameness, and a net that reuses its buffers."""
 
-from collections.abc import Iterator
-from itertools import pairwise
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import accumulate, pairwise
+from math import prod
 
 import numpy as np
 import pytest
 from chromium import SWIFTSHADER
-from graphs import Draw
+from graphs import Draw, sample_inputs
 from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.webgpu import build
-from onnxpress.emit.wgsl_cost import SPLITS, choose, palette
-from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, TILES
+from onnxpress.emit.webgpu import build, fit, lower_all
+from onnxpress.emit.wgsl_cost import choose, palette
+from onnxpress.emit.wgsl_cut import cut
+from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, SPLITS, TILES, Device
 from onnxpress.emit.wgsl_memory import Life, place_constants, place_values
-from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS, Work
+from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS, Dispatch, Work
 from onnxpress.errors import PlanError
 from onnxpress.expr import call, inp
 from onnxpress.runtime_files import RUNTIME
-from webgpu_jobs import check, program_of
+from webgpu_jobs import check, program_of, run_graph
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +94,68 @@ def test_long_programs_are_submitted_in_pieces() -> None:
     name = draw.input("x", 1, 256, 256, 64)
     for i in range(4):
         name = draw.conv(f"c{i}", name, 3, 64, pad=1)
-    program = program_of(draw.graph(name))
-    assert program["submits"] == [3, 4]  # 4.8 GFLOP each
+    device = replace(DISCRETE, sizes=(1,), submit=10_000_000_000)
+    assert program_of(draw.graph(name), device)["submits"] == [2, 4]  # 4.8 GFLOP each
+
+
+def long_net() -> Draw:
+    """All that a dispatch's work can be, in more than one workgroup each."""
+    draw = Draw()
+    draw.conv("direct", draw.input("x", 3, 30, 26, 12), 5, 48, stride=2, pad=2)
+    draw.conv("winograd", "direct", 3, 32, pad=1)
+    draw.conv("depthwise", "winograd", 3, 32, pad=1, groups=32)
+    draw.conv("grouped", "depthwise", 3, 24, pad=1, groups=8)
+    draw.node("pool2d", "pooled", "grouped", kind="max", kernel=(3, 3), size=(15, 13),
+              strides=(1, 1), pads=(1, 1, 1, 1), dilations=(1, 1), count_include_pad=False)
+    draw.node("normalize", "normal", "pooled", draw.weights("s", 1, 1, 1, 24),
+              draw.weights("t", 1, 1, 1, 24), axes=(1, 2), eps=1e-5)
+    draw.node("matmul", "products", "normal", draw.weights("v", 24, 72), draw.weights("u", 72))
+    draw.node("pointwise", "y", "products", expr=call("exp", inp(0) * 0.01))
+    return draw
+
+
+@pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_long_dispatches_are_cut_and_make_the_same(browser: Browser, size: int) -> None:
+    graph = long_net().graph("y")
+    whole = replace(DISCRETE, sizes=(size,), processors=1)
+    short = replace(whole, submit=50_000)
+    pieces = Counter(run["step"] for run in program_of(graph, short)["dispatches"])
+    steps = Counter(run["step"] for run in program_of(graph, whole)["dispatches"])
+    assert all(pieces[step] > count for step, count in steps.items())
+    feeds = sample_inputs(graph)
+    made, cut = (run_graph(browser, graph, feeds, device).body for device in (whole, short))
+    assert made == cut
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+@pytest.mark.parametrize("net", [small_net, long_net])
+@pytest.mark.parametrize("most", [5_000, 300_000])
+def test_no_dispatch_and_no_submit_is_long(device: Device, net: Callable[[], Draw], most: int
+                                           ) -> None:
+    graph = net().graph("y")
+    device = replace(device, submit=most)
+    dispatches = [d for _, made in lower_all(fit(graph)[0], device) for d in made if not d.once]
+    assert max(d.operations for d in dispatches if prod(d.workgroups) > 1) <= most
+    assert all(d.workgroups[1] == 1 for d in dispatches)
+    ends = program_of(graph, device)["submits"]
+    assert ends[-1] == len(dispatches)
+    for begin, end in pairwise([0, *ends]):
+        own = [d.operations for d in dispatches[begin:end] if d.operations]
+        assert len(own) < 2 or sum(own) <= most
+
+
+def test_pieces_cover_a_folded_dispatch() -> None:
+    """Their workgroups, in order, are all those of the whole, also where these fold into rows."""
+    text = "let id = group.x + group.y * 50000u;"
+    whole = Dispatch(text, (), (), (50000, 3), operations=1000)
+    for most in (999, 400, 7):
+        pieces = cut([whole], 0, most)
+        firsts = [int(re.search(r"group.x \+ (\d+)u", p.shader)[1]) for p in pieces]
+        assert firsts == [0, *accumulate(p.workgroups[0] for p in pieces)][:-1]
+        assert sum(p.workgroups[0] for p in pieces) == 150000
+        assert all(p.operations <= most and p.workgroups[1] == 1 for p in pieces)
+        assert max(p.workgroups[0] for p in pieces) <= MAX_GROUPS
 
 
 def test_tiles_fit_the_guaranteed_limits() -> None:
@@ -112,6 +177,17 @@ def test_a_program_keeps_to_few_tiles() -> None:
         chosen = palette(works, device)
         assert len(chosen.tiles) <= 3
         assert {choose(work, chosen)[0] for work in works} == set(chosen.tiles)
+
+
+@pytest.mark.parametrize("layers, kind, half, splits", [
+    (1, 0, False, SPLITS), (1, 400_000, False, (1,)), (20, 400_000, False, SPLITS),
+    (20, 400_000, True, (1,)), (100, 400_000, True, SPLITS),
+])
+def test_parts_of_k_must_pay_for_their_shaders(layers: int, kind: int, half: bool,
+                                               splits: tuple[int, ...]) -> None:
+    """In f16 these are two: of the sums, and of products that make parts in f32."""
+    works = [Work(169, 64, 512, 1)] * layers + [Work(50_000, 64, 64, 1)]
+    assert palette(works, replace(DISCRETE, kind=kind), half).splits == splits
 
 
 def test_layers_of_many_shapes_share_shaders() -> None:

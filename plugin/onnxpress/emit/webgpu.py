@@ -34,10 +34,12 @@ from .label import label
 from .program import Program
 from .wgsl_channels import fit_channels
 from .wgsl_cost import palette
+from .wgsl_cut import cut, submits
 from .wgsl_device import DEVICES, Device
 from .wgsl_fit import fit_operands
 from .wgsl_half import enabled, half_values, halve
 from .wgsl_memory import OFFSET_ALIGN, Place, lifetimes, padded, place_constants, place_values
+from .wgsl_moves import fit_moves, is_moved
 from .wgsl_shader import MAX_BINDING, Dispatch, Lower, Slice
 from .wgsl_share import share
 from .wgsl_weights import halved, store
@@ -59,14 +61,9 @@ LOWER: dict[str, Lower] = {
     ),
 }
 
-# A submit of this many operations takes a slow integrated GPU (100 GFLOP/s) a tenth of a second;
-# browsers reset a GPU that is busy for some seconds.
-SUBMIT_FLOPS = 10_000_000_000
-
 HALF = "-f16"  # behind the class of GPU, in a build's name
 
 Steps = list[tuple[Node, list[Dispatch]]]
-Labels = list[list[Any]]
 
 
 def build(graph: Graph, devices: Sequence[Device] = DEVICES,
@@ -79,21 +76,33 @@ def build(graph: Graph, devices: Sequence[Device] = DEVICES,
         PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
             every device offers.
     """
-    graph = store(graph, halved(encodings) if half else encodings)
-    graph, slices = fit_channels(fit_operands(graph))
+    graph, slices = fit(store(graph, halved(encodings) if half else encodings))
     labels = [_label(node, graph) for node in _steps(graph)]
     held = half_values(graph, roots_of(graph)) if half else set()
-    files = {f"{d.name}{HALF if half else ''}": (_program(graph, slices, d, labels, held), "json")
+    files = {f"{d.name}{HALF if half else ''}": (_program(graph, slices, d, held), "json")
              for d in devices}
     return Program("webgpu", files, {"steps": labels})
 
 
-def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: Labels,
-             held: Set[str]) -> bytes:
+def fit(graph: Graph) -> tuple[Graph, dict[str, Slice]]:
+    """The graph as kernels want it, and where its new constants' numbers come from."""
+    graph, slices = fit_channels(fit_operands(graph))
+    return fit_moves(graph), slices
+
+
+def lower_all(graph: Graph, device: Device, held: Set[str] = frozenset()) -> Steps:
+    """The dispatches of each step of a graph that fits, in the tiles and ways that serve the whole
+    program best."""
+    nodes = _steps(graph)
+    works = [d.work for node in nodes for d in _lower(node, graph, device) if d.work]
+    device = palette(works, device, half=bool(held))
+    return [(node, cut([halve(d, held) for d in _lower(node, graph, device)],
+                       _label(node, graph)[1], device.submit)) for node in nodes]
+
+
+def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, held: Set[str]) -> bytes:
     roots = roots_of(graph)
-    works = [d.work for _, ds in _lower_all(graph, device) for d in ds if d.work]
-    steps = [(node, [halve(d, held) for d in ds])
-             for node, ds in _lower_all(graph, palette(works, device))]
+    steps = lower_all(graph, device, held)
     places, sizes, spent = _place(graph, roots, steps, held)
     at = lambda name: {"name": name, "buffer": places[name].buffer,  # noqa: E731
                        "offset": places[name].offset, "length": prod(graph.shape(name))}
@@ -102,17 +111,14 @@ def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, labels: 
     content = {
         "buffers": sizes, "spent": spent, "weights": weights,
         "inputs": [at(n) for n in graph.inputs],
-        "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, labels),
+        "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, device),
     }
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _lower_all(graph: Graph, device: Device) -> Steps:
-    return [(n, _lower(n, graph, device)) for n in _steps(graph)]
-
-
 def _steps(graph: Graph) -> list[Node]:
-    return [node for node in graph.nodes if _alias_start(node, graph) is None]
+    return [node for node in graph.nodes
+            if _alias_start(node, graph) is None and not is_moved(node)]
 
 
 def _alias_start(node: Node, graph: Graph) -> int | None:
@@ -124,7 +130,7 @@ def _alias_start(node: Node, graph: Graph) -> int | None:
 def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     if node.op not in LOWER:
         raise PlanError(f"%{node.name}: no kernel runs {node.op} on webgpu")
-    for name in (*node.inputs, *node.outputs):
+    for name in (*node.inputs, *node.outputs, *node.attrs.get("into", ())[:1]):
         size = 4 * prod(graph.shape(name))
         if size > MAX_BINDING and not (node.op == "matmul" and name == node.inputs[1]):
             raise PlanError(f"%{name}: {size >> 20} MiB exceed the {MAX_BINDING >> 20} MiB that "
@@ -208,8 +214,9 @@ def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
             "offset": place.offset}
 
 
-def _commands(steps: Steps, places: Mapping[str | Slice, Place], labels: Labels) -> dict[str, Any]:
-    runs, setup, submits, tables, load = [], {}, [], [], 0
+def _commands(steps: Steps, places: Mapping[str | Slice, Place], device: Device
+              ) -> dict[str, Any]:
+    runs, setup, tables, operations = [], {}, [], []
     shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):
         for d in dispatches:
@@ -222,14 +229,11 @@ def _commands(steps: Steps, places: Mapping[str | Slice, Place], labels: Labels)
                 setup.setdefault(d.writes, run)
             else:
                 runs.append(run)
+                operations.append(d.operations)
             tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
                        for n, data in d.tables.items()]
-        load += labels[i][1]
-        if load >= SUBMIT_FLOPS or i == len(steps) - 1:
-            submits.append(len(runs))
-            load = 0
     return {"shaders": shaders, "setup": list(setup.values()), "dispatches": runs,
-            "submits": submits, "tables": tables}
+            "submits": submits(operations, device.submit), "tables": tables}
 
 
 def _key(dispatch: Dispatch) -> tuple[str, int, int]:

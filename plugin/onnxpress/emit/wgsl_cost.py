@@ -8,11 +8,12 @@ from itertools import combinations, product
 from .wgsl_device import Device, Tile
 from .wgsl_shader import MAX_BINDING, Work
 
-SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 MAX_TILES = 3  # of a program
 # Three transforms belong to each of Winograd's sizes; together they compile in less than the time
 # of a product (17, 26 and 26 ms against 67 to 95, NVIDIA 580 through Dawn).
 TRANSFORM_KINDS = 3 / 4
+# That of the parts' sums takes a quarter of a product's time (20 ms), most of it beside one.
+SUM_KIND = 1 / 16
 
 
 def choose(work: Work, device: Device) -> tuple[Tile, int]:
@@ -25,28 +26,34 @@ def choose(work: Work, device: Device) -> tuple[Tile, int]:
 def choose_way(work: Work, device: Device) -> tuple[int, Tile]:
     """The one of `device.sizes` with the least estimated time, and its tile."""
     ways = product(_sizes(work, device.sizes), device.tiles)
-    return min(ways, key=lambda way: _way(*way, work, device))
+    return min(ways, key=lambda way: _way(*way, work, device)[0])
 
 
-def palette(works: Sequence[Work], device: Device) -> Device:
-    """The device with the few tiles and sizes that serve all of a program's products best,
-    counting the compilation of each kind of shader."""
+def palette(works: Sequence[Work], device: Device, half: bool = False) -> Device:
+    """The device with the few tiles and sizes that serve all of a program's products best, with or
+    without parts of K, counting the compilation of each kind of shader. `half`: values lie in
+    memory as f16, temporaries as f32; products that read or make these are kinds of their own."""
     counts = Counter(works)
-    ways = {work: {way: _way(*way, work, device)
-                   for way in product(_sizes(work, (1, *device.sizes)), device.tiles)}
-            for work in counts}
+    devices = [replace(device, splits=splits) for splits in dict.fromkeys([device.splits, (1,)])]
+    ways = {(work, d): {way: _way(*way, work, d)
+                        for way in product(_sizes(work, (1, *d.sizes)), d.tiles)}
+            for work, d in product(counts, devices)}
 
-    def cost(sizes: tuple[int, ...], tiles: tuple[Tile, ...]) -> float:
-        used = {work: min(product(_sizes(work, sizes), tiles), key=own.__getitem__)
-                for work, own in ways.items()}
-        time = sum(counts[work] * ways[work][way] for work, way in used.items())
+    def cost(d: Device, sizes: tuple[int, ...], tiles: tuple[Tile, ...]) -> float:
+        used = {work: min(product(_sizes(work, sizes), tiles),
+                          key=lambda way, own=ways[work, d]: own[way][0]) for work in counts}
+        took = {work: ways[work, d][way] for work, way in used.items()}
+        split = {work: parts > 1 for work, (_, parts) in took.items()}
         made = {size for size, _ in used.values() if size > 1}
-        kinds = len({tile for _, tile in used.values()}) + TRANSFORM_KINDS * len(made)
-        return time + device.kind * kinds
+        products = {(tile, half and (size > 1, split[work]))
+                    for work, (size, tile) in used.items()}
+        kinds = len(products) + TRANSFORM_KINDS * len(made) + SUM_KIND * any(split.values())
+        return sum(counts[work] * took[work][0] for work in counts) + device.kind * kinds
 
-    sizes, tiles = min(product(_sets(device.sizes, len(device.sizes)),
-                               _sets(device.tiles, MAX_TILES)), key=lambda pair: cost(*pair))
-    return replace(device, sizes=sizes, tiles=tiles)
+    found, sizes, tiles = min(
+        product(devices, _sets(device.sizes, len(device.sizes)), _sets(device.tiles, MAX_TILES)),
+        key=lambda choice: cost(*choice))
+    return replace(found, sizes=sizes, tiles=tiles)
 
 
 def _sets(items: tuple, most: int) -> Iterator[tuple]:
@@ -55,7 +62,7 @@ def _sets(items: tuple, most: int) -> Iterator[tuple]:
 
 def _quickest(tile: Tile, work: Work, device: Device) -> tuple[float, Tile, int]:
     """(cycles, `tile`, parts of K) in the best number of parts."""
-    splits = [n for n in SPLITS if n == 1 or work.k // n >= 2 * tile.depth]
+    splits = [n for n in device.splits if n == 1 or work.k // n >= 2 * tile.depth]
     return min(((_cycles(tile, parts, work, device), tile, parts) for parts in splits),
                key=lambda choice: choice[0])
 
@@ -94,11 +101,13 @@ def _fits(work: Work) -> bool:
     return 4 * work.batch * max(work.m * work.k, work.k * work.n, work.m * work.n) <= MAX_BINDING
 
 
-def _way(size: int, tile: Tile, work: Work, device: Device) -> float:
+def _way(size: int, tile: Tile, work: Work, device: Device) -> tuple[float, int]:
+    """(cycles, parts of K)"""
     if size == 1:
-        return _quickest(tile, work, device)[0]
+        cycles, _, parts = _quickest(tile, work, device)
+        return cycles, parts
     inner = transformed(work, size)
-    return _cycles(tile, 1, inner, device) + _transforms(work, inner, device)
+    return _cycles(tile, 1, inner, device) + _transforms(work, inner, device), 1
 
 
 def _transforms(work: Work, inner: Work, device: Device) -> float:

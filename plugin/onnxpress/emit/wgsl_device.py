@@ -36,6 +36,8 @@ TILES = (
     Tile(256, 4, 8, 4, 0.2),
 )
 
+SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # parts of K
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -43,8 +45,9 @@ class Device:
     invocations at once. In cycles: a step from one tile of K to the next waits `latency` for
     memory unless other workgroups fill the time; a further dispatch costs `start`; to compile one
     more kind of product, spread over the runs of a visit, costs `kind`. `bandwidth`: bytes a
-    cycle. `sizes`: how 3x3 convolutions may be made, directly (1) or in Winograd's tiles of so
-    many pixels down and across."""
+    cycle. `submit`: operations of one command buffer. `sizes`: how 3x3 convolutions may be made,
+    directly (1) or in Winograd's tiles of so many pixels down and across; `splits`: in how many
+    parts K may be summed."""
 
     name: str
     processors: int
@@ -54,15 +57,18 @@ class Device:
     start: int
     kind: int
     bandwidth: int
+    submit: int
     tiles: tuple[Tile, ...] = TILES
     sizes: tuple[int, ...] = (1, 2, 4)
+    splits: tuple[int, ...] = SPLITS
 
 
 # A driver takes 60 to 110 ms to compile one kind of product and works on two at a time (NVIDIA
 # 580 through Dawn); half of that over 125 runs at 1.7 GHz are 400,000 cycles. DISCRETE was measured
 # on an NVIDIA H100; the others are makers' figures for GPUs that share the memory of the CPU: with
-# 96 execution units (Intel Xe), and in phones (Arm Mali-G78, Qualcomm Adreno 650).
-DISCRETE = Device("discrete", 128, 128, 2048, 700, 4000, 400_000, 1500)
-INTEGRATED = Device("integrated", 12, 64, 1024, 500, 4000, 300_000, 40)
-MOBILE = Device("mobile", 8, 64, 512, 400, 8000, 200_000, 30)
+# 96 execution units (Intel Xe), and in phones (Arm Mali-G78, Qualcomm Adreno 650). What is
+# submitted at once takes the slowest of a class (400 and 100 GFLOP/s) a tenth of a second.
+DISCRETE = Device("discrete", 128, 128, 2048, 700, 4000, 400_000, 1500, 40_000_000_000)
+INTEGRATED = Device("integrated", 12, 64, 1024, 500, 4000, 300_000, 40, 10_000_000_000)
+MOBILE = Device("mobile", 8, 64, 512, 400, 8000, 200_000, 30, 10_000_000_000)
 DEVICES = (DISCRETE, INTEGRATED, MOBILE)

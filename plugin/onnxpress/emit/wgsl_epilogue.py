@@ -7,7 +7,7 @@ from math import inf, prod
 from ..expr import Expr, inp
 from ..graph import Graph, Node
 from .wgsl_expr import bits, function
-from .wgsl_shader import Dispatch, Port, over_elements
+from .wgsl_shader import LANES, Dispatch, Port, dispatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,13 @@ def sum_parts(node: Node, graph: Graph, parts: int, partial: str, end: Finish, w
               ) -> Dispatch:
     """out = finish(sum over p of partial[p]); partial[parts, *out.shape] is a scratch value."""
     out = graph.shape(node.name)
+    whole, start = node.attrs.get("into", (node.name, 0))
+    target = Port("out", whole, graph.shape(whole), wide)
     reads = [Port("partial", partial, (parts, *out), wide), *end.ports]
-    return over_elements(
-        "wgsl_sum.wgsl", reads, Port("out", node.name, out, wide), finish=end.text, parts=parts,
-        channels=out[-1] // (4 if wide else 1), type="vec4f" if wide else "f32",
-        stride=prod(out) // (4 if wide else 1),
+    step = 4 if wide else 1
+    count = prod(out) // step
+    return dispatch(
+        "wgsl_sum.wgsl", reads, [target], -(-count // LANES), finish=end.text, parts=parts,
+        channels=out[-1] // step, pitch=target.shape[-1] // step, start=start // step, count=count,
+        lanes=LANES,
     )

@@ -45,15 +45,15 @@ def matrix(rows: int, k: int, pitch: int) -> View:
 @dataclass(frozen=True, slots=True)
 class Product:
     """`places` are WGSL statements that set a_at (u32 element offset) and b_at (vec2u: row and
-    column of B) from `batch`; `at` and `channel` are WGSL expressions of `batch`, `m` and `n`, in
-    elements. `vector`: M is 1, and A is dense and not wide."""
+    column of B) from `batch`. Batches of C lie `step` elements apart; `channel` is a WGSL
+    expression of `batch` and `n`. `vector`: M is 1, and A is dense and not wide."""
 
     work: Work
     a: Port
     view: View
     b: Weights
     places: str
-    at: str
+    step: int
     channel: str
     vector: bool = False
 
@@ -63,18 +63,19 @@ def multiply(node: Node, graph: Graph, device: Device, what: list[Product], end:
     """The dispatches of one product whose K is cut into `what`, one piece each, for operands
     larger than a binding."""
     out = graph.shape(node.name)
+    whole, start = node.attrs.get("into", (node.name, 0))
     wide = out[-1] % 4 == 0 and what[0].work.n % 4 == 0
     plans = [(None, 1) if p.vector else choose(p.work, device) for p in what]
     parts = sum(splits for _, splits in plans)
     if parts == 1:
-        target, tail = Port("out", node.name, out, wide), end
+        target, tail = Port("out", whole, graph.shape(whole), wide), end
     else:
         target = Port("out", f"{node.name}@partial", (parts, *out), wide)
         tail = unfinished(node, graph, wide, node.inputs[2])
     steps, first = [], 0
     for piece, (tile, splits) in zip(what, plans, strict=True):
-        shape = {"p": piece, "wide": wide, "finish": tail.text, "first": first * prod(out),
-                 "total": prod(out), "splits": splits}
+        shape = {"p": piece, "wide": wide, "finish": tail.text, "total": prod(out),
+                 "first": first * prod(out) + start * (parts == 1), "splits": splits}
         scratch = {target.value: parts * prod(out)} if parts > 1 and first == 0 else {}
         reads = [piece.a, *piece.b.ports, *tail.ports]
         make = _tiled if tile else _vector
@@ -100,8 +101,10 @@ def _tiled(reads: list[Port], target: Port, tile: Tile, scratch: dict[str, int],
     run = -(-p.work.k // (splits * tile.depth)) * tile.depth
     groups = tiles_m * tiles_n * p.work.batch * splits
     made = dispatch("wgsl_gemm.wgsl", reads, [target], groups, scratch, tile=tile,
-                    tiles_m=tiles_m, tiles_n=tiles_n, run=run, view=p.view, **shape)
-    return replace(made, work=p.work)
+                    tiles_m=tiles_m, tiles_n=tiles_n, run=run, view=p.view,
+                    pitch=target.shape[-1], **shape)
+    operations = 2 * p.work.m * p.work.n * p.work.k * p.work.batch
+    return replace(made, work=p.work, operations=operations)
 
 
 def _vector(reads: list[Port], target: Port, device: Device, scratch: dict[str, int],
@@ -113,4 +116,4 @@ def _vector(reads: list[Port], target: Port, device: Device, scratch: dict[str, 
     quads = next(filter(enough, (32, 16, 8, 4)), 2)
     groups = -(-columns // quads)
     return dispatch("wgsl_vector.wgsl", reads, [target], groups * work.batch, scratch,
-                    quads=quads, tiles=groups, **shape)
+                    quads=quads, tiles=groups, pitch=target.shape[-1], **shape)

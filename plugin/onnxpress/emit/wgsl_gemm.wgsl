@@ -15,22 +15,27 @@
 var<workgroup> tile_a: array<vec4f, {{ size_a }}>;  // [rows, depth / 4]
 var<workgroup> tile_b: array<vec4f, {{ size_b }}>;  // [depth, cols / 4]
 
-{# Rows of A are windows of an image [N,H,W,pitch], and K runs over their cells (ky, kx, c). #}
+{# Rows of A are windows of an image [N,H,W,pitch], and K runs over their cells (ky, kx, c). Divisions
+   make a driver's work long, so what is left over comes by multiplying back. #}
 {{ border(view.mode) }}
 struct Row { at: u32, y: i32, x: i32 }  // the image, and the window's first cell
 
 fn row_of(at: u32, m: u32) -> Row {
   let pixel = min(m, {{ p.work.m - 1 }}u);
-  let y = pixel / {{ view.ow }}u % {{ view.oh }}u;
-  let x = pixel % {{ view.ow }}u;
-  return Row(at + pixel / {{ view.oh * view.ow }}u * {{ view.h * view.w * view.pitch }}u,
+  let line = pixel / {{ view.ow }}u;
+  let image = line / {{ view.oh }}u;
+  let y = line - image * {{ view.oh }}u;
+  let x = pixel - line * {{ view.ow }}u;
+  return Row(at + image * {{ view.h * view.w * view.pitch }}u,
     i32(y * {{ view.sy }}u) - {{ view.top }}, i32(x * {{ view.sx }}u) - {{ view.left }});
 }
 
 struct Cell { y: u32, x: u32, c: u32 }
 
 fn cell_of(k: u32) -> Cell {
-  return Cell(k / {{ view.kw * view.cg }}u, k / {{ view.cg }}u % {{ view.kw }}u, k % {{ view.cg }}u);
+  let cell = k / {{ view.cg }}u;
+  let y = cell / {{ view.kw }}u;
+  return Cell(y, cell - y * {{ view.kw }}u, k - cell * {{ view.cg }}u);
 }
 
 {% set type = "vec4f" if p.a.wide else "f32" %}
@@ -50,15 +55,17 @@ fn tap(row: Row, cell: Cell) -> {{ type }} {
 {{ operands(p) }}
 {{ finish }}
 
-{{ store(p, wide, first, total) }}
+{{ store(p, wide, first, total, pitch) }}
 @compute @workgroup_size({{ tile.lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = group.x + group.y * {{ grid_x }}u;
   if (id >= {{ workgroups }}u) { return; }
-  let n0 = id % {{ tiles_n }}u * {{ tile.cols }}u;
-  let m0 = id / {{ tiles_n }}u % {{ tiles_m }}u * {{ tile.rows }}u;
-  let batch = id / {{ tiles_n * tiles_m }}u % {{ p.work.batch }}u;
-  let part = id / {{ tiles_n * tiles_m * p.work.batch }}u;
+  let band = id / {{ tiles_n }}u;
+  let layer = band / {{ tiles_m }}u;
+  let part = layer / {{ p.work.batch }}u;
+  let n0 = (id - band * {{ tiles_n }}u) * {{ tile.cols }}u;
+  let m0 = (band - layer * {{ tiles_m }}u) * {{ tile.rows }}u;
+  let batch = layer - part * {{ p.work.batch }}u;
   let begin = part * {{ run }}u;
   let end = min(begin + {{ run }}u, {{ p.work.k }}u);
   {{ p.places }}

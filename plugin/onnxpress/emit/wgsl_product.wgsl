@@ -16,10 +16,10 @@ fn load_b(first: vec2u, k: u32, n: u32) -> vec4f {
 {% endif %}
 }
 {% endmacro %}
-{% macro store(p, wide, first, total) %}
+{% macro store(p, wide, first, total, pitch) %}
 fn store(sum: vec4f, batch: u32, m: u32, n: u32, part: u32) {
   if (m >= {{ p.work.m }}u || n >= {{ p.work.n }}u) { return; }
-  let at = {{ p.at }};
+  let at = m * {{ pitch }}u + batch * {{ p.step }}u + n;
   let channel = {{ p.channel }};
   let place = {{ first }}u + part * {{ total }}u + at;
 {% if wide %}

@@ -78,8 +78,9 @@ class Work:
 class Dispatch:
     """One shader run. `reads`, then `writes`, are bound in order. `scratch` are temporaries that
     it makes, in elements; `tables` are constants that the kernel adds to the graph's own; `work`
-    is the product that tiles are chosen for. `once`: it runs when the weights are there, and what
-    it writes serves all runs."""
+    is the product that tiles are chosen for. `operations`: those of it, of the dispatches of a node
+    that do the work. `once`: it runs when the weights are there, and what it writes serves all
+    runs."""
 
     shader: str
     reads: tuple[str | Slice, ...]
@@ -88,6 +89,7 @@ class Dispatch:
     scratch: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     work: Work | None = None
+    operations: int = 0
     once: bool = False
 
 

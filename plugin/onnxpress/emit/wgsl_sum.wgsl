@@ -8,6 +8,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let i = (group.x + group.y * {{ grid_x }}u) * {{ lanes }}u + lane;
   if (i >= {{ count }}u) { return; }
   var sum = partial[i];
-  for (var p = 1u; p < {{ parts }}u; p++) { sum += partial[p * {{ stride }}u + i]; }
-  out[i] = finish(sum, i, i % {{ channels }}u);
+  for (var p = 1u; p < {{ parts }}u; p++) { sum += partial[p * {{ count }}u + i]; }
+  let channel = i % {{ channels }}u;
+  out[i / {{ channels }}u * {{ pitch }}u + {{ start }}u + channel] = finish(sum, i, channel);
 }

@@ -9,7 +9,7 @@ var<workgroup> sums: array<vec4f, 256>;  // [strands, quads]
 {{ operands(p) }}
 {{ finish }}
 
-{{ store(p, wide, first, total) }}
+{{ store(p, wide, first, total, pitch) }}
 {{ main(256) }}
   let id = group.x + group.y * {{ grid_x }}u;
   if (id >= {{ workgroups }}u) { return; }

@@ -30,6 +30,15 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     return _product(node, graph, device, facts, work)
 
 
+def is_thin(node: Node, graph: Graph) -> bool:
+    """Whether `node` is a convolution whose image is filled up to a multiple of four channels."""
+    if node.op != "conv2d" or node.attrs["groups"] > 1 or node.inputs[1] not in graph.constants:
+        return False
+    _, h, w, c = graph.shape(node.inputs[0])
+    row = not any(node.attrs["pads"]) and (h, w) == graph.shape(node.inputs[1])[:2]
+    return c % 4 > 0 and not row
+
+
 def _work(node: Node, graph: Graph, facts: dict, depth: int) -> Work:
     image = tuple(facts[k] for k in ("n", "oh", "ow"))
     return Work(prod(image), facts["o"] // facts["groups"], depth, facts["groups"],
@@ -66,14 +75,13 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
     a = Port("a", x, graph.shape(x), cg % 4 == 0 and not vector)
     b = read_weights(graph, weights, graph.shape(weights), og % 4 == 0)
     before = []
-    thin = cg % 4 and groups == 1 and view.cg == cg and not vector
-    if thin and weights in graph.constants:
+    if is_thin(node, graph):
         before, a, b, view = _widened(node, graph, facts, view)
         work = replace(work, k=view.kh * view.kw * view.cg)
     what = Product(
         work, a, view, b,
         places=f"let a_at = batch * {cg}u;\n  let b_at = batch * vec2u(0u, {og}u);",
-        at=f"m * {o}u + batch * {og}u + n", channel=f"batch * {og}u + n",
+        step=og, channel=f"batch * {og}u + n",
         vector=vector,
     )
     end = finish(node, graph, 3, o % 4 == 0 and og % 4 == 0, bias)
@@ -82,16 +90,21 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
 
 def _widened(node: Node, graph: Graph, facts: dict, view: View
              ) -> tuple[list[Dispatch], Port, Weights, View]:
-    """Channels are filled up with zeros to a multiple of four, in the image by a dispatch before
-    and in the weights as they are uploaded, so that RGB takes the kernels of all others."""
+    """Channels are filled up with zeros to a multiple of four, in the image by a dispatch before,
+    which also reads planes, and in the weights as they are uploaded, so that RGB takes the kernels
+    of all others."""
     x, weights = node.inputs[:2]
     c, o = facts["c"], facts["o"]
     full = -(-c // 4) * 4
     pixels = facts["n"] * facts["h"] * facts["w"]
     name = f"{node.name}@wide"
     image = Port("out", name, (pixels, full), wide=True)
-    widen = over_elements("conv2d/widen.wgsl", [Port("x", x, graph.shape(x))], image,
-                          {name: pixels * full}, channels=c, quads=full // 4)
+    plane = facts["h"] * facts["w"]
+    source = node.attrs.get("planes", x)
+    across, down = (c, 1) if source == x else (1, plane)
+    widen = over_elements("conv2d/widen.wgsl", [Port("x", source, graph.shape(source))], image,
+                          {name: pixels * full}, channels=c, quads=full // 4, plane=plane,
+                          across=across, down=down)
     cells = facts["kh"] * facts["kw"]
     rows = Slice(weights, 0, c * o, cells, full * o)
     return ([widen], Port("a", name, (pixels, full), wide=True),

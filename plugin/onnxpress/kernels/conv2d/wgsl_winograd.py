@@ -37,7 +37,7 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
     """The dispatches of `work` by `size` x `size` pixels, its products in `tile`."""
     x, weights, bias = node.inputs[:3]
     n, h, w, _ = image = graph.shape(x)
-    _, oh, ow, o = out = graph.shape(node.name)
+    _, oh, ow, o = graph.shape(node.name)
     (top, left), mode = node.attrs["pads"][:2], node.attrs["pad_mode"]
     inner = transformed(work, size)
     points, tiles, c = inner.batch, inner.m, inner.k
@@ -57,14 +57,15 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
         inner, cells, replace(matrix(tiles, c, c), mode=mode),
         made_weights(graph, weights, kernels),
         places=f"let a_at = batch * {tiles * c}u;\n  let b_at = batch * vec2u({c}u, 0u);",
-        at=f"m * {o}u + batch * {tiles * o}u + n", channel="batch * 0u + n",
+        step=tiles * o, channel="batch * 0u + n",
     )
     multiplied = batched(what, sums, unfinished(node, graph, True, bias), tile)
     end = finish(node, graph, 3, True, bias)
+    whole, start = node.attrs.get("into", (node.name, 0))
     gathered = _over_quads(
         "output", tiles * o, [replace(sums, var="m"), *end.ports],
-        Port("out", node.name, out, wide=True),
-        **grid, oh=oh, ow=ow, quads=o // 4, finish=end.text)
+        Port("out", whole, graph.shape(whole), wide=True), **grid, oh=oh, ow=ow, quads=o // 4,
+        pitch=graph.shape(whole)[3] // 4, start=start // 4, finish=end.text)
     return [replace(setup, once=True, scratch=_elements(kernels)),
             replace(spread, scratch=_elements(cells)), replace(multiplied, work=work), gathered]
 

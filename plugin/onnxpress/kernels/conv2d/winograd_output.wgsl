@@ -7,7 +7,7 @@
 
 fn put(sum: vec4f, y: u32, x: u32, base: u32, channel: u32) {
   if (y >= {{ oh }}u || x >= {{ ow }}u) { return; }
-  let at = base + (y * {{ ow }}u + x) * {{ quads }}u;
+  let at = base + (y * {{ ow }}u + x) * {{ pitch }}u;
   out[at] = finish(sum, at, channel);
 }
 
@@ -16,7 +16,7 @@ fn put(sum: vec4f, y: u32, x: u32, base: u32, channel: u32) {
 {% if part == "place" %}
   let tile = i / {{ quads }}u;
   let channel = i % {{ quads }}u;
-  let base = tile / {{ across * down }}u * {{ oh * ow * quads }}u + channel;
+  let base = tile / {{ across * down }}u * {{ oh * ow * pitch }}u + {{ start }}u + channel;
   let y = tile / {{ across }}u % {{ down }}u * {{ size }}u;
   let x = tile % {{ across }}u * {{ size }}u;
 {% elif part == "load" %}

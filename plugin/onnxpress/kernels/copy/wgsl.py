@@ -14,7 +14,8 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     out = graph.shape(node.name)
     shapes = [graph.shape(v) for v in node.inputs]
     plan = moves(node, shapes, out)
-    parts = [_at_least_1d(coalesce(part)) for part in plan.parts if prod(part.shape)]
+    parts = [_at_least_1d(coalesce(part)) for part in plan.parts
+             if prod(part.shape) and part.source not in node.attrs.get("moved", ())]
     steps = []
     if plan.fill is not None:
         wide = prod(out) % 4 == 0

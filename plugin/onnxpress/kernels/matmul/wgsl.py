@@ -44,7 +44,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
             read_weights(graph, *part, n % 4 == 0),
             places=walk("batch", batch, steps, {"a_at": start}, prefix="z")
             + "\n  let b_at = vec2u(b_row, 0u);",
-            at=f"(batch * {m}u + m) * {n}u + n", channel="n", vector=m == 1,
+            step=m * n, channel="n", vector=m == 1,
         ))
     return multiply(node, graph, device, pieces, end)
 

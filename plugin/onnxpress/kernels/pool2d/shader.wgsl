@@ -1,36 +1,42 @@
 // {{ "Largest" if largest else "Mean" }} of {{ kh }}x{{ kw }} windows: image [N,H,W,C] -> [N,OH,OW,C]
 {{ bindings }}
 
+{# Loops over what is inside have no bounds by which a driver could unroll them. #}
+// First and end of the `count` cells, `step` apart from `at` on, that lie in 0 .. size
+fn inside(at: i32, step: i32, count: i32, size: i32) -> vec2i {
+  return vec2i(max(0, (step - 1 - at) / step), min(count, (size - at + step - 1) / step));
+}
+
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * {{ grid_x }}u) * {{ lanes }}u + lane;
   if (i >= {{ count }}u) { return; }
-  let channel = i % {{ c }}u;
-  let ox = i / {{ c }}u % {{ ow }}u;
-  let oy = i / {{ c * ow }}u % {{ oh }}u;
-  let first_row = i / {{ c * ow * oh }}u * {{ h }}u;
+  let pixel = i / {{ c }}u;
+  let line = pixel / {{ ow }}u;
+  let picture = line / {{ oh }}u;
+  let channel = i - pixel * {{ c }}u;
+  let x = i32((pixel - line * {{ ow }}u) * {{ sx }}u) - {{ left }};
+  let y = i32((line - picture * {{ oh }}u) * {{ sy }}u) - {{ top }};
+  let rows = inside(y, {{ dy }}, {{ kh }}, {{ h }});
+  let columns = inside(x, {{ dx }}, {{ kw }}, {{ w }});
   var acc = {{ type }}({{ start }});
-  var cells = 0.0;
-  for (var ky = 0; ky < {{ kh }}; ky++) {
-    let y = i32(oy * {{ sy }}u) - {{ top }} + ky * {{ dy }};
-{% if padded %}
-    if (y >= {{ h + bottom }}) { break; }
-{% else %}
-    if (y < 0 || y >= {{ h }}) { continue; }
-{% endif %}
-    for (var kx = 0; kx < {{ kw }}; kx++) {
-      let x = i32(ox * {{ sx }}u) - {{ left }} + kx * {{ dx }};
-{% if padded %}
-      if (x >= {{ w + right }}) { break; }
-      cells += 1.0;
-      if (y < 0 || y >= {{ h }} || x < 0 || x >= {{ w }}) { continue; }
-{% else %}
-      if (x < 0 || x >= {{ w }}) { continue; }
-      cells += 1.0;
-{% endif %}
-      let v = image[((first_row + u32(y)) * {{ w }}u + u32(x)) * {{ c }}u + channel];
+  for (var ky = rows.x; ky < rows.y; ky++) {
+    let row = (picture * {{ h }}u + u32(y + ky * {{ dy }})) * {{ w }}u;
+    for (var kx = columns.x; kx < columns.y; kx++) {
+      let v = image[(row + u32(x + kx * {{ dx }})) * {{ c }}u + channel];
       acc = {{ "max(acc, v)" if largest else "acc + v" }};
     }
   }
-  out[i] = {{ "acc" if largest else "acc / max(cells, 1.0)" }};
+{% if largest %}
+  out[i] = acc;
+{% else %}
+{% if padded %}
+  let down = inside(y + {{ top }}, {{ dy }}, {{ kh }}, {{ top + h + bottom }});
+  let across = inside(x + {{ left }}, {{ dx }}, {{ kw }}, {{ left + w + right }});
+{% else %}
+  let down = rows;
+  let across = columns;
+{% endif %}
+  out[i] = acc / f32(max((down.y - down.x) * (across.y - across.x), 1));
+{% endif %}
 }

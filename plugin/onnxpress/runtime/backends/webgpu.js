@@ -126,12 +126,11 @@ class Executable {
     const { device } = this.#gpu;
     const { list, submits } = this.#commands;
     let begin = 0;
-    const ends = submits.length ? submits : [0];
-    ends.forEach((end, i) => {
+    submits.forEach((end, i) => {
       const encoder = device.createCommandEncoder();
       if (i === 0) before(encoder);
       encode(encoder.beginComputePass(), list.slice(begin, end));
-      if (i === ends.length - 1) after(encoder);
+      if (i === submits.length - 1) after(encoder);
       device.queue.submit([encoder.finish()]);
       begin = end;
     });
