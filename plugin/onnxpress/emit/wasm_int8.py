@@ -19,7 +19,7 @@ from ..plan import plan_linear
 from ..whole import Span, whole_values
 from .describe import describe
 from .program import Program
-from .wasm import ISAS, emit_module
+from .wasm import ISAS, emit_module, threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,10 @@ def build(marked: Graph, way: Way, published: Iterable[str]) -> Program:
     plan, known = plan_linear(marked, "wasm"), set(published)
     own = {n: c for n, c in marked.constants.items() if n not in known}
     modules = {isa: emit_module(plan, isa, own) for isa in way.isas}
-    about = {**describe(plan, marked), "work": work(marked), **modules[way.isas[0]][1]}
+    about = {**describe(plan, marked), "work": work(marked), **threads(modules[way.isas[0]])}
     about["weights"] = [slot for slot in about["weights"] if slot["tensor"] in known]
-    return Program("wasm", {f"{way.name}-{isa}": (code, "wasm")
-                            for isa, (code, _) in modules.items()}, about)
+    return Program("wasm", {f"{way.name}-{isa}": (module.code, "wasm")
+                            for isa, module in modules.items()}, about)
 
 
 def mark(graph: Graph, kind: str, weights: Collection[str]) -> Graph:

@@ -1,0 +1,89 @@
+"""Every WebAssembly kernel on workers that share no memory and are told only what the exchange says
+(see peers.py) gives what one thread gives, to the last bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from graphs import Draw, sample_inputs
+from onnxpress import exchange
+from onnxpress.emit.describe import describe
+from onnxpress.emit.wasm import emit_module
+from onnxpress.expr import inp
+from onnxpress.graph import Graph
+from onnxpress.plan import plan_linear
+from onnxpress.wasmtime_runner import WasmProgram
+from peers import Peers, exchange_of
+from random_graphs import random_graph
+from test_wasm_threads import GRAPHS
+
+COUNTS = (2, 3, 5)
+
+
+@pytest.fixture(autouse=True)
+def _messages_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that workers share all phases."""
+    monkeypatch.setattr(exchange, "MESSAGE", 0.0)
+
+
+def check(graph: Graph, isa: str = "relaxed") -> None:
+    plan = plan_linear(graph, "wasm")
+    module, about = emit_module(plan, isa), describe(plan, graph)
+    inputs = list(sample_inputs(graph).values())
+    alone = WasmProgram(module.code, about, graph.constants).run(inputs)
+    for workers in COUNTS:
+        told = exchange_of(module, plan, workers)
+        several = Peers(module, plan, about, graph.constants, inputs, told).run()
+        for one, bits in zip(alone, several, strict=True):
+            np.testing.assert_array_equal(bits, one.view(np.int32))
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_workers_share_products_and_convolutions(name: str) -> None:
+    check(GRAPHS[name]())
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_workers_share_random_graphs(seed: int) -> None:
+    check(random_graph(seed))
+
+
+def net() -> Graph:
+    """Rows, halos of both kinds, norms, residuals, channels and vectors after each other."""
+    d = Draw()
+    x = d.conv("c0", d.input("x", 1, 37, 33, 3), 3, 16, pad=1)
+    c1 = d.conv("c1", x, 3, 24, pad=1, stride=2)
+    n = d.node("normalize", "n", c1, d.weights("s", 24), d.weights("t", 24), axes=(1, 2), eps=1e-5)
+    c2 = d.conv("c2", n, 3, 24, pad=1)
+    d.nodes[-1] = d.nodes[-1].with_attrs(pad_mode="reflect")
+    r = d.node("pointwise", "r", c2, c1, expr=inp(0) + inp(1))
+    c3 = d.conv("c3", r, 3, 24, pad=1, groups=24)
+    p = d.node("pool2d", "p", c3, kind="max", kernel=(3, 3), strides=(2, 2), pads=(1,) * 4,
+               dilations=(1, 1), count_include_pad=False, size=(10, 9))
+    c4 = d.conv("c4", p, 1, 200)
+    c5 = d.conv("c5", c4, 3, 60, stride=2, pad=1)
+    mean = d.node("reduce", "mean", c5, kind="mean", axes=(1, 2))
+    flat = d.node("reshape", "flat", mean, shape=(1, 60))
+    d.node("matmul", "y", flat, d.weights("m", 60, 37), d.weights("b", 37))
+    return d.graph("y", "r")
+
+
+@pytest.mark.parametrize("isa", ["relaxed", "simd128"])
+def test_workers_share_a_net(isa: str) -> None:
+    check(net(), isa)
+
+
+def test_a_missing_message_shows() -> None:
+    """Without any one of the messages, the result is another one."""
+    graph = net()
+    plan = plan_linear(graph, "wasm")
+    module, about = emit_module(plan, "relaxed"), describe(plan, graph)
+    inputs = list(sample_inputs(graph).values())
+    told = exchange_of(module, plan, 2)
+    whole = Peers(module, plan, about, graph.constants, inputs, told).run()
+    assert len(told.messages) > 10
+    for i in range(len(told.messages)):
+        fewer = replace(told, messages=told.messages[:i] + told.messages[i + 1:])
+        bits = Peers(module, plan, about, graph.constants, inputs, fewer).run()
+        same = all(np.array_equal(a, b) for a, b in zip(whole, bits, strict=True))
+        assert not same, told.messages[i]
