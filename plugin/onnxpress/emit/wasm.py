@@ -91,7 +91,7 @@ def threads(module: Emitted) -> dict[str, Any]:
     many pay; the same on workers that share no memory, and what these tell each other."""
     e, phases = module.emitter, [len(phases) for phases in module.steps]
     facts = {"pages": e.pages, "bytes_per_thread": e.mine,
-             "threads": paying(e.plan, module.pieces)}
+             "threads": paying(e.plan, module.pieces), "workers": 1, "exchange": {}}
     if worth_workers(e.plan):
         program = TracedProgram(*traced(e))
         found = [exchange(e.plan, phases, list(seconds(e.plan)), program, n)
