@@ -1,6 +1,6 @@
 """A WebAssembly program on workers that share no memory, each a wasmtime instance whose heap holds
-the constants and inputs and NaN elsewhere. They are told what the exchange says and nothing else, so
-one message too few makes the result wrong on every run."""
+the constants and inputs and NaN elsewhere. They are told what the exchange says and nothing else,
+so one message too few makes the result wrong on every run."""
 
 from collections.abc import Mapping
 

@@ -1,12 +1,14 @@
 """Every WebAssembly kernel on workers that share no memory and are told only what the exchange says
 (see peers.py) gives what one thread gives, to the last bit."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from graphs import Draw, sample_inputs
 from onnxpress import exchange
+from onnxpress.emit import wasm_int8
 from onnxpress.emit.describe import describe
 from onnxpress.emit.wasm import emit_module
 from onnxpress.expr import inp
@@ -15,6 +17,7 @@ from onnxpress.plan import plan_linear
 from onnxpress.wasmtime_runner import WasmProgram
 from peers import Peers, exchange_of
 from random_graphs import random_graph
+from test_wasm_int8 import Whole
 from test_wasm_threads import GRAPHS
 
 COUNTS = (2, 3, 5)
@@ -26,9 +29,12 @@ def _messages_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "MESSAGE", 0.0)
 
 
-def check(graph: Graph, isa: str = "relaxed") -> None:
+def check(graph: Graph, isa: str = "relaxed", published: Collection[str] | None = None) -> None:
+    """Constants that are not `published` lie in the module."""
     plan = plan_linear(graph, "wasm")
-    module, about = emit_module(plan, isa), describe(plan, graph)
+    own = {n: c for n, c in graph.constants.items() if published and n not in published}
+    module, about = emit_module(plan, isa, own), describe(plan, graph)
+    about["weights"] = [slot for slot in about["weights"] if slot["tensor"] not in own]
     inputs = list(sample_inputs(graph).values())
     alone = WasmProgram(module.code, about, graph.constants).run(inputs)
     for workers in COUNTS:
@@ -68,9 +74,30 @@ def net() -> Graph:
     return d.graph("y", "r")
 
 
+def test_what_data_points_to_is_at_hand() -> None:
+    """Which rows a gather reads is not known at build time."""
+    d = Draw()
+    rows = d.node("pointwise", "r", d.input("x", 40, 24), expr=inp(0) * 2)
+    picked = d.node("gather", "g", rows, d.input("at", 17), axis=0)
+    check(d.graph(d.node("pointwise", "y", picked, expr=inp(0) + 1)))
+
+
 @pytest.mark.parametrize("isa", ["relaxed", "simd128"])
 def test_workers_share_a_net(isa: str) -> None:
     check(net(), isa)
+
+
+@pytest.mark.parametrize("way", wasm_int8.WAYS, ids=lambda way: way.name)
+@pytest.mark.parametrize("mode", ["zero", "reflect"])
+def test_workers_share_products_of_whole_numbers(way: wasm_int8.Way, mode: str) -> None:
+    d = Whole()
+    x = d.steps(d.input("x", 1, 23, 19, 5), -30, 97)
+    a = d.convolution("a", x, (3, 3), 12, mode=mode, lo=-30, hi=97)
+    b = d.convolution("b", a, (1, 1), 12, residual=a)
+    d.convolution("y", b, (3, 3), 70, strides=(4, 4), plain=True)
+    graph = wasm_int8.mark(d.graph("y"), way.kind, d.constants)
+    assert sum("dot" in node.attrs for node in graph.nodes) == 3
+    check(graph, published=d.constants)
 
 
 def test_a_missing_message_shows() -> None:

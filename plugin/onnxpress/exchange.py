@@ -1,7 +1,7 @@
 """What workers that share no memory tell each other between the phases of a WebAssembly program.
 
 Each has a heap of its own, laid out alike, with all constants and inputs, and does its share of a
-phase, or all of it where that takes less time than a message and spares one. What a share reads and writes is
+phase, or all of it where that takes less time than a message. What a share reads and writes is
 found by running it (emit/wasm_trace.py). From that follows, phase by phase, who holds which
 elements, and what a worker must be sent before it goes on.
 """
@@ -19,6 +19,7 @@ from .wasmtime_runner import TracedProgram
 
 MESSAGE = 5e-5  # seconds until the other has it; as COPIED, see the decision record
 COPIED = 5e9  # bytes per second, into a message or out of it
+EACH = np.uint32(0x01010101)  # of the four bytes of an element
 Spans = list[tuple[int, int]]  # of the heap, in f32 elements
 
 
@@ -57,8 +58,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class _Touched:
-    """bool[workers, elements]: what each reads before it writes it, and what it writes."""
+    """Of the heap's elements from `start` on, bool[workers, elements]: what each reads before it
+    writes it, and what it writes."""
 
+    start: int
     reads: np.ndarray
     writes: np.ndarray
 
@@ -68,7 +71,8 @@ class _Touched:
 
     def whole(self, workers: int) -> "_Touched":
         """Where each does all."""
-        return _Touched(*(np.tile(m.any(0), (workers, 1)) for m in (self.reads, self.writes)))
+        return _Touched(self.start, *(np.tile(m.any(0), (workers, 1))
+                                      for m in (self.reads, self.writes)))
 
 
 def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
@@ -76,26 +80,32 @@ def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
     """For so many workers. `phases` and `seconds` on one of them are those of each step."""
     heaps, shared, messages, total = _Heaps(plan, workers), [], [], 0.0
     for step, count, time in zip(plan.steps, phases, seconds, strict=True):
-        part = heaps.open(step)
-        found = [_trace(program, len(shared) + k, step, part, workers) for k in range(count)]
-        elements = sum(touched.elements for touched in found) or 1
-        for touched in found:
-            alone, whole = time * touched.elements / elements, touched.whole(workers)
-            share = len(touched.reads) > 1 and (
-                alone * (1 - 1 / workers) > MESSAGE
-                or part.lacks(whole.reads) and not part.lacks(touched.reads))
-            touched = touched if share else whole
-            sent = part.missing(len(shared), touched.reads)
-            part.write(len(shared), touched.writes)
+        spans = heaps.open(step)
+        found = [_trace(program, len(shared) + k, step, spans, workers) for k in range(count)]
+        sizes = [sum(t.elements for t in touched) for touched, _ in found]
+        for (touched, divisible), size in zip(found, sizes, strict=True):
+            alone = time * size / max(1, sum(sizes))
+            share = divisible and alone * (1 - 1 / workers) > MESSAGE
+            if not share:
+                whole = [t.whole(workers) for t in touched]
+                share = divisible and heaps.lack(whole) and not heaps.lack(touched)
+                touched = touched if share else whole
+            sent = heaps.missing(len(shared), touched)
+            heaps.write(len(shared), touched)
             total += alone / (workers if share else 1) + _transfer(sent)
             messages += sent
             shared.append(share)
-        heaps.close(part)
-    wanted = heaps.part(_merged(list(map(_extent, plan.outputs)), plan.staging))
-    reads = np.zeros(wanted.valid.shape, bool)
-    reads[0] = True
-    sent = wanted.missing(len(shared), reads)
+    sent = heaps.missing(len(shared), [_wanted(t, workers) for t in plan.outputs
+                                       if t.base >= plan.staging])
     return Exchange(workers, tuple(shared), (*messages, *sent), total + _transfer(sent))
+
+
+def _wanted(t: Tensor, workers: int) -> _Touched:
+    """An output, which worker 0 reads."""
+    lo, hi = _extent(t)
+    reads = np.zeros((workers, hi - lo), bool)
+    reads[0] = True
+    return _Touched(lo, reads, np.zeros_like(reads))
 
 
 def _transfer(messages: Sequence[Message]) -> float:
@@ -106,100 +116,88 @@ def _transfer(messages: Sequence[Message]) -> float:
     return MESSAGE + 2 * max(received) / COPIED if messages else 0.0
 
 
-def _trace(program: TracedProgram, phase: int, step: Step, part: "_Part", workers: int
-           ) -> _Touched:
-    """By worker; as one alone, where several would wait for each other inside the phase."""
-    found = [program.phase(phase, i, workers, part.spans) for i in range(workers)]
-    if any(marks is None for marks in found):
-        found = [program.phase(phase, 0, 1, part.spans)]
-    marks = np.stack(found)
-    touched = _Touched(marks & READ > 0, marks & WRITTEN > 0)
-    if step.node.op in DATA:
-        lo, hi = _extent(step.inputs[0])
-        touched.reads[:, (part.where >= lo) & (part.where < hi)] = True
-    return touched
+def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers: int
+           ) -> tuple[list[_Touched], bool]:
+    """What the shares of a phase touch of `spans`, and whether it can be shared at all; it cannot
+    where workers would wait for each other inside."""
+    found = [program.phase(phase, i, workers, spans) for i in range(workers)]
+    divisible = all(marks is not None for marks in found)
+    if not divisible:
+        found = [program.phase(phase, 0, 1, spans)] * workers
+    touched = []
+    for i, (lo, hi) in enumerate(spans):
+        marks = [shares[i] for shares in found]
+        if all(m is None for m in marks):
+            continue
+        reads, writes = (
+            np.stack([np.zeros(hi - lo, bool) if m is None else m & bit * EACH > 0 for m in marks])
+            for bit in (READ, WRITTEN))
+        if step.node.op in DATA:
+            first, end = (max(0, n - lo) for n in _extent(step.inputs[0]))
+            reads[:, first:end] = True
+        touched.append(_Touched(lo, reads, writes))
+    return touched, divisible
 
 
 # --- who holds what ------------------------------------------------------------------------------
 
 
-@dataclass
-class _Part:
-    """The heaps' elements in `spans`, one after the other. bool[workers, elements]: `valid`, a
-    worker holds the element as it is now; `made`, it has written it itself; `born`: the phase in
-    which an element was written last."""
-
-    spans: Spans
-    where: np.ndarray
-    valid: np.ndarray
-    made: np.ndarray
-    born: np.ndarray
-
-    def lacks(self, reads: np.ndarray) -> bool:
-        """Whether a worker reads what it does not hold and another has written."""
-        return bool((reads & ~self.valid & self.made.any(0)).any())
-
-    def missing(self, phase: int, reads: np.ndarray) -> list[Message]:
-        """What workers must be sent before `phase`, in which they read that. What nobody has
-        written holds nothing that a result depends on."""
-        messages = []
-        for receiver, read in enumerate(reads):
-            wanted = read & ~self.valid[receiver]
-            for sender, made in enumerate(self.made):
-                sent = wanted & made
-                if sent.any():
-                    after = int(self.born[sent].max())
-                    messages.append(Message(after, phase, sender, receiver,
-                                            _runs(self.where[sent])))
-                    self.valid[receiver] |= sent
-                    wanted &= ~sent
-        return messages
-
-    def write(self, phase: int, writes: np.ndarray) -> None:
-        anyone = writes.any(0)
-        self.valid[:, anyone] = self.made[:, anyone] = writes[:, anyone]
-        self.born[anyone] = phase
-
-
 class _Heaps:
-    """Those of all workers, when all have the constants and inputs."""
+    """Those of all workers, when all have the constants and inputs. bool[workers, elements]:
+    `valid`, a worker holds the element as it is now; `made`, it has written it itself; `born`: the
+    phase in which an element was written last."""
 
     def __init__(self, plan: LinearPlan, workers: int) -> None:
-        self.start = plan.staging
+        self.workers, self.start = workers, plan.staging
         self.valid = np.zeros((workers, plan.elements - self.start), bool)
         self.made = np.zeros_like(self.valid)
         self.born = np.full(self.valid.shape[1], -1, np.int32)
         self.seen: set[str] = set()
         for t in plan.inputs:
-            lo, hi = _extent(t)
-            self.valid[:, lo - self.start : hi - self.start] = True
+            self.valid[:, self._part(*_extent(t))] = True
 
-    def open(self, step: Step) -> _Part:
+    def open(self, step: Step) -> Spans:
         """What `step` may touch. Its scratch holds nothing yet, nor does a new tensor."""
         fresh = [(step.scratch, step.scratch + step.room)] if step.room else []
         fresh += [_extent(t) for t in step.outputs if t.name not in self.seen]
         self.seen.update(t.name for t in step.outputs)
-        for lo, hi in fresh:
-            self.valid[:, lo - self.start : hi - self.start] = False
-            self.made[:, lo - self.start : hi - self.start] = False
-        return self.part(_merged([*map(_extent, (*step.inputs, *step.outputs)), *fresh],
-                                 self.start))
+        for span in fresh:
+            self.valid[:, self._part(*span)] = self.made[:, self._part(*span)] = False
+        spans = [*map(_extent, (*step.inputs, *step.outputs)), *fresh]
+        return _merged([span for span in spans if span[0] >= self.start])
 
-    def part(self, spans: Spans) -> _Part:
-        cut = [slice(lo - self.start, hi - self.start) for lo, hi in spans]
-        where = [np.arange(lo, hi, dtype=np.int32) for lo, hi in spans]
-        return _Part(spans, np.concatenate([np.zeros(0, np.int32), *where]), *(
-            np.concatenate([a[..., :0], *(a[..., c] for c in cut)], -1)
-            for a in (self.valid, self.made, self.born)))
+    def lack(self, touched: Sequence[_Touched]) -> bool:
+        """Whether a worker reads what it does not hold and another has written."""
+        return any((t.reads & ~self.valid[:, at] & self.made[:, at].any(0)).any()
+                   for t in touched for at in [self._of(t)])
 
-    def close(self, part: _Part) -> None:
-        at = 0
-        for lo, hi in part.spans:
-            here, there = slice(at, at + hi - lo), slice(lo - self.start, hi - self.start)
-            for mine, parts in ((self.valid, part.valid), (self.made, part.made),
-                                (self.born, part.born)):
-                mine[..., there] = parts[..., here]
-            at += hi - lo
+    def missing(self, phase: int, touched: Sequence[_Touched]) -> list[Message]:
+        """What workers must be sent before `phase`, in which they read that. What nobody has
+        written holds nothing that a result depends on."""
+        messages = []
+        for receiver in range(self.workers):
+            for sender in range(self.workers):
+                sent = [np.flatnonzero(t.reads[receiver] & ~self.valid[receiver, self._of(t)]
+                                       & self.made[sender, self._of(t)]) + t.start for t in touched]
+                where = np.concatenate([np.zeros(0, np.int64), *sent])
+                if where.size:
+                    after = int(self.born[where - self.start].max())
+                    messages.append(Message(after, phase, sender, receiver, _runs(where)))
+                    self.valid[receiver, where - self.start] = True
+        return messages
+
+    def write(self, phase: int, touched: Sequence[_Touched]) -> None:
+        for t in touched:
+            anyone = t.writes.any(0)
+            for held in (self.valid[:, self._of(t)], self.made[:, self._of(t)]):
+                np.copyto(held, t.writes, where=anyone)
+            self.born[self._of(t)][anyone] = phase
+
+    def _of(self, t: _Touched) -> slice:
+        return self._part(t.start, t.start + t.reads.shape[1])
+
+    def _part(self, lo: int, hi: int) -> slice:
+        return slice(lo - self.start, hi - self.start)
 
 
 def _extent(t: Tensor) -> tuple[int, int]:
@@ -209,10 +207,10 @@ def _extent(t: Tensor) -> tuple[int, int]:
     return min(t.base, t.offset // per), max(t.base + t.size, last // per + 1)
 
 
-def _merged(spans: Sequence[tuple[int, int]], start: int) -> Spans:
-    """In order, those that touch as one, without constants, which lie before `start`."""
+def _merged(spans: Spans) -> Spans:
+    """In order, those that touch as one."""
     merged: Spans = []
-    for lo, hi in sorted(span for span in spans if span[0] >= start):
+    for lo, hi in sorted(spans):
         if merged and lo <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(hi, merged[-1][1]))
         else:

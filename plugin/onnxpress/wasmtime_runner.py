@@ -66,18 +66,17 @@ class TracedProgram:
         self.marks = memory.view(np.uint32)[marks // 4 :]
 
     def phase(self, index: int, part: int, parts: int, spans: Sequence[tuple[int, int]]
-              ) -> np.ndarray | None:
-        """uint8 by f32 element of the heap's `spans`: the marks that a share of a phase leaves; None
-        if it would have waited for others."""
+              ) -> list[np.ndarray | None] | None:
+        """For each of the heap's `spans`, the marks that a share of a phase leaves, four to an f32
+        element, or None where there are none; None for all if it would have waited for others."""
         self.waited = False
         self.exports["phase"](self.store, index, part, parts, 0)
-        found = [np.zeros(0, np.uint8)]
+        found: list[np.ndarray | None] = []
         for lo, hi in spans:
             words = self.marks[lo:hi]
-            either = words | words >> 16
-            found.append((either | either >> 8).astype(np.uint8))
+            found.append(words.copy() if words.any() else None)
             words.fill(0)
-        return None if self.waited else np.concatenate(found)
+        return None if self.waited else found
 
     def _wait(self, parts: int) -> None:
         self.waited = True

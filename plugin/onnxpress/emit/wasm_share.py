@@ -56,8 +56,8 @@ def _edge() -> Function:
 
 
 def sync(e: Emitter) -> None:
-    """All threads wait here for each other. One that works alone goes on. Outside of loops it ends a
-    phase of the step."""
+    """All threads wait here for each other. One that works alone goes on. Outside of loops it ends
+    a phase of the step."""
     assert e.sharing != "share", "a thread without a share would not come"
     if e.sharing:
         return
@@ -80,7 +80,8 @@ def _meet(e: Emitter) -> Function:
     return f
 
 
-def in_turn(e: Emitter, name: str, phases: Sequence[Function], export: bool = False) -> Function:
+def in_turn(e: Emitter, name: str, phases: Sequence[Function],
+            export: bool = False) -> Function:
     """name(part, parts, own): these phases, with a barrier between."""
     barrier, f = meet(e), Function(name, [I32] * len(STEP))
     for i, phase in enumerate(phases):

@@ -1,6 +1,6 @@
 /**
- * Workers that run one model together, each a part of every step. The side that asks never waits for
- * them but for their messages, so it may be a page.
+ * Workers that run one model together. The side that asks never waits for them but for their
+ * messages, so it may be a page.
  */
 import { PressError } from "../errors.js";
 

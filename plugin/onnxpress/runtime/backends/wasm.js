@@ -34,7 +34,7 @@ export async function open(target, fetchFile, weights, { build, threads = 1 }) {
   }
   const { Team } = await import("./team.js");
   const several = await (sharesMemory() ? import("./wasm_shared.js") : import("./wasm_apart.js"));
-  const team = new Team(threads, several.startWorker);
+  const team = new Team(threads - several.HERE, several.startWorker);
   try {
     return executable(about, await placeWeights(about, several.start(about, file, team), weights));
   } catch (error) {

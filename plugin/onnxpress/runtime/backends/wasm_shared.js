@@ -7,6 +7,9 @@ const PAGE = 65536; // bytes
 
 export { startThread as startWorker };
 
+/** Parts that are done here: waiting for others would block. */
+export const HERE = 0;
+
 /**
  * @param {import("./linear.js").LinearAbout & import("./wasm.js").WasmAbout} about
  * @param {Promise<ArrayBuffer>} file

@@ -1,0 +1,140 @@
+/**
+ * What one of several workers without a shared memory does: its shares of all phases, on a heap of
+ * its own. Before a phase it waits for what it was told to expect from others; after one it sends
+ * what they need of what it has computed.
+ */
+import { onHeap } from "./linear.js";
+import { ALONE, heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
+
+/**
+ * @param {WebAssembly.Module} module
+ * @param {import("./linear.js").LinearAbout & import("./wasm.js").WasmAbout} about
+ * @param {number} me
+ * @param {(MessagePort|null)[]} ports  to each other
+ * @returns {Promise<import("./linear.js").Program>}  whose outputs are right where `me` is 0
+ */
+export async function openPart(module, about, me, ports) {
+  const memory = memoryOf(about.pages);
+  const exports = await instantiate(module, memory);
+  const heap = heapOf(about, memory);
+  const count = about.phases.reduce((a, b) => a + b, 0);
+  const { plan, most } = schedule(about.exchange[ports.length], count, me, ports.length);
+  const letters = new Letters(ports, most);
+
+  /** @returns {Promise<number[]>} milliseconds of each phase, with what it waits for */
+  const run = async () => {
+    const times = [];
+    for (const [phase, { share, expected, sent }] of plan.entries()) {
+      const started = performance.now();
+      for (const { number, runs } of expected) {
+        const content = await letters.receive(number);
+        scatter(heap, content, runs);
+        letters.keep(content);
+      }
+      if (phase < count) exports.phase(phase, ...share);
+      for (const { number, receiver, runs } of sent) {
+        const content = letters.empty();
+        gather(heap, content, runs);
+        letters.send(receiver, number, content);
+      }
+      times.push(performance.now() - started);
+    }
+    return times;
+  };
+  return onHeap(about, heap, {
+    pack: packer(exports),
+    run,
+    profile: async () => {
+      const times = await run();
+      let at = 0;
+      return about.phases.map((n) => times.slice(at, at += n).reduce((a, b) => a + b, 0));
+    },
+  });
+}
+
+/**
+ * @param {import("./wasm.js").Exchange} exchange
+ * @returns {{plan: {share: number[], expected: Object[], sent: Object[]}[], most: number}} `plan` by
+ *   phase, and after the last; `most`: elements of a message
+ */
+function schedule({ whole, messages }, phases, me, size) {
+  const plan = Array.from({ length: phases + 1 },
+    () => ({ share: [me, size, 0], expected: [], sent: [] }));
+  whole.forEach((phase) => (plan[phase].share = ALONE));
+  let most = 0;
+  messages.forEach(([after, before, sender, receiver, ...runs], number) => {
+    let length = 0;
+    for (let i = 0; i < runs.length; i += 4) length += runs[i + 1] * runs[i + 2];
+    most = Math.max(most, length);
+    if (receiver === me) plan[before].expected.push({ number, runs });
+    if (sender === me) plan[after].sent.push({ number, receiver, runs });
+  });
+  return { plan, most };
+}
+
+/** Messages by number. A buffer that has come goes out again: new memory costs more than a copy. */
+class Letters {
+  #ports;
+  #size;
+  #spare = [];
+  #arrived = new Map();
+  #waiting = new Map();
+
+  /** @param {(MessagePort|null)[]} ports @param {number} size elements of each buffer */
+  constructor(ports, size) {
+    this.#ports = ports;
+    this.#size = size;
+    for (const port of ports) {
+      if (port) port.onmessage = ({ data }) => this.#hear(data);
+    }
+  }
+
+  empty() {
+    return this.#spare.pop() ?? new Float32Array(this.#size);
+  }
+
+  keep(content) {
+    this.#spare.push(content);
+  }
+
+  send(receiver, number, content) {
+    this.#ports[receiver].postMessage({ number, content }, [content.buffer]);
+  }
+
+  receive(number) {
+    const content = this.#arrived.get(number);
+    this.#arrived.delete(number);
+    return content ?? new Promise((resolve) => this.#waiting.set(number, resolve));
+  }
+
+  #hear({ number, content }) {
+    const resolve = this.#waiting.get(number);
+    this.#waiting.delete(number);
+    if (resolve) resolve(content);
+    else this.#arrived.set(number, content);
+  }
+}
+
+function gather(heap, content, runs) {
+  let at = 0;
+  each(runs, (from, size) => {
+    content.set(heap.subarray(from, from + size), at);
+    at += size;
+  });
+}
+
+function scatter(heap, content, runs) {
+  let at = 0;
+  each(runs, (to, size) => {
+    heap.set(content.subarray(at, at + size), to);
+    at += size;
+  });
+}
+
+/** @param {number[]} runs  (offset, length, count, stride) after each other */
+function each(runs, move) {
+  for (let i = 0; i < runs.length; i += 4) {
+    const [offset, length, count, stride] = runs.slice(i, i + 4);
+    for (let k = 0; k < count; k++) move(offset + k * stride, length);
+  }
+}
