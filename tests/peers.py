@@ -2,7 +2,7 @@
 the constants and inputs and NaN elsewhere. They are told what the exchange says and nothing else,
 so one message too few makes the result wrong on every run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from onnxpress.emit.wasm import Emitted
@@ -15,10 +15,10 @@ from step_heap import indices
 GARBAGE = np.uint32(0xFFC0DEAD)  # a NaN; the same number as whole numbers is far from any value
 
 
-def exchange_of(module: Emitted, plan: LinearPlan, workers: int) -> Exchange:
+def exchanges(module: Emitted, plan: LinearPlan, counts: Sequence[int]) -> list[Exchange]:
     program = TracedProgram(*traced(module.emitter))
-    return exchange(plan, [len(phases) for phases in module.steps], [1.0] * len(plan.steps),
-                    program, workers)
+    return [exchange(plan, [len(phases) for phases in module.steps], [1.0] * len(plan.steps),
+                     program, workers) for workers in counts]
 
 
 class Peers:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from graphs import Draw, sample_inputs
 from onnxpress import exchange
+from onnxpress.compiler import Notes, lower
 from onnxpress.emit import wasm_int8
 from onnxpress.emit.describe import describe
 from onnxpress.emit.wasm import emit_module
@@ -15,8 +16,9 @@ from onnxpress.expr import inp
 from onnxpress.graph import Graph
 from onnxpress.plan import plan_linear
 from onnxpress.wasmtime_runner import WasmProgram
-from peers import Peers, exchange_of
+from peers import Peers, exchanges
 from random_graphs import random_graph
+from test_threads import net as model
 from test_wasm_int8 import Whole
 from test_wasm_threads import GRAPHS
 
@@ -37,8 +39,7 @@ def check(graph: Graph, isa: str = "relaxed", published: Collection[str] | None 
     about["weights"] = [slot for slot in about["weights"] if slot["tensor"] not in own]
     inputs = list(sample_inputs(graph).values())
     alone = WasmProgram(module.code, about, graph.constants).run(inputs)
-    for workers in COUNTS:
-        told = exchange_of(module, plan, workers)
+    for told in exchanges(module, plan, COUNTS):
         several = Peers(module, plan, about, graph.constants, inputs, told).run()
         for one, bits in zip(alone, several, strict=True):
             np.testing.assert_array_equal(bits, one.view(np.int32))
@@ -85,6 +86,7 @@ def test_what_data_points_to_is_at_hand() -> None:
 @pytest.mark.parametrize("isa", ["relaxed", "simd128"])
 def test_workers_share_a_net(isa: str) -> None:
     check(net(), isa)
+    check(lower(model(), {}, Notes()), isa)
 
 
 @pytest.mark.parametrize("way", wasm_int8.WAYS, ids=lambda way: way.name)
@@ -106,7 +108,7 @@ def test_a_missing_message_shows() -> None:
     plan = plan_linear(graph, "wasm")
     module, about = emit_module(plan, "relaxed"), describe(plan, graph)
     inputs = list(sample_inputs(graph).values())
-    told = exchange_of(module, plan, 2)
+    (told,) = exchanges(module, plan, [2])
     whole = Peers(module, plan, about, graph.constants, inputs, told).run()
     assert len(told.messages) > 10
     for i in range(len(told.messages)):

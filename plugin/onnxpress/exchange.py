@@ -81,6 +81,7 @@ def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
     heaps, shared, messages, total = _Heaps(plan, workers), [], [], 0.0
     for step, count, time in zip(plan.steps, phases, seconds, strict=True):
         spans = heaps.open(step)
+        program.forget(plan.staging)
         found = [_trace(program, len(shared) + k, step, spans, workers) for k in range(count)]
         sizes = [sum(t.elements for t in touched) for touched, _ in found]
         for (touched, divisible), size in zip(found, sizes, strict=True):

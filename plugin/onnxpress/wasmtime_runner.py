@@ -78,6 +78,10 @@ class TracedProgram:
             words.fill(0)
         return None if self.waited else found
 
+    def forget(self, start: int) -> None:
+        """All marks from that f32 element on: kernels touch some beyond a tensor's end."""
+        self.marks[start:].fill(0)
+
     def _wait(self, parts: int) -> None:
         self.waited = True
 

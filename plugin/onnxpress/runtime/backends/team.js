@@ -8,7 +8,6 @@ export class Team {
   #workers;
   #pending = new Set();
   #failure = null;
-  #here;
 
   /** @param {number} size @param {() => Worker} startWorker @throws where a browser refuses them */
   constructor(size, startWorker) {
@@ -20,8 +19,9 @@ export class Team {
         this.end(new PressError("threads", `a thread has failed (${why})`));
       });
     }
-    this.#here = this.#ask();
-    this.#here.catch(() => {}); // reported by all()
+    /** Settles when all are there or one has failed. */
+    this.here = this.#ask();
+    this.here.catch(() => {}); // whoever awaits it is told
   }
 
   get size() {
@@ -29,12 +29,11 @@ export class Team {
   }
 
   /**
-   * Gives each worker a job, when all are there.
+   * Gives each worker a job, at once; they must be there.
    * @param {(worker: number) => {job: string, moved?: Transferable[]}} job  `moved` goes over to it
    * @returns {Promise<unknown[]>} the answers of all
    */
-  async all(job) {
-    await this.#here;
+  all(job) {
     return this.#ask(job);
   }
 

@@ -19,6 +19,7 @@ export const HERE = 1;
  */
 export async function start(about, file, team) {
   const module = await WebAssembly.compile(await file);
+  await team.here;
   const [mine, ...others] = connect(team.size + HERE);
   const [part] = await Promise.all([
     openPart(module, about, 0, mine),

@@ -21,6 +21,7 @@ export async function start(about, file, team) {
   const memory = memoryOf(pages + Math.ceil(team.size * own / PAGE), true);
   const control = memoryOf(1, true);
   const module = await WebAssembly.compile(sharing(await file));
+  await team.here;
   await team.all((thread) => ({ job: "start", module, memory, control, thread, threads: team.size,
     own: pages * PAGE + thread * own }));
   return onHeap(about, heapOf(about, memory), {
