@@ -9,7 +9,7 @@ import pytest
 from graphs import Draw, sample_inputs
 from onnxpress import exchange
 from onnxpress.compiler import Notes, lower
-from onnxpress.emit import wasm_int8
+from onnxpress.emit import wasm_int8, wasm_threads
 from onnxpress.emit.describe import describe
 from onnxpress.emit.wasm import emit_module
 from onnxpress.expr import inp
@@ -20,7 +20,7 @@ from peers import Peers, exchanges
 from random_graphs import random_graph
 from test_threads import net as model
 from test_wasm_int8 import Whole
-from test_wasm_threads import GRAPHS
+from test_wasm_threads import GRAPHS, convolution
 
 COUNTS = (2, 3, 5)
 
@@ -100,6 +100,27 @@ def test_workers_share_products_of_whole_numbers(way: wasm_int8.Way, mode: str) 
     graph = wasm_int8.mark(d.graph("y"), way.kind, d.constants)
     assert sum("dot" in node.attrs for node in graph.nodes) == 3
     check(graph, published=d.constants)
+
+
+def test_workers_run_where_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a program of some 20 ms."""
+    plan = plan_linear(convolution((1, 128, 128, 64), 3, 64, pad=1), "wasm")
+    alone = sum(wasm_threads.seconds(plan))
+
+    def count(*shares: float) -> int:
+        return wasm_threads.paying_workers(plan, [
+            exchange.Exchange(workers, (), (), share * alone)
+            for workers, share in enumerate(shares, 2)])
+
+    assert wasm_threads.worth_workers(plan)
+    assert (count(0.55, 0.4, 0.3), count(0.55, 0.4, 0.4), count(0.95, 0.2)) == (4, 3, 1)
+    monkeypatch.setattr(wasm_threads, "HEAPS", 2 * 4 * plan.elements)
+    assert count(0.55, 0.4, 0.3) == 2
+    monkeypatch.setattr(wasm_threads, "HEAPS", 2 * 4 * plan.elements - 1)
+    assert not wasm_threads.worth_workers(plan)
+    small = plan_linear(convolution((1, 16, 16, 64), 3, 64, pad=1), "wasm")
+    monkeypatch.undo()
+    assert not wasm_threads.worth_workers(small)
 
 
 def test_a_missing_message_shows() -> None:

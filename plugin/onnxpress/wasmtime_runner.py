@@ -74,7 +74,7 @@ class TracedProgram:
         found: list[np.ndarray | None] = []
         for lo, hi in spans:
             words = self.marks[lo:hi]
-            found.append(words.copy() if words.any() else None)
+            found.append(words.copy() if words.max(initial=0) else None)
             words.fill(0)
         return None if self.waited else found
 
