@@ -144,7 +144,7 @@ def test_without_isolation_no_more_run_than_the_pack_provides_for(site: PageServ
                      "4 threads."]
     assert page.js("""(async () => {
       const { threadsHere } = await import("/site/docs/threads.js");
-      const about = { threads: 8, workers: 1, exchange: {} };
+      const about = { threads: 8, workers: 1, most_workers: 1 };
       return [threadsHere("auto", about), threadsHere(1, about), threadsHere(4, about)];
     })()""") == [{"threads": 1}, {"threads": 1}, {"threads": 1, "refusal":
                  "Where the page is not cross-origin isolated, this model is run on one thread: "

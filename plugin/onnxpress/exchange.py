@@ -6,10 +6,8 @@ found by running it (emit/wasm_trace.py). From that follows, phase by phase, who
 elements, and what a worker must be sent before it goes on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +15,7 @@ from .emit.wasm_trace import DATA, READ, WRITTEN
 from .layout import ELEMENT_BYTES, LinearPlan, Step, Tensor
 from .wasmtime_runner import TracedProgram
 
-MESSAGE = 5e-5  # seconds until the other has it; as COPIED, see the decision record
+MESSAGE = 1e-4  # seconds until the other has it; as COPIED, see the decision record
 COPIED = 5e9  # bytes per second, into a message or out of it
 EACH = np.uint32(0x01010101)  # of the four bytes of an element
 Spans = list[tuple[int, int]]  # of the heap, in f32 elements
@@ -49,11 +47,17 @@ class Exchange:
     messages: tuple[Message, ...]
     seconds: float
 
-    def table(self) -> dict[str, Any]:
-        """For the manifest: the phases that all do, and the messages."""
-        return {"whole": [i for i, shared in enumerate(self.shared) if not shared],
-                "messages": [[m.after, m.before, m.sender, m.receiver, *chain(*m.runs)]
-                             for m in self.messages]}
+    def numbers(self) -> Iterator[int]:
+        """For the browser, see runtime/backends/exchange.js; an offset is told by what it is beyond
+        the last one."""
+        whole = [i for i, shared in enumerate(self.shared) if not shared]
+        yield from (self.workers, len(whole), *whole, len(self.messages))
+        last = 0
+        for m in self.messages:
+            yield from (m.after, m.before, m.sender, m.receiver, len(m.runs))
+            for offset, *others in m.runs:
+                yield from (offset - last, *others)
+                last = offset
 
 
 @dataclass(frozen=True)

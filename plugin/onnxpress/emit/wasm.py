@@ -8,11 +8,12 @@ packed layout it uses.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from ..exchange import exchange
+from ..exchange import Exchange, exchange
 from ..graph import Graph
 from ..kernels import KERNELS
 from ..layout import LinearPlan
@@ -21,7 +22,7 @@ from ..wasmtime_runner import TracedProgram
 from . import wasm_packs
 from .describe import describe
 from .program import Program
-from .wasm_asm import I32, Function
+from .wasm_asm import I32, Function, custom_section
 from .wasm_emitter import STEP, Emitter
 from .wasm_share import in_turn
 from .wasm_threads import MOST_WORKERS, paying, paying_workers, seconds, worth_workers
@@ -38,8 +39,7 @@ def build(graph: Graph) -> Program:
     """
     plan = plan_linear(graph, "wasm")
     modules = {isa: emit_module(plan, isa) for isa in ISAS}
-    files = {isa: (module.code, "wasm") for isa, module in modules.items()}
-    return Program("wasm", files, {**describe(plan, graph), **threads(modules[ISAS[0]])})
+    return Program("wasm", *publish(modules, describe(plan, graph)))
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,23 @@ def _switch(e: Emitter, name: str, functions: Sequence[Function]) -> None:
             one.get(*(1 + p for p in STEP)).call(function)
 
 
-def threads(module: Emitted) -> dict[str, Any]:
-    """The facts on a module's threads: pages of 64 KiB for one, bytes for each of several, and how
-    many pay; the same on workers that share no memory, and what these tell each other."""
-    e, phases = module.emitter, [len(phases) for phases in module.steps]
-    facts = {"pages": e.pages, "bytes_per_thread": e.mine,
-             "threads": paying(e.plan, module.pieces), "workers": 1, "exchange": {}}
-    if worth_workers(e.plan):
+def publish(modules: Mapping[str, Emitted], about: Mapping[str, Any], workers: bool = True
+            ) -> tuple[dict[str, tuple[bytes, str]], dict[str, Any]]:
+    """The files of modules that differ in instructions only, and the facts `about` them with those
+    on threads: pages of 64 KiB for one, bytes for each of several, and how many pay; how many pay
+    and how many can run where they share no memory. What these tell each other is in the files, if
+    `workers` are asked for."""
+    first = next(iter(modules.values()))
+    e, phases = first.emitter, [len(phases) for phases in first.steps]
+    found: list[Exchange] = []
+    if workers and worth_workers(e.plan):
         program = TracedProgram(*traced(e))
         found = [exchange(e.plan, phases, list(seconds(e.plan)), program, n)
                  for n in range(2, MOST_WORKERS + 1)]
-        facts |= {"workers": paying_workers(e.plan, found), "phases": phases,
-                  "exchange": {x.workers: x.table() for x in found}}
-    return facts
+    told = chain([len(phases)], phases, *(x.numbers() for x in found))
+    section = custom_section("exchange", told) if found else b""
+    files = {name: (module.code + section, "wasm") for name, module in modules.items()}
+    return files, {**about, "pages": e.pages, "bytes_per_thread": e.mine,
+                   "threads": paying(e.plan, first.pieces),
+                   "workers": paying_workers(e.plan, found),
+                   "most_workers": max((x.workers for x in found), default=1)}

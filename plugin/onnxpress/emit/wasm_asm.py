@@ -5,7 +5,7 @@ Source: WebAssembly Core Specification 2.0 (binary format) and the relaxed-simd 
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -264,6 +264,12 @@ class Module:
                     for at, b in self.segments]
             out += _section(11, data)
         return out
+
+
+def custom_section(name: str, numbers: Iterable[int]) -> bytes:
+    """What a module carries besides its program: numbers of either sign. It may follow a module."""
+    body = _name(name) + b"".join(map(signed, numbers))
+    return b"\0" + unsigned(len(body)) + body
 
 
 def _section(number: int, items: list[bytes]) -> bytes:

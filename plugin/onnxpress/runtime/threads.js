@@ -14,7 +14,7 @@ export const sharesMemory = () =>
  * @returns {{threads: number, refusal?: string}} `refusal`: why they are not as many as asked for
  * @throws {PressError} "threads"
  */
-export function threadsHere(asked, { threads: paying, workers, exchange }) {
+export function threadsHere(asked, { threads: paying, workers, most_workers: known }) {
   const auto = asked === "auto";
   if (!auto && !(Number.isInteger(asked) && asked >= 1 && asked <= MOST)) {
     throw new PressError("threads",
@@ -26,7 +26,7 @@ export function threadsHere(asked, { threads: paying, workers, exchange }) {
     const some = Math.min(shared ? paying : workers, cores > FEW ? Math.max(FEW, cores >> 1) : cores);
     return { threads: some };
   }
-  const most = shared ? MOST : Math.max(1, ...Object.keys(exchange));
+  const most = shared ? MOST : known;
   if (asked <= most) return { threads: asked };
   const refusal = most > 1
     ? `Where the page is not cross-origin isolated, this model runs on up to ${most} threads.`

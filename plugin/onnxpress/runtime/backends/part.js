@@ -3,8 +3,11 @@
  * its own. Before a phase it waits for what it was told to expect from others; after one it sends
  * what they need of what it has computed.
  */
+import { exchangeOf } from "./exchange.js";
 import { onHeap } from "./linear.js";
 import { ALONE, heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
+
+const LOOKS = 400; // for a message, before a worker sleeps: some milliseconds
 
 /**
  * @param {WebAssembly.Module} module
@@ -17,8 +20,9 @@ export async function openPart(module, about, me, ports) {
   const memory = memoryOf(about.pages);
   const exports = await instantiate(module, memory);
   const heap = heapOf(about, memory);
-  const count = about.phases.reduce((a, b) => a + b, 0);
-  const { plan, most } = schedule(about.exchange[ports.length], count, me, ports.length);
+  const exchange = exchangeOf(module, ports.length);
+  const count = exchange.phases.reduce((a, b) => a + b, 0);
+  const { plan, most } = schedule(exchange, count, me, ports.length);
   const letters = new Letters(ports, most);
 
   /** @returns {Promise<number[]>} milliseconds of each phase, with what it waits for */
@@ -47,13 +51,13 @@ export async function openPart(module, about, me, ports) {
     profile: async () => {
       const times = await run();
       let at = 0;
-      return about.phases.map((n) => times.slice(at, at += n).reduce((a, b) => a + b, 0));
+      return exchange.phases.map((n) => times.slice(at, at += n).reduce((a, b) => a + b, 0));
     },
   });
 }
 
 /**
- * @param {import("./wasm.js").Exchange} exchange
+ * @param {import("./exchange.js").Exchange} exchange
  * @returns {{plan: {share: number[], expected: Object[], sent: Object[]}[], most: number}} `plan` by
  *   phase, and after the last; `most`: elements of a message
  */
@@ -62,23 +66,27 @@ function schedule({ whole, messages }, phases, me, size) {
     () => ({ share: [me, size, 0], expected: [], sent: [] }));
   whole.forEach((phase) => (plan[phase].share = ALONE));
   let most = 0;
-  messages.forEach(([after, before, sender, receiver, ...runs], number) => {
-    let length = 0;
-    for (let i = 0; i < runs.length; i += 4) length += runs[i + 1] * runs[i + 2];
-    most = Math.max(most, length);
+  messages.forEach(({ after, before, sender, receiver, runs }, number) => {
+    most = Math.max(most, runs.reduce((sum, [, length, count]) => sum + length * count, 0));
     if (receiver === me) plan[before].expected.push({ number, runs });
     if (sender === me) plan[after].sent.push({ number, receiver, runs });
   });
   return { plan, most };
 }
 
-/** Messages by number. A buffer that has come goes out again: new memory costs more than a copy. */
+/**
+ * Messages by number. A buffer that has come goes out again: new memory costs more than a copy. Who
+ * waits for one sends itself empty ones for a while, as waking takes longer than most waits.
+ */
 class Letters {
   #ports;
   #size;
   #spare = [];
   #arrived = new Map();
   #waiting = new Map();
+  #self = new MessageChannel();
+  #looking = false;
+  #looks = 0;
 
   /** @param {(MessagePort|null)[]} ports @param {number} size elements of each buffer */
   constructor(ports, size) {
@@ -87,6 +95,10 @@ class Letters {
     for (const port of ports) {
       if (port) port.onmessage = ({ data }) => this.#hear(data);
     }
+    this.#self.port1.onmessage = () => {
+      this.#looking = false;
+      if (this.#waiting.size) this.#look();
+    };
   }
 
   empty() {
@@ -104,7 +116,16 @@ class Letters {
   receive(number) {
     const content = this.#arrived.get(number);
     this.#arrived.delete(number);
-    return content ?? new Promise((resolve) => this.#waiting.set(number, resolve));
+    if (content) return content;
+    this.#looks = LOOKS;
+    this.#look();
+    return new Promise((resolve) => this.#waiting.set(number, resolve));
+  }
+
+  #look() {
+    if (this.#looking || this.#looks-- <= 0) return;
+    this.#looking = true;
+    this.#self.port2.postMessage(null);
   }
 
   #hear({ number, content }) {
@@ -131,10 +152,8 @@ function scatter(heap, content, runs) {
   });
 }
 
-/** @param {number[]} runs  (offset, length, count, stride) after each other */
 function each(runs, move) {
-  for (let i = 0; i < runs.length; i += 4) {
-    const [offset, length, count, stride] = runs.slice(i, i + 4);
+  for (const [offset, length, count, stride] of runs) {
     for (let k = 0; k < count; k++) move(offset + k * stride, length);
   }
 }

@@ -13,13 +13,7 @@ import { ALONE, heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js
  * @property {number} bytes_per_thread  beyond them for each of several
  * @property {number} threads  beyond which no more pay
  * @property {number} workers  that share no memory: beyond which no more pay
- * @property {number[]} [phases]  of each step
- * @property {Object<number, Exchange>} exchange  by number of workers
- *
- * @typedef {Object} Exchange  What they tell each other.
- * @property {number[]} whole  the phases that all of them do, since a share would not pay
- * @property {number[][]} messages  [after which phase, before which, from which worker, to which,
- *   ...(offset, length, count, stride)], in elements of the heap
+ * @property {number} most_workers  of which the file says what they tell each other
  *
  * @param {import("../types.js").Target & import("./linear.js").LinearAbout & WasmAbout} target
  * @param {(entry: Object) => Promise<ArrayBuffer>} fetchFile
