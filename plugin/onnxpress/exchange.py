@@ -87,22 +87,28 @@ def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
         spans = heaps.open(step)
         program.forget(plan.staging)
         found = [_trace(program, len(shared) + k, step, spans, workers) for k in range(count)]
-        sizes = [sum(t.elements for t in touched) for touched, _ in found]
-        for (touched, divisible), size in zip(found, sizes, strict=True):
-            alone = time * size / max(1, sum(sizes))
-            share = divisible and alone * (1 - 1 / workers) > MESSAGE
+        sizes = [sum(t.elements for t in touched) for touched in found]
+        for touched, size in zip(found, sizes, strict=True):
+            alone, largest = time * size / max(1, sum(sizes)), _largest(touched)
+            share = alone * (1 - largest) > MESSAGE
             if not share:
                 whole = [t.whole(workers) for t in touched]
-                share = divisible and heaps.lack(whole) and not heaps.lack(touched)
+                share = largest < 1 and heaps.lack(whole) and not heaps.lack(touched)
                 touched = touched if share else whole
             sent = heaps.missing(len(shared), touched)
             heaps.write(len(shared), touched)
-            total += alone / (workers if share else 1) + _transfer(sent)
+            total += alone * (largest if share else 1) + _transfer(sent)
             messages += sent
             shared.append(share)
     sent = heaps.missing(len(shared), [_wanted(t, workers) for t in plan.outputs
                                        if t.base >= plan.staging])
     return Exchange(workers, tuple(shared), (*messages, *sent), total + _transfer(sent))
+
+
+def _largest(touched: Sequence[_Touched]) -> float:
+    """Of what is written, the part that falls to the worker with most of it."""
+    each = sum((np.count_nonzero(t.writes, 1) for t in touched), np.zeros(1))
+    return each.max() / max(1, sum(np.count_nonzero(t.writes.any(0)) for t in touched))
 
 
 def _wanted(t: Tensor, workers: int) -> _Touched:
@@ -122,12 +128,11 @@ def _transfer(messages: Sequence[Message]) -> float:
 
 
 def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers: int
-           ) -> tuple[list[_Touched], bool]:
-    """What the shares of a phase touch of `spans`, and whether it can be shared at all; it cannot
-    where workers would wait for each other inside."""
+           ) -> list[_Touched]:
+    """What the shares of a phase touch of `spans`; all of it for each worker, where they would wait
+    for each other inside."""
     found = [program.phase(phase, i, workers, spans) for i in range(workers)]
-    divisible = all(marks is not None for marks in found)
-    if not divisible:
+    if any(marks is None for marks in found):
         found = [program.phase(phase, 0, 1, spans)] * workers
     touched = []
     for i, (lo, hi) in enumerate(spans):
@@ -141,7 +146,7 @@ def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers
             first, end = (max(0, n - lo) for n in _extent(step.inputs[0]))
             reads[:, first:end] = True
         touched.append(_Touched(lo, reads, writes))
-    return touched, divisible
+    return touched
 
 
 # --- who holds what ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ export const sharesMemory = () =>
  * @returns {{threads: number, refusal?: string}} `refusal`: why they are not as many as asked for
  * @throws {PressError} "threads"
  */
-export function threadsHere(asked, { threads: paying, workers, most_workers: known }) {
+export function threadsHere(asked, { threads: paying, workers = 1, most_workers: known = 1 }) {
   const auto = asked === "auto";
   if (!auto && !(Number.isInteger(asked) && asked >= 1 && asked <= MOST)) {
     throw new PressError("threads",
@@ -23,8 +23,8 @@ export function threadsHere(asked, { threads: paying, workers, most_workers: kno
   const shared = sharesMemory();
   if (auto) {
     const cores = navigator.hardwareConcurrency ?? 1;
-    const some = Math.min(shared ? paying : workers, cores > FEW ? Math.max(FEW, cores >> 1) : cores);
-    return { threads: some };
+    const free = cores > FEW ? Math.max(FEW, cores >> 1) : cores;
+    return { threads: Math.min(shared ? paying : workers, free) };
   }
   const most = shared ? MOST : known;
   if (asked <= most) return { threads: asked };

@@ -105,8 +105,9 @@ class Letters {
     return this.#spare.pop() ?? new Float32Array(this.#size);
   }
 
+  /** As many as go out at once; who receives more than it sends would heap them up. */
   keep(content) {
-    this.#spare.push(content);
+    if (this.#spare.length < this.#ports.length) this.#spare.push(content);
   }
 
   send(receiver, number, content) {

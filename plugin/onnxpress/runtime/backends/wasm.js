@@ -12,8 +12,8 @@ import { ALONE, heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js
  * @property {number} pages  of 64 KiB, for one thread
  * @property {number} bytes_per_thread  beyond them for each of several
  * @property {number} threads  beyond which no more pay
- * @property {number} workers  that share no memory: beyond which no more pay
- * @property {number} most_workers  of which the file says what they tell each other
+ * @property {number} [workers]  that share no memory: beyond which no more pay; 1
+ * @property {number} [most_workers]  of which the file says what they tell each other; 1
  *
  * @param {import("../types.js").Target & import("./linear.js").LinearAbout & WasmAbout} target
  * @param {(entry: Object) => Promise<ArrayBuffer>} fetchFile
