@@ -48,16 +48,19 @@ class Exchange:
     seconds: float
 
     def numbers(self) -> Iterator[int]:
-        """For the browser, see runtime/backends/exchange.js; an offset is told by what it is beyond
-        the last one."""
+        """For the browser, see runtime/backends/exchange.js. Phases and offsets are told by what
+        they are beyond the last ones: so layers that are alike say the same, and compress well."""
         whole = [i for i, shared in enumerate(self.shared) if not shared]
-        yield from (self.workers, len(whole), *whole, len(self.messages))
-        last = 0
+        yield from (self.workers, len(whole))
+        yield from np.diff(whole, prepend=0).tolist()
+        yield len(self.messages)
+        phase = at = 0
         for m in self.messages:
-            yield from (m.after, m.before, m.sender, m.receiver, len(m.runs))
+            yield from (m.before - phase, m.before - m.after, m.sender, m.receiver, len(m.runs))
+            phase = m.before
             for offset, *others in m.runs:
-                yield from (offset - last, *others)
-                last = offset
+                yield from (offset - at, *others)
+                at = offset
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ export function exchangeOf(module, workers) {
   const phases = list(next);
   for (;;) {
     const found = next();
-    let last = 0;
-    const whole = new Set(list(next));
-    const messages = list(() => ({ after: next(), before: next(), sender: next(), receiver: next(),
-      runs: list(() => [last += next(), next(), next(), next()]) }));
+    let last = 0, before = 0, at = 0;
+    const whole = new Set(list(() => (last += next())));
+    const messages = list(() => ({
+      before: before += next(), after: before - next(), sender: next(), receiver: next(),
+      runs: list(() => [at += next(), next(), next(), next()]),
+    }));
     if (found === workers) return { phases, whole, messages };
   }
 }
