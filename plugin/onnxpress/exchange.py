@@ -109,9 +109,11 @@ def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
 
 
 def _largest(touched: Sequence[_Touched]) -> float:
-    """Of what is written, the part that falls to the worker with most of it."""
-    each = sum((np.count_nonzero(t.writes, 1) for t in touched), np.zeros(1))
-    return each.max() / max(1, sum(np.count_nonzero(t.writes.any(0)) for t in touched))
+    """Of what only one worker writes, as scratch is not, the part of the one with most of it; 1
+    where nothing is divided."""
+    each = sum((np.count_nonzero(t.writes & (np.count_nonzero(t.writes, 0) == 1), 1)
+                for t in touched), np.zeros(1))
+    return float(each.max() / each.sum()) if each.any() else 1.0
 
 
 def _wanted(t: Tensor, workers: int) -> _Touched:

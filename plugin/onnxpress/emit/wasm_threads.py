@@ -16,7 +16,7 @@ GAIN = 0.95  # what one more thread may leave of the time
 MOST_WORKERS = 4
 SMALL_ALONE = 6e-3  # seconds of one thread that are not worth a heap for each worker
 GAIN_ALONE = 0.75  # what two workers may leave: they hold twice the memory
-HEAPS = 1 << 29  # bytes in all: beside the page itself, phones grant not much more than that twice
+HEAPS = 1 << 29  # bytes in all; the page holds the downloaded weights besides
 
 
 def paying(plan: LinearPlan, pieces: Sequence[int]) -> int:
