@@ -10,6 +10,7 @@ import wasmtime
 from lockstep import Lockstep
 from onnxpress.emit.wasm import ISAS
 from onnxpress.emit.wasm_emitter import Emitter
+from onnxpress.emit.wasm_share import in_turn
 from onnxpress.graph import Graph, Node, Value
 from onnxpress.kernels import KERNELS
 from onnxpress.layout import SLACK, LinearPlan, Step, Tensor, Want
@@ -97,7 +98,7 @@ def execute(emit: Callable[[Emitter], None], heap: np.ndarray, isa: str, threads
     e = emitter(isa, heap.size)
     e.begin("go")
     emit(e)
-    e.module.add(e.step, export=True)
+    in_turn(e, "go", e.end(), export=True)
     program = Lockstep(engine(isa), e.encode(), heap, threads, e.mine)
     return program.run("go")[: heap.size]
 

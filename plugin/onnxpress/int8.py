@@ -73,6 +73,7 @@ def _add(pack: Published, manifest: Mapping[str, Any], way: Way,
     best = trials.best()
     if best is None:
         return manifest, []
+    best = trials.with_workers(best)
     rows, check, kept = [], None, best
     for name in _builds(way):
         row, first = prove_build(best, pack.folder, name, pack.expected,
@@ -101,7 +102,7 @@ class _Trials:
         self.pack, self.manifest, self.way = pack, manifest, way
         self.plain = work(pack.graph).get("f32", 0.0)
         self.inputs = {node.name: node.inputs for node in pack.graph.nodes}
-        self.made: list[Mapping[str, Any]] = []
+        self.made: list[tuple[Mapping[str, Any], Graph]] = []
 
     def best(self) -> Mapping[str, Any] | None:
         """The trial that holds, or comes closest; None where none pays."""
@@ -158,15 +159,21 @@ class _Trials:
         fit = [name for name in layers if self.inputs[name][1] in run]
         return self._make(marked) if len(fit) == len(layers) else self._rounded(fit, share)
 
-    def _make(self, marked: Graph) -> Mapping[str, Any] | None:
+    def with_workers(self, trial: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The same, with what workers tell each other, which takes seconds to find out."""
+        marked = next(graph for made, graph in self.made if made is trial)
+        return self._make(marked, workers=True) or trial
+
+    def _make(self, marked: Graph, workers: bool = False) -> Mapping[str, Any] | None:
         """The trial of a graph whose nodes say what runs on whole numbers, if it pays."""
-        program = build(marked, self.way, self.pack.graph.constants)
+        program = build(marked, self.way, self.pack.graph.constants, workers)
         time = sum(n / (1 if kind == "f32" else self.way.speedup)
                    for kind, n in program.about["work"].items())
         if time > PAYS * self.plain:
             return None
-        self.made.append(_with(self.manifest, self.way, program, self.pack.folder))
-        return self.made[-1]
+        made = _with(self.manifest, self.way, program, self.pack.folder)
+        self.made.append((made, marked))
+        return made
 
     def _strain(self, trial: Mapping[str, Any], count: int | None = None) -> float:
         """Of the gates, on the first `count` inputs, against the graph in float64; infinite where
@@ -180,7 +187,7 @@ class _Trials:
     def remove(self, kept: Mapping[str, Any]) -> None:
         """The files of trials, but for those that the manifest `kept` names."""
         urls = [{entry["url"] for entry in one["targets"]["wasm"]["files"].values()}
-                for one in (*self.made, kept)]
+                for one in (*(made for made, _ in self.made), kept)]
         for url in set().union(*urls) - urls[-1]:
             (self.pack.folder / url).unlink(missing_ok=True)
 

@@ -129,12 +129,13 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kernel call. `scratch` is the heap offset of the elements it asked for."""
+    """One kernel call. `scratch` is the heap offset of the `room` elements it asked for."""
 
     node: Node
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     scratch: int = 0
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)

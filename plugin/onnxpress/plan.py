@@ -285,8 +285,8 @@ class _Draft:
                       default=0)
         steps = tuple(
             Step(node, tuple(map(self._final, ins)), tuple(map(self._final, outs)),
-                 scratch.get(i, 0))
-            for i, (node, ins, outs, _) in enumerate(self.steps)
+                 scratch.get(i, 0), need.scratch)
+            for i, (node, ins, outs, need) in enumerate(self.steps)
         )
         return LinearPlan(
             target, steps, tuple(slots),

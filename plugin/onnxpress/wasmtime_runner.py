@@ -1,7 +1,7 @@
 """Runs a WebAssembly program in wasmtime: the file that is published, without a browser."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,8 @@ class WasmProgram:
 
     def __init__(self, code: bytes, about: Mapping[str, Any],
                  weights: Mapping[str, np.ndarray]) -> None:
-        config = wasmtime.Config()
-        config.wasm_relaxed_simd = True
-        config.wasm_relaxed_simd_deterministic = True  # fused on every build machine
-        engine = wasmtime.Engine(config)
         self.about = about
-        self.store = wasmtime.Store(engine)
-        module = wasmtime.Module(engine, code)
-        pages = module.imports[0].type.limits.min
-        memory = wasmtime.Memory(self.store, wasmtime.MemoryType(wasmtime.Limits(pages, pages)))
-        barrier = wasmtime.Func(self.store, wasmtime.FuncType([wasmtime.ValType.i32()], []),
-                                lambda threads: None)
-        imports = [memory, barrier][: len(module.imports)]
-        self.exports = wasmtime.Instance(self.store, module, imports).exports(self.store)
-        start = ctypes.addressof(memory.data_ptr(self.store).contents)
-        raw = (ctypes.c_ubyte * memory.data_len(self.store)).from_address(start)
-        self.heap = np.frombuffer(raw, np.float32)
+        self.store, self.exports, self.heap = _instance(code, lambda threads: None)
         self.bytes = self.heap.view(np.int8)
         self.place(weights)
 
@@ -68,6 +54,55 @@ class WasmProgram:
         self.exports["run"](self.store, *ALONE)
         return [self.heap[p["offset"] : p["offset"] + p["length"]].copy()
                 for p in self.about["outputs"]]
+
+
+class TracedProgram:
+    """A module that writes marks into its memory, from byte `marks` on (emit/wasm_trace.py), on a
+    heap of zeros."""
+
+    def __init__(self, code: bytes, marks: int) -> None:
+        self.waited = False
+        self.store, self.exports, memory = _instance(code, self._wait)
+        self.marks = memory.view(np.uint32)[marks // 4 :]
+
+    def phase(self, index: int, part: int, parts: int, spans: Sequence[tuple[int, int]]
+              ) -> list[np.ndarray | None] | None:
+        """For each of the heap's `spans`, the marks that a share of a phase leaves, four to an f32
+        element, or None where there are none; None for all if it would have waited for others."""
+        self.waited = False
+        self.exports["phase"](self.store, index, part, parts, 0)
+        found: list[np.ndarray | None] = []
+        for lo, hi in spans:
+            words = self.marks[lo:hi]
+            found.append(words.copy() if words.max(initial=0) else None)
+            words.fill(0)
+        return None if self.waited else found
+
+    def forget(self, start: int) -> None:
+        """All marks from that f32 element on: kernels touch some beyond a tensor's end."""
+        self.marks[start:].fill(0)
+
+    def _wait(self, parts: int) -> None:
+        self.waited = True
+
+
+def _instance(code: bytes, barrier: Callable[[int], None]
+              ) -> tuple[wasmtime.Store, Mapping[str, Any], np.ndarray]:
+    """The module's store, exports and memory, as f32."""
+    config = wasmtime.Config()
+    config.wasm_relaxed_simd = True
+    config.wasm_relaxed_simd_deterministic = True  # fused on every build machine
+    engine = wasmtime.Engine(config)
+    store = wasmtime.Store(engine)
+    module = wasmtime.Module(engine, code)
+    pages = module.imports[0].type.limits.min
+    memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(pages, pages)))
+    wait = wasmtime.Func(store, wasmtime.FuncType([wasmtime.ValType.i32()], []), barrier)
+    imports = [memory, wait][: len(module.imports)]
+    exports = wasmtime.Instance(store, module, imports).exports(store)
+    start = ctypes.addressof(memory.data_ptr(store).contents)
+    raw = (ctypes.c_ubyte * memory.data_len(store)).from_address(start)
+    return store, exports, np.frombuffer(raw, np.float32)
 
 
 def open_program(manifest: Mapping[str, Any], folder: Path, build: str) -> WasmProgram:

@@ -1,25 +1,32 @@
 """Graph -> two WebAssembly modules, "relaxed" (fused multiply-add) and "simd128".
 
 Both share one LinearPlan, so their addresses and weight placements are equal. A module imports its
-`memory` and a `barrier(threads)`, and exports `run` and `step(i)`, whose further parameters are
-(thread, threads, address of the thread's own memory), and a packer for each packed layout it uses.
+`memory` and a `barrier(threads)`, and exports `run`, `step(i)` and, of all steps, `phase(i)`, whose
+further parameters are (thread, threads, address of the thread's own memory), and a packer for each
+packed layout it uses.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
+from ..exchange import Exchange, exchange
 from ..graph import Graph
 from ..kernels import KERNELS
 from ..layout import LinearPlan
 from ..plan import plan_linear
+from ..wasmtime_runner import TracedProgram
 from . import wasm_packs
 from .describe import describe
 from .program import Program
-from .wasm_asm import I32, Function
+from .wasm_asm import I32, Function, custom_section
 from .wasm_emitter import STEP, Emitter
-from .wasm_share import meet
-from .wasm_threads import paying
+from .wasm_share import in_turn
+from .wasm_threads import MOST_WORKERS, paying, paying_workers, seconds, worth_workers
+from .wasm_trace import traced
 
 ISAS = ("relaxed", "simd128")
 
@@ -32,20 +39,28 @@ def build(graph: Graph) -> Program:
     """
     plan = plan_linear(graph, "wasm")
     modules = {isa: emit_module(plan, isa) for isa in ISAS}
-    files = {isa: (code, "wasm") for isa, (code, _) in modules.items()}
-    return Program("wasm", files, {**describe(plan, graph), **modules["relaxed"][1]})
+    return Program("wasm", *publish(modules, describe(plan, graph)))
 
 
-def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}
-                ) -> tuple[bytes, dict[str, int]]:
-    """The module's bytes, and the facts on its threads; constants in `own` are part of it, the
-    others are placed at load."""
+@dataclass(frozen=True)
+class Emitted:
+    """A module's bytes; `emitter` and, by step, its phases and into how many pieces it can be cut
+    tell how it may be shared."""
+
+    code: bytes
+    emitter: Emitter
+    steps: Sequence[Sequence[Function]]
+    pieces: Sequence[int]
+
+
+def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}) -> Emitted:
+    """The module of `plan`; constants in `own` are part of it, the others are placed at load."""
     e = Emitter(isa, plan)
     steps, pieces = [], []
     for i, step in enumerate(plan.steps):
         e.begin(f"step{i}")
         KERNELS[step.node.op].wasm.emit(step, e)
-        steps.append(e.module.add(e.step))
+        steps.append(e.end())
         pieces.append(e.pieces)
     for slot in plan.slots:
         if slot.constant in own:
@@ -54,20 +69,40 @@ def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}
             e.module.segments.append((4 * slot.offset, content))
         elif slot.pack.kind != "raw":
             wasm_packs.export(slot.pack.kind, e)
-    barrier = meet(e)
-    run = e.module.add(Function("run", [I32] * len(STEP)), export=True)
-    one = e.module.add(Function("step", [I32] * (1 + len(STEP))), export=True)
-    for i, function in enumerate(steps):
-        if i:
-            run.get(STEP[1]).call(barrier)
-        run.get(*STEP).call(function)
+    whole = [in_turn(e, f"step{i}", phases) if len(phases) > 1 else phases[0]
+             for i, phases in enumerate(steps)]
+    in_turn(e, "run", whole, export=True)
+    _switch(e, "step", whole)
+    _switch(e, "phase", [phase for phases in steps for phase in phases])
+    return Emitted(e.encode(), e, steps, pieces)
+
+
+def _switch(e: Emitter, name: str, functions: Sequence[Function]) -> None:
+    """The export name(i, part, parts, own)."""
+    one = e.module.add(Function(name, [I32] * (1 + len(STEP))), export=True)
+    for i, function in enumerate(functions):
         one.get(0).i32(i).op("i32.eq")
         with one.if_():
             one.get(*(1 + p for p in STEP)).call(function)
-    return e.encode(), _threads(e, pieces)
 
 
-def _threads(e: Emitter, pieces: Sequence[int]) -> dict[str, int]:
-    """Pages of 64 KiB for one thread, bytes for each of several, and how many threads pay, where
-    steps can be cut into `pieces`."""
-    return {"pages": e.pages, "bytes_per_thread": e.mine, "threads": paying(e.plan, pieces)}
+def publish(modules: Mapping[str, Emitted], about: Mapping[str, Any], workers: bool = True
+            ) -> tuple[dict[str, tuple[bytes, str]], dict[str, Any]]:
+    """The files of modules that differ in instructions only, and the facts `about` them with those
+    on threads: pages of 64 KiB for one, bytes for each of several, and how many pay; how many pay
+    and how many can run where they share no memory. What these tell each other is in the files, if
+    `workers` are asked for."""
+    first = next(iter(modules.values()))
+    e, phases = first.emitter, [len(phases) for phases in first.steps]
+    found: list[Exchange] = []
+    if workers and worth_workers(e.plan):
+        program = TracedProgram(*traced(e))
+        found = [exchange(e.plan, phases, list(seconds(e.plan)), program, n)
+                 for n in range(2, MOST_WORKERS + 1)]
+    told = chain([len(phases)], phases, *(x.numbers() for x in found))
+    section = custom_section("exchange", told) if found else b""
+    files = {name: (module.code + section, "wasm") for name, module in modules.items()}
+    return files, {**about, "pages": e.pages, "bytes_per_thread": e.mine,
+                   "threads": paying(e.plan, first.pieces),
+                   "workers": paying_workers(e.plan, found),
+                   "most_workers": max((x.workers for x in found), default=1)}

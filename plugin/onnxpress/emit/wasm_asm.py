@@ -5,7 +5,7 @@ Source: WebAssembly Core Specification 2.0 (binary format) and the relaxed-simd 
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -85,6 +85,7 @@ class Function:
         self.export = False
         self.locals: list[int] = []
         self.body = bytearray()
+        self.accesses: list[tuple[int, str, int]] = []  # (where in the body, instruction, offset)
 
     def local(self, kind: int = I32) -> int:
         self.locals.append(kind)
@@ -150,16 +151,19 @@ class Function:
 
     def load(self, name: str, offset: int = 0) -> "Function":
         """A load or store at (address on the stack) + `offset` bytes."""
+        start = len(self.body)
         if name in LOAD_STORE:
             code, align = LOAD_STORE[name]
             self.body += bytes([code]) + unsigned(align) + unsigned(offset)
         else:
             self.body += b"\xfd" + unsigned(VECTOR_LOAD_STORE[name]) + b"\0" + unsigned(offset)
+        self.accesses.append((start, name, offset))
         return self
 
     store = load
 
     def store_lane(self, name: str, lane: int, offset: int = 0) -> "Function":
+        self.accesses.append((len(self.body), name, offset))
         self.body += b"\xfd" + unsigned(LANE_STORE[name]) + b"\0" + unsigned(offset)
         self.body.append(lane)
         return self
@@ -260,6 +264,12 @@ class Module:
                     for at, b in self.segments]
             out += _section(11, data)
         return out
+
+
+def custom_section(name: str, numbers: Iterable[int]) -> bytes:
+    """What a module carries besides its program: numbers of either sign. It may follow a module."""
+    body = _name(name) + b"".join(map(signed, numbers))
+    return b"\0" + unsigned(len(body)) + body
 
 
 def _section(number: int, items: list[bytes]) -> bytes:

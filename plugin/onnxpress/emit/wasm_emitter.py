@@ -44,15 +44,17 @@ STEP = (PART, PARTS, MINE) = (0, 1, 2)
 
 class Emitter:
     """A module under construction. Kernels are functions made on first use and shared by steps.
-    `sharing`: what of the current step is being emitted, "" for all threads (loops only), "share"
-    or "alone"; `pieces`: into how many the step can be cut; `mine`: bytes of a thread's own."""
+    `phases`: of the current step, those before `step`; `sharing`: what is being emitted, "" for all
+    threads (loops only, so many around), "share" or "alone"; `pieces`: into how many the step can
+    be cut; `mine`: bytes of a thread's own."""
 
     def __init__(self, isa: str, plan: "LinearPlan") -> None:
         self.isa, self.plan = isa, plan
         self.barrier = Function("barrier", [I32])
         self.module = Module([self.barrier])
         self.step = Function("")
-        self.sharing, self.pieces, self.mine = "", 1, 0
+        self.phases: list[Function] = []
+        self.sharing, self.loops, self.pieces, self.mine = "", 0, 1, 0
         self._kernels: dict[tuple, Function] = {}
         self._data: dict[bytes, int] = {}
         self._data_end = plan.elements * 4
@@ -63,8 +65,20 @@ class Emitter:
 
     def begin(self, name: str) -> Function:
         """A new current step."""
+        self.phases, self.pieces = [], 1
+        return self._open(name)
+
+    def cut(self) -> None:
+        """What follows in the current step is another phase: a function with locals of its own."""
+        self.phases.append(self.step)
+        self._open(self.step.name)
+
+    def end(self) -> list[Function]:
+        """The phases of the current step, added to the module."""
+        return [self.module.add(phase) for phase in (*self.phases, self.step)]
+
+    def _open(self, name: str) -> Function:
         self.step = Function(name, [I32] * len(STEP))
-        self.pieces = 1
         return self.step
 
     def kernel(self, key: tuple, build: Callable[[], Function], export: bool = False) -> Function:
@@ -110,11 +124,13 @@ class Emitter:
             return
         i = self.step.local()
         self.step.i32(0).set(i)
+        self.loops += 1
         with self.step.loop():
             yield Affine(0, ((i, 1),))
             self.step.get(i).i32(1).op("i32.add").tee(i)
             count.push(self.step)
             self.step.op("i32.lt_u").br_if(0)
+        self.loops -= 1
 
     def madd(self, f: Function, a: int, b: int, acc: int) -> None:
         """acc += a * b on vector locals."""

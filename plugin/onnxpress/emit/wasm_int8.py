@@ -19,7 +19,7 @@ from ..plan import plan_linear
 from ..whole import Span, whole_values
 from .describe import describe
 from .program import Program
-from .wasm import ISAS, emit_module
+from .wasm import ISAS, emit_module, publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +78,15 @@ def _work(node: Node, graph: Graph) -> float:
     return graph.shape(node.inputs[0])[-1] * prod(graph.shape(node.name))
 
 
-def build(marked: Graph, way: Way, published: Iterable[str]) -> Program:
+def build(marked: Graph, way: Way, published: Iterable[str], workers: bool = False) -> Program:
     """The modules of `way` and the manifest's facts about them, of a graph as `mark` returns it.
-    Constants that are not `published` lie in the modules."""
+    Constants that are not `published` lie in the modules; `workers` as in `publish`."""
     plan, known = plan_linear(marked, "wasm"), set(published)
     own = {n: c for n, c in marked.constants.items() if n not in known}
-    modules = {isa: emit_module(plan, isa, own) for isa in way.isas}
-    about = {**describe(plan, marked), "work": work(marked), **modules[way.isas[0]][1]}
+    modules = {f"{way.name}-{isa}": emit_module(plan, isa, own) for isa in way.isas}
+    about = {**describe(plan, marked), "work": work(marked)}
     about["weights"] = [slot for slot in about["weights"] if slot["tensor"] in known]
-    return Program("wasm", {f"{way.name}-{isa}": (code, "wasm")
-                            for isa, (code, _) in modules.items()}, about)
+    return Program("wasm", *publish(modules, about, workers))
 
 
 def mark(graph: Graph, kind: str, weights: Collection[str]) -> Graph:

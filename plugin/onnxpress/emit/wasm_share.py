@@ -5,15 +5,16 @@ phase. What a thread computes is what one thread alone would, in the same order,
 same for any number of threads; a thread without a share goes on to the next barrier.
 
 Between a phase that writes and one that reads, or writes, the same memory by other shares stands
-`sync`. What is emitted outside of `share` is done by the first thread alone.
+`sync`; phases are functions of their own, which threads that share no memory go through one by one.
+What is emitted outside of `share` is done by the first thread alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..layout import ALIGN, SLACK, round_up
 from .wasm_asm import I32, Function, function
-from .wasm_emitter import MINE, PART, PARTS, Affine, Emitter, affine
+from .wasm_emitter import MINE, PART, PARTS, STEP, Affine, Emitter, affine
 
 MANY = 16  # pieces that so many threads as phones and laptops have share evenly enough
 
@@ -55,10 +56,15 @@ def _edge() -> Function:
 
 
 def sync(e: Emitter) -> None:
-    """All threads wait here for each other. One that works alone goes on."""
+    """All threads wait here for each other. One that works alone goes on. Outside of loops it ends
+    a phase of the step."""
     assert e.sharing != "share", "a thread without a share would not come"
-    if not e.sharing:
+    if e.sharing:
+        return
+    if e.loops:
         e.step.get(PARTS).call(meet(e))
+    else:
+        e.cut()
 
 
 def meet(e: Emitter) -> Function:
@@ -72,6 +78,17 @@ def _meet(e: Emitter) -> Function:
     with f.if_():
         f.get(p.parts).call(e.barrier)
     return f
+
+
+def in_turn(e: Emitter, name: str, phases: Sequence[Function],
+            export: bool = False) -> Function:
+    """name(part, parts, own): these phases, with a barrier between."""
+    barrier, f = meet(e), Function(name, [I32] * len(STEP))
+    for i, phase in enumerate(phases):
+        if i:
+            f.get(PARTS).call(barrier)
+        f.get(*STEP).call(phase)
+    return e.module.add(f, export)
 
 
 def own(e: Emitter, scratch: int, elements: int) -> Affine:

@@ -1,8 +1,9 @@
-"""How many threads a program is worth: the plan's cost model."""
+"""How many threads, or workers that share no memory, a program is worth: the plan's cost model."""
 
 from collections.abc import Iterator, Sequence
 from math import prod
 
+from ..exchange import Exchange
 from ..layout import LinearPlan
 from ..ops import OPS
 
@@ -12,14 +13,18 @@ BARRIER = 1e-6  # seconds, as START: measured in Chromium, see the decision reco
 START = 1e-4  # a message to every thread and one back
 SMALL = 2e-3  # seconds of one thread that are not worth starting others
 GAIN = 0.95  # what one more thread may leave of the time
+MOST_WORKERS = 4
+SMALL_ALONE = 6e-3  # seconds of one thread that are not worth a heap for each worker
+GAIN_ALONE = 0.75  # what two workers may leave: they hold twice the memory
+HEAPS = 1 << 29  # bytes in all; the page holds the downloaded weights besides
 
 
 def paying(plan: LinearPlan, pieces: Sequence[int]) -> int:
     """The number of threads beyond which one more takes off too little. `pieces` of each step."""
-    costs = list(zip(_seconds(plan), pieces, strict=True))
+    costs = list(zip(seconds(plan), pieces, strict=True))
 
     def time(threads: int) -> float:
-        work = sum(seconds * -(-parts // threads) / parts for seconds, parts in costs)
+        work = sum(alone * -(-parts // threads) / parts for alone, parts in costs)
         return work + (threads > 1) * (START + BARRIER * len(costs))
 
     threads = 1
@@ -30,7 +35,23 @@ def paying(plan: LinearPlan, pieces: Sequence[int]) -> int:
     return threads
 
 
-def _seconds(plan: LinearPlan) -> Iterator[float]:
+def worth_workers(plan: LinearPlan) -> bool:
+    """Whether two workers that share no memory are worth a closer look."""
+    return sum(seconds(plan)) >= SMALL_ALONE and 2 * 4 * plan.elements <= HEAPS
+
+
+def paying_workers(plan: LinearPlan, found: Sequence[Exchange]) -> int:
+    """The number of workers beyond which one more takes off too little or needs too much memory.
+    `found`: for 2 and more of them."""
+    workers, best = 1, GAIN_ALONE * sum(seconds(plan))
+    for x in found:
+        if START + x.seconds >= best or x.workers * 4 * plan.elements > HEAPS:
+            break
+        workers, best = x.workers, GAIN * (START + x.seconds)
+    return workers
+
+
+def seconds(plan: LinearPlan) -> Iterator[float]:
     """Of each step on one thread: its arithmetic or what it moves, whichever takes longer."""
     for step in plan.steps:
         op = OPS.get(step.node.op)

@@ -23,3 +23,9 @@ export function startThread() {
   if (carried) return carried.startWorker("backends/thread.js");
   return new Worker(new URL("./backends/thread.js", import.meta.url), { type: "module" });
 }
+
+/** @returns {Worker} that runs backends/peer.js */
+export function startPeer() {
+  if (carried) return carried.startWorker("backends/peer.js");
+  return new Worker(new URL("./backends/peer.js", import.meta.url), { type: "module" });
+}

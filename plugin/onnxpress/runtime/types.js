@@ -220,8 +220,8 @@
 /**
  * @typedef {Object} LoadOptions
  * @property {"auto"|"webgpu"|"wasm"|"js"} [target]
- * @property {"auto"|number} [threads]  of WebAssembly, where the page is cross-origin isolated; by
- *   default what the spec says, or else "auto": as many as pay and the device has
+ * @property {"auto"|number} [threads]  of WebAssembly; by default what the spec says, or else
+ *   "auto": as many as pay and the device has
  * @property {(progress: Progress) => void} [onProgress]
  * @property {(fallback: {from: string, to: string, reason: string}) => void} [onFallback]
  * @property {boolean} [worker]  run in a module worker

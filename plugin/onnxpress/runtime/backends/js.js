@@ -1,5 +1,5 @@
 /** Runs a generated ES module on a Float32Array: where WebAssembly is not allowed. */
-import { executable, placeWeights, timeSteps } from "./linear.js";
+import { executable, onHeap, placeWeights, timeSteps } from "./linear.js";
 
 /**
  * @param {import("./linear.js").LinearAbout & {files: Object}} about
@@ -12,12 +12,11 @@ export async function open(about, fetchFile, weights, { loadModule }) {
   return executable(about, await placeWeights(about, compiling, weights));
 }
 
-function bind(module, { elements }) {
-  const heap = new Float32Array(elements);
-  return {
-    heap,
+function bind(module, about) {
+  const heap = new Float32Array(about.elements);
+  return onHeap(about, heap, {
     run: () => module.run(heap),
     profile: (steps) => timeSteps(steps, (index) => module.step(heap, index)),
     pack: (kind, source, target, args) => module[`pack_${kind}`](heap, source, target, ...args),
-  };
+  });
 }

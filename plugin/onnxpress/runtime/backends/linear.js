@@ -11,12 +11,13 @@
  * @property {{name: string, offset: number, length: number}[]} outputs
  * @property {[label: string, flops: number][]} steps
  *
- * @typedef {Object} Program  The compiled model on its heap.
- * @property {Float32Array} heap
- * @property {() => void|Promise<void>} run
- * @property {(steps: number) => number[]|Promise<number[]>} profile  milliseconds of each step
- * @property {(kind: string, source: number, target: number, args: number[]) => void} pack
+ * @typedef {Object} Program  The compiled model on its heap, or on several.
+ * @property {(constant: import("../weights.js").Constant) => void|Promise<void>} place
+ * @property {(inputs: Float32Array[]) => Promise<Float32Array[]>} run  in the model's order
+ * @property {(inputs: Float32Array[]) => Promise<number[]>} profile  milliseconds of each step
  * @property {() => void} [end]  of its threads
+ *
+ * @typedef {(kind: string, source: number, target: number, args: number[]) => void} Packer
  */
 import { PressError } from "../errors.js";
 
@@ -33,26 +34,71 @@ export async function placeWeights(about, compiling, weights) {
   compiling.catch(() => {});
   const waiting = new Set(about.weights.map((slot) => slot.tensor));
   for await (const constant of weights) {
-    const program = await compiling;
-    for (const { tensor, offset, pack, args } of about.weights) {
-      if (tensor !== constant.name) continue;
-      if (pack === "raw") {
-        program.heap.set(constant.data, offset);
-        continue;
-      }
-      if (pack.startsWith("dot_")) {
-        new Uint8Array(program.heap.buffer).set(constant.stored.bytes, 4 * about.staging);
-      } else {
-        program.heap.set(constant.data, about.staging);
-      }
-      program.pack(pack, about.staging, offset, args);
-    }
+    await (await compiling).place(constant);
     waiting.delete(constant.name);
   }
   for (const name of waiting) {
     throw new PressError("prepare", `the constant "${name}" is not among the downloaded weights`);
   }
   return compiling;
+}
+
+/**
+ * Puts a constant wherever the program reads it.
+ * @param {LinearAbout} about @param {Float32Array} heap @param {Packer} pack
+ * @param {{name: string, data: Float32Array, stored: {bytes: Uint8Array}}} constant
+ */
+export function placeConstant({ weights, staging }, heap, pack, constant) {
+  for (const { tensor, offset, pack: kind, args } of weights) {
+    if (tensor !== constant.name) continue;
+    if (kind === "raw") {
+      heap.set(constant.data, offset);
+      continue;
+    }
+    if (takesBytes(kind)) {
+      new Uint8Array(heap.buffer).set(constant.stored.bytes, 4 * staging);
+    } else {
+      heap.set(constant.data, staging);
+    }
+    pack(kind, staging, offset, args);
+  }
+}
+
+/** Whether a packer takes a constant as it is stored. @param {string} kind */
+export const takesBytes = (kind) => kind.startsWith("dot_");
+
+/** @param {LinearAbout} about @param {Float32Array} heap @param {Float32Array[]} arrays */
+export function writeInputs({ inputs }, heap, arrays) {
+  inputs.forEach(({ offset }, i) => heap.set(arrays[i], offset));
+}
+
+/** @param {LinearAbout} about @param {Float32Array} heap @returns {Float32Array[]} */
+export function readOutputs({ outputs }, heap) {
+  return outputs.map(({ offset, length }) => heap.slice(offset, offset + length));
+}
+
+/**
+ * The program whose functions work on `heap`.
+ * @param {LinearAbout} about
+ * @param {Float32Array} heap
+ * @param {{pack: Packer, run: () => void|Promise<void>,
+ *   profile: (steps: number) => number[]|Promise<number[]>, end?: () => void}} functions
+ * @returns {Program}
+ */
+export function onHeap(about, heap, { pack, run, profile, end }) {
+  return {
+    place: (constant) => placeConstant(about, heap, pack, constant),
+    async run(inputs) {
+      writeInputs(about, heap, inputs);
+      await run();
+      return readOutputs(about, heap);
+    },
+    profile(inputs) {
+      writeInputs(about, heap, inputs);
+      return profile(about.steps.length);
+    },
+    end,
+  };
 }
 
 /** @param {number} steps @param {(index: number) => void} step */
@@ -70,21 +116,13 @@ export function timeSteps(steps, step) {
  * @param {Program} program
  */
 export function executable(about, program) {
-  const fill = (inputs) => about.inputs.forEach(({ offset }, i) => {
-    program.heap.set(inputs[i], offset);
-  });
   return {
     /** @param {Float32Array[]} inputs @returns {Promise<Float32Array[]>} in the model's order */
-    async run(inputs) {
-      fill(inputs);
-      await program.run();
-      return about.outputs.map(({ offset, length }) => program.heap.slice(offset, offset + length));
-    },
+    run: (inputs) => program.run(inputs),
 
     /** @param {Float32Array[]} inputs @returns {Promise<{label: string, ms: number}[]>} */
     async profile(inputs) {
-      fill(inputs);
-      const times = await program.profile(about.steps.length);
+      const times = await program.profile(inputs);
       return about.steps.map(([label], i) => ({ label, ms: times[i] }));
     },
 

@@ -1,19 +1,17 @@
 /**
- * The threads of one model: workers that run its module on one shared memory. The side that asks
- * never waits for them but for their messages, so it may be a page.
+ * Workers that run one model together. The side that asks never waits for them but for their
+ * messages, so it may be a page.
  */
-import { startThread } from "../carried.js";
 import { PressError } from "../errors.js";
 
 export class Team {
   #workers;
   #pending = new Set();
   #failure = null;
-  #here;
 
-  /** @param {number} threads @throws where the browser refuses workers */
-  constructor(threads) {
-    this.#workers = Array.from({ length: threads }, () => startThread());
+  /** @param {number} size @param {() => Worker} startWorker @throws where a browser refuses them */
+  constructor(size, startWorker) {
+    this.#workers = Array.from({ length: size }, () => startWorker());
     for (const worker of this.#workers) {
       worker.addEventListener("error", (event) => {
         event.preventDefault(); // in a worker it would count as that worker's own
@@ -21,30 +19,22 @@ export class Team {
         this.end(new PressError("threads", `a thread has failed (${why})`));
       });
     }
-    this.#here = this.#all(() => null);
-    this.#here.catch(() => {}); // reported by start()
+    /** Settles when all are there or one has failed. */
+    this.here = this.#ask();
+    this.here.catch(() => {}); // whoever awaits it is told
+  }
+
+  get size() {
+    return this.#workers.length;
   }
 
   /**
-   * @param {WebAssembly.Module} module
-   * @param {WebAssembly.Memory} memory
-   * @param {(thread: number) => number} own the byte address of what one thread alone uses
+   * Gives each worker a job, at once; they must be there.
+   * @param {(worker: number) => {job: string, moved?: Transferable[]}} job  `moved` goes over to it
+   * @returns {Promise<unknown[]>} the answers of all
    */
-  async start(module, memory, own) {
-    const control = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    const threads = this.#workers.length;
-    await this.#here;
-    await this.#all((thread) => (
-      { job: "start", module, memory, control, thread, threads, own: own(thread) }));
-  }
-
-  async run() {
-    await this.#all(() => ({ job: "run" }));
-  }
-
-  /** @param {number} steps @returns {Promise<number[]>} milliseconds of each */
-  async profile(steps) {
-    return (await this.#all(() => ({ job: "profile", steps })))[0];
+  all(job) {
+    return this.#ask(job);
   }
 
   /** @param {Error} [error] for who still waits */
@@ -54,14 +44,14 @@ export class Team {
     this.#pending.forEach((reject) => reject(this.#failure));
   }
 
-  /** The answers of all threads; a job of `null` is only waited for. */
-  #all(job) {
+  #ask(job) {
     return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);
       this.#pending.add(reject);
-      const answers = this.#workers.map((worker, thread) => new Promise((heard) => {
+      const answers = this.#workers.map((worker, i) => new Promise((heard) => {
         worker.addEventListener("message", ({ data }) => heard(data.value), { once: true });
-        if (job(thread)) worker.postMessage(job(thread));
+        const { moved = [], ...message } = job?.(i) ?? {};
+        if (job) worker.postMessage(message, moved);
       }));
       Promise.all(answers).then((values) => {
         this.#pending.delete(reject);
