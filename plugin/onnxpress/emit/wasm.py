@@ -17,6 +17,7 @@ from . import wasm_packs
 from .describe import describe
 from .program import Program
 from .wasm_asm import I32, Function
+from .wasm_chains import fuse_chains
 from .wasm_emitter import STEP, Emitter
 from .wasm_share import meet
 from .wasm_threads import paying
@@ -30,7 +31,7 @@ def build(graph: Graph) -> Program:
     Raises:
         PlanError: an operator has no WebAssembly kernel.
     """
-    plan = plan_linear(graph, "wasm")
+    plan = plan_linear(fuse_chains(graph), "wasm")
     modules = {isa: emit_module(plan, isa) for isa in ISAS}
     files = {isa: (code, "wasm") for isa, (code, _) in modules.items()}
     return Program("wasm", files, {**describe(plan, graph), **modules["relaxed"][1]})

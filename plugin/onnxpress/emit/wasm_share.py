@@ -99,6 +99,30 @@ def runs(e: Emitter, first: Affine, count: Affine, most: int) -> Iterator[tuple[
         f.get(at, many).op("i32.add").tee(at).get(end).op("i32.lt_u").br_if(0)
 
 
+@contextmanager
+def strips(e: Emitter, first: Affine, count: Affine, length: int, most: int
+           ) -> Iterator[tuple[Affine, Affine, Affine]]:
+    """A loop over first..first + count of the rows of images of `length` rows each, in runs of
+    `most` and what an image or the count leaves: (image, row, how many)."""
+    f = e.step
+    at, end, many = f.many(3, I32)
+    first.push(f)
+    f.tee(at)
+    count.push(f)
+    f.op("i32.add").set(end)
+    with f.loop():
+        image, row = divide(e, Affine(0, ((at, 1),)), length)
+        f.get(end, at).op("i32.sub").set(many)
+        for limit in (row * -1 + length, Affine(most)):
+            f.get(many)
+            limit.push(f)
+            f.get(many)
+            limit.push(f)
+            f.op("i32.lt_u", "select").set(many)
+        yield image, row, Affine(0, ((many, 1),))
+        f.get(at, many).op("i32.add").tee(at).get(end).op("i32.lt_u").br_if(0)
+
+
 def divide(e: Emitter, n: Affine, by: int) -> tuple[Affine, Affine]:
     """Quotient and remainder."""
     if not n.terms:
