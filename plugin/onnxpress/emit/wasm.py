@@ -12,14 +12,13 @@ import numpy as np
 from ..graph import Graph
 from ..kernels import KERNELS
 from ..layout import LinearPlan
-from ..plan import plan_linear
 from . import wasm_packs
 from .describe import describe
 from .program import Program
 from .wasm_asm import I32, Function
-from .wasm_chains import fuse_chains
 from .wasm_emitter import STEP, Emitter
 from .wasm_share import meet
+from .wasm_slices import each_slice, plan_slices
 from .wasm_threads import paying
 
 ISAS = ("relaxed", "simd128")
@@ -31,7 +30,7 @@ def build(graph: Graph) -> Program:
     Raises:
         PlanError: an operator has no WebAssembly kernel.
     """
-    plan = plan_linear(fuse_chains(graph), "wasm")
+    plan = plan_slices(graph)
     modules = {isa: emit_module(plan, isa) for isa in ISAS}
     files = {isa: (code, "wasm") for isa, (code, _) in modules.items()}
     return Program("wasm", files, {**describe(plan, graph), **modules["relaxed"][1]})
@@ -55,17 +54,27 @@ def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}
             e.module.segments.append((4 * slot.offset, content))
         elif slot.pack.kind != "raw":
             wasm_packs.export(slot.pack.kind, e)
+    _export(e, steps)
+    return e.encode(), _threads(e, pieces)
+
+
+def _export(e: Emitter, steps: Sequence[Function]) -> None:
+    """`run` and `step`, which takes one step as often as a run does."""
     barrier = meet(e)
     run = e.module.add(Function("run", [I32] * len(STEP)), export=True)
     one = e.module.add(Function("step", [I32] * (1 + len(STEP))), export=True)
-    for i, function in enumerate(steps):
-        if i:
-            run.get(STEP[1]).call(barrier)
-        run.get(*STEP).call(function)
-        one.get(0).i32(i).op("i32.eq")
-        with one.if_():
-            one.get(*(1 + p for p in STEP)).call(function)
-    return e.encode(), _threads(e, pieces)
+    with each_slice(e.plan, run, barrier):
+        for i, function in enumerate(steps):
+            if i:
+                run.get(STEP[1]).call(barrier)
+            run.get(*STEP).call(function)
+    left = one.local(I32)
+    one.i32(e.plan.times).set(left)
+    with one.times(left):
+        for i, function in enumerate(steps):
+            one.get(0).i32(i).op("i32.eq")
+            with one.if_():
+                one.get(*(1 + p for p in STEP)).call(function)
 
 
 def _threads(e: Emitter, pieces: Sequence[int]) -> dict[str, int]:
