@@ -1,19 +1,19 @@
 """What a page loads before the weights: the runtime and one program, compressed by brotli."""
 
 import json
-import re
 from functools import cache
 from pathlib import Path
 
 import brotli
 import pytest
+from onnxpress.bundle import CORE
 from onnxpress.compiler import BUILDERS, Notes, lower
 from onnxpress.emit import webgpu
 from onnxpress.emit.program import Program
 from onnxpress.encodings import plan
 from onnxpress.frontends.recipe import run_recipe
 from onnxpress.graph import Graph
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.runtime_files import runtime_files
 from onnxpress.source import read_model
 from onnxpress.spec.files import package_path
 
@@ -26,21 +26,6 @@ MODELS = {
 }
 
 
-STATIC = re.compile(r'^(?:import|export)\b[^;]*?from "(\.[^"]+)"', re.MULTILINE)
-
-
-def loaded(*names: str) -> set[Path]:
-    """The modules that come with `names`: all that they import without being asked."""
-    found: set[Path] = set()
-    waiting = [RUNTIME / name for name in names]
-    while waiting:
-        path = waiting.pop().resolve()
-        if path not in found:
-            found.add(path)
-            waiting += [path.parent / name for name in STATIC.findall(path.read_text())]
-    return found
-
-
 @cache
 def graph_of(name: str) -> Graph:
     return lower(MODELS[name](), {}, Notes())
@@ -49,11 +34,10 @@ def graph_of(name: str) -> Graph:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("target", ["webgpu", "wasm", "js"])
 def test_the_runtime_and_a_program_fit_the_budget(name: str, target: str) -> None:
-    modules = loaded("onnxpress.js", "worker.js", f"backends/{target}.js",
-                     "views/image-classification.js", "views/image-to-image.js")
-    assert len(modules) > 30
+    names = [CORE, "onnxpress.js", "worker.js", "views/image-classification.js",
+             "views/image-to-image.js"] + [f"backends/{target}.js"] * (target != "wasm")
     program = BUILDERS[target](graph_of(name))
-    scripts = sum(len(brotli.compress(path.read_bytes())) for path in modules)
+    scripts = sum(len(brotli.compress(runtime_files()[name])) for name in names)
     for content, _suffix in program.files.values():
         assert scripts + len(brotli.compress(content)) <= BUDGET
 

@@ -153,7 +153,7 @@ def test_threads_share_products_and_convolutions(name: str) -> None:
 
 
 def test_the_tables_reach_every_kernel() -> None:
-    planned = {"conv2d", "matmul", "fill_halo"}
+    planned = {"conv2d", "conv2d_chain", "matmul", "fill_halo"}
     assert {step[0] for step in STEPS} | planned == set(KERNELS)
 
 

@@ -1,4 +1,4 @@
-"""A small builder of NCHW ONNX graphs for recipes: opset 17, f32, batch 1, names that repeat."""
+"""A small builder of NCHW ONNX graphs for recipes: opset 17, f32, names that repeat."""
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
@@ -14,7 +14,7 @@ class Net:
     The model is one message from the start: protobuf copies what is put together later.
     """
 
-    def __init__(self, name: str, input_shape: tuple[int, ...], seed: int = 0,
+    def __init__(self, name: str, input_shape: tuple[int | str, ...], seed: int = 0,
                  input_name: str = "input") -> None:
         self.input_name, self.input_shape = input_name, input_shape
         self.random = np.random.default_rng(seed)
@@ -57,6 +57,13 @@ class Net:
         return self.op("Conv", *inputs, channels=channels, kernel_shape=[kernel] * 2,
                        strides=[stride] * 2, pads=pads, group=groups)
 
+    def deconv(self, x: str, channels: int) -> str:
+        """A transposed convolution 2x2 that doubles the size."""
+        shape = (self.channels[x], channels, 2, 2)
+        weight = self.constant(self.normal(shape, np.sqrt(2 / self.channels[x])), "weight")
+        return self.op("ConvTranspose", x, weight, channels=channels, kernel_shape=[2, 2],
+                       strides=[2, 2])
+
     def batch_norm(self, x: str, epsilon: float = 1e-5, scale: float = 1.0, *,
                    parameters: list[np.ndarray] | None = None) -> str:
         """`parameters`: gamma, beta, mean, variance, each [C]; drawn near (scale, 0, 0, 1) else."""
@@ -86,7 +93,7 @@ class Net:
         x = self.op("Flatten", self.op("GlobalAveragePool", x))
         return self.dense(x, classes, **parameters)
 
-    def model(self, output: str, shape: tuple[int, ...]) -> ModelProto:
+    def model(self, output: str, shape: tuple[int | str, ...]) -> ModelProto:
         """The finished model with its one input and output "output"."""
         self.graph.node.append(helper.make_node("Identity", [output], ["output"], name="output"))
         port = helper.make_tensor_value_info

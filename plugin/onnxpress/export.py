@@ -154,8 +154,8 @@ def _styles() -> Markup:
 
 
 def linked_runtime(targets: tuple[str, ...]) -> dict[str, str]:
-    """Name -> text of all that the page and its worker need, each after what it names itself;
-    there "carried:NAME" stands for a relative URL."""
+    """Name -> text of all that the page and its worker need, each after what it imports: there
+    "carried:NAME" stands for a relative URL. What runs later asks for URLs by name."""
     files = runtime_files(targets)
     texts: dict[str, str] = {}
     uses: dict[str, list[str]] = {}
@@ -163,27 +163,30 @@ def linked_runtime(targets: tuple[str, ...]) -> dict[str, str]:
     while waiting:
         name = waiting.pop()
         if name not in texts:
-            texts[name], uses[name] = _link(name, files)
-            waiting += uses[name]
+            texts[name], uses[name], later = _link(name, files)
+            waiting += [*uses[name], *later]
     return {name: texts[name] for name in TopologicalSorter(uses).static_order()}
 
 
-def _link(name: str, files: Mapping[str, bytes]) -> tuple[str, list[str]]:
-    """The file's text with "carried:NAME" for the files it names, and their names."""
-    used: dict[str, None] = {}
+def _link(name: str, files: Mapping[str, bytes]) -> tuple[str, list[str], list[str]]:
+    """The file's text with links to files that the page carries; those it imports, those it loads
+    later."""
+    used: dict[bool, dict[str, None]] = {True: {}, False: {}}
 
     def point(match: re.Match[str]) -> str:
         other = normpath(join(dirname(name), match[2]))
         # Backends without a program are not there; the bootstrap starts workers.
         if other not in files or other == WORKER:
             return match[0]
-        used[other] = None
-        return f'{match[1]}"carried:{other}"'
+        imported = match[1] == "from "
+        used[imported][other] = None
+        place = f'"carried:{other}"' if imported else f'onnxpressCarried.runtime["{other}"]'
+        return f"{match[1]}{place}"
 
     lines = files[name].decode().splitlines(keepends=True)
     text = "".join(line if line.lstrip().startswith(COMMENT) else LINK.sub(point, line)
                    for line in lines)
-    return text, list(used)
+    return text, list(used[True]), list(used[False])
 
 
 def _loaded(value: Any, names: Collection[str]) -> Iterator[str]:

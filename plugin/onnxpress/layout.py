@@ -148,6 +148,15 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Slices:
+    """A batch runs in `count` slices: steps see `inputs` and `outputs`, a slice of the plan's."""
+
+    count: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
 class LinearPlan:
     """A complete program: `elements` is the heap's length; `staging` is where a canonical
     constant is written before its packer runs (free until the first run)."""
@@ -159,6 +168,12 @@ class LinearPlan:
     outputs: tuple[Tensor, ...]
     staging: int
     elements: int
+    slices: Slices | None = None
+
+    @property
+    def times(self) -> int:
+        """How often a run takes each step."""
+        return self.slices.count if self.slices else 1
 
 
 def dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:

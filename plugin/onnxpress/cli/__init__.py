@@ -11,6 +11,7 @@ from ..spec import TARGETS, TASKS, WEIGHTS
 from . import (
     bench,
     bench_against,
+    bench_batch,
     bench_frames,
     bench_report,
     build,
@@ -21,7 +22,7 @@ from . import (
     new,
     serve,
 )
-from .arguments import CACHE, cache_place, count, shape, target_list
+from .arguments import CACHE, cache_place, count, counts, shape, target_list
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,7 +120,8 @@ def _add_explain(commands) -> None:
 
 
 def _run_bench(options: argparse.Namespace) -> None:
-    way = bench_frames if options.frames else bench_against if options.against else bench
+    way = (bench_frames if options.frames else bench_against if options.against else
+           bench_batch if options.batch else bench)
     way.run(options)
 
 
@@ -139,6 +141,9 @@ def _add_bench(commands) -> None:
     command.add_argument("--frames", type=count, metavar="N",
                          help="in place of steps: frames per second from a video to a canvas on "
                               "WebGPU, over N frames")
+    command.add_argument("--batch", type=counts, metavar="N,...",
+                         help="in place of steps: samples per second in batches of these sizes, of "
+                              "a model whose inputs begin with a free dimension")
     command.add_argument("--json", type=Path, nargs="?", const=bench_report.STDOUT, metavar="FILE",
                          help="results as JSON, in FILE or alone on standard output")
     command.add_argument("--against", type=Path, metavar="DIR",

@@ -27,6 +27,10 @@ def count(text: str) -> int:
     return int(text)
 
 
+def counts(text: str) -> tuple[int, ...]:
+    return tuple(map(count, text.split(",")))
+
+
 def target_list(text: str) -> tuple[str, ...]:
     names = text.split(",")
     for name in names:

@@ -6,7 +6,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +47,37 @@ export const run = async ({ target, count }) => {
 
 
 def run(options: argparse.Namespace) -> None:
-    from ..compiler import Options, press
+    require(options)
+    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    report({"model": options.model.name, **measure(model, shapes, options)}, options)
 
+
+def require(options: argparse.Namespace) -> None:
+    """
+    Raises:
+        BrowserError, UnsupportedError: the target cannot be measured where it is asked for.
+    """
     dawn = options.engine == "dawn"
     if dawn and options.target != "webgpu":
         raise UnsupportedError("bench --engine dawn measures WebGPU; add --target webgpu")
     if options.target != "wasm" and not dawn and not find_chromium():
         raise BrowserError(f"bench --target {options.target} needs Chromium: install it (Debian: "
                            "apt install chromium) or set CHROMIUM to the path of a Chrome or Edge")
-    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+
+
+def measure(model: Any, shapes: Mapping[str, tuple[int, ...]], options: argparse.Namespace
+            ) -> Facts:
+    """What a run of the compiled model takes, and each of its steps."""
+    from ..compiler import Options, press
+
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
         pack = press(model, Path(folder), Options(
             name=options.model.stem, targets=(options.target,), shapes=shapes))
         if options.build:
             pack = _only(pack, options.target, options.build)
-        measure = _in_dawn if dawn else _in_browser if find_chromium() else _in_wasmtime
-        facts = measure(pack, options)
-    report({"model": options.model.name, **facts}, options)
+        there = (_in_dawn if options.engine == "dawn" else
+                 _in_browser if find_chromium() else _in_wasmtime)
+        return there(pack, options)
 
 
 def _only(pack: Pack, target: str, build: str) -> Pack:

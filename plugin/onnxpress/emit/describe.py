@@ -20,7 +20,7 @@ def describe(plan: LinearPlan, graph: Graph) -> dict[str, Any]:
         ],
         "inputs": [_place(n, t) for n, t in zip(graph.inputs, plan.inputs, strict=True)],
         "outputs": [_place(n, t) for n, t in zip(graph.outputs, plan.outputs, strict=True)],
-        "steps": [_label(s) for s in plan.steps],
+        "steps": [_label(s, plan.times) for s in plan.steps],
     }
 
 
@@ -28,7 +28,8 @@ def _place(name: str, tensor: Tensor) -> dict[str, Any]:
     return {"name": name, "offset": tensor.offset, "length": prod(tensor.shape)}
 
 
-def _label(step: Step) -> list[Any]:
+def _label(step: Step, times: int) -> list[Any]:
     outputs = {t.name: t.shape for t in step.outputs}
     halo = sum(t.size - prod(t.shape) for t in step.outputs)
-    return label(step.node, [(t.name, t.shape) for t in step.inputs], outputs, halo)
+    text, flops, moved = label(step.node, [(t.name, t.shape) for t in step.inputs], outputs, halo)
+    return [f"{times} x {text}" if times > 1 else text, times * flops, times * moved]

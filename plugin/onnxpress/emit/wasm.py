@@ -17,14 +17,14 @@ from ..exchange import Exchange, exchange
 from ..graph import Graph
 from ..kernels import KERNELS
 from ..layout import LinearPlan
-from ..plan import plan_linear
 from ..wasmtime_runner import TracedProgram
 from . import wasm_packs
 from .describe import describe
 from .program import Program
 from .wasm_asm import I32, Function, custom_section
-from .wasm_emitter import STEP, Emitter
-from .wasm_share import in_turn
+from .wasm_emitter import PARTS, STEP, Emitter
+from .wasm_share import in_turn, meet
+from .wasm_slices import each_slice, plan_slices
 from .wasm_threads import MOST_WORKERS, paying, paying_workers, seconds, worth_workers
 from .wasm_trace import traced
 
@@ -37,7 +37,7 @@ def build(graph: Graph) -> Program:
     Raises:
         PlanError: an operator has no WebAssembly kernel.
     """
-    plan = plan_linear(graph, "wasm")
+    plan = plan_slices(graph)
     modules = {isa: emit_module(plan, isa) for isa in ISAS}
     return Program("wasm", *publish(modules, describe(plan, graph)))
 
@@ -71,19 +71,33 @@ def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}) 
             wasm_packs.export(slot.pack.kind, e)
     whole = [in_turn(e, f"step{i}", phases) if len(phases) > 1 else phases[0]
              for i, phases in enumerate(steps)]
-    in_turn(e, "run", whole, export=True)
-    _switch(e, "step", whole)
+    _run(e, whole)
+    _switch(e, "step", whole, e.plan.times)
     _switch(e, "phase", [phase for phases in steps for phase in phases])
     return Emitted(e.encode(), e, steps, pieces)
 
 
-def _switch(e: Emitter, name: str, functions: Sequence[Function]) -> None:
-    """The export name(i, part, parts, own)."""
+def _run(e: Emitter, steps: Sequence[Function]) -> None:
+    """The export run(part, parts, own): the steps, for each slice."""
+    barrier, run = meet(e), Function("run", [I32] * len(STEP))
+    with each_slice(e.plan, run, barrier):
+        for i, function in enumerate(steps):
+            if i:
+                run.get(PARTS).call(barrier)
+            run.get(*STEP).call(function)
+    e.module.add(run, export=True)
+
+
+def _switch(e: Emitter, name: str, functions: Sequence[Function], times: int = 1) -> None:
+    """The export name(i, part, parts, own), which takes function i so many times."""
     one = e.module.add(Function(name, [I32] * (1 + len(STEP))), export=True)
-    for i, function in enumerate(functions):
-        one.get(0).i32(i).op("i32.eq")
-        with one.if_():
-            one.get(*(1 + p for p in STEP)).call(function)
+    left = one.local(I32)
+    one.i32(times).set(left)
+    with one.times(left):
+        for i, function in enumerate(functions):
+            one.get(0).i32(i).op("i32.eq")
+            with one.if_():
+                one.get(*(1 + p for p in STEP)).call(function)
 
 
 def publish(modules: Mapping[str, Emitted], about: Mapping[str, Any], workers: bool = True
@@ -95,7 +109,7 @@ def publish(modules: Mapping[str, Emitted], about: Mapping[str, Any], workers: b
     first = next(iter(modules.values()))
     e, phases = first.emitter, [len(phases) for phases in first.steps]
     found: list[Exchange] = []
-    if workers and worth_workers(e.plan):
+    if workers and not e.plan.slices and worth_workers(e.plan):
         program = TracedProgram(*traced(e))
         found = [exchange(e.plan, phases, list(seconds(e.plan)), program, n)
                  for n in range(2, MOST_WORKERS + 1)]

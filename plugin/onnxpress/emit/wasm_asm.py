@@ -14,7 +14,8 @@ MAX_PAGES = 65536
 I32, V128 = 0x7F, 0x7B
 _VOID = 0x40
 
-# Instructions without immediates: one byte, or the number after the 0xFD vector prefix.
+# Instructions without immediates: one byte, or the number after the 0xFD vector prefix; those on
+# whole runs of memory, which name it, after 0xFC.
 SCALAR = {
     "unreachable": 0x00, "return": 0x0F, "drop": 0x1A, "select": 0x1B,
     "i32.eqz": 0x45, "i32.eq": 0x46, "i32.ne": 0x47, "i32.lt_s": 0x48, "i32.lt_u": 0x49,
@@ -52,6 +53,7 @@ LOAD_STORE = {"i32.load": (0x28, 2), "f32.load": (0x2A, 2), "i32.store": (0x36, 
 VECTOR_LOAD_STORE = {"v128.load": 0x00, "v128.load32_splat": 0x09, "v128.store": 0x0B,
                      "v128.load32_zero": 0x5C, "v128.load64_zero": 0x5D, "v128.load8x8_s": 0x01,
                      "v128.load8x8_u": 0x02, "v128.load16x4_s": 0x03}
+BULK = {"memory.copy": b"\x0a\0\0", "memory.fill": b"\x0b\0"}
 LANE_STORE = {"v128.store32_lane": 0x5A, "v128.store64_lane": 0x5B}
 
 
@@ -99,6 +101,8 @@ class Function:
         for name in names:
             if name in SCALAR:
                 self.body.append(SCALAR[name])
+            elif name in BULK:
+                self.body += b"\xfc" + BULK[name]
             else:
                 self.body += b"\xfd" + unsigned(VECTOR[name])
         return self

@@ -80,15 +80,14 @@ def _meet(e: Emitter) -> Function:
     return f
 
 
-def in_turn(e: Emitter, name: str, phases: Sequence[Function],
-            export: bool = False) -> Function:
+def in_turn(e: Emitter, name: str, phases: Sequence[Function]) -> Function:
     """name(part, parts, own): these phases, with a barrier between."""
     barrier, f = meet(e), Function(name, [I32] * len(STEP))
     for i, phase in enumerate(phases):
         if i:
             f.get(PARTS).call(barrier)
         f.get(*STEP).call(phase)
-    return e.module.add(f, export)
+    return e.module.add(f)
 
 
 def own(e: Emitter, scratch: int, elements: int) -> Affine:
@@ -113,6 +112,30 @@ def runs(e: Emitter, first: Affine, count: Affine, most: int) -> Iterator[tuple[
         f.get(end, at).op("i32.sub").tee(many).i32(most).get(many).i32(most)
         f.op("i32.lt_u", "select").set(many)
         yield Affine(0, ((at, 1),)), Affine(0, ((many, 1),))
+        f.get(at, many).op("i32.add").tee(at).get(end).op("i32.lt_u").br_if(0)
+
+
+@contextmanager
+def strips(e: Emitter, first: Affine, count: Affine, length: int, most: int
+           ) -> Iterator[tuple[Affine, Affine, Affine]]:
+    """A loop over first..first + count of the rows of images of `length` rows each, in runs of
+    `most` and what an image or the count leaves: (image, row, how many)."""
+    f = e.step
+    at, end, many = f.many(3, I32)
+    first.push(f)
+    f.tee(at)
+    count.push(f)
+    f.op("i32.add").set(end)
+    with f.loop():
+        image, row = divide(e, Affine(0, ((at, 1),)), length)
+        f.get(end, at).op("i32.sub").set(many)
+        for limit in (row * -1 + length, Affine(most)):
+            f.get(many)
+            limit.push(f)
+            f.get(many)
+            limit.push(f)
+            f.op("i32.lt_u", "select").set(many)
+        yield image, row, Affine(0, ((many, 1),))
         f.get(at, many).op("i32.add").tee(at).get(end).op("i32.lt_u").br_if(0)
 
 

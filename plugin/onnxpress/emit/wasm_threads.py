@@ -25,7 +25,7 @@ def paying(plan: LinearPlan, pieces: Sequence[int]) -> int:
 
     def time(threads: int) -> float:
         work = sum(alone * -(-parts // threads) / parts for alone, parts in costs)
-        return work + (threads > 1) * (START + BARRIER * len(costs))
+        return plan.times * (work + (threads > 1) * BARRIER * len(costs)) + (threads > 1) * START
 
     threads = 1
     if time(1) < SMALL:

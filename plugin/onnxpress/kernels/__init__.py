@@ -26,6 +26,7 @@ KERNELS: dict[str, ModuleType] = {
     "argmax": argmax,
     "concat": copy,
     "conv2d": conv2d,
+    "conv2d_chain": conv2d,
     "copy": copy,
     "expand": copy,
     "fill_halo": fill_halo,

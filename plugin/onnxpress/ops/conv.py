@@ -2,8 +2,12 @@
 
 Attributes: strides, pads (top, left, bottom, right), dilations, groups, pad_mode, epilogue.
 Output channels stand group by group, as in ONNX.
+
+conv2d_chain: x, then the operands of each of `links` but for its first -> what the last one makes.
+Each link is a conv2d node that reads as its first operand what the one before it made.
 """
 
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
@@ -69,4 +73,38 @@ def _ulps(node: Node, shapes: Shapes) -> float:
     return 2.0 * prod(shapes[1][:3])
 
 
-OPS = (Op("conv2d", _infer, _reference, _flops, _ulps),)
+# --- chains --------------------------------------------------------------------------------------
+
+
+def links(node: Node, shapes: Shapes) -> Iterator[tuple[Node, int, Shapes, Shape]]:
+    """(link, index of its operand 1 among the chain's, its operands' shapes, its output's)"""
+    out, at = shapes[0], 1
+    for link in node.attrs["links"]:
+        operands = (out, *shapes[at : at + len(link.inputs) - 1])
+        (out,) = _infer(link, operands)
+        yield link, at, operands, out
+        at += len(link.inputs) - 1
+
+
+def _infer_chain(node: Node, shapes: Shapes) -> tuple[Shape]:
+    *_, (_, _, _, out) = links(node, shapes)
+    return (out,)
+
+
+def _reference_chain(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
+    x = arrays[0]
+    for link, at, operands, _ in links(node, [a.shape for a in arrays]):
+        (x,) = _reference(link, [x, *arrays[at : at + len(operands) - 1]])
+    return (x,)
+
+
+def _flops_chain(node: Node, shapes: Shapes) -> int:
+    return sum(_flops(link, operands) for link, _, operands, _ in links(node, shapes))
+
+
+def _ulps_chain(node: Node, shapes: Shapes) -> float:
+    return sum(_ulps(link, operands) for link, _, operands, _ in links(node, shapes))
+
+
+OPS = (Op("conv2d", _infer, _reference, _flops, _ulps),
+       Op("conv2d_chain", _infer_chain, _reference_chain, _flops_chain, _ulps_chain))

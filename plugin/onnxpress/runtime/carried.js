@@ -2,8 +2,9 @@
  * Where files are: beside the runtime, or, with `onnxpress export`, in the page itself. There
  * templates/bootstrap.js sets `onnxpressCarried`, on the page and in the worker, before anything of
  * the runtime loads.
- * @type {{files: Object<string, string>, startWorker: (script: string) => Worker}|undefined}
- *   `files`: absolute URL -> blob: URL
+ * @type {{files: Object<string, string>, runtime: Object<string, string>,
+ *   startWorker: (script: string) => Worker}|undefined}
+ *   `files`: absolute URL -> blob: URL; `runtime`: name -> blob: URL
  */
 const carried = globalThis.onnxpressCarried;
 

@@ -1,7 +1,8 @@
 /**
  * Opens a page of `onnxpress export`: every file that the page carries becomes a blob: URL, then its
  * runtime starts; see runtime/carried.js. Modules in blobs cannot name each other by relative URLs,
- * so the export wrote "carried:NAME" there and put every file after those that it names.
+ * so the export wrote "carried:NAME" there and put every file after those that it imports; what is
+ * loaded later is found in onnxpressCarried.runtime by then.
  *
  * The same script begins the worker: from file:// a worker may neither be a module nor load the
  * page's blob: URLs, so it gets the blobs and makes URLs of its own.
@@ -38,7 +39,9 @@ function blobUrl(text, name = "script.js") {
 /** @param {Carried} carried @param {string} entry the module to run */
 async function start(carried, entry) {
   const { files, runtime, script } = carried;
+  const urls = {};
   globalThis.onnxpressCarried = {
+    runtime: urls,
     files: Object.fromEntries(
       Object.entries(files).map(([url, blob]) => [url, URL.createObjectURL(blob)])),
     startWorker(name) {
@@ -47,7 +50,6 @@ async function start(carried, entry) {
       return worker;
     },
   };
-  const urls = {};
   for (const [name, text] of Object.entries(runtime)) {
     const linked = text.replace(/"carried:([^"]+)"/g, (_, other) => JSON.stringify(urls[other]));
     urls[name] = blobUrl(linked, name);

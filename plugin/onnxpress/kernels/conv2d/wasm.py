@@ -6,8 +6,9 @@ rounding; those with `dot` run on whole numbers.
 
 from ...emit.wasm_emitter import Emitter
 from ...graph import Graph, Node
-from ...layout import Dot, Halo, Needs, Pack, Step, Want
-from .wasm_conv import Conv, Way, conv_of
+from ...layout import Dot, Needs, Pack, Step, Want
+from . import wasm_chain
+from .wasm_conv import Conv, Way, conv_in, conv_of
 from .wasm_depthwise import DEPTHWISE
 from .wasm_product import DOT, PRODUCT
 from .wasm_spread import SPREAD
@@ -30,18 +31,15 @@ def way(node: Node, v: Conv) -> Way:
 
 def needs(node: Node, graph: Graph) -> Needs:
     """Input halo for the windows, packed weights, scratch."""
-    out = graph.shape(node.name)
-    constant = node.inputs[1] in graph.constants
-    v = conv_of(node, *map(graph.shape, node.inputs[:2]), out, constant)
+    if node.op == "conv2d_chain":
+        return wasm_chain.needs(node, graph)
+    v, out = conv_in(graph, node), graph.shape(node.name)
     how = way(node, v)
-    extent, pads, mode = how.extent(v), (0, 0, 0, 0), node.attrs.get("pad_mode", "zero")
-    if mode != "zero":
-        extent, pads = tuple(map(max, extent, v.pads)), v.pads
     dot = node.attrs.get("dot", Dot())
     return Needs(
-        inputs={0: Want(Halo(extent, pads, mode), how.align, dot.x), **dot.wants(3)},
+        inputs={0: how.want(node, v, dot.x), **dot.wants(3)},
         output=Want(align=4, storage=dot.out),
-        packs={1: Pack(*how.pack(v)), **dot.packs(v.o)} if constant else {},
+        packs={1: Pack(*how.pack(v)), **dot.packs(v.o)} if v.constant else {},
         scratch=how.scratch(v),
         same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
     )
@@ -49,8 +47,7 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 def work(node: Node, graph: Graph) -> float:
     """The time of `node` in f32, in that of a product's multiply-add on one lane."""
-    v = conv_of(node, *map(graph.shape, node.inputs[:2]), graph.shape(node.name),
-                node.inputs[1] in graph.constants)
+    v = conv_in(graph, node)
     how = way(node, v)
     if how is WINOGRAD:
         return time(v) / MADD
@@ -59,6 +56,9 @@ def work(node: Node, graph: Graph) -> float:
 
 
 def emit(step: Step, program: Emitter) -> None:
+    if step.node.op == "conv2d_chain":
+        wasm_chain.emit(step, program)
+        return
     x, w = step.inputs[:2]
     v = conv_of(step.node, x.shape, w.shape, step.outputs[0].shape, w.pack is not None)
     way(step.node, v).emit(step, v, program)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...emit.wasm_emitter import Emitter, address
+from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_packs import Facts
-from ...graph import Node
-from ...layout import Step, Tensor
+from ...graph import Graph, Node
+from ...layout import F32, Halo, Step, Storage, Tensor, Want
 
 Extent = tuple[int, int, int, int]  # top, left, bottom, right
 
@@ -35,6 +35,11 @@ class Conv:
         before = self.pads[0] * x.strides[1] + self.pads[1] * x.strides[2]
         return address(x) - x.storage.bytes * before
 
+    def row(self, x: Tensor, image: Affine, y: Affine) -> Affine:
+        """The byte address of the first window of row `y` of an image's outputs."""
+        return (self.window(x) + image * (x.storage.bytes * x.strides[0])
+                + y * (x.storage.bytes * self.strides[0] * x.strides[1]))
+
     def extent(self) -> Extent:
         """Halo that the windows of all outputs touch."""
         top, left = self.pads[:2]
@@ -50,6 +55,11 @@ def conv_of(node: Node, x: tuple[int, ...], w: tuple[int, ...], out: tuple[int, 
                 a["dilations"], a["groups"], constant)
 
 
+def conv_in(graph: Graph, node: Node) -> Conv:
+    return conv_of(node, *map(graph.shape, node.inputs[:2]), graph.shape(node.name),
+                   node.inputs[1] in graph.constants)
+
+
 @dataclass(frozen=True)
 class Way:
     """One way to run convolutions. `worthwhile`: whether it takes this one; `pack`: how constant
@@ -61,3 +71,10 @@ class Way:
     align: int = 1
     extent: Callable[[Conv], Extent] = Conv.extent
     scratch: Callable[[Conv], int] = lambda v: 0
+
+    def want(self, node: Node, v: Conv, storage: Storage = F32) -> Want:
+        """The layout of x."""
+        extent, pads, mode = self.extent(v), (0, 0, 0, 0), node.attrs.get("pad_mode", "zero")
+        if mode != "zero":
+            extent, pads = tuple(map(max, extent, v.pads)), v.pads
+        return Want(Halo(extent, pads, mode), self.align, storage)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from ...emit import wasm_packs as packs
 from ...emit.wasm_asm import I32, V128, Function, function
-from ...emit.wasm_emitter import Emitter, address
+from ...emit.wasm_emitter import Affine, Emitter, address
 from ...emit.wasm_epilogue import Epilogue, Finisher, epilogue
 from ...emit.wasm_share import share
 from ...layout import Step, round_up
@@ -35,20 +35,24 @@ def block(width: int, taps: int) -> int:
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
     """One call per image; threads share the rows."""
+    x, out = step.inputs[0], step.outputs[0]
+    with share(e, v.oh) as (first, rows), e.times(v.n) as image:
+        emit_rows(step, v, e, v.row(x, image, first),
+                  address(out) + image * (4 * out.strides[0]) + first * (4 * out.strides[1]), rows)
+
+
+def emit_rows(step: Step, v: Conv, e: Emitter, a: Affine, out: Affine, rows: Affine) -> None:
+    """One call for so many rows of outputs from `out` on; `a` is the first one's window."""
     x, w, bias = step.inputs[:3]
-    out = step.outputs[0]
+    y = step.outputs[0]
     finish, extras = epilogue(step, 3)
     key = ("depthwise", block(v.ow, v.kw), v.kw, v.strides[1], v.dilations[1], finish)
-    kernel = e.kernel(key, lambda: _kernel(e, *key[1:]))
-    a_y, out_y = 4 * v.strides[0] * x.strides[1], 4 * out.strides[1]
-    with share(e, v.oh) as (first, rows), e.times(v.n) as image:
-        e.call(
-            kernel, v.window(x) + image * (4 * x.strides[0]) + first * a_y,
-            address(out) + image * (4 * out.strides[0]) + first * out_y, rows, v.ow,
-            4 * x.strides[2], 4 * v.strides[1] * x.strides[2], a_y, v.kh,
-            4 * v.dilations[0] * x.strides[1], 4 * out.strides[2], out_y, address(w),
-            address(bias), 4 * round_up(v.c, 4), *extras,
-        )
+    e.call(
+        e.kernel(key, lambda: _kernel(e, *key[1:])), a, out, rows, v.ow,
+        4 * x.strides[2], 4 * v.strides[1] * x.strides[2], 4 * v.strides[0] * x.strides[1], v.kh,
+        4 * v.dilations[0] * x.strides[1], 4 * y.strides[2], 4 * y.strides[1], address(w),
+        address(bias), 4 * round_up(v.c, 4), *extras,
+    )
 
 
 def _kernel(e: Emitter, size: int, kw: int, stride: int, dilation: int,

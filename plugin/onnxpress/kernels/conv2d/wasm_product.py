@@ -4,7 +4,7 @@ numbers have one group."""
 from contextlib import nullcontext
 
 from ...emit import wasm_packs as packs
-from ...emit.wasm_emitter import Affine, Emitter, address
+from ...emit.wasm_emitter import Affine, Emitter, address, affine
 from ...emit.wasm_epilogue import epilogue
 from ...emit.wasm_gemm import Gemm, emit_gemm
 from ...emit.wasm_share import MANY, share, sync
@@ -35,28 +35,38 @@ def merge(v: Conv) -> int:
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
     """One product for each image and merged group; threads share the groups where they are many."""
-    x, w, bias = step.inputs[:3]
+    x, w = step.inputs[:2]
     out = step.outputs[0]
     weights = address(w) if v.constant else _pack_now(step, v, e)
     c, o = v.c // v.groups * merge(v), v.o // v.groups * merge(v)
-    per = ELEMENT_BYTES["f32"] // x.storage.bytes
-    taps, run = _taps(v, x, round_up(c, per))
-    finish, extras = epilogue(step, 3)
-    a_bytes, out_bytes, groups = x.storage.bytes, out.storage.bytes, v.groups // merge(v)
+    groups = v.groups // merge(v)
     some = share(e, groups) if groups >= MANY else nullcontext((Affine(), groups))
     with some as (first, count), e.times(v.n) as image, e.times(count) as i:
         group = first + i
         channel = group * (4 * o)
-        emit_gemm(e, Gemm(
-            a=v.window(x) + image * (a_bytes * x.strides[0]) + group * (4 * c),
-            out=address(out) + image * (out_bytes * out.strides[0]) + channel,
-            b=weights + group * (4 * v.kh * v.kw * c * -(-o // 4) * 4),
-            bias=address(bias) + channel,
-            n=o, run=run // per, taps=taps, width=v.ow, height=v.oh, dot=x.storage.kind,
-            a_x=a_bytes * v.strides[1] * x.strides[2], a_row=a_bytes * v.strides[0] * x.strides[1],
-            out_x=out_bytes * out.strides[2], out_row=out_bytes * out.strides[1],
-            epilogue=finish, extras=finish.args(extras, channel),
-        ))
+        emit_gemm(e, gemm(
+            step, v, v.row(x, image, Affine()) + group * (4 * c),
+            address(out) + image * (out.storage.bytes * out.strides[0]) + channel, v.oh,
+            b=weights + group * (4 * v.kh * v.kw * c * -(-o // 4) * 4), channel=channel))
+
+
+def gemm(step: Step, v: Conv, a: Affine, out: Affine, height: int, b: "Affine | int",
+         channel: "Affine | int" = 0, limit: Affine | None = None) -> Gemm:
+    """The product for `height` rows of outputs from `out` on, and a merged group's channels from
+    byte offset `channel` on; `a` is the first window, `b` the group's weights."""
+    x, y = step.inputs[0], step.outputs[0]
+    c, o = v.c // v.groups * merge(v), v.o // v.groups * merge(v)
+    x_bytes, y_bytes = x.storage.bytes, y.storage.bytes
+    per = ELEMENT_BYTES["f32"] // x_bytes
+    taps, run = _taps(v, x, round_up(c, per))
+    finish, extras = epilogue(step, 3)
+    return Gemm(
+        a=a, out=out, b=affine(b), bias=affine(channel) + address(step.inputs[2]),
+        n=o, run=run // per, taps=taps, width=v.ow, height=height, dot=x.storage.kind,
+        a_x=x_bytes * v.strides[1] * x.strides[2], a_row=x_bytes * v.strides[0] * x.strides[1],
+        out_x=y_bytes * y.strides[2], out_row=y_bytes * y.strides[1],
+        epilogue=finish, extras=finish.args(extras, channel), limit=limit,
+    )
 
 
 def _taps(v: Conv, x: Tensor, c: int) -> tuple[tuple[tuple[int, int], ...], int]:

@@ -5,7 +5,7 @@ import { goldenInputs } from "../golden.js";
 import { writeOutputs } from "../tensors.js";
 import { measurePeak } from "./peak.js";
 
-const WARM = 1000; // ms at most of runs that are not counted
+const WARM = 1000; // ms of runs that are not counted: engines optimize what has run for a while
 
 // ms: the clock of pages that are not isolated and of Chromium's timestamps, and Dawn's timestamps
 // (2^16 ns). Such clocks are too coarse for a step; what they round away comes back in the mean of
@@ -47,7 +47,7 @@ export async function measure(load, url, manifest, options, count, patience = In
     const feeds = writeOutputs(model.inputs, goldenInputs(manifest.golden, model.inputs));
     const { signal } = options;
     const run = () => timed(() => model.run(feeds, { signal }));
-    await repeat(run, count, Math.min(WARM, patience), signal);
+    await repeat(run, Infinity, Math.min(WARM, patience), signal);
     const runs = await repeat(run, count, patience, signal);
     const profile = async () => (await model.profile(feeds)).map(({ ms }) => ms);
     const coarse = isCoarse(await profile());
