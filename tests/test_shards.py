@@ -64,7 +64,7 @@ def test_bytes_of_one_significance_lie_together() -> None:
     scaled = np.rint(values * 300).astype(np.int8)  # standard deviation 30, as int8 weights have
     found = {array.dtype.itemsize: compress(array.tobytes())
              for array in (values, values.astype("f2"), scaled)}
-    assert [packed["planes"] for _, packed in found.values()] == [4, 2, 1]
+    assert [(p["planes"], p["raw"]) for _, p in found.values()] == [(4, 3), (2, 1), (1, 0)]
     for (content, packed), array in zip(found.values(), (values, values.astype("f2"), scaled),
                                         strict=True):
         assert len(content) < (1 - LEAST_SAVING) * array.nbytes
@@ -82,7 +82,7 @@ def test_compressed_bytes_do_not_depend_on_the_machine() -> None:
     steps = np.arange(1 << 18, dtype=np.uint64)
     values = ((steps * 2654435761 >> 7) % 251 * (steps % 61) // 61).astype("<i2")
     content, packed = compress(values.tobytes())
-    assert packed == {"bytes": 1 << 19, "planes": 2}
+    assert packed == {"bytes": 1 << 19, "planes": 2, "raw": 0}
     assert hashlib.sha256(content).hexdigest() == DIGEST
 
 
@@ -105,6 +105,8 @@ LIES = {
     "fewer bytes": {"bytes": 1 << 15}, "more bytes": {"bytes": (1 << 16) + 4},
     "far more bytes": {"bytes": MAX_RATIO << 30}, "no bytes": {"bytes": 0},
     "less than none": {"bytes": -1}, "no number": {"bytes": "9"}, "three planes": {"planes": 3},
+    "other planes": {"raw": 2}, "all planes": {"raw": 4}, "half a plane": {"raw": 2.5},
+    "planes below the first": {"raw": -1},
 }
 
 
@@ -122,7 +124,7 @@ def test_a_manifest_that_lies_is_refused(lie: str) -> None:
 
 def test_what_is_not_compressed_is_refused() -> None:
     with pytest.raises(PackError, match=r"w\.bin: it does not unpack to the 8 bytes"):
-        decompress(b"not deflated", {"bytes": 8, "planes": 1}, "w.bin")
+        decompress(b"not deflated", {"bytes": 8, "planes": 1, "raw": 0}, "w.bin")
 
 
 def test_a_tensor_outside_the_shards_is_refused(tmp_path: Path) -> None:
@@ -238,7 +240,7 @@ def test_a_browser_refuses_what_is_not_compressed(browser: Browser) -> None:
         browser.run("""
             import { unpack } from "/rt/unpack.js";
             export const run = (_, body) =>
-              unpack({ url: "w.bin", packed: { bytes: 8, planes: 1 } }, body);
+              unpack({ url: "w.bin", packed: { bytes: 8, planes: 1, raw: 0 } }, body);
         """, body=b"not deflated")
 
 

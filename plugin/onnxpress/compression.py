@@ -1,4 +1,4 @@
-"""A shard as it travels: bytes of equal significance side by side, then deflate.
+"""A shard as it travels: bytes of equal significance side by side, the higher ones deflated.
 
 Only runs and Huffman codes are used (Z_RLE). Weights repeat in values, not in sequences, so they
 are as small without the search for matches; and the search is where versions of zlib differ, while
@@ -14,20 +14,29 @@ import numpy as np
 from .errors import PackError
 
 PLANES = (1, 2, 4)  # bytes per value: int8, f16, f32
-LEAST_SAVING = 1 / 16  # of a shard's bytes; less is not worth a slow phone's time to inflate
-PLANES_SAVING = 1 / 128  # the same for putting planes together again; per doubling of them
+LEAST_SAVING = 1 / 16  # of a plane's bytes; less is not worth a slow phone's time to inflate
+PLANES_SAVING = 1 / 128  # of a shard's, for putting planes together again; per doubling of them
 MAX_RATIO = 1032  # deflate cannot do better: 258 bytes from 2 bits
 
 
 def compress(content: bytes) -> tuple[bytes, dict[str, int] | None]:
     """(what is published, the entry's "packed"); (content, None) where that hardly saves anything.
     The length of `content` is a multiple of 4."""
-    tries = ((_deflate(_split(content, planes)), planes) for planes in PLANES)
-    packed, planes = min(tries, key=lambda one: (
-        len(one[0]) + one[1].bit_length() * PLANES_SAVING * len(content)))
-    if len(packed) > (1 - LEAST_SAVING) * len(content):
+    _, planes, raw = max(_gain(content, planes) for planes in PLANES)
+    if raw == planes:
         return content, None
-    return packed, {"bytes": len(content), "planes": planes}
+    flat, head = _split(content, planes), raw * len(content) // planes
+    packed = flat[:head] + _deflate(flat[head:])
+    return packed, {"bytes": len(content), "planes": planes, "raw": raw}
+
+
+def _gain(content: bytes, planes: int) -> tuple[float, int, int]:
+    """(bytes saved beyond what that work is worth, `planes`, how many lower ones stay raw)."""
+    flat, size = _split(content, planes), len(content) // planes
+    gains = [(1 - LEAST_SAVING) * size - len(_deflate(flat[at : at + size]))
+             for at in range(0, len(flat), size)]
+    raw = next((i for i, gain in enumerate(gains) if gain > 0), planes)
+    return sum(gains[raw:]) - (planes.bit_length() - 1) * PLANES_SAVING * len(content), planes, raw
 
 
 def decompress(content: bytes, packed: Mapping[str, Any], where: str) -> bytes:
@@ -36,16 +45,18 @@ def decompress(content: bytes, packed: Mapping[str, Any], where: str) -> bytes:
     Raises:
         PackError: the manifest does not describe `content`.
     """
-    size, planes = packed.get("bytes"), packed.get("planes")
+    size, planes, raw = (packed.get(key) for key in ("bytes", "planes", "raw"))
     wrong = PackError(f"{where}: it does not unpack to the {size} bytes that the manifest "
                       "promises; build the pack again")
-    if planes not in PLANES or not isinstance(size, int) or size % planes or not (
-            0 < size <= MAX_RATIO * len(content)):
+    if planes not in PLANES or raw not in range(planes) or not isinstance(size, int) or (
+            size % planes or not 0 < size <= MAX_RATIO * len(content)):
         raise wrong
+    head = raw * size // planes
     try:
-        flat = zlib.decompressobj().decompress(content, size + 1)
+        rest = zlib.decompressobj().decompress(content[head:], size - head + 1)
     except zlib.error:
         raise wrong from None
+    flat = content[:head] + rest
     if len(flat) != size:
         raise wrong
     return flat if planes == 1 else np.frombuffer(flat, np.uint8).reshape(planes, -1).T.tobytes()

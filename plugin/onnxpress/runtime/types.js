@@ -18,9 +18,10 @@
  */
 
 /**
- * @typedef {FileEntry & {packed?: {bytes: number, planes: 1|2|4}}} Shard  A slice of the stream of
- *   weights. `packed`: the file is deflated (RFC 1950) and unpacks to `bytes` in so many planes, the
- *   first bytes of every value, then the second ones, and so on
+ * @typedef {FileEntry & {packed?: {bytes: number, planes: 1|2|4, raw: number}}} Shard  A slice of
+ *   the stream of weights. `packed`: the file unpacks to `bytes` in so many planes, the first bytes
+ *   of every value, then the second ones, and so on; the first `raw` of them lie there as they are,
+ *   the others deflated (RFC 1950)
  */
 
 /**

@@ -2,7 +2,6 @@
 import { PressError } from "./errors.js";
 
 const MAX_BYTES = 64 << 20; // of one unpacked shard; builds cut the stream every 8 MiB
-const PLANES = [1, 2, 4];
 const SLICE = 64 << 10; // written at a time: what it inflates to waits in memory until it is read
 
 /** @param {import("./types.js").Shard[]} shards @throws {PressError} "browser" */
@@ -21,31 +20,39 @@ export function requireUnpacking(shards) {
  */
 export async function unpack({ url, packed }, content) {
   if (!packed) return new Uint8Array(content);
-  const { bytes, planes } = packed;
+  const { bytes, planes, raw } = packed;
   const wrong = () => new PressError("manifest", `${url}: it does not unpack to the ${bytes} ` +
     "bytes that the manifest promises. The site needs to build its pack again.", { file: url });
-  if (!PLANES.includes(planes) || !(bytes > 0 && bytes <= MAX_BYTES) || bytes % planes) {
+  const head = raw * bytes / planes;
+  if (!Object.hasOwn(JOIN, planes) || !(bytes > 0 && bytes <= MAX_BYTES) || bytes % planes ||
+      !(Number.isInteger(raw) && raw >= 0 && raw < planes && head <= content.byteLength)) {
     throw wrong();
   }
   const out = new Uint8Array(bytes);
-  let length = 0;
+  out.set(new Uint8Array(content, 0, head));
+  let length = head;
   try {
-    for await (const chunk of inflated(content)) {
+    for await (const chunk of inflated(content, head)) {
       if (length + chunk.length > bytes) throw wrong();
-      spread(chunk, out, length, planes);
+      out.set(chunk, length);
       length += chunk.length;
     }
   } catch (error) {
     throw error instanceof TypeError ? wrong() : error;
   }
   if (length < bytes) throw wrong();
-  return out;
+  return JOIN[planes](out);
 }
 
-/** @param {ArrayBuffer} content @returns {AsyncGenerator<Uint8Array>} @throws {TypeError} */
-async function* inflated(content) {
+/**
+ * @param {ArrayBuffer} content
+ * @param {number} start of what is deflated
+ * @returns {AsyncGenerator<Uint8Array>}
+ * @throws {TypeError}
+ */
+async function* inflated(content, start) {
   const { writable, readable } = new DecompressionStream("deflate");
-  feed(writable.getWriter(), content).catch(() => {}); // what fails here fails where it is read, too
+  feed(writable.getWriter(), content, start).catch(() => {}); // what fails here fails where it is read, too
   const reader = readable.getReader();
   try {
     for (;;) {
@@ -59,26 +66,26 @@ async function* inflated(content) {
 }
 
 /** @param {WritableStreamDefaultWriter} writer @param {ArrayBuffer} content */
-async function feed(writer, content) {
-  for (let at = 0; at < content.byteLength; at += SLICE) {
+async function feed(writer, content, start) {
+  for (let at = start; at < content.byteLength; at += SLICE) {
     await writer.write(new Uint8Array(content, at, Math.min(SLICE, content.byteLength - at)));
   }
   await writer.close();
 }
 
-/**
- * Puts bytes `start`... of the planes, which follow each other, where they belong: the p-th byte of
- * value i is at i * planes + p.
- * @param {Uint8Array} chunk @param {Uint8Array} out @param {number} start @param {number} planes
- */
-function spread(chunk, out, start, planes) {
-  if (planes === 1) return out.set(chunk, start);
-  const rows = out.length / planes;
-  let plane = Math.floor(start / rows);
-  let at = (start % rows) * planes + plane;
-  for (let i = 0; i < chunk.length; i++) {
-    out[at] = chunk[i];
-    at += planes;
-    if (at >= out.length) at = ++plane;
-  }
-}
+/** Byte p of value i is byte i of plane p; the planes follow each other, the lowest byte first. */
+const JOIN = {
+  1: (planes) => planes,
+  2(planes) {
+    const n = planes.length / 2, out = new Uint16Array(n);
+    for (let i = 0; i < n; i++) out[i] = planes[i] | planes[i + n] << 8;
+    return new Uint8Array(out.buffer);
+  },
+  4(planes) {
+    const n = planes.length / 4, out = new Uint32Array(n);
+    for (let i = 0; i < n; i++) {
+      out[i] = planes[i] | planes[i + n] << 8 | planes[i + 2 * n] << 16 | planes[i + 3 * n] << 24;
+    }
+    return new Uint8Array(out.buffer);
+  },
+};

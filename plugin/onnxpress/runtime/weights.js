@@ -3,7 +3,7 @@ import { decode } from "./decode.js";
 import { PressError } from "./errors.js";
 import { requireUnpacking, unpack } from "./unpack.js";
 
-const AHEAD = 8; // shards that are here or under way while a backend is busy with one
+const AHEAD = 4; // shards that are here or under way while a backend is busy with one
 
 /**
  * @typedef {Object} Stored  A tensor as it is stored.
@@ -23,8 +23,9 @@ const AHEAD = 8; // shards that are here or under way while a backend is busy wi
  *   scale?: Uint8Array}} Arriving  `missing` pieces are yet to come */
 
 /**
- * Tensors, each as soon as its shards are there: a backend packs one while the next load. A shard
- * is unpacked when its turn comes and let go before the next, so that memory holds the weights once.
+ * Tensors, each as soon as its shards are there: a backend packs one while the next load and unpack,
+ * side by side where the browser has threads for that. Few do so at a time and a shard is let go
+ * before the next, so that memory holds the weights hardly more than once.
  * @param {import("./types.js").Manifest} manifest
  * @param {import("./fetch.js").Downloads} downloads
  * @returns {AsyncGenerator<Constant>}
@@ -38,14 +39,14 @@ export async function* streamWeights(manifest, downloads) {
   for (let next = 0; ;) {
     while (next < shards.length && loading.size < AHEAD) {
       const shard = next++;
-      const file = downloads.file(shards[shard]).then((content) => ({ shard, content }));
+      const file = downloads.file(shards[shard])
+        .then(async (content) => ({ shard, bytes: await unpack(shards[shard], content) }));
       file.catch(() => {}); // one failure ends the stream; the others' are the same news
       loading.set(shard, file);
     }
     if (!loading.size) return;
-    const { shard, content } = await Promise.race(loading.values());
+    const { shard, bytes } = await Promise.race(loading.values());
     loading.delete(shard);
-    const bytes = await unpack(shards[shard], content);
     for (const piece of pieces[shard]) {
       if (place(piece, bytes)) yield constant(piece.arriving);
     }
