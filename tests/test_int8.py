@@ -137,7 +137,8 @@ def test_the_probe_times_the_programs_own_tiles() -> None:
 def tab(pack: Path) -> Iterator[Tab]:
     if not find_chromium():
         pytest.skip("no Chromium; see tests/chromium.py")
-    with PageServer({"/pages/": PAGES, "/": pack}) as host, Tab() as tab:
+    folders = {"/pages/": PAGES, "/rt/": RUNTIME, "/": pack}
+    with PageServer(folders) as host, Tab() as tab:
         tab.open(host.url + "/pages/plain.html")
         yield tab
 
@@ -145,9 +146,9 @@ def tab(pack: Path) -> Iterator[Tab]:
 @pytest.mark.parametrize("build", BUILDS)
 def test_chromium_gives_what_wasmtime_gives(tab: Tab, pack: Path, build: str) -> None:
     error, tolerance = tab.js(f"""(async () => {{
-      const {{ open }} = await import("/backends/wasm.js");
-      const {{ goldenError, goldenInputs }} = await import("/golden.js");
-      const {{ streamWeights }} = await import("/weights.js");
+      const {{ open }} = await import("/rt/backends/wasm.js");
+      const {{ goldenError, goldenInputs }} = await import("/rt/golden.js");
+      const {{ streamWeights }} = await import("/rt/weights.js");
       const manifest = await (await fetch("/manifest.json")).json();
       const file = async ({{ url }}) => (await fetch("/" + url)).arrayBuffer();
       const {{ wasm }} = manifest.targets;
@@ -162,7 +163,7 @@ def test_chromium_gives_what_wasmtime_gives(tab: Tab, pack: Path, build: str) ->
 
 def test_a_clock_that_stands_still_tells_nothing(tab: Tab) -> None:
     assert tab.js("""(async () => {
-      const { fastestBuild } = await import("/probe.js");
+      const { fastestBuild } = await import("/rt/probe.js");
       const { targets: { wasm } } = await (await fetch("/manifest.json")).json();
       const now = performance.now;
       performance.now = () => 5;

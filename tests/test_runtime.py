@@ -21,6 +21,7 @@ RUN = """async (options, url = "/tiny/manifest.json") => {
     onProgress: (p) => seen.push(p), onFallback: (f) => fallbacks.push(f) });
   const input = new Float32Array(PICTURE);
   const { scores } = await model.run({ picture: input });
+  await model.stored;
   const told = { target: model.target, build: model.build, reason: model.reason, notes: model.notes,
     timings: model.timings, check: model.check, inputs: model.inputs, outputs: model.outputs };
   model.dispose();

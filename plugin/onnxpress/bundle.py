@@ -4,7 +4,7 @@ What a script loads by itself stays a file under its own name, with all that it 
 or more of those share is `CORE`. A module becomes a function's scope whose result is an object of
 its exports, so names may repeat. The runtime's own style of modules is all that is understood:
 
-    import { a, b as c } from "./x.js";      export { a } from "./x.js";      export { a };
+    import { a, b as c } from "./x.js";      export { a } from "./x.js";      export { a, b as c };
     export function | async function | class | const NAME ...
 
 and no cycles.
@@ -72,14 +72,15 @@ def read_module(name: str, text: str) -> Module:
     def take(match: re.Match[str]) -> str:
         other = normpath(join(dirname(name), match[3]))
         if match[1] == "import":
-            uses.append((other, _names(match[2], ": ")))
+            uses.append((other, ", ".join(f"{own}: {n}" if own != n else n
+                                          for own, n in _pairs(match[2]))))
         else:
             uses.append((other, ""))
-            gives.update({n: f"{_variable(other)}.{n}" for n in _split(match[2])})
+            gives.update({n: f"{_variable(other)}.{own}" for own, n in _pairs(match[2])})
         return ""
 
     def give(match: re.Match[str]) -> str:
-        gives.update({n: n for n in _split(match[1])})
+        gives.update({n: own for own, n in _pairs(match[1])})
         return ""
 
     body = _EXPORT.sub(give, _LIST.sub(give, _IMPORT.sub(take, text)))
@@ -156,9 +157,7 @@ def _relative(target: str, home: str) -> str:
     return path if path.startswith(".") else f"./{path}"
 
 
-def _split(names: str) -> list[str]:
-    return [part.strip() for part in names.split(",") if part.strip()]
-
-
-def _names(names: str, sign: str) -> str:
-    return ", ".join(part.replace(" as ", sign) for part in _split(names))
+def _pairs(names: str) -> list[tuple[str, str]]:
+    """(a module's own name, the other side's) of "a, b as c"."""
+    parts = [part.split(" as ") for part in re.split(r"\s*,\s*", names.strip()) if part]
+    return [(part[0], part[-1]) for part in parts]

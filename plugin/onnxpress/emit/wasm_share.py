@@ -80,14 +80,15 @@ def _meet(e: Emitter) -> Function:
     return f
 
 
-def in_turn(e: Emitter, name: str, phases: Sequence[Function]) -> Function:
+def in_turn(e: Emitter, name: str, phases: Sequence[Function],
+            export: bool = False) -> Function:
     """name(part, parts, own): these phases, with a barrier between."""
     barrier, f = meet(e), Function(name, [I32] * len(STEP))
     for i, phase in enumerate(phases):
         if i:
             f.get(PARTS).call(barrier)
         f.get(*STEP).call(phase)
-    return e.module.add(f)
+    return e.module.add(f, export)
 
 
 def own(e: Emitter, scratch: int, elements: int) -> Affine:

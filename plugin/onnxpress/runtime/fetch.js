@@ -42,8 +42,15 @@ export class Downloads {
     }
   }
 
+  /** The model is complete. */
   release() {
     this.#store.release();
+    return this.settle();
+  }
+
+  /** @returns {Promise<void>} when what has come is stored for the next try or visit */
+  settle() {
+    return this.#store.settle();
   }
 
   /** @param {string} url @returns {string} */

@@ -48,6 +48,8 @@ class OpenModel {
   timings = { fetch: 0, prepare: 0, first: 0, runs: [] };
   check = { maxError: 0, tolerance: 0, metric: "peak" };
   disposed = false;
+  /** Until then a note may come: files are stored for the next visit after the model is ready. */
+  stored = Promise.resolve();
   #url;
   #manifest;
   #candidates;
@@ -150,11 +152,12 @@ class OpenModel {
       try {
         await this.#prepare(this.#candidates[this.#at], downloads);
         signal?.throwIfAborted();
-        downloads.release();
+        this.stored = downloads.release();
         if (this.disposed) this.#close();
         return meter.ready();
       } catch (error) {
         this.#close();
+        if (!isAbort(error)) await downloads.settle();
         await this.#checkAge(error);
         this.#giveUp(error);
       }

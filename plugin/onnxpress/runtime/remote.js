@@ -48,7 +48,11 @@ const UNFINISHED = new Set(["download", "integrity", "outdated"]);
 class RemoteModel {
   #host = Host.get();
   #about = {};
-  #events = { about: (value) => { this.#about = value; } };
+  #stored = false;
+  #events = {
+    about: (value) => { this.#about = value; },
+    stored: () => { this.#stored = true; },
+  };
   #key = this.#host.join((event, value) => this.#events[event]?.(value));
 
   get hello() { return this.#host.hello; }
@@ -90,10 +94,10 @@ class RemoteModel {
   }
 
   dispose() {
-    this.leave(false);
+    this.leave(!this.#stored);
   }
 
-  /** @param {boolean} unfinished its downloads were */
+  /** @param {boolean} unfinished its downloads were, or what is kept of them */
   leave(unfinished) {
     this.#host.leave(this.#key, unfinished);
   }

@@ -26,6 +26,7 @@ export class Store {
   #complete = false;
   #wake = () => {};
   #woken = new Promise((resolve) => { this.#wake = resolve; });
+  #puts = [];
 
   /**
    * @param {string[]} needed sha256 of each file of the model: these never make room for others, and
@@ -78,7 +79,13 @@ export class Store {
    * @param {ArrayBuffer} bytes
    * @returns {Promise<void>} when it is there, or cannot be
    */
-  async put(sha256, bytes) {
+  put(sha256, bytes) {
+    const put = this.#put(sha256, bytes);
+    this.#puts.push(put);
+    return put;
+  }
+
+  async #put(sha256, bytes) {
     memory.set(sha256, bytes);
     queue.bytes += bytes.byteLength;
     await Promise.race([this.#woken, new Promise((resolve) => { setTimeout(resolve, LATER); })]);
@@ -139,10 +146,15 @@ export class Store {
     }
   }
 
+  /** Nothing else is waited for. @returns {Promise<void>} when all is stored, or cannot be */
+  async settle() {
+    this.#wake();
+    await Promise.all(this.#puts);
+  }
+
   /** The model is complete: memory need not hold copies. */
   release() {
     this.#complete = true;
-    this.#wake();
     for (const sha256 of this.#needed) memory.delete(sha256);
   }
 }

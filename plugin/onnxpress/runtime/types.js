@@ -253,7 +253,7 @@
  * @property {string} build
  * @property {number} threads
  * @property {string} reason  why this target
- * @property {string[]} notes  what did not go as planned, in words
+ * @property {string[]} notes  what did not go as planned, in words; some come later
  * @property {Timings} timings
  * @property {{maxError: number, tolerance: number, metric: string}} check  the golden check here
  * @property {Port[]} inputs

@@ -22,6 +22,10 @@ const CALLS = {
     if (signal.aborted) model.dispose();
     signal.throwIfAborted();
     models.set(key, model);
+    model.stored.then(() => {
+      postMessage({ key, event: "about", value: describe(model) });
+      postMessage({ key, event: "stored" });
+    });
   },
   run: async ({ key, inputs }, signal) => models.get(key).run(inputs, { signal }),
   profile: async ({ key, inputs }) => models.get(key).profile(inputs),
