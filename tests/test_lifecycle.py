@@ -232,10 +232,11 @@ def test_the_worker_ends_with_the_last_model(faulty: FaultServer, tab: Tab) -> N
 
 
 def test_a_worker_that_fails_is_replaced(faulty: FaultServer, tab: Tab) -> None:
+    """A while after the model is ready: its files are stored by then."""
     prepare(faulty, tab, lack="""if (!globalThis.document) addEventListener("message", (event) => {
       if (event.data.call !== "run") return;
       event.stopImmediatePropagation();
-      throw new Error("out of order");
+      setTimeout(() => { throw new Error("out of order"); }, 1000);
     });""")
     run(tab)
     assert ends_with(tab) == (
