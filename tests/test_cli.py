@@ -52,13 +52,18 @@ def test_samples_of_compile_are_proven_on(folder: Path, capsys: pytest.CaptureFi
         return main(("compile", "tint.onnx", "--out", "out", "--targets", "wasm", *SHAPE,
                      "--sample", "sample.npz"))
 
-    image = np.full((1, 3, 8, 8), 0.5)
-    assert compiled(x=image) == 0
+    image, strength = np.full((1, 3, 8, 8), 0.5), np.ones(1)
+    assert compiled(x=image, strength=strength) == 0
+    for x, sentence in (
+        (image[0], "sample 1: x is 3x8x8; the model takes 1x3x8x8"),
+        (image + np.inf, "sample 1: x holds numbers that are not finite"),
+        (np.array([None]), "sample.npz: cannot be read as an .npz file of numbers"),
+    ):
+        assert compiled(x=x, strength=strength) == 1
+        assert sentence in capsys.readouterr().err
     for arrays, sentence in (
-        ({"y": image}, "sample 1 holds y; the model's inputs are x"),
-        ({"x": image[0]}, "sample 1: x is 3x8x8; the model takes 1x3x8x8"),
-        ({"x": image + np.inf}, "sample 1: x holds numbers that are not finite"),
-        ({"x": np.array([None])}, "sample.npz: cannot be read as an .npz file of numbers"),
+        ({"y": image}, "sample 1 holds y; the model's inputs are strength, x"),
+        ({}, "sample 1 holds nothing; the model's inputs are strength, x"),
     ):
         assert compiled(**arrays) == 1
         assert sentence in capsys.readouterr().err

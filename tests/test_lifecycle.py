@@ -232,12 +232,17 @@ def test_the_worker_ends_with_the_last_model(faulty: FaultServer, tab: Tab) -> N
 
 
 def test_a_worker_that_fails_is_replaced(faulty: FaultServer, tab: Tab) -> None:
-    """A while after the model is ready: its files are stored by then."""
-    prepare(faulty, tab, lack="""if (!globalThis.document) addEventListener("message", (event) => {
-      if (event.data.call !== "run") return;
-      event.stopImmediatePropagation();
-      setTimeout(() => { throw new Error("out of order"); }, 1000);
-    });""")
+    """When its files are stored, a while after the model is ready."""
+    prepare(faulty, tab, lack=f"""if (!globalThis.document) {{
+      addEventListener("message", async (event) => {{
+        if (event.data.call !== "run") return;
+        event.stopImmediatePropagation();
+        const cache = await caches.open("onnxpress");
+        const pause = () => new Promise((resolve) => setTimeout(resolve, 10));
+        while ((await cache.keys()).length < {len(ONCE)}) await pause();
+        setTimeout(() => {{ throw new Error("out of order"); }});
+      }});
+    }}""")
     run(tab)
     assert ends_with(tab) == (
         "The model's worker has failed (Uncaught Error: out of order). Try again.")

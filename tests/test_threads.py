@@ -73,6 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("onnxpress.emit.wasm_threads.SMALL_ALONE", 0.0)
         patch.setattr("onnxpress.exchange.MESSAGE", 0.0)
+        patch.setattr("onnxpress.emit.wasm.MOST_WORKERS", 4)
         compile_model(folder / "net.onnx", folder / "out",
                       Options(name="net", targets=("wasm", "js")))
     headers = {"Content-Security-Policy": CSP, **ISOLATED}
