@@ -42,15 +42,6 @@ def faulty(fault_server: FaultServer, tab: Tab) -> Iterator[FaultServer]:
     assert not any("Uncaught" in text for text in tab.logs)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def few_workers() -> Iterator[None]:
-    """Programs say what two workers without a shared memory tell each other, not three and four:
-    finding that out takes seconds a net. test_threads asks for all."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("onnxpress.emit.wasm.MOST_WORKERS", 2)
-        yield
-
-
 SLOW = ("test_models", "test_site", "test_webgpu")  # begun first, so that no worker ends alone
 
 
