@@ -13,9 +13,10 @@ import { pathToFileURL } from "node:url";
 
 const [folder = ".", runs = "20"] = process.argv.slice(2);
 const at = (name) => resolve(folder, name);
-const load = (name) => import(pathToFileURL(at(name)).href);
-const [{ open }, { goldenError, goldenInputs }, { streamWeights }, { detect }] = await Promise.all(
-  ["backends/wasm.js", "golden.js", "weights.js", "detect.js"].map(load));
+const {
+  $backends_wasm: { open }, $detect: { detect }, $golden: { goldenError, goldenInputs },
+  $weights: { streamWeights },
+} = await import(pathToFileURL(at("core.js")).href);
 
 const manifest = JSON.parse(await readFile(at("manifest.json"), "utf8"));
 const { wasm } = manifest.targets;
