@@ -12,7 +12,7 @@ and no cycles.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from posixpath import dirname, join, normpath, relpath
@@ -139,13 +139,18 @@ def _scope(module: Module, home: str) -> str:
         target = normpath(join(dirname(module.name), match[2]))
         return f'{match[1]}"{_relative(target, home)}"'
 
-    body = "".join(line if line.lstrip().startswith(COMMENT) else LINK.sub(point, line)
-                   for line in module.body.splitlines(keepends=True))
+    body = relink(module.body, LINK, point)
     taken = "".join(f"const {{ {names} }} = {_variable(other)};\n"
                     for other, names in module.uses if names)
     given = ", ".join(n if n == value else f"{n}: {value}" for n, value in module.gives.items())
     scope = f"{taken}{body}return {{ {given} }};\n"
     return f"const {_variable(module.name)} = (() => {{\n{scope}}})();\n"
+
+
+def relink(text: str, link: re.Pattern[str], point: Callable[[re.Match[str]], str]) -> str:
+    """The text with each `link` as `point` has it, but for lines of comments."""
+    return "".join(line if line.lstrip().startswith(COMMENT) else link.sub(point, line)
+                   for line in text.splitlines(keepends=True))
 
 
 def _variable(name: str) -> str:

@@ -22,8 +22,8 @@ from . import wasm_packs
 from .describe import describe
 from .program import Program
 from .wasm_asm import I32, Function, custom_section
-from .wasm_emitter import PARTS, STEP, Emitter
-from .wasm_share import in_turn, meet
+from .wasm_emitter import STEP, Emitter
+from .wasm_share import call_in_turn, in_turn, meet
 from .wasm_slices import each_slice, plan_slices
 from .wasm_threads import MOST_WORKERS, paying, paying_workers, seconds, worth_workers
 from .wasm_trace import traced
@@ -81,10 +81,7 @@ def _run(e: Emitter, steps: Sequence[Function]) -> None:
     """The export run(part, parts, own): the steps, for each slice."""
     barrier, run = meet(e), Function("run", [I32] * len(STEP))
     with each_slice(e.plan, run, barrier):
-        for i, function in enumerate(steps):
-            if i:
-                run.get(PARTS).call(barrier)
-            run.get(*STEP).call(function)
+        call_in_turn(run, steps, barrier)
     e.module.add(run, export=True)
 
 

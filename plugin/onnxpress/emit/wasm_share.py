@@ -84,11 +84,16 @@ def in_turn(e: Emitter, name: str, phases: Sequence[Function],
             export: bool = False) -> Function:
     """name(part, parts, own): these phases, with a barrier between."""
     barrier, f = meet(e), Function(name, [I32] * len(STEP))
+    call_in_turn(f, phases, barrier)
+    return e.module.add(f, export)
+
+
+def call_in_turn(f: Function, phases: Sequence[Function], barrier: Function) -> None:
+    """`f`, a function of STEP, calls each of them, with the barrier between."""
     for i, phase in enumerate(phases):
         if i:
             f.get(PARTS).call(barrier)
         f.get(*STEP).call(phase)
-    return e.module.add(f, export)
 
 
 def own(e: Emitter, scratch: int, elements: int) -> Affine:
@@ -103,17 +108,9 @@ def own(e: Emitter, scratch: int, elements: int) -> Affine:
 @contextmanager
 def runs(e: Emitter, first: Affine, count: Affine, most: int) -> Iterator[tuple[Affine, Affine]]:
     """A loop over first..first + count in runs of `most` and what is left: (start, length)."""
-    f = e.step
-    at, end, many = f.many(3, I32)
-    first.push(f)
-    f.tee(at)
-    count.push(f)
-    f.op("i32.add").set(end)
-    with f.loop():
-        f.get(end, at).op("i32.sub").tee(many).i32(most).get(many).i32(most)
-        f.op("i32.lt_u", "select").set(many)
+    with _walk(e, first, count) as (at, many):
+        _bound(e.step, many, Affine(most))
         yield Affine(0, ((at, 1),)), Affine(0, ((many, 1),))
-        f.get(at, many).op("i32.add").tee(at).get(end).op("i32.lt_u").br_if(0)
 
 
 @contextmanager
@@ -121,6 +118,17 @@ def strips(e: Emitter, first: Affine, count: Affine, length: int, most: int
            ) -> Iterator[tuple[Affine, Affine, Affine]]:
     """A loop over first..first + count of the rows of images of `length` rows each, in runs of
     `most` and what an image or the count leaves: (image, row, how many)."""
+    with _walk(e, first, count) as (at, many):
+        image, row = divide(e, Affine(0, ((at, 1),)), length)
+        for limit in (row * -1 + length, Affine(most)):
+            _bound(e.step, many, limit)
+        yield image, row, Affine(0, ((many, 1),))
+
+
+@contextmanager
+def _walk(e: Emitter, first: Affine, count: Affine) -> Iterator[tuple[int, int]]:
+    """A loop over first..first + count: the locals that hold where it stands and how far it goes
+    next, all that is left where nothing bounds it."""
     f = e.step
     at, end, many = f.many(3, I32)
     first.push(f)
@@ -128,16 +136,17 @@ def strips(e: Emitter, first: Affine, count: Affine, length: int, most: int
     count.push(f)
     f.op("i32.add").set(end)
     with f.loop():
-        image, row = divide(e, Affine(0, ((at, 1),)), length)
         f.get(end, at).op("i32.sub").set(many)
-        for limit in (row * -1 + length, Affine(most)):
-            f.get(many)
-            limit.push(f)
-            f.get(many)
-            limit.push(f)
-            f.op("i32.lt_u", "select").set(many)
-        yield image, row, Affine(0, ((many, 1),))
+        yield at, many
         f.get(at, many).op("i32.add").tee(at).get(end).op("i32.lt_u").br_if(0)
+
+
+def _bound(f: Function, local: int, limit: Affine) -> None:
+    """The local is at most `limit`."""
+    for _ in range(2):
+        f.get(local)
+        limit.push(f)
+    f.op("i32.lt_u", "select").set(local)
 
 
 def divide(e: Emitter, n: Affine, by: int) -> tuple[Affine, Affine]:
