@@ -17,6 +17,7 @@ DEMO = "document.querySelector('onnx-demo')"
 ROOT = f"{DEMO}.shadowRoot"
 READY = f"!!{ROOT}?.querySelector('.foot:not([hidden])')"
 DONE = f"{DEMO}.state == 'done'"
+CHECKED = f"{ROOT}.querySelector('.checked')?.innerText === 'Checked on this device'"
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_a_run_goes_through_the_states_and_shows_the_answer(site: PageServer, ta
     assert text(tab, ".onnx-bars").split("\n") == ["red", "79.8 %", "green", "17.8 %"]
     assert not tab.js(f"{DEMO}.querySelector('.onnx-poster').checkVisibility()")
     assert text(tab, ".origin") == "Computed on this device."
-    assert text(tab, ".checked") == "Checked on this device"
+    tab.wait(CHECKED)
     assert text(tab, ".why") == "JavaScript, which runs everywhere."
     assert text(tab, ".hint") == "A red square · CC0"
     assert tab.logs == []
@@ -155,7 +156,7 @@ def test_the_switch_runs_the_same_picture_on_another_target(site: PageServer, ta
     publish(site, tiny_pack(idle_wasm=True))
     show(site, tab)
     click(tab, ".run")
-    tab.wait(DONE)
+    tab.wait(CHECKED)
     assert [e[2]["to"] for e in tab.js("events") if e[0] == "fallback"] == ["js"]
     assert text(tab, "option") == "Automatic (JavaScript)"
     tab.js(f"""(() => {{ const s = {ROOT}.querySelector("select"); s.value = "wasm";
@@ -312,7 +313,7 @@ def test_a_strict_content_security_policy_is_kept(
     site.headers = {"Content-Security-Policy": CSP.format(wasm=wasm)}
     show(site, tab)
     give(tab, square("red"), "mine.png", "image/png")
-    tab.wait(DONE)
+    tab.wait(CHECKED)
     assert tab.js(f"{DEMO}.model.target") == "js"
     refused = "the page's content security policy does not allow it" in text(tab, ".why")
     assert refused == (not wasm)

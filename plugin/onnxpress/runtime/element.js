@@ -243,7 +243,13 @@ export class OnnxDemo extends HTMLElement {
         if (current()) this.#begin(model);
         return demo.inputs();
       }, demo.manifest);
-      if (done && current()) await this.#finish(demo, done);
+      if (!done || !current()) return;
+      await this.#finish(demo, done);
+      if (!current()) return;
+      const holds = await this.model.checked;
+      if (!current()) return;
+      if (!holds) return void this.#ask();
+      this.#panel.report(this.model);
     } catch (error) {
       if (!current() || isAbort(error)) return;
       if (error.code !== "outdated" || fresh) return this.#fail(error);

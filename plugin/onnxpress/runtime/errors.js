@@ -19,6 +19,10 @@ export class PressError extends Error {
   }
 }
 
+/** @returns {PressError} for who asks a model that is no more */
+export const gone = () =>
+  new PressError("disposed", "run(): the model is disposed; load() it again.");
+
 /** @param {unknown} error @returns {boolean} true where somebody asked to stop */
 export function isAbort(error) {
   return error?.name === "AbortError";

@@ -1,5 +1,21 @@
 /** The golden check: random inputs whose outputs onnxruntime computed at build. */
+import { PressError } from "./errors.js";
 import { sizeOf } from "./tensors.js";
+
+/**
+ * @param {(inputs: Float32Array[]) => Promise<Float32Array[]>} run
+ * @param {import("./types.js").Golden} golden
+ * @param {import("./types.js").Port[]} ports  the model's inputs
+ * @returns {Promise<import("./types.js").Check>}
+ * @throws {PressError} "golden"; what the run throws
+ */
+export async function checkGolden(run, golden, ports) {
+  const { tolerance, metric } = golden;
+  const maxError = goldenError(golden, await run(goldenInputs(golden, ports)));
+  if (maxError <= tolerance) return { maxError, tolerance, metric };
+  throw new PressError("golden", "on this device its results differ from the reference by " +
+    `${maxError.toPrecision(2)} (${metric}), and only ${tolerance} is allowed`);
+}
 
 /** Marsaglia's xorshift32 ("Xorshift RNGs", 2003), as golden.py draws. @param {number} seed */
 function generator(seed) {

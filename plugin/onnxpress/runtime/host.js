@@ -1,6 +1,6 @@
 /** The page's end of its worker: calls and their answers, events, and when the worker ends. */
 import { startWorker } from "./carried.js";
-import { PressError, unpackError } from "./errors.js";
+import { PressError, gone, unpackError } from "./errors.js";
 
 const LINGER = 60_000; // ms that a worker keeps what unfinished downloads have got
 
@@ -50,11 +50,10 @@ export class Host {
   leave(key, unfinished) {
     if (!this.#users.delete(key)) return;
     this.#worker?.postMessage({ dispose: key });
-    const gone = new PressError("disposed", "run(): the model is disposed; load() it again.");
-    for (const [id, call] of this.#calls) if (call.key === key) this.#settle(id, gone);
+    for (const [id, call] of this.#calls) if (call.key === key) this.#settle(id, gone());
     if (this.#users.size) return;
-    if (unfinished) this.#ending = setTimeout(() => this.#end(gone), LINGER);
-    else this.#end(gone);
+    if (unfinished) this.#ending = setTimeout(() => this.#end(gone()), LINGER);
+    else this.#end(gone());
   }
 
   /**
@@ -73,8 +72,7 @@ export class Host {
         this.#worker?.postMessage({ cancel: id });
         this.#settle(id, signal.reason);
       }, { once: true });
-      const gone = new PressError("disposed", "run(): the model is disposed; load() it again.");
-      if (!this.#worker || !this.#users.has(key)) return this.#settle(id, gone);
+      if (!this.#worker || !this.#users.has(key)) return this.#settle(id, gone());
       this.#worker.postMessage({ id, key, ...message }, given);
     });
   }
@@ -98,5 +96,6 @@ export class Host {
     this.#worker?.terminate();
     this.#worker = null;
     for (const id of [...this.#calls.keys()]) this.#settle(id, error);
+    for (const tell of this.#users.values()) tell("gone", error);
   }
 }

@@ -1,9 +1,9 @@
 /** The street in the browser: detect, fetch, prepare, check, run; the next target on failure. */
 import { open as openWasm } from "./backends/wasm.js";
 import { aboutBuild, detect, explain, nameOf } from "./detect.js";
-import { PressError, isAbort, sentence } from "./errors.js";
+import { PressError, gone, isAbort, sentence } from "./errors.js";
 import { Downloads, fetchManifest } from "./fetch.js";
-import { goldenError, goldenInputs } from "./golden.js";
+import { checkGolden } from "./golden.js";
 import { Meter } from "./progress.js";
 import { readInputs, writeOutputs } from "./tensors.js";
 import { streamWeights } from "./weights.js";
@@ -15,10 +15,18 @@ const BACKENDS = {
 };
 
 /**
+ * What WebAssembly and JavaScript compute is laid down by their specifications, so there the first
+ * result need not wait for the check; what a graphics driver makes of a shader is not.
+ */
+const CHECKED_FIRST = new Set(["webgpu"]);
+const UNASKED = 500; // ms without a run after which the check takes the first turn
+const PAINT = 100; // ms in which a page can show its first result: then the check takes a turn
+
+/**
  * @param {string} url absolute, of a manifest
  * @param {import("./types.js").LoadOptions & {avoid?: Object<string, string>}} [options]
  *   `avoid`: target -> why "auto" is to skip it
- * @returns {Promise<import("./types.js").Model>} ready to run, checked against its golden outputs
+ * @returns {Promise<import("./types.js").Model>} ready to run
  * @throws {PressError} or AbortError
  */
 export async function openModel(url, options = {}) {
@@ -46,9 +54,11 @@ async function openManifest(url, manifest, meter, options) {
 /** @implements {import("./types.js").Model} */
 class OpenModel {
   timings = { fetch: 0, prepare: 0, first: 0, runs: [] };
-  check = { maxError: 0, tolerance: 0, metric: "peak" };
+  /** @type {import("./types.js").Check|null} */
+  check = null;
+  checked = Promise.resolve(true);
   disposed = false;
-  /** Until then a note may come: files are stored for the next visit after the model is ready. */
+  /** Until then a note may come: files are stored for the next visit after the check. */
   stored = Promise.resolve();
   #url;
   #manifest;
@@ -59,6 +69,7 @@ class OpenModel {
   #executable = null;
   #frames = null;
   #tail = Promise.resolve();
+  #ranOnce = () => {};
 
   constructor(url, manifest, { candidates, refused, notes }, options) {
     this.#url = url;
@@ -142,19 +153,27 @@ class OpenModel {
     this.#close();
   }
 
-  /** Opens the first candidate, from `from` on, that prepares and passes the golden check. */
+  /** Opens the first candidate, from `from` on, that can run here. */
   async open(from) {
     const { meter, signal } = this.#options;
     const downloads = new Downloads(this.#url, publishedFiles(this.#manifest), {
       signal, note: (text) => this.#note(text), onBytes: (bytes) => meter.add(bytes),
     });
+    await this.#openNext(from, downloads, (target) => CHECKED_FIRST.has(target));
+    const checked = this.check ? Promise.resolve(true) : this.#checkInTurn(downloads);
+    this.checked = checked;
+    this.stored = checked.catch(() => {}).then(() => downloads.release());
+    if (this.disposed) this.#close();
+    meter.ready();
+  }
+
+  /** @param {(target: string) => boolean} checks whether that one has to pass the check first */
+  async #openNext(from, downloads, checks) {
     for (this.#at = from; ; this.#at++) {
       try {
         await this.#prepare(this.#candidates[this.#at], downloads);
-        signal?.throwIfAborted();
-        this.stored = downloads.release();
-        if (this.disposed) this.#close();
-        return meter.ready();
+        if (checks(this.target)) await this.#check();
+        return this.#options.signal?.throwIfAborted();
       } catch (error) {
         this.#close();
         if (!isAbort(error)) await downloads.settle();
@@ -169,6 +188,7 @@ class OpenModel {
     const started = performance.now();
     const files = [...this.#manifest.weights.shards, about.files[build]];
     this.#options.meter.begin(target, files.reduce((sum, { bytes }) => sum + bytes, 0));
+    this.check = null;
     const { open } = await BACKENDS[target]();
     this.#executable = await open(
       about, (entry) => downloads.file(entry), streamWeights(this.#manifest, downloads),
@@ -178,21 +198,39 @@ class OpenModel {
       fetch: fetched - started, prepare: performance.now() - fetched, first: 0, runs: [],
     };
     this.#options.meter.prepared();
-    const golden = aboutBuild(about, build).golden ?? this.#manifest.golden;
-    await this.#checkGolden({ ...golden, ...about.checks?.[build] });
   }
 
   /** @throws {PressError} "golden" */
-  async #checkGolden(golden) {
-    const arrays = goldenInputs(golden, this.#manifest.inputs);
-    const started = performance.now();
-    const outputs = await this.#executable.run(arrays);
-    this.timings.first = performance.now() - started;
-    const maxError = goldenError(golden, outputs);
-    this.check = { maxError, tolerance: golden.tolerance, metric: golden.metric };
-    if (maxError <= golden.tolerance) return;
-    throw new PressError("golden", "on this device its results differ from the reference by " +
-      `${maxError.toPrecision(2)} (${golden.metric}), and only ${golden.tolerance} is allowed`);
+  async #check() {
+    const about = this.#manifest.targets[this.target];
+    const golden = aboutBuild(about, this.build).golden ?? this.#manifest.golden;
+    const own = { ...golden, ...about.checks?.[this.build] };
+    this.check = await checkGolden((arrays) => this.#execute(arrays), own, this.inputs);
+  }
+
+  /**
+   * The check, when the first result is on the page; soon where nobody asks for one.
+   * @returns {Promise<boolean>} as `checked`
+   */
+  async #checkInTurn(downloads) {
+    const executable = this.#executable;
+    const ran = new Promise((resolve) => { this.#ranOnce = resolve; });
+    await Promise.race([ran, pause(UNASKED)]);
+    await this.#tail;
+    await pause(PAINT);
+    return this.#queue(async () => {
+      if (this.#executable !== executable) return false;
+      try {
+        await this.#check();
+        return true;
+      } catch (error) {
+        this.#close();
+        this.#giveUp(error);
+        await this.#openNext(this.#at + 1, downloads, () => true);
+        this.checked = Promise.resolve(true);
+        return false;
+      }
+    });
   }
 
   /** @throws {PressError} "outdated": files are gone because the site has newer ones */
@@ -223,10 +261,11 @@ class OpenModel {
   async #runOrRecover(arrays) {
     if (!this.#executable) await this.open(this.#at);
     for (let lost = false; ;) {
-      const started = performance.now();
       try {
-        const outputs = await this.#executable.run(arrays);
+        const started = performance.now();
+        const outputs = await this.#execute(arrays);
         this.timings.runs.push(performance.now() - started);
+        this.#ranOnce();
         return outputs;
       } catch (error) {
         this.#close();
@@ -236,6 +275,13 @@ class OpenModel {
         await this.open(again ? this.#at : this.#at + 1);
       }
     }
+  }
+
+  async #execute(arrays) {
+    const started = performance.now();
+    const outputs = await this.#executable.run(arrays);
+    this.timings.first ||= performance.now() - started;
+    return outputs;
   }
 
   #close() {
@@ -251,12 +297,15 @@ class OpenModel {
   #queue(job) {
     const turn = this.#tail.then(() => {
       if (!this.disposed) return job();
-      throw new PressError("disposed", "run(): the model is disposed; load() it again.");
+      throw gone();
     });
     this.#tail = turn.catch(() => {});
     return turn;
   }
 }
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** @param {import("./types.js").Manifest} manifest @returns {import("./types.js").FileEntry[]} */
 function publishedFiles({ weights, targets }) {

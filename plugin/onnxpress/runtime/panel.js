@@ -10,7 +10,7 @@ const PATIENCE = 300; // ms: a shorter run needs no words
 const LOADING = {
   detecting: "Looking for the fastest way to run here…",
   fetching: "Downloading the model…",
-  preparing: "Preparing and checking the model…",
+  preparing: "Preparing the model…",
 };
 
 export class Panel {
@@ -168,24 +168,23 @@ export class Panel {
   /** @param {import("./types.js").Model} model that has run, or is ready to */
   report(model) {
     const { first, runs, fetch, prepare } = model.timings;
-    const warm = runs.length ? median(runs) : null;
+    const later = runs[0] === first ? runs.slice(1) : runs;
+    const warm = later.length ? median(later) : null;
     const auto = this.target.querySelector("option");
     auto.textContent = `Automatic (${LABELS[model.target]})`;
     this.facts.replaceChildren(
       h("span", {}, warm === null ? "First run " : "A run takes ",
         h("b", {}, formatTime(warm ?? first))),
-      h("span", { className: "checked" }, "Checked on this device"));
+      h("span", { className: "checked" },
+        model.check ? "Checked on this device" : "Being checked on this device…"));
     this.why.textContent = model.reason;
     this.origin.textContent = "Computed on this device.";
     this.measured.hidden = false;
-    const check = `largest error ${model.check.maxError.toExponential(1)} of the ` +
-      `${model.check.metric === "l2" ? "output's norm" : "output's peak"}, ` +
-      `${model.check.tolerance.toExponential(1)} allowed`;
     const rows = {
       "First run": formatTime(first),
       "Threads": model.target === "wasm" ? `${model.threads}` : "",
-      "Later runs": warm === null ? "none yet" : `${formatTime(warm)} (median of ${runs.length})`,
-      "Against onnxruntime": check,
+      "Later runs": warm === null ? "none yet" : `${formatTime(warm)} (median of ${later.length})`,
+      "Against onnxruntime": model.check ? inWords(model.check) : "to be checked",
       "Download": formatTime(fetch),
       "Preparation": formatTime(prepare),
       "Notes": model.notes.join(" "),
@@ -199,4 +198,11 @@ export class Panel {
     if (!this.measured.querySelector(".tables")) this.measured.append(tool);
     this.measured.open = true;
   }
+}
+
+/** @param {import("./types.js").Check} check */
+function inWords({ maxError, metric, tolerance }) {
+  const of = metric === "l2" ? "output's norm" : "output's peak";
+  return `largest error ${maxError.toExponential(1)} of the ${of}, ` +
+    `${tolerance.toExponential(1)} allowed`;
 }

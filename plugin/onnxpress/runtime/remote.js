@@ -1,5 +1,5 @@
 /** A model that lives in a worker, seen from the page. */
-import { isAbort } from "./errors.js";
+import { gone, isAbort, unpackError } from "./errors.js";
 import { Host } from "./host.js";
 import { openModel } from "./model.js";
 
@@ -49,9 +49,17 @@ class RemoteModel {
   #host = Host.get();
   #about = {};
   #stored = false;
+  #checking = null;
   #events = {
     about: (value) => { this.#about = value; },
+    checked: ({ holds, error, about }) => {
+      this.#about = about;
+      if (error) this.#checking?.reject(unpackError(error));
+      else this.#checking?.resolve(holds);
+      this.#checking = null;
+    },
     stored: () => { this.#stored = true; },
+    gone: (error) => this.#checking?.reject(error),
   };
   #key = this.#host.join((event, value) => this.#events[event]?.(value));
 
@@ -63,6 +71,11 @@ class RemoteModel {
   get notes() { return this.#about.notes; }
   get timings() { return this.#about.timings; }
   get check() { return this.#about.check; }
+  get checked() {
+    if (this.check) return Promise.resolve(true);
+    this.#checking ??= pending();
+    return this.#checking.promise;
+  }
   get inputs() { return this.#about.inputs; }
   get outputs() { return this.#about.outputs; }
 
@@ -100,5 +113,13 @@ class RemoteModel {
   /** @param {boolean} unfinished its downloads were, or what is kept of them */
   leave(unfinished) {
     this.#host.leave(this.#key, unfinished);
+    this.#checking?.reject(gone());
   }
+}
+
+function pending() {
+  const made = {};
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  made.promise.catch(() => {}); // where nobody waits for it
+  return made;
 }

@@ -59,7 +59,7 @@
  * @property {number} tolerance
  */
 
-/** @typedef {{metric: "peak"|"l2", tolerance: number}} Check */
+/** @typedef {{metric: "peak"|"l2", tolerance: number, maxError?: number}} Check  `maxError`: found */
 
 /**
  * @typedef {Object} Target
@@ -240,7 +240,8 @@
  */
 
 /**
- * @typedef {Object} Timings  Milliseconds; `first` is the golden check's run, `runs` come later.
+ * @typedef {Object} Timings  Milliseconds; `first` is the first run at all: the golden check's on
+ *   WebGPU, else the first of `runs`, unless the check came before it.
  * @property {number} fetch
  * @property {number} prepare
  * @property {number} first
@@ -255,7 +256,10 @@
  * @property {string} reason  why this target
  * @property {string[]} notes  what did not go as planned, in words; some come later
  * @property {Timings} timings
- * @property {{maxError: number, tolerance: number, metric: string}} check  the golden check here
+ * @property {Check|null} check  the golden check here; null until it is made
+ * @property {Promise<boolean>} checked  settles when it is: before the first run on WebGPU, after it
+ *   on WebAssembly and JavaScript. False: this target has failed, another that has passed is in its
+ *   place, and results so far are to be computed again. Rejects where none is left.
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {(inputs: Object<string, ArrayBufferView>, options?: {signal?: AbortSignal}) =>

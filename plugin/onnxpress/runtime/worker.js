@@ -12,6 +12,17 @@ const describe = (model) => ({
   inputs: model.inputs, outputs: model.outputs,
 });
 
+/** Checks whose end the page is told already, or will be. */
+const followed = new WeakSet();
+
+function follow(key, model) {
+  const { checked } = model;
+  if (followed.has(checked)) return;
+  followed.add(checked);
+  checked.then((holds) => ({ holds }), (error) => ({ error: packError(error) })).then((outcome) =>
+    postMessage({ key, event: "checked", value: { ...outcome, about: describe(model) } }));
+}
+
 const CALLS = {
   async open({ key, url, options }, signal) {
     const model = await openModel(url, {
@@ -50,7 +61,11 @@ addEventListener("message", async ({ data }) => {
     (value) => [{ value }, call === "run" ? Object.values(value).map(({ buffer }) => buffer) : []],
     (error) => [{ error: packError(error) }, []]);
   calls.delete(id);
-  if (models.has(key)) postMessage({ key, event: "about", value: describe(models.get(key)) });
+  const model = models.get(key);
+  if (model) {
+    postMessage({ key, event: "about", value: describe(model) });
+    follow(key, model);
+  }
   postMessage({ id, ...answer }, buffers);
 });
 

@@ -42,11 +42,13 @@ export async function measure(load, url, manifest, options, count, patience = In
   const started = performance.now();
   const model = await load(url, { threads: 1, ...options, manifest });
   try {
-    const ready = performance.now() - started;
-    const { target, build, reason, timings: { first } } = model;
+    const ready = performance.now() - started - model.timings.first;
     const feeds = writeOutputs(model.inputs, goldenInputs(manifest.golden, model.inputs));
     const { signal } = options;
     const run = () => timed(() => model.run(feeds, { signal }));
+    await run();
+    await model.checked;
+    const { target, build, reason, timings: { first } } = model;
     await repeat(run, Infinity, Math.min(WARM, patience), signal);
     const runs = await repeat(run, count, patience, signal);
     const profile = async () => (await model.profile(feeds)).map(({ ms }) => ms);
@@ -55,7 +57,7 @@ export async function measure(load, url, manifest, options, count, patience = In
     const typical = coarse ? medianOfMeans : (times) => Math.min(...times);
     return {
       target, build, reason,
-      run: { load_ms: ready - first, first_ms: first, median_ms: median(runs),
+      run: { load_ms: ready, first_ms: first, median_ms: median(runs),
         min_ms: Math.min(...runs), count: runs.length },
       peak: await measurePeak(target, build),
       each: { what: coarse ? "median of means" : "best", count: profiles.length },
