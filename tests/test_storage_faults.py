@@ -71,13 +71,20 @@ def second_visit(host: FaultServer, tab: Tab) -> dict[str, int]:
     return host.weights()
 
 
+def ends_stored(host: FaultServer, tab: Tab) -> None:
+    """Well, and all that was downloaded is kept: that follows the check."""
+    ends_well(tab)
+    wanted = json.dumps(sorted(names(host)))
+    tab.wait(f"(async () => {{ const keys = {KEYS}; "
+             f"return {wanted}.every((one) => keys.includes(one)); }})()")
+
+
 # --- between visits ---
 
 
 def test_a_second_visit_downloads_nothing(faulty: FaultServer, tab: Tab) -> None:
     run(tab)
-    ends_well(tab)
-    tab.wait(f"(async () => ({KEYS}).length == {len(names(faulty))})()")
+    ends_stored(faulty, tab)
     assert set(kept(tab)) == names(faulty)
     assert second_visit(faulty, tab) == {}
 
@@ -98,7 +105,7 @@ def test_equal_files_of_other_pages_and_versions_are_here_already(
 
 def test_a_poisoned_cache_is_replaced(faulty: FaultServer, tab: Tab) -> None:
     run(tab)
-    ends_well(tab)
+    ends_stored(faulty, tab)
     tab.js(f"""(async () => {{
       const cache = await caches.open("onnxpress");
       for (const key of {KEYS}) await cache.put(key, new Response("poison"));
@@ -109,7 +116,7 @@ def test_a_poisoned_cache_is_replaced(faulty: FaultServer, tab: Tab) -> None:
 
 def test_what_was_evicted_is_fetched_and_nothing_else(faulty: FaultServer, tab: Tab) -> None:
     run(tab)
-    ends_well(tab)
+    ends_stored(faulty, tab)
     tab.js(f"(async () => (await caches.open('onnxpress')).delete(({KEYS})[0]))()")
     assert sum(second_visit(faulty, tab).values()) == 1
     tab.js("caches.delete('onnxpress')")
@@ -164,7 +171,7 @@ def test_older_files_make_room_and_this_model_s_stay(faulty: FaultServer, tab: T
       for (const name of ["oldest", "old", "new", "newest"]) {
         await cache.put(`/onnxpress/sha256/${name}`, new Response(name)); } })()""")
     run(tab)
-    ends_well(tab)
+    ends_stored(faulty, tab)
     assert kept(tab)[:2] == [f"/onnxpress/sha256/{name}" for name in ("new", "newest")]
     assert set(kept(tab)[2:]) == names(faulty)
     assert notes(tab) == []
@@ -173,7 +180,7 @@ def test_older_files_make_room_and_this_model_s_stay(faulty: FaultServer, tab: T
 def test_what_is_used_is_not_the_oldest(faulty: FaultServer, tab: Tab) -> None:
     """A file that is read a month after it was written counts as new."""
     run(tab)
-    ends_well(tab)
+    ends_stored(faulty, tab)
     first = kept(tab)[0]
     tab.js(f"""(async () => {{ const cache = await caches.open("onnxpress");
       for (const key of {KEYS}) {{

@@ -13,10 +13,12 @@ const turns = { free: 4, waiting: [] };
 
 /** Downloads of one model. */
 export class Downloads {
-  /** When the latest byte came, as performance.now() tells it. */
+  /** When it began and when the latest byte came, as performance.now() tells it. */
+  started = performance.now();
   last = 0;
   #base;
-  #signal;
+  #stop = new AbortController();
+  #begun = new Map();
   #onBytes;
   #store;
   #hashes = Boolean(globalThis.crypto?.subtle);
@@ -26,20 +28,31 @@ export class Downloads {
    * @param {import("./types.js").FileEntry[]} files all that may be asked for; they stay in the
    *   cache or in memory until `release`
    * @param {{signal?: AbortSignal, onBytes?: (bytes: number) => void,
-   *   note: (text: string) => void}} options `onBytes`: negative where some came in vain
+   *   note: (text: string) => void, cache?: Promise<Cache|null>}} options `onBytes`: negative where
+   *   some came in vain
    */
-  constructor(base, files, { signal, onBytes = () => {}, note }) {
+  constructor(base, files, { signal, onBytes = () => {}, note, cache }) {
     this.#base = base;
-    this.#signal = signal;
+    if (signal?.aborted) this.stop(signal.reason);
+    signal?.addEventListener("abort", () => this.stop(signal.reason), { signal: this.#signal });
     this.#onBytes = (bytes) => {
-      if (signal?.aborted) return;
+      if (this.#signal.aborted) return;
       this.last = performance.now();
       onBytes(bytes);
     };
-    this.#store = new Store(files.map(({ sha256 }) => sha256), note);
+    this.#store = new Store(files.map(({ sha256 }) => sha256), note, cache);
     if (!this.#hashes) {
       note("This page is not served over https, so the browser cannot verify downloaded files.");
     }
+  }
+
+  get #signal() {
+    return this.#stop.signal;
+  }
+
+  /** @param {Error} [reason] with which all that is under way fails: an AbortError */
+  stop(reason) {
+    this.#stop.abort(reason);
   }
 
   /** The model is complete. */
@@ -58,12 +71,27 @@ export class Downloads {
     return place(new URL(url, this.#base).href);
   }
 
+  /** @param {import("./types.js").FileEntry[]} entries that `file` will be asked for */
+  begin(entries) {
+    for (const entry of entries) {
+      const file = this.#file(entry);
+      file.catch(() => {}); // a failure is for who asks for the file
+      this.#begun.set(entry.sha256, file);
+    }
+  }
+
   /**
    * @param {import("./types.js").FileEntry} entry
    * @returns {Promise<ArrayBuffer>} exactly the published bytes
    * @throws {PressError} "download" or "integrity"
    */
-  async file(entry) {
+  file(entry) {
+    const begun = this.#begun.get(entry.sha256);
+    this.#begun.delete(entry.sha256);
+    return begun ?? this.#file(entry);
+  }
+
+  async #file(entry) {
     const url = this.#resolve(entry.url);
     const key = `${entry.sha256} ${url}`;
     const others = underway.get(key);
@@ -77,9 +105,9 @@ export class Downloads {
       this.#onBytes(entry.bytes);
       return bytes;
     } catch (error) {
-      this.#signal?.throwIfAborted();
+      this.#signal.throwIfAborted();
       if (!isAbort(error)) throw error;
-      return this.file(entry); // the model that asked first is no longer wanted
+      return this.#file(entry); // the model that asked first is no longer wanted
     }
   }
 
@@ -101,7 +129,8 @@ export class Downloads {
     const kept = await this.#find(entry);
     return kept ?? this.#inTurn(async () => {
       if (!(await this.#store.lasting())) return this.#fetch(entry, url);
-      const job = async (until) => (await this.#find(entry)) ?? this.#fetch(entry, url, until);
+      const job = async (until, waited) =>
+        (waited && (await this.#find(entry))) || this.#fetch(entry, url, until);
       return alone(`onnxpress ${entry.sha256}`, this.#signal, job);
     });
   }
@@ -132,7 +161,7 @@ export class Downloads {
     if (turns.free === 0) await new Promise((resolve) => { turns.waiting.push(resolve); });
     else turns.free--;
     try {
-      this.#signal?.throwIfAborted();
+      this.#signal.throwIfAborted();
       return await job();
     } finally {
       const next = turns.waiting.shift();

@@ -5,8 +5,9 @@ import { PressError, gone, isAbort, sentence } from "./errors.js";
 import { Downloads, fetchManifest } from "./fetch.js";
 import { checkGolden } from "./golden.js";
 import { Meter } from "./progress.js";
+import { openCache } from "./store.js";
 import { readInputs, writeOutputs } from "./tensors.js";
-import { streamWeights } from "./weights.js";
+import { AHEAD, streamWeights } from "./weights.js";
 
 const BACKENDS = {
   webgpu: () => import("./backends/webgpu.js"),
@@ -31,10 +32,11 @@ const PAINT = 100; // ms in which a page can show its first result: then the che
  */
 export async function openModel(url, options = {}) {
   const { signal } = options;
+  const cache = openCache();
   const meter = new Meter(options.onProgress);
   const manifest = options.manifest ?? await fetchManifest(url, { signal });
   try {
-    return await openManifest(url, manifest, meter, options);
+    return await openManifest(url, manifest, meter, { ...options, cache });
   } catch (error) {
     // Who gave the manifest shows it as well, and has to read the new one.
     if (error?.code !== "outdated" || options.manifest) throw error;
@@ -43,17 +45,17 @@ export async function openModel(url, options = {}) {
 }
 
 async function openManifest(url, manifest, meter, options) {
-  const { target = "auto", avoid, onFallback = () => {}, signal } = options;
+  const { target = "auto", avoid, onFallback = () => {}, signal, cache } = options;
   const threads = options.threads ?? manifest.demo?.threads;
-  const found = await detect(manifest, target, avoid, threads);
-  const model = new OpenModel(url, manifest, found, { meter, onFallback, signal });
-  await model.open(0);
+  const model = new OpenModel(url, manifest, { meter, onFallback, signal });
+  await model.start(() => detect(manifest, target, avoid, threads), cache);
   return model;
 }
 
 /** @implements {import("./types.js").Model} */
 class OpenModel {
   timings = { fetch: 0, prepare: 0, first: 0, runs: [] };
+  notes = [];
   /** @type {import("./types.js").Check|null} */
   check = null;
   checked = Promise.resolve(true);
@@ -62,8 +64,8 @@ class OpenModel {
   stored = Promise.resolve();
   #url;
   #manifest;
-  #candidates;
-  #refused;
+  #candidates = [];
+  #refused = [];
   #options;
   #at = 0;
   #executable = null;
@@ -71,12 +73,9 @@ class OpenModel {
   #tail = Promise.resolve();
   #ranOnce = () => {};
 
-  constructor(url, manifest, { candidates, refused, notes }, options) {
+  constructor(url, manifest, options) {
     this.#url = url;
     this.#manifest = manifest;
-    this.#candidates = candidates;
-    this.#refused = refused;
-    this.notes = notes;
     this.#options = options;
     this.inputs = manifest.inputs;
     this.outputs = manifest.outputs;
@@ -153,12 +152,32 @@ class OpenModel {
     this.#close();
   }
 
-  /** Opens the first candidate, from `from` on, that can run here. */
-  async open(from) {
+  /** Weights are the same for all targets, so they come while it is found out which can run here. */
+  async start(detecting, cache) {
+    const downloads = this.#download(cache);
+    downloads.begin(this.#manifest.weights.shards.slice(0, AHEAD));
+    try {
+      const { candidates, refused, notes } = await detecting();
+      this.#candidates = candidates;
+      this.#refused = refused;
+      notes.forEach((note) => this.#note(note));
+    } catch (error) {
+      downloads.stop();
+      throw error;
+    }
+    await this.open(0, downloads);
+  }
+
+  #download(cache) {
     const { meter, signal } = this.#options;
-    const downloads = new Downloads(this.#url, publishedFiles(this.#manifest), {
-      signal, note: (text) => this.#note(text), onBytes: (bytes) => meter.add(bytes),
+    return new Downloads(this.#url, publishedFiles(this.#manifest), {
+      cache, signal, note: (text) => this.#note(text), onBytes: (bytes) => meter.add(bytes),
     });
+  }
+
+  /** Opens the first candidate, from `from` on, that can run here. */
+  async open(from, downloads = this.#download()) {
+    const { meter } = this.#options;
     await this.#openNext(from, downloads, (target) => CHECKED_FIRST.has(target));
     const checked = this.check ? Promise.resolve(true) : this.#checkInTurn(downloads);
     this.checked = checked;
@@ -195,7 +214,7 @@ class OpenModel {
       { build, threads, loadModule: (entry) => downloads.module(entry) });
     const fetched = Math.max(downloads.last, started);
     this.timings = {
-      fetch: fetched - started, prepare: performance.now() - fetched, first: 0, runs: [],
+      fetch: fetched - downloads.started, prepare: performance.now() - fetched, first: 0, runs: [],
     };
     this.#options.meter.prepared();
   }

@@ -17,17 +17,24 @@ export class Meter {
     this.#report(0);
   }
 
-  /** A target's turn begins. @param {string} target @param {number} total bytes */
+  /**
+   * A target's turn begins; what came before the first one's counts.
+   * @param {string} target @param {number} total bytes
+   */
   begin(target, total) {
+    const before = this.#target ? 0 : this.#loaded;
     this.#target = target;
     this.#total = total;
     this.#loaded = 0;
-    this.#state = "fetching";
-    this.#report(0);
+    this.add(before);
   }
 
   /** @param {number} bytes that arrived; negative where some were in vain */
   add(bytes) {
+    if (!this.#target) {
+      this.#loaded += bytes;
+      return;
+    }
     this.#loaded = Math.min(this.#loaded + bytes, this.#total);
     this.#state = this.#loaded === this.#total ? "preparing" : "fetching";
     this.#report((BYTES * this.#loaded) / (this.#total || 1));

@@ -18,10 +18,19 @@ const queue = { bytes: 0, tail: Promise.resolve() };
 /** The same on every page and in every version of a site. @param {string} sha256 */
 const addressOf = (sha256) => new URL(`/onnxpress/sha256/${sha256}`, location.origin).href;
 
+/** Takes the browser longer than a small file. @returns {Promise<Cache|null>} null where it cannot */
+export async function openCache() {
+  try {
+    return await caches.open(CACHE);
+  } catch {
+    return null;
+  }
+}
+
 export class Store {
   #needed;
   #note;
-  #opening = null;
+  #cache;
   #full = false;
   #complete = false;
   #wake = () => {};
@@ -32,23 +41,14 @@ export class Store {
    * @param {string[]} needed sha256 of each file of the model: these never make room for others, and
    *   memory keeps what the cache refuses of them
    * @param {(text: string) => void} note
+   * @param {Promise<Cache|null>} [cache]
    */
-  constructor(needed, note) {
+  constructor(needed, note, cache = openCache()) {
     this.#needed = needed;
     this.#note = note;
-  }
-
-  get #cache() {
-    return (this.#opening ??= this.#open());
-  }
-
-  async #open() {
-    try {
-      return await caches.open(CACHE);
-    } catch {
-      this.#note("This browser keeps no files for this page; the next visit downloads them again.");
-      return null;
-    }
+    this.#cache = cache;
+    cache.then((found) => found || note(
+      "This browser keeps no files for this page; the next visit downloads them again."));
   }
 
   /** @returns {Promise<boolean>} whether others can find here what this page puts in */
