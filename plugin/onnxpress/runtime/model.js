@@ -7,7 +7,7 @@ import { checkGolden } from "./golden.js";
 import { Meter } from "./progress.js";
 import { openCache } from "./store.js";
 import { readInputs, writeOutputs } from "./tensors.js";
-import { AHEAD, streamWeights } from "./weights.js";
+import { streamWeights } from "./weights.js";
 
 const BACKENDS = {
   webgpu: () => import("./backends/webgpu.js"),
@@ -20,6 +20,7 @@ const BACKENDS = {
  * result need not wait for the check; what a graphics driver makes of a shader is not.
  */
 const CHECKED_FIRST = new Set(["webgpu"]);
+const EARLY = 3; // shards that are asked for at once: a fourth connection is the program's
 const UNASKED = 500; // ms without a run after which the check takes the first turn
 const PAINT = 100; // ms in which a page can show its first result: then the check takes a turn
 
@@ -155,7 +156,7 @@ class OpenModel {
   /** Weights are the same for all targets, so they come while it is found out which can run here. */
   async start(detecting, cache) {
     const downloads = this.#download(cache);
-    downloads.begin(this.#manifest.weights.shards.slice(0, AHEAD));
+    downloads.begin(this.#manifest.weights.shards.slice(0, EARLY));
     try {
       const { candidates, refused, notes } = await detecting();
       this.#candidates = candidates;

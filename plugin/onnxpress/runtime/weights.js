@@ -3,7 +3,7 @@ import { decode } from "./decode.js";
 import { PressError } from "./errors.js";
 import { requireUnpacking, unpack } from "./unpack.js";
 
-export const AHEAD = 6; // shards that are here or under way while a backend is busy with one
+const AHEAD = 6; // shards that are here or under way while a backend is busy with one
 
 /**
  * @typedef {Object} Stored  A tensor as it is stored.

@@ -6,6 +6,7 @@ import { aboutBuild } from "../detect.js";
 import { sharesMemory } from "../threads.js";
 import { executable, onHeap, placeWeights, timeSteps } from "./linear.js";
 import { ALONE, heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
+import { warm } from "./warm.js";
 
 /**
  * @typedef {Object} WasmAbout
@@ -40,6 +41,7 @@ export async function open(target, fetchFile, weights, { build, threads = 1 }) {
 async function startAlone(about, file) {
   const memory = memoryOf(about.pages);
   const exports = await instantiate(await WebAssembly.compile(await file), memory);
+  await warm(exports, about.steps.length);
   return onHeap(about, heapOf(about, memory), {
     pack: packer(exports),
     run: () => exports.run(...ALONE),

@@ -2,6 +2,7 @@
 import { startThread } from "../carried.js";
 import { onHeap } from "./linear.js";
 import { heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
+import { warm } from "./warm.js";
 
 const PAGE = 65536; // bytes
 
@@ -24,8 +25,10 @@ export async function start(about, file, team) {
   await team.here;
   await team.all((thread) => ({ job: "start", module, memory, control, thread, threads: team.size,
     own: pages * PAGE + thread * own }));
+  const exports = await instantiate(module, memory);
+  await warm(exports, about.steps.length);
   return onHeap(about, heapOf(about, memory), {
-    pack: packer(await instantiate(module, memory)),
+    pack: packer(exports),
     run: () => team.all(() => ({ job: "run" })),
     profile: async (steps) => (await team.all(() => ({ job: "profile", steps })))[0],
     end: () => team.end(),
