@@ -74,10 +74,11 @@ async function* inflated(content, start) {
   }
 }
 
-/** @param {WritableStreamDefaultWriter} writer @param {ArrayBuffer} content */
-async function feed(writer, content, start) {
+/** The stream takes the next as soon as it is free. @param {WritableStreamDefaultWriter} writer */
+function feed(writer, content, start) {
+  const writes = [];
   for (let at = start; at < content.byteLength; at += WRITE) {
-    await writer.write(new Uint8Array(content, at, Math.min(WRITE, content.byteLength - at)));
+    writes.push(writer.write(new Uint8Array(content, at, Math.min(WRITE, content.byteLength - at))));
   }
-  await writer.close();
+  return Promise.all([...writes, writer.close()]);
 }
