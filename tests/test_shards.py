@@ -3,7 +3,9 @@
 import hashlib
 import json
 import tracemalloc
+import zlib
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 from onnxpress import shards
 from onnxpress.browser import Browser, find_chromium
 from onnxpress.cli import main
-from onnxpress.compression import LEAST_SAVING, MAX_RATIO, compress, decompress
+from onnxpress.compression import LEAST_SAVING, MAX_RATIO, PLANES, compress, decompress
+from onnxpress.emit.embed import embed
+from onnxpress.emit.wasm_join import SLICE, join_module
 from onnxpress.encodings import plan
 from onnxpress.errors import BrowserError, PackError
 from onnxpress.runtime_files import RUNTIME
@@ -127,6 +131,14 @@ def test_what_is_not_compressed_is_refused() -> None:
         decompress(b"not deflated", {"bytes": 8, "planes": 1, "raw": 0}, "w.bin")
 
 
+def test_the_script_holds_the_module_that_joins_planes() -> None:
+    script = (RUNTIME / "join.js").read_text("utf-8")
+    assert embed(script, "MODULE", join_module()) == script
+    assert embed(script, "MODULE", b"another") != script
+    with pytest.raises(ValueError, match="gives no string to NOTHING"):
+        embed(script, "NOTHING", join_module())
+
+
 def test_a_tensor_outside_the_shards_is_refused(tmp_path: Path) -> None:
     weights = write_weights({"w": normal(100)}, {"w": "f32"}, tmp_path)
     weights["tensors"][0]["bytes"] = SHARD_BYTES
@@ -166,7 +178,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(folder: Path) -> Iterator[Browser]:
-    with Browser({"/rt/": RUNTIME, "/pack/": folder}) as browser:
+    runtimes = {f"/{name}/": RUNTIME for name in ("rt", *ENGINES)}
+    with Browser({**runtimes, "/pack/": folder}) as browser:
         yield browser
 
 
@@ -222,6 +235,82 @@ def test_a_tensor_is_handed_on_before_the_last_shard_is_there(
     assert began[0] <= 8 < len(manifest["weights"]["shards"]) == began[1]
 
 
+# Name, and folder of a runtime of its own -> the page's WebAssembly; whether the module runs in it.
+ENGINES = {
+    "plain": ("WebAssembly", True),
+    "without": ("undefined", False),
+    "forbidden": ("{ Module: class { constructor() { throw new Error(); } } }", False),
+}
+COUNTS = (1, 15, 16, 17, 1000, SLICE + 33, 2 * SLICE)  # of values
+
+
+@needs_browser
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_browser_joins_planes_as_numpy_does(browser: Browser, engine: str) -> None:
+    noise = np.random.default_rng(0)
+    cases, contents, wanted = [], [], []
+    for planes, count in product(PLANES, COUNTS):
+        values = noise.bytes(planes * count)
+        flat = np.frombuffer(values, np.uint8).reshape(-1, planes).T.tobytes()
+        for raw in range(planes):
+            head = raw * count
+            contents.append(flat[:head] + zlib.compress(flat[head:]))
+            cases.append({"bytes": len(values), "planes": planes, "raw": raw,
+                          "size": len(contents[-1])})
+            wanted.append(values)
+    own, vectors = ENGINES[engine]
+    got = browser.run(f"""
+        export const run = async (cases, body) => {{
+          const kept = globalThis.WebAssembly;
+          const {{ join }} = await import("/{engine}/join.js");
+          const {{ unpack }} = await import("/{engine}/unpack.js");
+          const all = [];
+          let at = 0;
+          globalThis.WebAssembly = {own};
+          try {{
+            for (const {{ size, ...packed }} of cases) {{
+              let end = 0;
+              const content = body.slice(at, at += size);
+              await unpack({{ url: "w.bin", packed }}, content, (run, start) => {{
+                if (start !== end) throw new Error(`${{start}} follows ${{end}}`);
+                end += run.length;
+                all.push(run.slice());
+              }});
+            }}
+            return {{ value: join([all[0], all[0]]).buffer.byteLength, body: all }};
+          }} finally {{
+            globalThis.WebAssembly = kept;
+          }}
+        }};
+    """, cases, b"".join(contents))
+    assert (got.value == 8 * SLICE) == vectors
+    assert got.body == b"".join(wanted)
+
+
+@needs_browser
+def test_a_bomb_is_refused_before_it_is_in_memory(browser: Browser) -> None:
+    """A shard of 64 KiB that is said to hold as much, and inflates to a thousand times that."""
+    code, taken = browser.run("""
+        import { unpack } from "/rt/unpack.js";
+        export const run = async (packed, body) => {
+          const { write } = WritableStreamDefaultWriter.prototype;
+          let taken = 0;
+          WritableStreamDefaultWriter.prototype.write = async function (chunk) {
+            await write.call(this, chunk);
+            taken += chunk.length;
+          };
+          try {
+            await unpack({ url: "w.bin", packed }, body, () => {});
+          } catch ({ code }) {
+            return { value: [code, taken] };
+          } finally {
+            WritableStreamDefaultWriter.prototype.write = write;
+          }
+        };
+    """, {"bytes": 1 << 16, "planes": 1, "raw": 0}, zlib.compress(bytes(1 << 28), 9)).value
+    assert code == "manifest" and taken <= 2 << 16
+
+
 @needs_browser
 @pytest.mark.parametrize("lie", LIES)
 def test_a_browser_refuses_a_manifest_that_lies(browser: Browser, lie: str) -> None:
@@ -229,7 +318,7 @@ def test_a_browser_refuses_a_manifest_that_lies(browser: Browser, lie: str) -> N
     with pytest.raises(BrowserError, match=r"w\.bin: it does not unpack to the") as caught:
         browser.run("""
             import { unpack } from "/rt/unpack.js";
-            export const run = (packed, body) => unpack({ url: "w.bin", packed }, body);
+            export const run = (packed, body) => unpack({ url: "w.bin", packed }, body, () => {});
         """, packed, content)
     assert caught.value.code == "manifest"
 
@@ -240,7 +329,7 @@ def test_a_browser_refuses_what_is_not_compressed(browser: Browser) -> None:
         browser.run("""
             import { unpack } from "/rt/unpack.js";
             export const run = (_, body) =>
-              unpack({ url: "w.bin", packed: { bytes: 8, planes: 1, raw: 0 } }, body);
+              unpack({ url: "w.bin", packed: { bytes: 8, planes: 1, raw: 0 } }, body, () => {});
         """, body=b"not deflated")
 
 

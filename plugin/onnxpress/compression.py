@@ -22,21 +22,23 @@ MAX_RATIO = 1032  # deflate cannot do better: 258 bytes from 2 bits
 def compress(content: bytes) -> tuple[bytes, dict[str, int] | None]:
     """(what is published, the entry's "packed"); (content, None) where that hardly saves anything.
     The length of `content` is a multiple of 4."""
-    _, planes, raw = max(_gain(content, planes) for planes in PLANES)
+    _, planes, raw, deflated = max(_gain(content, planes) for planes in PLANES)
     if raw == planes:
         return content, None
     flat, head = _split(content, planes), raw * len(content) // planes
-    packed = flat[:head] + _deflate(flat[head:])
-    return packed, {"bytes": len(content), "planes": planes, "raw": raw}
+    rest = deflated[0] if len(deflated) == 1 else _deflate(flat[head:])
+    return flat[:head] + rest, {"bytes": len(content), "planes": planes, "raw": raw}
 
 
-def _gain(content: bytes, planes: int) -> tuple[float, int, int]:
-    """(bytes saved beyond what that work is worth, `planes`, how many lower ones stay raw)."""
+def _gain(content: bytes, planes: int) -> tuple[float, int, int, list[bytes]]:
+    """(bytes saved beyond what that work is worth, `planes`, how many lower ones stay raw, each of
+    the others deflated)."""
     flat, size = _split(content, planes), len(content) // planes
-    gains = [(1 - LEAST_SAVING) * size - len(_deflate(flat[at : at + size]))
-             for at in range(0, len(flat), size)]
+    deflated = [_deflate(flat[at : at + size]) for at in range(0, len(flat), size)]
+    gains = [(1 - LEAST_SAVING) * size - len(plane) for plane in deflated]
     raw = next((i for i, gain in enumerate(gains) if gain > 0), planes)
-    return sum(gains[raw:]) - (planes.bit_length() - 1) * PLANES_SAVING * len(content), planes, raw
+    cost = (planes.bit_length() - 1) * PLANES_SAVING * len(content)
+    return sum(gains[raw:]) - cost, planes, raw, deflated[raw:]
 
 
 def decompress(content: bytes, packed: Mapping[str, Any], where: str) -> bytes:

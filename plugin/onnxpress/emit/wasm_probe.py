@@ -4,11 +4,10 @@ The tile is the programs' own, on operands that stay in the L1 cache: a loop of 
 would not see what loads and splats cost beside them.
 """
 
-import base64
-import re
 from pathlib import Path
 
 from ..layout import LinearPlan
+from .embed import embed
 from .wasm_emitter import Affine, Emitter
 from .wasm_epilogue import Epilogue
 from .wasm_gemm import Gemm, emit_gemm
@@ -36,10 +35,7 @@ def probe(isa: str) -> bytes:
 def fill(script: str) -> str:
     """probe.js with the modules as this generator makes them."""
     for isa in KINDS:
-        text = base64.b64encode(probe(isa)).decode()
-        lines = " +\n".join(f'    "{text[i : i + 88]}"' for i in range(0, len(text), 88))
-        before, after = re.split(rf'(?<=  {isa}:\n)    "[^,]*"', script)
-        script = before + lines + after
+        script = embed(script, isa, probe(isa))
     return script
 
 

@@ -3,6 +3,7 @@
  * millisecond. That a browser knows an instruction says nothing: where the processor lacks it, three
  * or more others take its place.
  */
+import { embedded, instantiate, memoryOf } from "./backends/wasm_instance.js";
 
 // Tiles of products, exported by kind of operand; `python -m onnxpress.emit.wasm_probe` writes them.
 const MODULES = {
@@ -150,10 +151,8 @@ export async function fastestBuild({ files, work, arithmetic }, isa) {
  *   millisecond; null where the clock does not tell
  */
 async function measure(isa) {
-  const bytes = Uint8Array.from(atob(MODULES[isa]), (c) => c.charCodeAt(0));
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const imports = { "": { memory, barrier() {} } };
-  const { instance: { exports } } = await WebAssembly.instantiate(bytes, imports);
+  const module = await WebAssembly.compile(embedded(MODULES[isa]));
+  const exports = await instantiate(module, memoryOf(1));
   const kinds = Object.keys(WIDTH).filter((name) => name in exports);
   const rates = Object.fromEntries(kinds.map((kind) => [kind, 0]));
   for (let round = 1, better = true; round <= ROUNDS.least || better; round++) {

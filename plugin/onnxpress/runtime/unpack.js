@@ -1,8 +1,9 @@
 /** A shard as it was published -> its part of the weights' stream; compression.py packs it. */
 import { PressError } from "./errors.js";
+import { SLICE, join } from "./join.js";
 
 const MAX_BYTES = 64 << 20; // of one unpacked shard; builds cut the stream every 8 MiB
-const SLICE = 64 << 10; // written at a time: what it inflates to waits in memory until it is read
+const WRITE = 64 << 10; // bytes at a time: what it inflates to waits in memory until it is read
 
 /** @param {import("./types.js").Shard[]} shards @throws {PressError} "browser" */
 export function requireUnpacking(shards) {
@@ -14,34 +15,42 @@ export function requireUnpacking(shards) {
 
 /**
  * @param {import("./types.js").Shard} entry
- * @param {ArrayBuffer} content verified; it may be what is returned, so neither is written to
- * @returns {Promise<Uint8Array>}
+ * @param {ArrayBuffer} content verified
+ * @param {(bytes: Uint8Array, start: number) => void} take  gets the part run by run, each `start`
+ *   bytes from the part's own start; it must copy what it keeps
  * @throws {PressError} "manifest", where the manifest does not describe the content
  */
-export async function unpack({ url, packed }, content) {
-  if (!packed) return new Uint8Array(content);
+export async function unpack({ url, packed }, content, take) {
+  if (!packed) return take(new Uint8Array(content), 0);
   const { bytes, planes, raw } = packed;
   const wrong = () => new PressError("manifest", `${url}: it does not unpack to the ${bytes} ` +
     "bytes that the manifest promises. The site needs to build its pack again.", { file: url });
-  const head = raw * bytes / planes;
-  if (!Object.hasOwn(JOIN, planes) || !(bytes > 0 && bytes <= MAX_BYTES) || bytes % planes ||
-      !(Number.isInteger(raw) && raw >= 0 && raw < planes && head <= content.byteLength)) {
+  const size = bytes / planes;
+  if (![1, 2, 4].includes(planes) || !(bytes > 0 && bytes <= MAX_BYTES) || bytes % planes ||
+      !(Number.isInteger(raw) && raw >= 0 && raw < planes && raw * size <= content.byteLength)) {
     throw wrong();
   }
-  const out = new Uint8Array(bytes);
-  out.set(new Uint8Array(content, 0, head));
-  let length = head;
+  // The last plane is joined with the others as it arrives.
+  const others = Array.from({ length: planes - 1 }, (_, p) => (
+    p < raw ? new Uint8Array(content, p * size, size) : new Uint8Array(size)));
+  let plane = raw, at = 0;
   try {
-    for await (const chunk of inflated(content, head)) {
-      if (length + chunk.length > bytes) throw wrong();
-      out.set(chunk, length);
-      length += chunk.length;
+    for await (const chunk of inflated(content, raw * size)) {
+      for (let used = 0; used < chunk.length;) {
+        if (plane === planes) throw wrong();
+        const part = chunk.subarray(used, used + Math.min(SLICE, size - at));
+        const end = at + part.length;
+        if (plane < others.length) others[plane].set(part, at);
+        else take(join([...others.map((other) => other.subarray(at, end)), part]), at * planes);
+        used += part.length;
+        at = end % size;
+        plane += end === size;
+      }
     }
   } catch (error) {
     throw error instanceof TypeError ? wrong() : error;
   }
-  if (length < bytes) throw wrong();
-  return JOIN[planes](out);
+  if (plane < planes) throw wrong();
 }
 
 /**
@@ -65,27 +74,11 @@ async function* inflated(content, start) {
   }
 }
 
-/** @param {WritableStreamDefaultWriter} writer @param {ArrayBuffer} content */
-async function feed(writer, content, start) {
-  for (let at = start; at < content.byteLength; at += SLICE) {
-    await writer.write(new Uint8Array(content, at, Math.min(SLICE, content.byteLength - at)));
+/** The stream takes the next as soon as it is free. @param {WritableStreamDefaultWriter} writer */
+function feed(writer, content, start) {
+  const writes = [];
+  for (let at = start; at < content.byteLength; at += WRITE) {
+    writes.push(writer.write(new Uint8Array(content, at, Math.min(WRITE, content.byteLength - at))));
   }
-  await writer.close();
+  return Promise.all([...writes, writer.close()]);
 }
-
-/** Byte p of value i is byte i of plane p; the planes follow each other, the lowest byte first. */
-const JOIN = {
-  1: (planes) => planes,
-  2(planes) {
-    const n = planes.length / 2, out = new Uint16Array(n);
-    for (let i = 0; i < n; i++) out[i] = planes[i] | planes[i + n] << 8;
-    return new Uint8Array(out.buffer);
-  },
-  4(planes) {
-    const n = planes.length / 4, out = new Uint32Array(n);
-    for (let i = 0; i < n; i++) {
-      out[i] = planes[i] | planes[i + n] << 8 | planes[i + 2 * n] << 16 | planes[i + 3 * n] << 24;
-    }
-    return new Uint8Array(out.buffer);
-  },
-};

@@ -40,17 +40,18 @@ export async function* streamWeights(manifest, downloads) {
     while (next < shards.length && loading.size < AHEAD) {
       const shard = next++;
       const file = downloads.file(shards[shard])
-        .then(async (content) => ({ shard, bytes: await unpack(shards[shard], content) }));
+        .then((content) => unpack(shards[shard], content, placer(pieces[shard])))
+        .then(() => shard);
       file.catch(() => {}); // one failure ends the stream; the others' are the same news
       loading.set(shard, file);
     }
     if (!loading.size) return;
-    const { shard, bytes } = await Promise.race(loading.values());
+    const shard = await Promise.race(loading.values());
     loading.delete(shard);
-    for (const piece of pieces[shard]) {
-      if (place(piece, bytes)) yield constant(piece.arriving);
+    for (const { arriving } of pieces[shard]) {
+      if (--arriving.missing === 0) yield constant(arriving);
     }
-    pieces[shard] = null; // they hold on to the shard
+    pieces[shard] = null; // they hold on to the tensors
   }
 }
 
@@ -81,19 +82,33 @@ function cut(shards, tensors) {
     }
     return arriving;
   });
+  for (const list of pieces) list.sort((a, b) => a.offset - b.offset);
   return { pieces, empty: all.filter(({ missing }) => !missing) };
 }
 
-/** Takes a piece out of its shard. @param {Uint8Array} shard @returns {boolean} all are here */
-function place({ arriving, role, at, offset, length, whole }, shard) {
-  const piece = shard.subarray(offset, offset + length);
-  if (length === whole) {
-    arriving[role] = piece;
-  } else {
-    if (arriving[role]?.length !== whole) arriving[role] = new Uint8Array(whole);
-    arriving[role].set(piece, at);
-  }
-  return --arriving.missing === 0;
+/**
+ * @param {Object[]} pieces of a shard, as they lie in it
+ * @returns {(bytes: Uint8Array, start: number) => void} copies runs of the shard, one after the
+ *   other, to the tensors
+ */
+function placer(pieces) {
+  let first = 0; // that is not complete
+  const endOf = ({ offset, length }) => offset + length;
+  return (bytes, start) => {
+    const end = start + bytes.length;
+    for (let i = first; i < pieces.length && pieces[i].offset < end; i++) {
+      place(pieces[i], bytes, start);
+    }
+    while (first < pieces.length && endOf(pieces[first]) <= end) first++;
+  };
+}
+
+/** Copies what a run of a shard, from its byte `start` on, holds of a piece. */
+function place({ arriving, role, at, offset, length, whole }, bytes, start) {
+  const from = Math.max(offset, start), end = Math.min(offset + length, start + bytes.length);
+  if (from >= end) return;
+  if (arriving[role]?.length !== whole) arriving[role] = new Uint8Array(whole);
+  arriving[role].set(bytes.subarray(from - start, end - start), at + from - offset);
 }
 
 /** @param {Arriving} arriving @returns {Constant} */

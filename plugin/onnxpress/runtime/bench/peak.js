@@ -1,4 +1,5 @@
 /** How fast arithmetic can be on this machine: multiplying and adding, and nothing else. */
+import { embedded } from "../backends/wasm_instance.js";
 import { byTimestamps, byWaiting } from "../backends/webgpu_commands.js";
 import { acquire } from "../backends/webgpu_device.js";
 
@@ -42,9 +43,8 @@ export async function measurePeak(target, build) {
 }
 
 async function peakOfWasm(isa) {
-  const bytes = Uint8Array.from(atob(MODULES[isa]), (c) => c.charCodeAt(0));
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const { instance } = await WebAssembly.instantiate(bytes, { "": { memory } });
+  const { instance } = await WebAssembly.instantiate(embedded(MODULES[isa]), { "": { memory } });
   return best((rounds) => instance.exports.spin(rounds), FLOPS);
 }
 
