@@ -5,6 +5,7 @@ import { threadsHere } from "./threads.js";
 export const LABELS = { webgpu: "WebGPU", wasm: "WebAssembly", js: "JavaScript" };
 const ALONE = { threads: 1 };
 const ORDER = ["webgpu", "wasm", "js"];
+const WORTH = 1e9; // multiply-adds: for fewer, finding out what is faster costs several runs
 
 // (module (func (result v128) (i32x4.splat (i32.const 0))))
 const SIMD = [
@@ -49,7 +50,7 @@ async function probeWebgpu({ files }, choosing) {
 /** The build in f32, before it one of whole numbers where that is faster. @param {Target} target */
 async function probeWasm(target) {
   const plain = probeFloats(target.files);
-  if (plain.refusal || !target.arithmetic) return plain;
+  if (plain.refusal || !target.arithmetic || target.work.f32 < WORTH) return plain;
   // What cannot be timed is not taken; f32 runs in any case.
   const found = await import("./probe.js")
     .then(({ fastestBuild }) => fastestBuild(target, plain.build)).catch(() => null);
