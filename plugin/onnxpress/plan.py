@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 
+from .encodings import most_scales
 from .errors import PlanError
 from .graph import Graph, Node
 from .kernels import KERNELS
@@ -281,8 +282,7 @@ class _Draft:
             else:
                 scratch[int(name.rpartition("@")[2])] = top + offset
             end = max(end, top + offset + size)
-        biggest = max((prod(self.graph.shape(s.constant)) for s in slots if s.pack.kind != "raw"),
-                      default=0)
+        biggest = max((self._staged(slot) for slot in slots), default=0)
         steps = tuple(
             Step(node, tuple(map(self._final, ins)), tuple(map(self._final, outs)),
                  scratch.get(i, 0), need.scratch)
@@ -294,6 +294,12 @@ class _Draft:
             tuple(map(self._final, self.graph.outputs)),
             staging, round_up(max(end, staging + biggest) + SLACK, ALIGN),
         )
+
+    def _staged(self, slot: Slot) -> int:
+        """The elements that a constant takes on its way: its scales, and what is to be packed."""
+        shape = self.graph.shape(slot.constant)
+        values = 0 if slot.pack.kind == "raw" else prod(shape)
+        return round_up(most_scales(shape) + SLACK, ALIGN) + values
 
     def _place(self, name: str, base: int) -> None:
         t = self.tensors[name]

@@ -5,10 +5,14 @@ channel are whatever follows in memory: they reach padding only.
 """
 
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 
 from .wasm_asm import I32, Function, function
+from .wasm_decode import store_int8
 from .wasm_emitter import Emitter
 
+UNROLL = 4  # rows: engines run packers in code that keeps nothing in registers between two rounds
 Facts = tuple[str, int, tuple[int, ...]]  # kind, elements and arguments of a Pack
 
 
@@ -56,32 +60,77 @@ def export(kind: str, e: Emitter) -> Function:
     return e.kernel(("pack", kind), lambda: PACKERS[kind](e), export=True)
 
 
+def export_all(kind: str, e: Emitter) -> None:
+    """The exported functions `pack_<kind>`, if there is any, and `pack_<kind>_<encoding>`, which
+    decode as they pack."""
+    for name in PACKERS:
+        if name == kind or name.startswith(f"{kind}_"):
+            export(name, e)
+
+
 # --- their functions -----------------------------------------------------------------------------
 
 
 def _gemm(e: Emitter) -> Function:
     f, p = function("pack_gemm", "src dst k n groups pitch")
-    left, column, s, i = f.many(4, I32)
+
+    def copy(s: int, offset: int, vectors: int) -> None:
+        for v in range(vectors):
+            f.get(p.dst, s).load("v128.load", 16 * v).store("v128.store", offset + 16 * v)
+
     f.get(p.pitch).i32(2).op("i32.shl").set(p.pitch)
-    with f.times(p.groups):
-        f.get(p.n).set(left).get(p.src).set(column)
-        with f.loop():
-            f.get(column).set(s).get(p.k).set(i).get(left).i32(4).op("i32.gt_s")
-            with f.if_():
-                _copy_rows(f, p, s, i, 2)
-                f.else_()
-                _copy_rows(f, p, s, i, 1)
-            f.add(column, 32).get(left).i32(8).op("i32.sub").tee(left)
-            f.i32(0).op("i32.gt_s").br_if(0)
-        f.get(p.src, p.n).i32(2).op("i32.shl", "i32.add").set(p.src)
+    _by_columns(f, p, 4, copy)
     return f
 
 
-def _copy_rows(f: Function, p: object, s: int, i: int, vectors: int) -> None:
-    with f.times(i):
+def _gemm_int8(e: Emitter) -> Function:
+    """As `_gemm`, of i8 with an f32 scale per column at `scales`: its src and pitch are bytes."""
+    f, p = function("pack_gemm_int8", "src dst k n groups pitch scales")
+    values, *scale = f.many(3)
+
+    def load_scales(column: int, vectors: int) -> None:
         for v in range(vectors):
-            f.get(p.dst, s).load("v128.load", 16 * v).store("v128.store", 16 * v)
-        f.add(p.dst, 16 * vectors).add_local(s, p.pitch)
+            f.get(p.scales, column).i32(2).op("i32.shl", "i32.add")
+            f.load("v128.load", 16 * v).set(scale[v])
+
+    def decode(s: int, offset: int, vectors: int) -> None:
+        f.get(s).load("v128.load8x8_s").set(values)
+        store_int8(f, (p.dst, offset), values, [partial(f.get, x) for x in scale[:vectors]])
+
+    f.get(p.scales, p.src).i32(2).op("i32.shl", "i32.sub").set(p.scales)
+    _by_columns(f, p, 1, decode, load_scales)
+    return f
+
+
+def _by_columns(f: Function, p: SimpleNamespace, size: int, row: Callable[[int, int, int], None],
+                begin: Callable[[int, int], None] = lambda column, vectors: None) -> None:
+    """Per group and 8 columns, or the last 4: `begin(column, vectors)`, of the local with their
+    address; then for each of k rows `row(s, offset, vectors)`, by which what stands at local `s`
+    goes to dst + `offset` bytes. Source elements are of `size` bytes."""
+    left, column, s, i = f.many(4, I32)
+
+    def rows(vectors: int) -> None:
+        begin(column, vectors)
+        f.get(column).set(s)
+        for unroll, count in ((UNROLL, "i32.div_u"), (1, "i32.rem_u")):
+            f.get(p.k).i32(UNROLL).op(count).tee(i)
+            with f.if_(), f.times(i):
+                for u in range(unroll):
+                    row(s, 16 * vectors * u, vectors)
+                    f.add_local(s, p.pitch)
+                f.add(p.dst, 16 * vectors * unroll)
+
+    with f.times(p.groups):
+        f.get(p.n).set(left).get(p.src).set(column)
+        with f.loop():
+            f.get(left).i32(4).op("i32.gt_s")
+            with f.if_():
+                rows(2)
+                f.else_()
+                rows(1)
+            f.add(column, 8 * size).get(left).i32(8).op("i32.sub").tee(left)
+            f.i32(0).op("i32.gt_s").br_if(0)
+        f.get(p.src, p.n).i32(size).op("i32.mul", "i32.add").set(p.src)
 
 
 def _blocks(e: Emitter) -> Function:
@@ -211,7 +260,7 @@ def _filter_row(f: Function, g: list[int]) -> list[Callable[[], object]]:
 
 def _dot(kind: str) -> Function:
     """Per channel block and tap, a unit of 4 or 2 rows at a time."""
-    f, p = function(f"pack_dot_{kind}", "src dst taps c n")
+    f, p = function(f"pack_dot_{kind}_int8", "src dst taps c n scales")
     count = {"u8": 4, "i16": 2}[kind]
     left, column, s, tap, rest = f.many(5, I32)
     rows, out = f.many(count), f.many(2)
@@ -264,6 +313,6 @@ def _depthwise(e: Emitter) -> Function:
 
 
 PACKERS: dict[str, Callable[[Emitter], Function]] = {
-    "gemm": _gemm, "blocks": _blocks, "spread": _spread, "winograd": _winograd,
-    "depthwise": _depthwise, "dot_u8": lambda e: _dot("u8"), "dot_i16": lambda e: _dot("i16"),
+    "gemm": _gemm, "gemm_int8": _gemm_int8, "blocks": _blocks, "spread": _spread, "winograd": _winograd,
+    "depthwise": _depthwise, "dot_u8_int8": lambda e: _dot("u8"), "dot_i16_int8": lambda e: _dot("i16"),
 }

@@ -5,7 +5,8 @@
 import { aboutBuild } from "../detect.js";
 import { sharesMemory } from "../threads.js";
 import { executable, onHeap, placeWeights, timeSteps } from "./linear.js";
-import { ALONE, heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
+import { ALONE, heapOf, instantiate, memoryOf } from "./wasm_instance.js";
+import { placer } from "./wasm_place.js";
 
 /**
  * @typedef {Object} WasmAbout
@@ -41,7 +42,7 @@ async function startAlone(about, file) {
   const memory = memoryOf(about.pages);
   const exports = await instantiate(await WebAssembly.compile(await file), memory);
   return onHeap(about, heapOf(about, memory), {
-    pack: packer(exports),
+    place: placer(about, exports, memory),
     run: () => exports.run(...ALONE),
     profile: (steps) => timeSteps(steps, (index) => exports.step(index, ...ALONE)),
   });

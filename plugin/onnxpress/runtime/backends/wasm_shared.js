@@ -1,7 +1,8 @@
 /** A program on several threads that share its memory; thread.js is the other end. */
 import { startThread } from "../carried.js";
 import { onHeap } from "./linear.js";
-import { heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
+import { heapOf, instantiate, memoryOf } from "./wasm_instance.js";
+import { placer } from "./wasm_place.js";
 
 const PAGE = 65536; // bytes
 
@@ -25,7 +26,7 @@ export async function start(about, file, team) {
   await team.all((thread) => ({ job: "start", module, memory, control, thread, threads: team.size,
     own: pages * PAGE + thread * own }));
   return onHeap(about, heapOf(about, memory), {
-    pack: packer(await instantiate(module, memory)),
+    place: placer(about, await instantiate(module, memory), memory),
     run: () => team.all(() => ({ job: "run" })),
     profile: async (steps) => (await team.all(() => ({ job: "profile", steps })))[0],
     end: () => team.end(),
