@@ -282,7 +282,7 @@ class _Draft:
             else:
                 scratch[int(name.rpartition("@")[2])] = top + offset
             end = max(end, top + offset + size)
-        biggest = max((self._staged(slot) for slot in slots), default=0)
+        biggest = max((staged(self.graph.shape(s.constant), s.pack) for s in slots), default=0)
         steps = tuple(
             Step(node, tuple(map(self._final, ins)), tuple(map(self._final, outs)),
                  scratch.get(i, 0), need.scratch)
@@ -294,12 +294,6 @@ class _Draft:
             tuple(map(self._final, self.graph.outputs)),
             staging, round_up(max(end, staging + biggest) + SLACK, ALIGN),
         )
-
-    def _staged(self, slot: Slot) -> int:
-        """The elements that a constant takes on its way: its scales, and what is to be packed."""
-        shape = self.graph.shape(slot.constant)
-        values = 0 if slot.pack.kind == "raw" else prod(shape)
-        return round_up(most_scales(shape) + SLACK, ALIGN) + values
 
     def _place(self, name: str, base: int) -> None:
         t = self.tensors[name]
@@ -342,6 +336,11 @@ class _Draft:
             if name not in self.graph.constants:
                 touch(name, end)
         return lives, scratch
+
+
+def staged(shape: tuple[int, ...], pack: Pack) -> int:
+    """The elements that a constant takes on its way: its scales, and what is to be packed."""
+    return most_scales(shape) + (pack.kind != "raw") * prod(shape)
 
 
 def _allocate(lives: Iterable[tuple[int, int, int]]) -> list[int]:

@@ -2,8 +2,8 @@
 
 Both share one LinearPlan, so their addresses and weight placements are equal. A module imports its
 `memory` and a `barrier(threads)`, and exports `run`, `step(i)` and, of all steps, `phase(i)`, whose
-further parameters are (thread, threads, address of the thread's own memory), and a packer for each
-packed layout it uses.
+further parameters are (thread, threads, address of the thread's own memory), a decoder for each
+encoding of constants, and a packer for each packed layout it uses.
 """
 
 from collections.abc import Mapping, Sequence

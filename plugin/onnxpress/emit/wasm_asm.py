@@ -45,7 +45,8 @@ VECTOR = {
     "f32x4.pmin": 0xEA, "f32x4.pmax": 0xEB, "i32x4.trunc_sat_f32x4_s": 0xF8,
     "f32x4.convert_i32x4_s": 0xFA, "f32x4.relaxed_madd": 0x105, "f32x4.relaxed_nmadd": 0x106,
     "i8x16.narrow_i16x8_u": 0x66, "i16x8.narrow_i32x4_s": 0x85, "i32x4.extend_low_i16x8_s": 0xA7,
-    "i32x4.extend_high_i16x8_s": 0xA8, "i64x2.shr_u": 0xCD, "i32x4.relaxed_dot_i8x16_i7x16_add_s": 0x113,
+    "i32x4.extend_high_i16x8_s": 0xA8, "i32x4.relaxed_dot_i8x16_i7x16_add_s": 0x113,
+    "i64x2.shr_u": 0xCD,
 }
 LOAD_STORE = {"i32.load": (0x28, 2), "f32.load": (0x2A, 2), "i32.store": (0x36, 2),
               "f32.store": (0x38, 2)}

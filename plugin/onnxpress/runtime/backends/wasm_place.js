@@ -17,10 +17,10 @@ export function placer({ weights, staging }, exports, memory) {
     for (const { tensor, offset, pack, args } of weights) {
       if (tensor !== name) continue;
       const source = placeScales(stored), target = BYTES * offset;
-      const decodeAndPack = exports[`pack_${pack}_${stored.encoding}`];
-      if (decodeAndPack) {
+      const decoding = pack.startsWith("dot_") ? pack : `${pack}_${stored.encoding}`;
+      if (`pack_${decoding}` in exports) {
         heap.set(stored.bytes, source);
-        decodeAndPack(source, target, ...args, scales);
+        exports[`pack_${decoding}`](source, target, ...args, scales);
       } else if (pack === "raw") {
         decode(stored, target);
       } else {
@@ -36,7 +36,7 @@ export function placer({ weights, staging }, exports, memory) {
     const half = encoding === "int4";
     const count = scale.length / (half ? BYTES / 2 : BYTES);
     decode({ encoding: half ? "f16" : "f32", shape: [count], bytes: scale }, scales);
-    return scales + BYTES * SLACK * Math.ceil(count / SLACK + 1);
+    return scales + BYTES * count;
   }
 
   /** @param {import("../weights.js").Stored} stored @param {number} target */
