@@ -22,8 +22,8 @@ def export_all(e: Emitter) -> None:
 
 def store_int8(f: Function, to: tuple[int, int], i16: int,
                scales: list[Callable[[], object]]) -> None:
-    """Stores i16 * scale at `to`, (local, offset): 4 of vector local `i16` for each of the `scales`,
-    which push a vector."""
+    """Stores i16 * scale at `to`, (local, offset): of vector local `i16` 4 for each of the
+    `scales`, which push a vector."""
     address, offset = to
     for v, scale in enumerate(scales):
         f.get(address, i16).op(f"i32x4.extend_{('low', 'high')[v]}_i16x8_s")
@@ -94,8 +94,8 @@ def _f16() -> Function:
             f.get(p.dst, p.src).load("v128.load16x4_u", 2 * at).tee(half)
             f.get(number).op("v128.and").tee(bits).i32(13).op("i32x4.shl").get(scale)
             f.op("f32x4.mul").get(bits, largest).op("i32x4.gt_s").get(ones)
-            f.op("v128.and", "v128.or").get(half, sign).op("v128.and").i32(16).op("i32x4.shl", "v128.or")
-            f.store("v128.store", 4 * at)
+            f.op("v128.and", "v128.or").get(half, sign).op("v128.and").i32(16)
+            f.op("i32x4.shl", "v128.or").store("v128.store", 4 * at)
         f.add(p.src, 32).add(p.dst, 64)
         f.get(left).i32(16).op("i32.sub").tee(left).i32(0).op("i32.gt_s").br_if(0)
     return f
