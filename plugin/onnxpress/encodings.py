@@ -1,6 +1,7 @@
 """How weights are stored: f32 tensor -> bytes, and back to what every target computes with."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import prod
 
 import numpy as np
 
@@ -103,6 +104,12 @@ def _quantize_int4(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     divisor = np.where(scale == 0, np.float32(1), scale.astype(np.float32))
     values = np.clip(np.rint(groups / divisor), -8, 7).astype(np.int8)
     return values.reshape(-1, columns)[:count].ravel().view(np.uint8) & 15, scale
+
+
+def most_scales(shape: tuple[int, ...]) -> int:
+    """How many scales a tensor may have, however it is stored."""
+    columns = shape[-1] if shape else 1
+    return columns * -(-prod(shape) // (max(columns, 1) * GROUP))
 
 
 def decode(shape: Iterable[int], encoding: str, values: bytes, scales: bytes) -> np.ndarray:

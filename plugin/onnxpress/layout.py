@@ -158,8 +158,8 @@ class Slices:
 
 @dataclass(frozen=True)
 class LinearPlan:
-    """A complete program: `elements` is the heap's length; `staging` is where a canonical
-    constant is written before its packer runs (free until the first run)."""
+    """A complete program: `elements` is the heap's length; `staging` is where a
+    constant is written, after its scales, before its packer runs (free until the first run)."""
 
     target: str
     steps: tuple[Step, ...]

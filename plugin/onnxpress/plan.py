@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 
+from .encodings import most_scales
 from .errors import PlanError
 from .graph import Graph, Node
 from .kernels import KERNELS
@@ -281,8 +282,7 @@ class _Draft:
             else:
                 scratch[int(name.rpartition("@")[2])] = top + offset
             end = max(end, top + offset + size)
-        biggest = max((prod(self.graph.shape(s.constant)) for s in slots if s.pack.kind != "raw"),
-                      default=0)
+        biggest = max((staged(self.graph.shape(s.constant), s.pack) for s in slots), default=0)
         steps = tuple(
             Step(node, tuple(map(self._final, ins)), tuple(map(self._final, outs)),
                  scratch.get(i, 0), need.scratch)
@@ -336,6 +336,11 @@ class _Draft:
             if name not in self.graph.constants:
                 touch(name, end)
         return lives, scratch
+
+
+def staged(shape: tuple[int, ...], pack: Pack) -> int:
+    """The elements that a constant takes on its way: its scales, and what is to be packed."""
+    return most_scales(shape) + (pack.kind != "raw") * prod(shape)
 
 
 def _allocate(lives: Iterable[tuple[int, int, int]]) -> list[int]:

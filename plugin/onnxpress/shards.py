@@ -1,6 +1,7 @@
 """Weights -> shards and back: one stream of encoded tensors, cut into files that any host takes."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,17 @@ from .files import read_file, write_file
 
 SHARD_BYTES = 8 << 20  # GitHub refuses files over 100 MiB, Cloudflare Pages over 25 MiB
 ALIGN = 16  # bytes: any typed array may view a tensor in place
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor as it is stored; see `encodings.encode`."""
+
+    name: str
+    shape: tuple[int, ...]
+    encoding: str
+    values: bytes | memoryview
+    scales: bytes | memoryview = b""
 
 
 def write_weights(constants: Mapping[str, np.ndarray], encodings: Mapping[str, str],
@@ -106,14 +118,24 @@ def stream_weights(manifest: Mapping[str, Any], folder: Path, steps: Collection[
         PackError: a shard is missing, short, or does not have its sha256; or the manifest does not
             describe it.
     """
+    for t in stream_stored(manifest, folder):
+        if t.name in steps:
+            yield t.name, np.frombuffer(t.values, np.int8).reshape(t.shape)
+        else:
+            yield t.name, decode(t.shape, t.encoding, t.values, t.scales)
+
+
+def stream_stored(manifest: Mapping[str, Any], folder: Path) -> Iterator[Stored]:
+    """Tensors one by one.
+
+    Raises:
+        PackError: see `stream_weights`.
+    """
     reader = ShardReader(manifest["weights"]["shards"], folder)
     for tensor in manifest["weights"]["tensors"]:
         values = reader.read(tensor)
         scales = reader.read(tensor["scale"]) if "scale" in tensor else b""
-        if tensor["name"] in steps:
-            yield tensor["name"], np.frombuffer(values, np.int8).reshape(tensor["shape"])
-        else:
-            yield tensor["name"], decode(tensor["shape"], tensor["encoding"], values, scales)
+        yield Stored(tensor["name"], tuple(tensor["shape"]), tensor["encoding"], values, scales)
 
 
 class ShardReader:

@@ -2,14 +2,17 @@
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import wasmtime
 
+from .encodings import GROUP
 from .files import read_file
-from .shards import stream_weights
+from .layout import SLACK
+from .shards import Stored, stream_stored, stream_weights
 
 ALONE = (0, 1, 0)  # the first of one thread, which has no memory of its own
 
@@ -43,6 +46,54 @@ class WasmProgram:
             self._write(staging, array)
         packer = self.exports[f"pack_{slot['pack']}"]
         packer(self.store, 4 * staging, 4 * slot["offset"], *slot["args"])
+
+    def place_stored(self, t: Stored) -> None:
+        """Puts a constant, as it is stored, where the program reads it: what
+        runtime/backends/wasm_place.js does."""
+        for slot in self.about["weights"]:
+            if slot["tensor"] != t.name:
+                continue
+            pack, args, target = slot["pack"], slot["args"], 4 * slot["offset"]
+            source = self._place_scales(t)
+            if pack.startswith("dot_"):
+                self._copy(source, t.values)
+                self._call(f"pack_{pack}", source, target, *args)
+            elif f"pack_{pack}_{t.encoding}" in self.exports:
+                self._copy(source, t.values)
+                self._call(f"pack_{pack}_{t.encoding}", source, target, *args, self._scales)
+            elif pack == "raw":
+                self._decode(t, target)
+            else:
+                self._decode(t, source)
+                self._call(f"pack_{pack}", source, target, *args)
+
+    def _place_scales(self, t: Stored) -> int:
+        """The address that follows."""
+        if not t.scales:
+            return self._scales
+        kind = "f16" if t.encoding == "int4" else "f32"
+        count = len(t.scales) // {"f16": 2, "f32": 4}[kind]
+        self._decode(Stored(t.name, (count,), kind, t.scales), self._scales)
+        return self._scales + 4 * count
+
+    def _decode(self, t: Stored, target: int) -> None:
+        if t.encoding == "f32":
+            self._copy(target, t.values)
+            return
+        source = target + 4 * (prod(t.shape) + SLACK) - len(t.values)
+        self._copy(source, t.values)
+        rows, columns = prod(t.shape[:-1]), t.shape[-1]
+        self._call(f"decode_{t.encoding}", source, target, rows, columns, self._scales, GROUP)
+
+    @property
+    def _scales(self) -> int:
+        return 4 * self.about["staging"]
+
+    def _copy(self, address: int, content: bytes | memoryview) -> None:
+        self.bytes[address : address + len(content)] = np.frombuffer(content, np.int8)
+
+    def _call(self, name: str, *args: int) -> None:
+        self.exports[name](self.store, *args)
 
     def _write(self, offset: int, array: np.ndarray) -> None:
         self.heap[offset : offset + array.size] = np.asarray(array, np.float32).ravel()
@@ -114,6 +165,11 @@ def open_program(manifest: Mapping[str, Any], folder: Path, build: str) -> WasmP
     """
     about = about_build(manifest, build)
     program = WasmProgram(read_file(about["files"][build], folder), about, {})
+    if "decode_int8" in program.exports:
+        for tensor in stream_stored(manifest, folder):
+            program.place_stored(tensor)
+        return program
+    # It was made before programs decoded their constants.
     steps = {slot["tensor"] for slot in about["weights"] if slot["pack"].startswith("dot_")}
     for name, array in stream_weights(manifest, folder, steps):
         program.place({name: array})

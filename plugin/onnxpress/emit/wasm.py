@@ -2,8 +2,8 @@
 
 Both share one LinearPlan, so their addresses and weight placements are equal. A module imports its
 `memory` and a `barrier(threads)`, and exports `run`, `step(i)` and, of all steps, `phase(i)`, whose
-further parameters are (thread, threads, address of the thread's own memory), and a packer for each
-packed layout it uses.
+further parameters are (thread, threads, address of the thread's own memory), a decoder for each
+encoding of constants, and a packer for each packed layout it uses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from ..graph import Graph
 from ..kernels import KERNELS
 from ..layout import LinearPlan
 from ..wasmtime_runner import TracedProgram
-from . import wasm_packs
+from . import wasm_decode, wasm_packs
 from .describe import describe
 from .program import Program
 from .wasm_asm import I32, Function, custom_section
@@ -67,8 +67,9 @@ def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}) 
             kind = {"raw": "<f4", "i32": "<i4"}[slot.pack.kind]
             content = own[slot.constant].astype(kind).tobytes()
             e.module.segments.append((4 * slot.offset, content))
-        elif slot.pack.kind != "raw":
-            wasm_packs.export(slot.pack.kind, e)
+        else:
+            wasm_decode.export_all(e)
+            wasm_packs.export_all(slot.pack.kind, e)
     whole = [in_turn(e, f"step{i}", phases) if len(phases) > 1 else phases[0]
              for i, phases in enumerate(steps)]
     _run(e, whole)

@@ -46,13 +46,14 @@ VECTOR = {
     "f32x4.convert_i32x4_s": 0xFA, "f32x4.relaxed_madd": 0x105, "f32x4.relaxed_nmadd": 0x106,
     "i8x16.narrow_i16x8_u": 0x66, "i16x8.narrow_i32x4_s": 0x85, "i32x4.extend_low_i16x8_s": 0xA7,
     "i32x4.extend_high_i16x8_s": 0xA8, "i32x4.relaxed_dot_i8x16_i7x16_add_s": 0x113,
+    "i64x2.shr_u": 0xCD,
 }
 LOAD_STORE = {"i32.load": (0x28, 2), "f32.load": (0x2A, 2), "i32.store": (0x36, 2),
               "f32.store": (0x38, 2)}
 # name -> (opcode, log2 alignment); alignment 0 keeps unaligned addresses legal and costs nothing.
 VECTOR_LOAD_STORE = {"v128.load": 0x00, "v128.load32_splat": 0x09, "v128.store": 0x0B,
                      "v128.load32_zero": 0x5C, "v128.load64_zero": 0x5D, "v128.load8x8_s": 0x01,
-                     "v128.load8x8_u": 0x02, "v128.load16x4_s": 0x03}
+                     "v128.load8x8_u": 0x02, "v128.load16x4_s": 0x03, "v128.load16x4_u": 0x04}
 BULK = {"memory.copy": b"\x0a\0\0", "memory.fill": b"\x0b\0"}
 LANE_STORE = {"v128.store32_lane": 0x5A, "v128.store64_lane": 0x5B}
 

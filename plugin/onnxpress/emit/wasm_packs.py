@@ -5,10 +5,14 @@ channel are whatever follows in memory: they reach padding only.
 """
 
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 
 from .wasm_asm import I32, Function, function
+from .wasm_decode import store_int8
 from .wasm_emitter import Emitter
 
+UNROLL = 8  # rows: V8 runs packers in code that keeps nothing in registers between two rounds
 Facts = tuple[str, int, tuple[int, ...]]  # kind, elements and arguments of a Pack
 
 
@@ -56,50 +60,103 @@ def export(kind: str, e: Emitter) -> Function:
     return e.kernel(("pack", kind), lambda: PACKERS[kind](e), export=True)
 
 
+def export_all(kind: str, e: Emitter) -> None:
+    """The exported functions `pack_<kind>`, if there is any, and `pack_<kind>_<encoding>`, which
+    decode as they pack."""
+    for name in PACKERS:
+        if name == kind or name.startswith(f"{kind}_"):
+            export(name, e)
+
+
 # --- their functions -----------------------------------------------------------------------------
 
 
 def _gemm(e: Emitter) -> Function:
     f, p = function("pack_gemm", "src dst k n groups pitch")
-    left, column, s, i = f.many(4, I32)
+
+    def copy(s: int, offset: int, vectors: int) -> None:
+        for v in range(vectors):
+            f.get(p.dst, s).load("v128.load", 16 * v).store("v128.store", offset + 16 * v)
+
     f.get(p.pitch).i32(2).op("i32.shl").set(p.pitch)
-    with f.times(p.groups):
-        f.get(p.n).set(left).get(p.src).set(column)
-        with f.loop():
-            f.get(column).set(s).get(p.k).set(i).get(left).i32(4).op("i32.gt_s")
-            with f.if_():
-                _copy_rows(f, p, s, i, 2)
-                f.else_()
-                _copy_rows(f, p, s, i, 1)
-            f.add(column, 32).get(left).i32(8).op("i32.sub").tee(left)
-            f.i32(0).op("i32.gt_s").br_if(0)
-        f.get(p.src, p.n).i32(2).op("i32.shl", "i32.add").set(p.src)
+    _by_columns(f, p, 4, copy)
     return f
 
 
-def _copy_rows(f: Function, p: object, s: int, i: int, vectors: int) -> None:
-    with f.times(i):
+def _gemm_int8(e: Emitter) -> Function:
+    """As `_gemm`, of i8 with an f32 scale per column at `scales`; a pitch is as many bytes."""
+    f, p = function("pack_gemm_int8", "src dst k n groups pitch scales")
+    values, *scale = f.many(3)
+
+    def load_scales(column: int, vectors: int) -> None:
         for v in range(vectors):
-            f.get(p.dst, s).load("v128.load", 16 * v).store("v128.store", 16 * v)
-        f.add(p.dst, 16 * vectors).add_local(s, p.pitch)
+            f.get(p.scales, column).i32(2).op("i32.shl", "i32.add")
+            f.load("v128.load", 16 * v).set(scale[v])
+
+    def decode(s: int, offset: int, vectors: int) -> None:
+        f.get(s).load("v128.load8x8_s").set(values)
+        store_int8(f, (p.dst, offset), values, [partial(f.get, x) for x in scale[:vectors]])
+
+    f.get(p.scales, p.src).i32(2).op("i32.shl", "i32.sub").set(p.scales)  # counts from column 0
+    _by_columns(f, p, 1, decode, load_scales)
+    return f
+
+
+def _by_columns(f: Function, p: SimpleNamespace, size: int, row: Callable[[int, int, int], None],
+                begin: Callable[[int, int], None] = lambda column, vectors: None) -> None:
+    """Per group and 8 columns, or the last 4: `begin(column, vectors)`, of the local with their
+    address; then for each of k rows `row(s, offset, vectors)`, by which what stands at local `s`
+    goes to dst + `offset` bytes. Source elements are of `size` bytes."""
+    left, column, s, i = f.many(4, I32)
+
+    def rows(vectors: int, unroll: int) -> None:
+        with f.times(i):
+            for u in range(unroll):
+                row(s, 16 * vectors * u, vectors)
+                f.add_local(s, p.pitch)
+            f.add(p.dst, 16 * vectors * unroll)
+
+    with f.times(p.groups):
+        f.get(p.n).set(left).get(p.src).set(column)
+        with f.loop():
+            f.get(column).set(s).get(left).i32(4).op("i32.gt_s")
+            with f.if_():
+                begin(column, 2)
+                f.get(p.k).i32(UNROLL).op("i32.div_u").tee(i)
+                with f.if_():
+                    rows(2, UNROLL)
+                f.get(p.k).i32(UNROLL).op("i32.rem_u").tee(i)
+                with f.if_():
+                    rows(2, 1)
+                f.else_()
+                begin(column, 1)
+                f.get(p.k).set(i)
+                rows(1, 1)
+            f.add(column, 8 * size).get(left).i32(8).op("i32.sub").tee(left)
+            f.i32(0).op("i32.gt_s").br_if(0)
+        f.get(p.src, p.n).i32(size).op("i32.mul", "i32.add").set(p.src)
 
 
 def _blocks(e: Emitter) -> Function:
     f, p = function("pack_blocks", "src dst taps c o groups merge pitch")
-    wide, deep, done, rows, columns, ci = f.many(6, I32)
+    wide, deep, done, rows, columns, start, group = f.many(7, I32)
     f.get(p.o, p.merge).op("i32.mul").set(columns)
     f.get(p.c, p.merge).op("i32.mul").tee(deep).get(p.taps).op("i32.mul").set(rows)
 
-    def element(row: int, column: int) -> None:
-        """src[(tap * c + ci % c) * pitch + column] where column and ci are of one group, else 0."""
-        f.get(row, deep).op("i32.rem_u").set(ci)
+    def begin(row: int) -> None:
+        """Row (tap, ci) is of the group ci / c; it starts at src[(tap * c + ci % c) * pitch]."""
+        f.get(row, deep).op("i32.rem_u").get(p.c).op("i32.div_u").set(group)
         f.get(row, deep).op("i32.div_u").get(p.c).op("i32.mul")
-        f.get(ci, p.c).op("i32.rem_u", "i32.add").get(p.pitch).op("i32.mul").get(column)
-        f.op("i32.add").i32(2).op("i32.shl").get(p.src).op("i32.add").load("f32.load").f32(0.0)
-        f.get(column, p.o).op("i32.div_u").get(ci, p.c).op("i32.div_u", "i32.eq", "select")
+        f.get(row, p.c).op("i32.rem_u", "i32.add").get(p.pitch).op("i32.mul").set(start)
+
+    def element(column: int) -> None:
+        """That of the row's column where it is of the row's group, else 0."""
+        f.get(start, column).op("i32.add").i32(2).op("i32.shl").get(p.src).op("i32.add")
+        f.load("f32.load").f32(0.0)
+        f.get(column, p.o).op("i32.div_u").get(group).op("i32.eq", "select")
 
     with f.loop():
-        _look_up(f, p.dst, rows, columns, wide, element)
+        _look_up(f, p.dst, rows, columns, wide, begin, element)
         f.get(p.src, columns).i32(2).op("i32.shl", "i32.add").set(p.src)
         f.add_local(done, p.merge).get(done, p.groups).op("i32.lt_s").br_if(0)
     return f
@@ -107,37 +164,43 @@ def _blocks(e: Emitter) -> Function:
 
 def _spread(e: Emitter) -> Function:
     f, p = function("pack_spread", "src dst kh kw c o")
-    wide, rows, columns = f.many(3, I32)
+    wide, rows, columns, start, tap = f.many(5, I32)
     f.get(p.kw, p.o).op("i32.mul").set(columns).get(p.kh, p.c).op("i32.mul").set(rows)
+    f.get(p.c, p.o).op("i32.mul").set(tap)
 
-    def element(row: int, column: int) -> None:
-        """src[((ky * kw + kx) * c + ci) * o + oi] of row (ky, ci) and column (kx, oi)."""
-        f.get(row, p.c).op("i32.div_u").get(p.kw).op("i32.mul").get(column, p.o)
-        f.op("i32.div_u", "i32.add").get(p.c).op("i32.mul").get(row, p.c)
-        f.op("i32.rem_u", "i32.add").get(p.o).op("i32.mul").get(column, p.o)
-        f.op("i32.rem_u", "i32.add").i32(2).op("i32.shl").get(p.src).op("i32.add")
-        f.load("f32.load")
+    def begin(row: int) -> None:
+        """Row (ky, ci) starts at src[(ky * kw * c + ci) * o]."""
+        f.get(row, p.c).op("i32.div_u").get(p.kw).op("i32.mul").get(p.c).op("i32.mul")
+        f.get(row, p.c).op("i32.rem_u", "i32.add").get(p.o).op("i32.mul").set(start)
 
-    _look_up(f, p.dst, rows, columns, wide, element)
+    def element(column: int) -> None:
+        """Column (kx, oi) is kx taps and oi further on."""
+        f.get(start, column, p.o).op("i32.div_u").get(tap).op("i32.mul", "i32.add")
+        f.get(column, p.o).op("i32.rem_u", "i32.add").i32(2).op("i32.shl").get(p.src)
+        f.op("i32.add").load("f32.load")
+
+    _look_up(f, p.dst, rows, columns, wide, begin, element)
     return f
 
 
 def _look_up(f: Function, dst: int, rows: int, columns: int, width: int,
-             element: Callable[[int, int], None]) -> None:
+             begin: Callable[[int], None], element: Callable[[int], None]) -> None:
     """Writes [columns/8][rows][8] (+ [rows][4]), one element after the other; columns beyond the
-    last repeat it. `element(row, column)`, of locals, pushes one; `dst` advances."""
+    last repeat it. After `begin(row)`, `element(column)` pushes one of that row, both of locals;
+    `dst` advances."""
     first, row, lane, column = f.many(4, I32)
     f.i32(0).set(first)
     with f.loop():
         f.i32(8).i32(4).get(columns, first).op("i32.sub").i32(4).op("i32.gt_s", "select")
         f.set(width).i32(0).set(row)
         with f.loop():
+            begin(row)
             f.i32(0).set(lane)
             with f.loop():
                 f.get(first, lane).op("i32.add").tee(column).get(columns).i32(1).op("i32.sub")
                 f.get(column, columns).op("i32.lt_s", "select").set(column)
                 f.get(dst)
-                element(row, column)
+                element(column)
                 f.store("f32.store").add(dst, 4)
                 f.get(lane).i32(1).op("i32.add").tee(lane).get(width).op("i32.lt_s").br_if(0)
             f.get(row).i32(1).op("i32.add").tee(row).get(rows).op("i32.lt_s").br_if(0)
@@ -264,6 +327,7 @@ def _depthwise(e: Emitter) -> Function:
 
 
 PACKERS: dict[str, Callable[[Emitter], Function]] = {
-    "gemm": _gemm, "blocks": _blocks, "spread": _spread, "winograd": _winograd,
-    "depthwise": _depthwise, "dot_u8": lambda e: _dot("u8"), "dot_i16": lambda e: _dot("i16"),
+    "gemm": _gemm, "gemm_int8": _gemm_int8, "blocks": _blocks, "spread": _spread,
+    "winograd": _winograd, "depthwise": _depthwise, "dot_u8": lambda e: _dot("u8"),
+    "dot_i16": lambda e: _dot("i16"),
 }

@@ -16,6 +16,7 @@ _TOUCHES = {
     "i32.load": (4, None), "f32.load": (4, None), "v128.load": (16, None),
     "v128.load32_splat": (4, None), "v128.load32_zero": (4, None), "v128.load64_zero": (8, None),
     "v128.load8x8_s": (8, None), "v128.load8x8_u": (8, None), "v128.load16x4_s": (8, None),
+    "v128.load16x4_u": (8, None),
     "i32.store": (4, I32), "f32.store": (4, _F32), "v128.store": (16, V128),
     "v128.store32_lane": (4, V128), "v128.store64_lane": (8, V128),
 }

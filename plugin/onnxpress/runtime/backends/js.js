@@ -17,6 +17,15 @@ function bind(module, about) {
   return onHeap(about, heap, {
     run: () => module.run(heap),
     profile: (steps) => timeSteps(steps, (index) => module.step(heap, index)),
-    pack: (kind, source, target, args) => module[`pack_${kind}`](heap, source, target, ...args),
+    place: (constant) => place(module, about, heap, constant),
   });
+}
+
+/** Puts a constant wherever the program reads it. */
+function place(module, { weights, staging }, heap, constant) {
+  for (const { tensor, offset, pack, args } of weights) {
+    if (tensor !== constant.name) continue;
+    heap.set(constant.data, pack === "raw" ? offset : staging);
+    if (pack !== "raw") module[`pack_${pack}`](heap, staging, offset, ...args);
+  }
 }

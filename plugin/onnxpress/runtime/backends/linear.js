@@ -5,8 +5,7 @@
  * @typedef {Object} LinearAbout
  * @property {number} elements  the heap's length
  * @property {number} staging  where a constant waits for its packer; free until the first run
- * @property {{tensor: string, offset: number, pack: string, args: number[]}[]} weights  packers
- *   named dot_* take the bytes that are stored
+ * @property {{tensor: string, offset: number, pack: string, args: number[]}[]} weights
  * @property {{name: string, offset: number, length: number}[]} inputs
  * @property {{name: string, offset: number, length: number}[]} outputs
  * @property {[label: string, flops: number][]} steps
@@ -16,8 +15,6 @@
  * @property {(inputs: Float32Array[]) => Promise<Float32Array[]>} run  in the model's order
  * @property {(inputs: Float32Array[]) => Promise<number[]>} profile  milliseconds of each step
  * @property {() => void} [end]  of its threads
- *
- * @typedef {(kind: string, source: number, target: number, args: number[]) => void} Packer
  */
 import { PressError } from "../errors.js";
 
@@ -43,30 +40,6 @@ export async function placeWeights(about, compiling, weights) {
   return compiling;
 }
 
-/**
- * Puts a constant wherever the program reads it.
- * @param {LinearAbout} about @param {Float32Array} heap @param {Packer} pack
- * @param {{name: string, data: Float32Array, stored: {bytes: Uint8Array}}} constant
- */
-export function placeConstant({ weights, staging }, heap, pack, constant) {
-  for (const { tensor, offset, pack: kind, args } of weights) {
-    if (tensor !== constant.name) continue;
-    if (kind === "raw") {
-      heap.set(constant.data, offset);
-      continue;
-    }
-    if (takesBytes(kind)) {
-      new Uint8Array(heap.buffer).set(constant.stored.bytes, 4 * staging);
-    } else {
-      heap.set(constant.data, staging);
-    }
-    pack(kind, staging, offset, args);
-  }
-}
-
-/** Whether a packer takes a constant as it is stored. @param {string} kind */
-export const takesBytes = (kind) => kind.startsWith("dot_");
-
 /** @param {LinearAbout} about @param {Float32Array} heap @param {Float32Array[]} arrays */
 export function writeInputs({ inputs }, heap, arrays) {
   inputs.forEach(({ offset }, i) => heap.set(arrays[i], offset));
@@ -81,13 +54,13 @@ export function readOutputs({ outputs }, heap) {
  * The program whose functions work on `heap`.
  * @param {LinearAbout} about
  * @param {Float32Array} heap
- * @param {{pack: Packer, run: () => void|Promise<void>,
+ * @param {{place: Program["place"], run: () => void|Promise<void>,
  *   profile: (steps: number) => number[]|Promise<number[]>, end?: () => void}} functions
  * @returns {Program}
  */
-export function onHeap(about, heap, { pack, run, profile, end }) {
+export function onHeap(about, heap, { place, run, profile, end }) {
   return {
-    place: (constant) => placeConstant(about, heap, pack, constant),
+    place,
     async run(inputs) {
       writeInputs(about, heap, inputs);
       await run();

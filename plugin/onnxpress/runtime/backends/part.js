@@ -5,8 +5,9 @@
  */
 import { exchangeOf } from "./exchange.js";
 import { onHeap } from "./linear.js";
-import { ALONE, heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
-import { warm } from "./warm.js";
+import { ALONE, heapOf, instantiate, memoryOf } from "./wasm_instance.js";
+import { placer } from "./wasm_place.js";
+import { warm } from "./wasm_warm.js";
 
 const LOOKS = 400; // for a message, before a worker sleeps: some milliseconds
 
@@ -48,7 +49,7 @@ export async function openPart(module, about, me, ports) {
     return times;
   };
   return onHeap(about, heap, {
-    pack: packer(exports),
+    place: placer(about, exports, memory),
     run,
     profile: async () => {
       const times = await run();

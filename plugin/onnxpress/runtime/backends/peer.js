@@ -8,7 +8,7 @@ const JOBS = {
     part = await openPart(module, about, me, ports);
   },
 
-  place: ({ name, arrays: [data, bytes] }) => part.place({ name, data, stored: { bytes } }),
+  place: ({ name, stored }) => part.place({ name, stored }),
 
   async run({ arrays: inputs }) {
     await part.run(inputs);

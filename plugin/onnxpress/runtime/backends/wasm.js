@@ -5,8 +5,9 @@
 import { aboutBuild } from "../detect.js";
 import { sharesMemory } from "../threads.js";
 import { executable, onHeap, placeWeights, timeSteps } from "./linear.js";
-import { ALONE, heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
-import { warm } from "./warm.js";
+import { ALONE, heapOf, instantiate, memoryOf } from "./wasm_instance.js";
+import { placer } from "./wasm_place.js";
+import { warm } from "./wasm_warm.js";
 
 /**
  * @typedef {Object} WasmAbout
@@ -43,7 +44,7 @@ async function startAlone(about, file) {
   const exports = await instantiate(await WebAssembly.compile(await file), memory);
   await warm(exports, about.steps.length);
   return onHeap(about, heapOf(about, memory), {
-    pack: packer(exports),
+    place: placer(about, exports, memory),
     run: () => exports.run(...ALONE),
     profile: (steps) => timeSteps(steps, (index) => exports.step(index, ...ALONE)),
   });

@@ -3,7 +3,6 @@
  * the build has found that they must. Who asks does the first part; peer.js does the others.
  */
 import { startPeer } from "../carried.js";
-import { takesBytes } from "./linear.js";
 import { openPart } from "./part.js";
 
 export { startPeer as startWorker };
@@ -33,12 +32,12 @@ export async function start(about, file, team) {
   return {
     async place(constant) {
       const { name, stored } = constant;
-      const kinds = about.weights.filter(({ tensor }) => tensor === name)
-        .map((slot) => takesBytes(slot.pack));
-      const data = kinds.includes(false) ? constant.data : new Float32Array(0);
-      const bytes = kinds.includes(true) ? stored.bytes : new Uint8Array(0);
-      const placing = team.all(() => ({ job: "place", name, ...moving([data, bytes]) }));
-      part.place({ name, data, stored });
+      if (!about.weights.some(({ tensor }) => tensor === name)) return;
+      const placing = team.all(() => {
+        const { arrays: [bytes, scale], moved } = moving([stored.bytes, stored.scale]);
+        return { job: "place", name, stored: { ...stored, bytes, scale }, moved };
+      });
+      part.place(constant);
       await placing;
     },
     run: (inputs) => together(part.run, inputs),
@@ -47,10 +46,10 @@ export async function start(about, file, team) {
   };
 }
 
-/** A job's copies of arrays; a view itself would bring all of its buffer. */
+/** A job's copies of the arrays that there are; a view itself would bring all of its buffer. */
 function moving(arrays) {
-  const copies = arrays.map((array) => array.slice());
-  return { arrays: copies, moved: copies.map(({ buffer }) => buffer) };
+  const copies = arrays.map((array) => array?.slice());
+  return { arrays: copies, moved: copies.filter(Boolean).map(({ buffer }) => buffer) };
 }
 
 /** @param {number} size @returns {(MessagePort|null)[][]} of each part, to each other */

@@ -1,6 +1,4 @@
 /** A generated WebAssembly module on its memory. */
-const BYTES = Float32Array.BYTES_PER_ELEMENT;
-
 /** The first of one thread, which has nothing of its own: arguments of a program's exports. */
 export const ALONE = [0, 1, 0];
 
@@ -19,7 +17,3 @@ export async function instantiate(module, memory) {
 
 /** @param {{elements: number}} about @param {WebAssembly.Memory} memory */
 export const heapOf = ({ elements }, memory) => new Float32Array(memory.buffer, 0, elements);
-
-/** @returns {import("./linear.js").Packer} */
-export const packer = (exports) => (kind, source, target, args) =>
-  exports[`pack_${kind}`](source * BYTES, target * BYTES, ...args);

@@ -1,8 +1,9 @@
 /** A program on several threads that share its memory; thread.js is the other end. */
 import { startThread } from "../carried.js";
 import { onHeap } from "./linear.js";
-import { heapOf, instantiate, memoryOf, packer } from "./wasm_instance.js";
-import { warm } from "./warm.js";
+import { heapOf, instantiate, memoryOf } from "./wasm_instance.js";
+import { placer } from "./wasm_place.js";
+import { warm } from "./wasm_warm.js";
 
 const PAGE = 65536; // bytes
 
@@ -28,7 +29,7 @@ export async function start(about, file, team) {
   const exports = await instantiate(module, memory);
   await warm(exports, about.steps.length);
   return onHeap(about, heapOf(about, memory), {
-    pack: packer(exports),
+    place: placer(about, exports, memory),
     run: () => team.all(() => ({ job: "run" })),
     profile: async (steps) => (await team.all(() => ({ job: "profile", steps })))[0],
     end: () => team.end(),
