@@ -42,7 +42,8 @@ def faulty(fault_server: FaultServer, tab: Tab) -> Iterator[FaultServer]:
     assert not any("Uncaught" in text for text in tab.logs)
 
 
-SLOW = ("test_models", "test_site", "test_webgpu")  # begun first, so that no worker ends alone
+# Begun first, so that no worker ends alone.
+SLOW = ("test_cases", "test_models", "test_site", "test_webgpu")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,6 +42,8 @@ class Gate:
 
 class FaultHandler(Handler):
     site: "FaultServer"
+    # Tests look into the cache as soon as a demo is done; what loads fast is stored after that.
+    disable_nagle_algorithm = False
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]

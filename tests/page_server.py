@@ -16,6 +16,7 @@ Fault = Callable[[Answer], Answer | None]  # None: the connection breaks in the 
 class Handler(BaseHTTPRequestHandler):
     site: "PageServer"
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body would wait for the headers' delayed acknowledgement
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]

@@ -111,7 +111,7 @@ def test_any_file_has_more_than_one_chance(faulty: FaultServer, tab: Tab, path: 
 
 
 def test_a_hung_server_is_asked_again(faulty: FaultServer, tab: Tab) -> None:
-    prepare(faulty, tab, patience=40)
+    prepare(faulty, tab, patience=20)
     faulty.tricks[C] = [hold(faulty.gate(), 0.5)]
     faulty.tricks["/tiny/red.png"] = [hang(faulty.gate())]
     run(tab)

@@ -3,7 +3,9 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +59,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def page(request: pytest.FixtureRequest) -> Iterator[Page]:
+def browsers() -> Iterator[Callable[[str, bool], Page]]:
+    """(one of NAMES, without a network?) -> its tab; each browser is started once."""
+    with ExitStack() as opened:
+        yield cache(lambda *how: opened.enter_context(open_browser(*how)))
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browsers: Callable[[str, bool], Page]) -> Page:
     """A tab without a network, of the browser that the test names."""
-    with open_browser(request.param, offline=True) as tab:
-        yield tab
+    return browsers(request.param, True)
 
 
 every_browser = pytest.mark.parametrize("page", NAMES, indirect=True)
@@ -111,9 +119,10 @@ def test_a_picture_comes_out_as_the_poster_shows_it(folder: Path, page: Page) ->
 
 @pytest.mark.parametrize(("page", "target"), RUNS, indirect=["page"])
 def test_its_numbers_are_the_site_s_and_onnxruntime_s(
-        folder: Path, page: Page, target: str, request: pytest.FixtureRequest) -> None:
-    name = request.node.callspec.params["page"]
-    with PageServer({"/": folder / "site"}) as site, open_browser(name) as online:
+        folder: Path, page: Page, target: str, request: pytest.FixtureRequest,
+        browsers: Callable[[str, bool], Page]) -> None:
+    online = browsers(request.node.callspec.params["page"], False)
+    with PageServer({"/": folder / "site"}) as site:
         for demo, recipe in RECIPES.items():
             manifest = named(folder, demo)
             feeds = {port["name"]: draw(port["shape"]) for port in manifest["inputs"]}

@@ -1,4 +1,5 @@
-"""The importer and the interpreter agree with ONNX's conformance tests and with onnxruntime."""
+"""The importer and the interpreter agree with ONNX's conformance tests and with onnxruntime; the
+passes leave the values of those tests alone."""
 
 import re
 import warnings
@@ -16,6 +17,7 @@ from onnxpress.graph import Graph
 from onnxpress.importer import OPSETS, import_model
 from onnxpress.interpret import interpret
 from onnxpress.ops import OPS, bound, check_shapes
+from onnxpress.passes import run_passes
 
 EXCEPTIONS = yaml.safe_load((Path(__file__).parent / "conformance.yml").read_text())
 EPSILON = float(np.finfo(np.float32).eps)
@@ -37,7 +39,13 @@ def style_net(name: str) -> ModelProto:
     return onnx.load(Path(package.__file__).parent / f"models/{name}.onnx")
 
 
-@pytest.mark.parametrize("name", NETS)
+OPTIMIZED = ("bvlc_alexnet", "densenet121", "shufflenet")  # test_passes_models.py compares these
+LARGE = ("vgg19", "zfnet512")  # AlexNet's operators in hundreds of MB of weights
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.full] * (name in LARGE))
+    for name in NETS if name not in OPTIMIZED])
 def test_light_nets(name: str) -> None:
     net = light(name)
     graph = check_shapes(import_model(net))
@@ -174,3 +182,28 @@ def test_onnx_node_tests() -> None:
     assert surprises == {}
     assert [r for r, count in {**refusals, **wrong}.items() if not count] == []
     assert passed > 1200
+
+
+def test_onnx_node_tests_keep_their_meaning() -> None:
+    """Whatever the importer makes of ONNX's own tests, the passes leave its values alone."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    compared = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for case in collect_testcases(None):
+            net = prepared(case)
+            names = [i.name for i in net.graph.input]
+            try:
+                given = dict(zip(names, map(as_array, case.data_sets[0][0]), strict=False))
+                before, arrays = imported(net, given)
+            except (OnnxPressError, TypeError):
+                continue  # test_onnx_node_tests counts refusals
+            after = run_passes(before, lambda where, reason: None)
+            want, got = interpret(before, arrays), interpret(after, arrays)
+            for name in want:
+                peak = np.abs(want[name][np.isfinite(want[name])]).max(initial=1)
+                np.testing.assert_allclose(got[name], want[name], EPSILON, EPSILON * peak,
+                                           err_msg=case.name)
+                compared += 1
+    assert compared > 1200

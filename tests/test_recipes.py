@@ -34,7 +34,8 @@ def legacy(objects: list, storages: dict[str, np.ndarray]) -> bytes:
 
 
 @pytest.mark.parametrize("name, arguments", [
-    ("resnet50", {"version": "v1"}), ("resnet50", {"version": "v1.5"}),
+    pytest.param("resnet50", {"version": "v1"}, marks=pytest.mark.full),  # v1.5's other strides
+    ("resnet50", {"version": "v1.5"}),
     ("mobilenet_v2", {}), ("fast_style", {}),
 ])
 def test_recipe_builds_the_same_checked_model_twice(name: str, arguments: dict) -> None:

@@ -319,6 +319,7 @@ def test_two_tabs_at_once_do_not_harm_each_other(
     tab.js(f"void {OTHER}.run(), void {DEMO}.run()")
     ends_well(tab)
     assert tab.wait(f"['done', 'failed'].includes({OTHER}.state) && {OTHER}.state") == "done"
+    tab.wait(f"(async () => ({KEYS}).length == {len(names(faulty))})()")
     assert set(kept(tab)) == names(faulty)
     if not lack:
         assert faulty.weights() == ONCE

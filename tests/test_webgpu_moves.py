@@ -33,22 +33,26 @@ def steps(graph: Graph) -> list[str]:
     return [text.split()[0] for text, *_ in build(graph, ()).about["steps"]]
 
 
-def joined(draw: Draw, *counts: int) -> str:
-    """Convolutions of 1x1 and 3x3 by turns, and their concatenation."""
-    x = draw.input("x", 2, 7, 6, 128)
-    made = [draw.conv(f"c{i}", x, 1 + 2 * (i % 2), o, pad=i % 2) for i, o in enumerate(counts)]
-    return draw.node("concat", "all", *made, axis=3)
+COUNTS = [(8, 12), (16, 4, 36), (5, 3, 7), (3, 5, 8)]
+
+
+def joined(draw: Draw, name: str, *counts: int) -> list[str]:
+    """The concatenation of convolutions of 1x1 and 3x3 by turns, and a convolution of it."""
+    x = draw.input(f"{name}.x", 2, 7, 6, 128)
+    made = [draw.conv(f"{name}.{i}", x, 1 + 2 * (i % 2), o, pad=i % 2)
+            for i, o in enumerate(counts)]
+    both = draw.node("concat", f"{name}.all", *made, axis=3)
+    return [both, draw.conv(f"{name}.y", both, 3, 8, pad=1)]
 
 
 @needs_chromium
 @pytest.mark.parametrize("device", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("counts", [(8, 12), (16, 4, 36), (5, 3, 7), (3, 5, 8)])
-def test_convolutions_write_into_their_concatenation(
-        browser: Browser, counts: tuple[int, ...], device: Device) -> None:
+def test_convolutions_write_into_their_concatenation(browser: Browser, device: Device) -> None:
     draw = Draw()
-    draw.conv("y", joined(draw, *counts), 3, 8, pad=1)
-    assert steps(draw.graph("y")) == ["conv2d"] * (len(counts) + 1)
-    check(browser, draw, "y", "all", device=device)
+    outputs = [name for counts in COUNTS for name in joined(draw, str(counts), *counts)]
+    convolutions = sum(len(counts) + 1 for counts in COUNTS)
+    assert steps(draw.graph(*outputs)) == ["conv2d"] * convolutions
+    check(browser, draw, *outputs, device=device)
 
 
 @needs_chromium

@@ -64,16 +64,19 @@ def test_conv2d(browser: Browser, x: tuple[int, ...], kernel: tuple[int, int], o
 
 
 @pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.rows}x{t.cols}x{t.depth}")
-@pytest.mark.parametrize("dm, dn, dk", [(0, 0, 0), (-1, 4, 4), (1, -2, -8), (3, 5, 3)])
-def test_every_tile(browser: Browser, tile: Tile, dm: int, dn: int, dk: int) -> None:
-    """Rows, columns and depth equal to, below, above and odd against the tile, and split sums."""
-    device = replace(DISCRETE, tiles=(tile,), processors=4)
-    draw = convolution((1, 1, tile.rows + dm, 2 * tile.depth + dk), (1, 3), tile.cols + dn,
-                       pads=(0, 1, 0, 1))
-    draw.node("pointwise", "x2", "x", expr=inp(0) * 0.5)
-    draw.node("matmul", "z", "x2", draw.weights("v", 2 * tile.depth + dk, tile.cols + dn),
-              draw.weights("u", tile.cols + dn))
-    check(browser, draw, "y", "z", device=device)
+def test_every_tile(browser: Browser, tile: Tile) -> None:
+    """Rows, columns and depth equal to, below, above and odd against the tile, and split sums; in
+    one program, whose shaders they share."""
+    draw = Draw()
+    for i, (dm, dn, dk) in enumerate([(0, 0, 0), (-1, 4, 4), (1, -2, -8), (3, 5, 3)]):
+        k, n = 2 * tile.depth + dk, tile.cols + dn
+        x = draw.input(f"x{i}", 1, 1, tile.rows + dm, k)
+        draw.node("conv2d", f"y{i}", x, draw.weights(f"w{i}", 1, 3, k, n), draw.weights(f"b{i}", n),
+                  strides=(1, 1), pads=(0, 1, 0, 1), dilations=(1, 1), groups=1, pad_mode="zero")
+        half = draw.node("pointwise", f"half{i}", x, expr=inp(0) * 0.5)
+        draw.node("matmul", f"z{i}", half, draw.weights(f"v{i}", k, n), draw.weights(f"u{i}", n))
+    check(browser, draw, *(f"{name}{i}" for name in "yz" for i in range(4)),
+          device=replace(DISCRETE, tiles=(tile,), processors=4, kind=0))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)

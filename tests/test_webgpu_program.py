@@ -114,10 +114,18 @@ def long_net() -> Draw:
     return draw
 
 
+def winograd_net() -> Draw:
+    """The one operator of `long_net` that a device's sizes of tiles change."""
+    draw = Draw()
+    draw.conv("y", draw.input("x", 3, 15, 13, 48), 3, 32, pad=1)
+    return draw
+
+
 @pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
-@pytest.mark.parametrize("size", [1, 2, 4])
-def test_long_dispatches_are_cut_and_make_the_same(browser: Browser, size: int) -> None:
-    graph = long_net().graph("y")
+@pytest.mark.parametrize(("net", "size"), [(long_net, 1), (winograd_net, 2), (winograd_net, 4)])
+def test_long_dispatches_are_cut_and_make_the_same(
+        browser: Browser, net: Callable[[], Draw], size: int) -> None:
+    graph = net().graph("y")
     whole = replace(DISCRETE, sizes=(size,), processors=1)
     short = replace(whole, submit=50_000)
     pieces = Counter(run["step"] for run in program_of(graph, short)["dispatches"])

@@ -105,5 +105,6 @@ def check(browser: Browser, draw: Draw, *outputs: str,
         part = got[at : at + size].reshape(want[name].shape)
         at += size
         peak = max(1.0, float(np.abs(want[name]).max(initial=0)))
-        np.testing.assert_allclose(part, want[name], rtol=0, atol=(ulps + 1) * EPSILON * peak)
+        np.testing.assert_allclose(part, want[name], rtol=0, atol=(ulps + 1) * EPSILON * peak,
+                                   err_msg=name)
     assert at == got.size

@@ -162,6 +162,7 @@ class Browser:
 class Handler(BaseHTTPRequestHandler):
     browser: Browser
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body would wait for the headers' delayed acknowledgement
 
     def handle(self) -> None:
         with suppress(ConnectionError):  # the browser is closed while it waits for work
