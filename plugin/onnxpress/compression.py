@@ -14,7 +14,7 @@ import numpy as np
 from .errors import PackError
 
 PLANES = (1, 2, 4)  # bytes per value: int8, f16, f32
-LEAST_SAVING = 1 / 16  # of a plane's bytes; less is not worth a slow phone's time to inflate
+LEAST_SAVING = 1 / 8  # of a plane's bytes; less is not worth the time to inflate, at every visit
 PLANES_SAVING = 1 / 128  # of a shard's, for putting planes together again; per doubling of them
 MAX_RATIO = 1032  # deflate cannot do better: 258 bytes from 2 bits
 
