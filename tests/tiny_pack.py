@@ -50,11 +50,11 @@ def draw(count: int) -> np.ndarray:
 
 
 # (module (memory (export "memory") 1)
-#   (func (export "run") (export "decode_f16") (export "decode_int8"))): it computes nothing, so the
-# golden check must refuse it.
+#   (func (export "run") (export "step") (export "decode_f16") (export "decode_int8"))): it computes
+# nothing, so the golden check must refuse it.
 IDLE_WASM = bytes([
     0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 3, 1, 0, 1,
-    7, 43, 4, 6, *b"memory", 2, 0, 3, *b"run", 0, 0, 10, *b"decode_f16", 0, 0,
+    7, 50, 5, 6, *b"memory", 2, 0, 3, *b"run", 0, 0, 4, *b"step", 0, 0, 10, *b"decode_f16", 0, 0,
     11, *b"decode_int8", 0, 0, 10, 4, 1, 2, 0, 11,
 ])
 

@@ -2,7 +2,8 @@
 
 What a script loads by itself stays a file under its own name, with all that it imports; what two
 or more of those share is `CORE`. A module becomes a function's scope whose result is an object of
-its exports, so names may repeat. The runtime's own style of modules is all that is understood:
+its exports, so names may repeat. Comments stay in the source: they are a quarter of it. The
+runtime's own style of modules is all that is understood, with comments on lines of their own:
 
     import { a, b as c } from "./x.js";      export { a } from "./x.js";      export { a, b as c };
     export function | async function | class | const NAME ...
@@ -12,7 +13,7 @@ and no cycles.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from posixpath import dirname, join, normpath, relpath
@@ -21,8 +22,8 @@ CORE = "core.js"
 
 # How one file of the runtime names another that it loads later, or not at all as a script.
 LINK = re.compile(r'(import\(|new URL\()"(\.\.?/[^"]+)"')
-COMMENT = ("/*", "*", "//")  # at the start of a line; JSDoc types name files as imports do
 
+_COMMENT = ("/*", "*", "//")  # at the start of a line
 _IMPORT = re.compile(r'^(import|export) \{([^}]*)\} from "([^"]+)";\n', re.MULTILINE)
 _LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:(?:async )?function\*?|class|const) (\w+))", re.MULTILINE)
@@ -83,11 +84,12 @@ def read_module(name: str, text: str) -> Module:
         gives.update({n: own for own, n in _pairs(match[1])})
         return ""
 
-    body = _EXPORT.sub(give, _LIST.sub(give, _IMPORT.sub(take, text)))
+    code = "".join(line for line in text.splitlines(keepends=True)
+                   if not line.lstrip().startswith(_COMMENT))
+    body = _EXPORT.sub(give, _LIST.sub(give, _IMPORT.sub(take, code)))
     if other := _OTHER.search(body):
         raise ValueError(f"{name}: {other[0]}: not among the forms that bundle.py knows")
-    later = [normpath(join(dirname(name), match[2])) for line in body.splitlines()
-             if not line.lstrip().startswith(COMMENT) for match in LINK.finditer(line)]
+    later = [normpath(join(dirname(name), match[2])) for match in LINK.finditer(body)]
     return Module(name, body, uses, gives, later)
 
 
@@ -139,18 +141,12 @@ def _scope(module: Module, home: str) -> str:
         target = normpath(join(dirname(module.name), match[2]))
         return f'{match[1]}"{_relative(target, home)}"'
 
-    body = relink(module.body, LINK, point)
+    body = LINK.sub(point, module.body)
     taken = "".join(f"const {{ {names} }} = {_variable(other)};\n"
                     for other, names in module.uses if names)
     given = ", ".join(n if n == value else f"{n}: {value}" for n, value in module.gives.items())
     scope = f"{taken}{body}return {{ {given} }};\n"
     return f"const {_variable(module.name)} = (() => {{\n{scope}}})();\n"
-
-
-def relink(text: str, link: re.Pattern[str], point: Callable[[re.Match[str]], str]) -> str:
-    """The text with each `link` as `point` has it, but for lines of comments."""
-    return "".join(line if line.lstrip().startswith(COMMENT) else link.sub(point, line)
-                   for line in text.splitlines(keepends=True))
 
 
 def _variable(name: str) -> str:

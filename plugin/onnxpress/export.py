@@ -24,7 +24,6 @@ from markupsafe import Markup
 
 from . import page
 from .builds import Built
-from .bundle import relink
 from .errors import PackError
 from .files import json_bytes
 from .page_numbers import size
@@ -183,7 +182,7 @@ def _link(name: str, files: Mapping[str, bytes]) -> tuple[str, list[str], list[s
         place = f'"carried:{other}"' if imported else f'onnxpressCarried.runtime["{other}"]'
         return f"{match[1]}{place}"
 
-    return relink(files[name].decode(), LINK, point), list(used[True]), list(used[False])
+    return LINK.sub(point, files[name].decode()), list(used[True]), list(used[False])
 
 
 def _loaded(value: Any, names: Collection[str]) -> Iterator[str]:
