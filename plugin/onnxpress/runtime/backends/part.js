@@ -21,7 +21,7 @@ const LOOKS = 400; // for a message, before a worker sleeps: some milliseconds
 export async function openPart(module, about, me, ports) {
   const memory = memoryOf(about.pages);
   const exports = await instantiate(module, memory);
-  if (me === 0) await warm(exports, about.steps.length); // workers share what is compiled
+  if (me === 0) await warm(exports, about); // workers share what is compiled
   const heap = heapOf(about, memory);
   const exchange = exchangeOf(module, ports.length);
   const count = exchange.phases.reduce((a, b) => a + b, 0);

@@ -42,7 +42,7 @@ export async function open(target, fetchFile, weights, { build, threads = 1 }) {
 async function startAlone(about, file) {
   const memory = memoryOf(about.pages);
   const exports = await instantiate(await WebAssembly.compile(await file), memory);
-  await warm(exports, about.steps.length);
+  await warm(exports, about);
   return onHeap(about, heapOf(about, memory), {
     place: placer(about, exports, memory),
     run: () => exports.run(...ALONE),

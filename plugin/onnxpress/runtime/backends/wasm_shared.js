@@ -27,7 +27,7 @@ export async function start(about, file, team) {
   await team.all((thread) => ({ job: "start", module, memory, control, thread, threads: team.size,
     own: pages * PAGE + thread * own }));
   const exports = await instantiate(module, memory);
-  await warm(exports, about.steps.length);
+  await warm(exports, about);
   return onHeap(about, heapOf(about, memory), {
     place: placer(about, exports, memory),
     run: () => team.all(() => ({ job: "run" })),
