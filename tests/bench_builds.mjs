@@ -16,7 +16,7 @@ const at = (name) => resolve(folder, name);
 const {
   $backends_wasm: { open }, $detect: { detect }, $golden: { goldenError, goldenInputs },
   $weights: { streamWeights },
-} = await import(pathToFileURL(at("core.js")).href);
+} = await import(pathToFileURL(at("onnxpress.js")).href);
 
 const manifest = JSON.parse(await readFile(at("manifest.json"), "utf8"));
 const { wasm } = manifest.targets;

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from onnxpress.bundle import CORE, bundle
+from onnxpress.bundle import bundle
 from onnxpress.runtime_files import RUNTIME, runtime_files, runtime_modules
 
 PAGE = """import { add as plus, Sum } from "./math/add.js";
@@ -36,7 +36,7 @@ NET = {
 
 def test_a_bundle_runs_as_its_modules_do(tmp_path: Path) -> None:
     files = bundle(NET, ["page.js"])
-    assert list(files) == [CORE, "page.js", "later.js"]
+    assert list(files) == ["page.js", "later.js"]
     results = []
     for name, texts in (("modules", NET), ("bundle", files)):
         for path, text in {**texts, "package.json": '{"type": "module"}'}.items():
@@ -71,11 +71,10 @@ def test_every_module_of_the_runtime_is_published_once() -> None:
 def test_a_demo_waits_for_few_files() -> None:
     """Those of the page, and of a worker; what they load later depends on the device."""
     files = runtime_files()
-    for name in ("onnxpress.js", "worker.js"):
-        links = re.findall(r'^import .* from "\./(.*)";', files[name].decode(), re.M)
-        assert links == [CORE]
-    assert not re.search(r"^import ", files[CORE].decode(), re.M)
-    assert "$backends_wasm " in files[CORE].decode()
+    page = files["onnxpress.js"].decode()
+    assert not re.search(r"^import ", page, re.M) and "$backends_wasm " in page
+    links = re.findall(r'^import .* from "\./(.*)";', files["worker.js"].decode(), re.M)
+    assert links == ["onnxpress.js"]
 
 
 def test_styles_are_published(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from browsers import NAMES, open_browser
 from firefox import Firefox
-from onnxpress.bundle import CORE
 from onnxpress.cli import main
 from onnxpress.export import linked_runtime
 from onnxpress.frontends.recipe import run_recipe
@@ -225,6 +224,6 @@ def test_the_whole_runtime_is_linked() -> None:
     for name, text in files.items():
         code = [line for line in text.split("\n") if not line.lstrip().startswith(("/*", "*"))]
         assert [line for line in code if '"./' in line or '"../' in line] == (
-            [WORKER] if name == CORE else []), name
+            [WORKER] if name == "onnxpress.js" else []), name
     only = linked_runtime(("js",))
-    assert "backends/webgpu.js" not in only and 'import("./backends/webgpu.js")' in only[CORE]
+    assert "backends/webgpu.js" not in only and 'import("./backends/webgpu.js")' in only["onnxpress.js"]

@@ -1,7 +1,7 @@
 """The browser runtime's modules -> few files, as each request costs a visitor a round trip.
 
-What a script loads by itself stays a file under its own name, with all that it imports; what two
-or more of those share is `CORE`. A module becomes a function's scope whose result is an object of
+What is loaded by itself stays a file under its own name, with all that it imports; what two or more
+of those share is part of the first. A module becomes a function's scope whose result is an object of
 its exports, so names may repeat. Comments stay in the source: they are a quarter of it. The
 runtime's own style of modules is all that is understood, with comments on lines of their own:
 
@@ -17,8 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from posixpath import dirname, join, normpath, relpath
-
-CORE = "core.js"
 
 # How one file of the runtime names another that it loads later, or not at all as a script.
 LINK = re.compile(r'(import\(|new URL\()"(\.\.?/[^"]+)"')
@@ -46,10 +44,10 @@ class Module:
         return [name for name, _ in self.uses]
 
 
-def bundle(texts: Mapping[str, str], pages: Iterable[str], tools: Iterable[str] = ()
+def bundle(texts: Mapping[str, str], pages: Sequence[str], tools: Iterable[str] = ()
            ) -> dict[str, str]:
     """File name -> text of what the scripts `pages` load, sooner or later, and of `tools`, which
-    add nothing to `CORE`. `texts` of all modules by path.
+    add nothing to the first. `texts` of all modules by path.
 
     Raises:
         ValueError: a module is written in another style.
@@ -57,12 +55,13 @@ def bundle(texts: Mapping[str, str], pages: Iterable[str], tools: Iterable[str] 
     modules = {name: read_module(name, text) for name, text in texts.items()}
     entries = _entries(modules, pages)
     count = Counter(name for entry in entries for name in _reached(modules, entry, entries))
-    homes = {name: name if name in entries else CORE for name, n in count.items() if n > 1}
-    files = {CORE: [name for name, home in homes.items() if home == CORE]}
+    homes = {name: name if name in entries else pages[0] for name, n in count.items() if n > 1}
+    shared, files = [name for name in homes if name not in entries], {}
     for entry in (*entries, *tools):
         own = [n for n in _reached(modules, entry, {*entries, *tools}) if n not in homes]
         files[entry] = list(dict.fromkeys([*own, entry]))
         homes |= dict.fromkeys(files[entry], entry)
+    files[pages[0]] = shared + files[pages[0]]
     return {name: _file(name, content, modules, homes) for name, content in files.items()}
 
 

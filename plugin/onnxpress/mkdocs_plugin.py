@@ -20,7 +20,6 @@ from mkdocs.utils import get_relative_url
 
 from . import page as html
 from .builds import Builds, Built, workers
-from .bundle import CORE
 from .display import choose_display
 from .errors import OnnxPressError, did_you_mean
 from .page_numbers import size
@@ -71,10 +70,9 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             self.builds = Builds(cache, workers(self.config.concurrency), choose_display(log),
                                  shared)
         config.extra_css += [f"{ASSETS}onnxpress.css", f"{ASSETS}pages.css"]
-        for name in (CORE, "onnxpress.js"):  # both at once, though one imports the other
-            script = c.ExtraScriptValue(f"{ASSETS}{name}")
-            script.type = "module"
-            config.extra_javascript.append(script)
+        script = c.ExtraScriptValue(f"{ASSETS}onnxpress.js")
+        script.type = "module"
+        config.extra_javascript.append(script)
         if "onnxpress" not in config.markdown_extensions:
             config.markdown_extensions.append("onnxpress")
         config.mdx_configs["onnxpress"] = {"render": self._render}

@@ -87,8 +87,8 @@ async function measurePack(folder, options) {
   }
   await provideGpu();
   providePage(base, files);
-  const { load } = await import(new URL("onnxpress.js", base));
-  const { $backends_webgpu_device: { acquire } } = await import(new URL("core.js", base));
+  const { load, $backends_webgpu_device: { acquire } } = await import(
+    new URL("onnxpress.js", base));
   const manifest = JSON.parse(files.get(url));
   if (options["device-first"]) {
     await acquire();

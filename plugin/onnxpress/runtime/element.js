@@ -23,7 +23,8 @@ const SETTLE = 120; // ms without a new change before controls run the model
 const NEAR = "300px"; // from the viewport: time enough for the manifest to come
 const LOADING = new Set(["detecting", "fetching", "preparing"]);
 
-export class OnnxDemo extends HTMLElement {
+// Workers load what pages do.
+export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
   static observedAttributes = ["src", "target"];
   /** Set by onnxpress.js. @type {typeof import("./onnxpress.js").load} */
   static load = null;

@@ -32,4 +32,5 @@ export async function load(url, options = {}) {
 }
 
 OnnxDemo.load = load;
-if (!customElements.get("onnx-demo")) customElements.define("onnx-demo", OnnxDemo);
+const elements = globalThis.customElements; // a worker has none
+if (elements && !elements.get("onnx-demo")) elements.define("onnx-demo", OnnxDemo);
