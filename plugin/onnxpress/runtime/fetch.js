@@ -126,13 +126,9 @@ export class Downloads {
 
   async #get(entry, url) {
     if (url.startsWith("blob:")) return this.#download(entry, url); // the page keeps it itself
-    const kept = await this.#find(entry);
-    return kept ?? this.#inTurn(async () => {
-      if (!(await this.#store.lasting())) return this.#fetch(entry, url);
-      const job = async (until, waited) =>
-        (waited && (await this.#find(entry))) || this.#fetch(entry, url, until);
-      return alone(`onnxpress ${entry.sha256}`, this.#signal, job);
-    });
+    const job = async (until) => (await this.#find(entry)) ?? this.#fetch(entry, url, until);
+    return this.#inTurn(() => (this.#store.full ? job()
+      : alone(`onnxpress ${entry.sha256}`, this.#signal, job)));
   }
 
   async #find(entry) {

@@ -6,43 +6,40 @@ const PATIENCE = 30_000; // ms: whoever holds the lock may be asleep
  * @template T
  * @param {string} name
  * @param {AbortSignal|undefined} signal
- * @param {(until: (rest: Promise<void>) => void, waited: boolean) => Promise<T>} job runs alone
- *   where the browser has locks and nobody sleeps on this one; it may go on beyond its answer, `until`
- *   the `rest` is done; `waited` for another one
+ * @param {(until: (rest: Promise<void>) => void) => Promise<T>} job runs alone where the browser has
+ *   locks and nobody sleeps on this one; it may go on beyond its answer, `until` the `rest` is done
  * @returns {Promise<T>}
  */
 export async function alone(name, signal, job) {
-  const free = await request(name, { ifAvailable: true }).catch(() => null);
-  const release = free ?? await acquire(name, signal);
+  const release = await acquire(name, signal);
   let rest;
   try {
-    return await job((promise) => { rest = promise; }, !free);
+    return await job((promise) => { rest = promise; });
   } finally {
     Promise.resolve(rest).then(release);
   }
 }
 
 /** @returns {Promise<() => void>} releases the lock; browsers release those of closed tabs */
-async function acquire(name, signal) {
-  const stop = new AbortController();
-  const give = () => stop.abort();
-  const timer = setTimeout(give, PATIENCE);
-  signal?.addEventListener("abort", give);
-  try {
-    return await request(name, { signal: stop.signal });
-  } catch {
-    signal?.throwIfAborted();
-    return () => {};
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", give);
-  }
-}
-
-/** @returns {Promise<(() => void)|null>} null where it is not free and nobody wants to wait */
-function request(name, options) {
+function acquire(name, signal) {
+  const nothing = () => {};
+  if (!navigator.locks) return Promise.resolve(nothing);
   return new Promise((resolve, reject) => {
-    navigator.locks.request(name, options, (lock) => lock
-      ? new Promise((release) => { resolve(release); }) : resolve(null)).catch(reject);
+    const stop = new AbortController();
+    const give = () => stop.abort();
+    const timer = setTimeout(give, PATIENCE);
+    signal?.addEventListener("abort", give);
+    const settle = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", give);
+    };
+    navigator.locks.request(name, { signal: stop.signal }, () => {
+      settle();
+      return new Promise((release) => { resolve(release); });
+    }).catch(() => {
+      settle();
+      if (signal?.aborted) reject(signal.reason);
+      else resolve(nothing);
+    });
   });
 }

@@ -51,9 +51,9 @@ export class Store {
       "This browser keeps no files for this page; the next visit downloads them again."));
   }
 
-  /** @returns {Promise<boolean>} whether others can find here what this page puts in */
-  async lasting() {
-    return !this.#full && (await this.#cache) !== null;
+  /** Whether others cannot find here what this page puts in. */
+  get full() {
+    return this.#full;
   }
 
   /** @param {string} sha256 @returns {Promise<ArrayBuffer|null>} to be verified */
@@ -102,8 +102,9 @@ export class Store {
   async #save(sha256, bytes) {
     let refused = true;
     try {
-      if (await this.lasting()) {
-        await this.#write(await this.#cache, sha256, bytes);
+      const cache = this.#full ? null : await this.#cache;
+      if (cache) {
+        await this.#write(cache, sha256, bytes);
         refused = false;
       }
     } catch {
