@@ -1,9 +1,9 @@
 """The browser runtime's modules -> few files, as each request costs a visitor a round trip.
 
-What is loaded by itself stays a file under its own name, with all that it imports; what two or more
-of those share is part of the first. A module becomes a function's scope whose result is an object of
-its exports, so names may repeat. Comments stay in the source: they are a quarter of it. The
-runtime's own style of modules is all that is understood, with comments on lines of their own:
+What is loaded by itself stays a file under its own name, with all that it imports; what two or
+more of those share is part of the first. A module becomes a function's scope whose result is an
+object of its exports, so names may repeat. Comments stay in the source: they are a quarter of it.
+The runtime's own style of modules is all that is understood, with comments on lines of their own:
 
     import { a, b as c } from "./x.js";      export { a } from "./x.js";      export { a, b as c };
     export function | async function | class | const NAME ...

@@ -20,7 +20,7 @@ def runtime_files(targets: Sequence[str] = TARGETS) -> Mapping[str, bytes]:
 
 @cache
 def _runtime_files(without: tuple[str, ...]) -> Mapping[str, bytes]:
-    unused = {f"backends/{target}.js" for target in without} - {"backends/wasm.js"}  # of the first script
+    unused = {f"backends/{target}.js" for target in without} - {"backends/wasm.js"}  # in the first
     modules = {url: text for url, text in runtime_modules().items() if url not in unused}
     files = {url: text.encode() for url, text in bundle(modules, PAGES, TOOLS).items()}
     styles = sorted(RUNTIME.rglob("*.css"))

@@ -17,6 +17,7 @@ HOSTS = ("mkdocs", "properdocs")
 class Handler(SimpleHTTPRequestHandler):
     """Types that browsers insist on, whatever the system's table says; nothing is kept."""
 
+    disable_nagle_algorithm = True  # a body would wait for the headers' delayed acknowledgement
     extensions_map = {  # noqa: RUF012  (the base class has a plain dict)
         **SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm",
