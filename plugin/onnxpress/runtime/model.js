@@ -16,10 +16,10 @@ const BACKENDS = {
 };
 
 /**
- * What WebAssembly and JavaScript compute is laid down by their specifications, so there the first
- * result need not wait for the check; what a graphics driver makes of a shader is not.
+ * The build has run the WebAssembly program itself, and its specification leaves no choice, so the
+ * first result need not wait for the check; the others' programs run here for the first time.
  */
-const CHECKED_FIRST = new Set(["webgpu"]);
+const CHECKED_LATER = new Set(["wasm"]);
 const EARLY = 3; // shards that are asked for at once: a fourth connection is the program's
 const UNASKED = 500; // ms without a run after which the check takes the first turn
 const PAINT = 100; // ms in which a page can show its first result: then the check takes a turn
@@ -179,7 +179,7 @@ class OpenModel {
   /** Opens the first candidate, from `from` on, that can run here. */
   async open(from, downloads = this.#download()) {
     const { meter } = this.#options;
-    await this.#openNext(from, downloads, (target) => CHECKED_FIRST.has(target));
+    await this.#openNext(from, downloads, (target) => !CHECKED_LATER.has(target));
     const checked = this.check ? Promise.resolve(true) : this.#checkInTurn(downloads);
     this.checked = checked;
     this.stored = checked.catch(() => {}).then(() => downloads.release());

@@ -240,8 +240,8 @@
  */
 
 /**
- * @typedef {Object} Timings  Milliseconds; `first` is the first run at all: the golden check's on
- *   WebGPU, else the first of `runs`, unless the check came before it.
+ * @typedef {Object} Timings  Milliseconds; `first` is the first run at all: the golden check's, or on
+ *   WebAssembly the first of `runs`, unless the check came before it.
  * @property {number} fetch
  * @property {number} prepare
  * @property {number} first
@@ -257,9 +257,9 @@
  * @property {string[]} notes  what did not go as planned, in words; some come later
  * @property {Timings} timings
  * @property {Check|null} check  the golden check here; null until it is made
- * @property {Promise<boolean>} checked  settles when it is: before the first run on WebGPU, after it
- *   on WebAssembly and JavaScript. False: this target has failed, another that has passed is in its
- *   place, and results so far are to be computed again. Rejects where none is left.
+ * @property {Promise<boolean>} checked  settles when it is: after the first run on WebAssembly,
+ *   before it elsewhere. False: this target has failed, another that has passed is in its place, and
+ *   results so far are to be computed again. Rejects where none is left.
  * @property {Port[]} inputs
  * @property {Port[]} outputs
  * @property {(inputs: Object<string, ArrayBufferView>, options?: {signal?: AbortSignal}) =>
