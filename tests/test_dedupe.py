@@ -161,6 +161,9 @@ def test_both_versions_run_below_a_sub_path(pages: Path, host: SiteServer, tab: 
         tab.js(f"void {DEMO}.run()")
         tab.wait(f"['done', 'failed'].includes({DEMO}.state)")
         assert tab.js(f"{DEMO}.state") == "done", tab.js(f"{DEMO}.shadowRoot.textContent")
+        files = sum(FOLDER in path for path in host.requests)
+        tab.wait("caches.open('onnxpress').then((cache) => cache.keys())"
+                 f".then((keys) => keys.length === {files})")
     fetched = {path: n for path, n in host.requests.items() if FOLDER in path}
     assert fetched and set(fetched.values()) == {1}, "the second version finds the first one's"
 

@@ -190,6 +190,7 @@ def test_speed_decides_and_the_check_has_the_last_word(tab: Tab, change: str, ch
       const {{ work, arithmetic }} = manifest.targets.wasm;
       {change};
       const model = await load("/manifest.json", {{ target: "wasm", manifest }});
+      await model.checked;
       model.dispose();
       return [model.build, model.reason];
     }})()""")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import brotli
 import pytest
-from onnxpress.bundle import CORE
 from onnxpress.compiler import BUILDERS, Notes, lower
 from onnxpress.emit import webgpu
 from onnxpress.emit.program import Program
@@ -34,7 +33,7 @@ def graph_of(name: str) -> Graph:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("target", ["webgpu", "wasm", "js"])
 def test_the_runtime_and_a_program_fit_the_budget(name: str, target: str) -> None:
-    names = [CORE, "onnxpress.js", "worker.js", "views/image-classification.js",
+    names = ["onnxpress.js", "worker.js", "views/image-classification.js",
              "views/image-to-image.js"] + [f"backends/{target}.js"] * (target != "wasm")
     program = BUILDERS[target](graph_of(name))
     scripts = sum(len(brotli.compress(runtime_files()[name])) for name in names)
