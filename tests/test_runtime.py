@@ -74,6 +74,18 @@ def test_a_model_runs_in_the_page_and_in_a_worker(site: PageServer, tab: Tab, wo
     assert len(got["timings"]["runs"]) == 1
 
 
+def test_the_first_run_on_webassembly_is_the_visitor_s(site: PageServer, tab: Tab) -> None:
+    publish(site, tiny_pack(idle_wasm=True))
+    first, runs = tab.js("""(async () => {
+      const { load } = await import("/rt/onnxpress.js");
+      const model = await load("/tiny/manifest.json");
+      await model.run({ picture: new Float32Array(192) });
+      model.dispose();
+      return [model.timings.first, model.timings.runs];
+    })()""")
+    assert runs == [first]
+
+
 @pytest.mark.parametrize("worker", [False, True])
 def test_progress_grows_through_the_states_to_one(site: PageServer, tab: Tab, worker: bool) -> None:
     seen = run(tab, worker=worker)["seen"]

@@ -225,7 +225,8 @@ class OpenModel {
     const about = this.#manifest.targets[this.target];
     const golden = aboutBuild(about, this.build).golden ?? this.#manifest.golden;
     const own = { ...golden, ...about.checks?.[this.build] };
-    this.check = await checkGolden((arrays) => this.#execute(arrays), own, this.inputs);
+    const run = async (arrays) => (await this.#execute(arrays)).outputs;
+    this.check = await checkGolden(run, own, this.inputs);
   }
 
   /**
@@ -282,9 +283,8 @@ class OpenModel {
     if (!this.#executable) await this.open(this.#at);
     for (let lost = false; ;) {
       try {
-        const started = performance.now();
-        const outputs = await this.#execute(arrays);
-        this.timings.runs.push(performance.now() - started);
+        const { outputs, ms } = await this.#execute(arrays);
+        this.timings.runs.push(ms);
         this.#ranOnce();
         return outputs;
       } catch (error) {
@@ -300,8 +300,9 @@ class OpenModel {
   async #execute(arrays) {
     const started = performance.now();
     const outputs = await this.#executable.run(arrays);
-    this.timings.first ||= performance.now() - started;
-    return outputs;
+    const ms = performance.now() - started;
+    this.timings.first ||= ms;
+    return { outputs, ms };
   }
 
   #close() {
