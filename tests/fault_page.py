@@ -13,7 +13,7 @@ DEMO = "document.querySelector('onnx-demo')"
 ROOT = f"{DEMO}.shadowRoot"
 RED = ["red", "79.8 %", "green", "17.8 %"]  # softmax of 2.5, 1, -1
 END = (f"{DEMO}.state === 'failed' || ({DEMO}.state === 'done' && "
-       f"{ROOT}.querySelector('.checked').innerText === 'Checked on this device')")
+       f"{ROOT}.querySelector('.checked')?.innerText === 'Checked on this device')")
 NO_CACHE = "Object.defineProperty(globalThis, 'caches', { value: undefined });"
 AGAIN = "Reload the page; if that does not help, the site needs to publish its files again."
 

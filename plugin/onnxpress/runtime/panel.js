@@ -175,8 +175,8 @@ export class Panel {
     this.facts.replaceChildren(
       h("span", {}, warm === null ? "First run " : "A run takes ",
         h("b", {}, formatTime(warm ?? first))),
-      h("span", { className: "checked" },
-        model.check ? "Checked on this device" : "Being checked on this device…"));
+      model.check ? h("span", { className: "checked" }, "Checked on this device")
+        : h("span", {}, "Being checked on this device…"));
     this.why.textContent = model.reason;
     this.origin.textContent = "Computed on this device.";
     this.measured.hidden = false;
