@@ -72,6 +72,7 @@ class OpenModel {
   #executable = null;
   #frames = null;
   #tail = Promise.resolve();
+  #spare = null; // inputs of a run that is over
   #ranOnce = () => {};
 
   constructor(url, manifest, options) {
@@ -100,11 +101,13 @@ class OpenModel {
 
   /** Runs are served in order; one whose signal is aborted before its turn never starts. */
   async run(inputs, { signal } = {}) {
-    const arrays = readInputs(this.inputs, inputs);
+    const arrays = readInputs(this.inputs, inputs, this.#spare);
+    this.#spare = null;
     const outputs = await this.#queue(() => {
       signal?.throwIfAborted();
       return this.#runOrRecover(arrays);
     });
+    this.#spare = arrays;
     signal?.throwIfAborted();
     return writeOutputs(this.outputs, outputs);
   }

@@ -21,17 +21,19 @@ function wanted({ shape, dtype }) {
 /**
  * @param {import("./types.js").Port[]} ports
  * @param {Object<string, ArrayBufferView>} inputs
+ * @param {Float32Array[]|null} [spare] an earlier result that nobody reads any more: new memory costs
+ *   more than a copy
  * @returns {Float32Array[]} copies, in the order of the ports
  * @throws {PressError} "input": a name is missing or unknown, an array of a wrong type or length
  */
-export function readInputs(ports, inputs) {
+export function readInputs(ports, inputs, spare) {
   for (const name of Object.keys(inputs ?? {})) {
     if (ports.some((port) => port.name === name)) continue;
     const names = ports.map((port) => `"${port.name}"`).join(", ");
     throw new PressError("input",
       `run(): the model has no input "${name}"; its inputs are ${names}.`);
   }
-  return ports.map((port) => {
+  return ports.map((port, i) => {
     const value = inputs?.[port.name];
     const where = `run(): input "${port.name}"`;
     if (value === undefined) {
@@ -44,7 +46,10 @@ export function readInputs(ports, inputs) {
     if (value.length !== sizeOf(port.shape)) {
       throw new PressError("input", `${where} has ${value.length} values; give ${wanted(port)}.`);
     }
-    return isBig(port.dtype) ? Float32Array.from(value, Number) : new Float32Array(value);
+    if (isBig(port.dtype)) return Float32Array.from(value, Number);
+    const copy = spare?.[i] ?? new Float32Array(value.length);
+    copy.set(value);
+    return copy;
   });
 }
 
