@@ -52,6 +52,15 @@ def run(tab: Tab, url: str = "/tiny/manifest.json", **options: Any) -> dict[str,
     return tab.js(f"({RUN})({json.dumps(options)}, {json.dumps(url)})")
 
 
+def loaded(tab: Tab, then: str, **options: Any) -> Any:
+    """What the script `then` returns of the `model` that load() has given."""
+    return tab.js(f"""(async () => {{
+      const {{ load }} = await import("/rt/onnxpress.js");
+      const model = await load("/tiny/manifest.json", {json.dumps(options)});
+      {then}
+    }})()""")
+
+
 def fails(tab: Tab, before: str = "", **options: Any) -> str:
     """The sentence with which load() or run() rejects."""
     call = f"{before}; ({RUN})({json.dumps(options)})"
@@ -76,13 +85,10 @@ def test_a_model_runs_in_the_page_and_in_a_worker(site: PageServer, tab: Tab, wo
 
 def test_the_first_run_on_webassembly_is_the_visitor_s(site: PageServer, tab: Tab) -> None:
     publish(site, tiny_pack(idle_wasm=True))
-    first, runs = tab.js("""(async () => {
-      const { load } = await import("/rt/onnxpress.js");
-      const model = await load("/tiny/manifest.json");
+    first, runs = loaded(tab, """
       await model.run({ picture: new Float32Array(192) });
       model.dispose();
-      return [model.timings.first, model.timings.runs];
-    })()""")
+      return [model.timings.first, model.timings.runs];""")
     assert runs == [first]
 
 
@@ -302,14 +308,11 @@ def test_a_forced_target_does_not_fall_back(site: PageServer, tab: Tab) -> None:
 def test_a_model_that_nobody_runs_is_checked_as_well(
         site: PageServer, tab: Tab, worker: bool) -> None:
     publish(site, tiny_pack(idle_wasm=True))
-    got = tab.js(f"""(async () => {{
-      const {{ load }} = await import("/rt/onnxpress.js");
-      const model = await load("/tiny/manifest.json", {{ worker: {json.dumps(worker)} }});
+    got = loaded(tab, """
       const told = [model.target, model.check, await model.checked, model.target,
         model.check.maxError <= model.check.tolerance, await model.checked];
       model.dispose();
-      return told;
-    }})()""")
+      return told;""", worker=worker)
     assert got == ["wasm", None, False, "js", True, True]
 
 
@@ -317,12 +320,9 @@ def test_a_model_that_nobody_runs_is_checked_as_well(
 def test_who_waits_for_the_check_of_a_model_that_is_disposed_is_told(
         site: PageServer, tab: Tab, worker: bool) -> None:
     publish(site, tiny_pack(idle_wasm=True))
-    said = tab.js(f"""(async () => {{
-      const {{ load }} = await import("/rt/onnxpress.js");
-      const model = await load("/tiny/manifest.json", {{ worker: {json.dumps(worker)} }});
+    said = loaded(tab, """
       setTimeout(() => model.dispose());
-      return model.checked.catch(({{ code }}) => code);
-    }})()""")
+      return model.checked.catch(({ code }) => code);""", worker=worker)
     assert said == "disposed"
 
 

@@ -20,7 +20,8 @@ def runtime_files(targets: Sequence[str] = TARGETS) -> Mapping[str, bytes]:
 
 @cache
 def _runtime_files(without: tuple[str, ...]) -> Mapping[str, bytes]:
-    unused = {f"backends/{target}.js" for target in without} - {"backends/wasm.js"}  # in the first
+    # The one of wasm is part of the page's script.
+    unused = {f"backends/{target}.js" for target in without} - {"backends/wasm.js"}
     modules = {url: text for url, text in runtime_modules().items() if url not in unused}
     files = {url: text.encode() for url, text in bundle(modules, PAGES, TOOLS).items()}
     styles = sorted(RUNTIME.rglob("*.css"))

@@ -5,6 +5,7 @@ import { PressError, gone, isAbort, sentence } from "./errors.js";
 import { Downloads, fetchManifest } from "./fetch.js";
 import { checkGolden } from "./golden.js";
 import { Meter } from "./progress.js";
+import { pause } from "./request.js";
 import { openCache } from "./store.js";
 import { readInputs, writeOutputs } from "./tensors.js";
 import { streamWeights } from "./weights.js";
@@ -183,9 +184,8 @@ class OpenModel {
   async open(from, downloads = this.#download()) {
     const { meter } = this.#options;
     await this.#openNext(from, downloads, (target) => !CHECKED_LATER.has(target));
-    const checked = this.check ? Promise.resolve(true) : this.#checkInTurn(downloads);
-    this.checked = checked;
-    this.stored = checked.catch(() => {}).then(() => downloads.release());
+    this.checked = this.check ? Promise.resolve(true) : this.#checkInTurn(downloads);
+    this.stored = this.checked.catch(() => {}).then(() => downloads.release());
     if (this.disposed) this.#close();
     meter.ready();
   }
@@ -327,9 +327,6 @@ class OpenModel {
     return turn;
   }
 }
-
-/** @param {number} ms */
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** @param {import("./types.js").Manifest} manifest @returns {import("./types.js").FileEntry[]} */
 function publishedFiles({ weights, targets }) {

@@ -147,7 +147,7 @@ export async function inTime(promise, name) {
 }
 
 /** @param {number} ms */
-function pause(ms) {
+export function pause(ms) {
   return new Promise((resolve) => { setTimeout(resolve, ms); });
 }
 

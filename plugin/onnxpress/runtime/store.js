@@ -31,7 +31,8 @@ export class Store {
   #needed;
   #note;
   #cache;
-  #full = false;
+  /** Whether others cannot find here what this page puts in. */
+  full = false;
   #complete = false;
   #wake = () => {};
   #woken = new Promise((resolve) => { this.#wake = resolve; });
@@ -47,13 +48,11 @@ export class Store {
     this.#needed = needed;
     this.#note = note;
     this.#cache = cache;
-    cache.then((found) => found || note(
-      "This browser keeps no files for this page; the next visit downloads them again."));
-  }
-
-  /** Whether others cannot find here what this page puts in. */
-  get full() {
-    return this.#full;
+    cache.then((found) => {
+      if (found) return;
+      this.full = true;
+      note("This browser keeps no files for this page; the next visit downloads them again.");
+    });
   }
 
   /** @param {string} sha256 @returns {Promise<ArrayBuffer|null>} to be verified */
@@ -102,13 +101,13 @@ export class Store {
   async #save(sha256, bytes) {
     let refused = true;
     try {
-      const cache = this.#full ? null : await this.#cache;
+      const cache = this.full ? null : await this.#cache;
       if (cache) {
         await this.#write(cache, sha256, bytes);
         refused = false;
       }
     } catch {
-      this.#full = true;
+      this.full = true;
       this.#note("The browser's storage for this page is full; the files stay in memory this time.");
     }
     if (!refused || this.#complete || !this.#needed.includes(sha256)) memory.delete(sha256);

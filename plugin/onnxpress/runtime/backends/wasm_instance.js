@@ -1,4 +1,5 @@
 /** A generated WebAssembly module on its memory. */
+
 /** The first of one thread, which has nothing of its own: arguments of a program's exports. */
 export const ALONE = [0, 1, 0];
 
