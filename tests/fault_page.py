@@ -44,7 +44,8 @@ def prepare(host: FaultServer, tab: Tab, patience: int = 1, lack: str = "",
 def visit(host: FaultServer, tab: Tab, page: str = "/demo.html", forget: bool = True) -> None:
     """Opens the page, without memory of earlier tests, and waits for the description."""
     if forget:
-        tab.call("Storage.clearDataForOrigin", origin=host.url, storageTypes="cache_storage")
+        tab.call("Storage.clearDataForOrigin", origin=host.url,
+                 storageTypes="cache_storage,local_storage")
         tab.call("Storage.overrideQuotaForOrigin", origin=host.url)
         tab.call("Network.clearBrowserCache")
     tab.open(host.url + page)

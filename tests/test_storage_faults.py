@@ -34,6 +34,8 @@ NONE = "This browser keeps no files for this page; the next visit downloads them
 FORBIDDEN = ("Object.defineProperty(globalThis, 'caches', "
              "{ get() { throw new DOMException('not here', 'SecurityError'); } });")
 UNREADABLE = "Cache.prototype.match = () => Promise.reject(new Error('the disk failed'));"
+LATER = "localStorage.setItem('onnxpress:begun', '1')"  # this is no first visit
+SILENT = "Cache.prototype.match = () => new Promise(() => {});"
 NO_LOCKS = "Object.defineProperty(navigator, 'locks', { value: undefined });"
 NO_LOCKS_HERE = ("LockManager.prototype.request = "
                  "() => Promise.reject(new DOMException('no', 'SecurityError'));")
@@ -204,16 +206,26 @@ def test_a_cache_too_small_for_the_model_keeps_what_it_can(faulty: FaultServer, 
 
 # --- no cache ---
 
+def test_a_first_visit_does_not_wait_for_a_cache(faulty: FaultServer, tab: Tab) -> None:
+    prepare(faulty, tab, lack=SILENT)
+    run(tab)
+    ends_well(tab)
+    assert faulty.weights() == ONCE
+
+
 LACKS = {"missing": (NO_CACHE, [NONE]), "forbidden": (FORBIDDEN, [NONE]),
          "unreadable": (UNREADABLE, []), "no-locks": (NO_LOCKS, []),
          "locks-forbidden": (NO_LOCKS_HERE, [])}
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("kind", LACKS)
 def test_a_browser_that_lacks_it_still_runs_the_model(
-        faulty: FaultServer, tab: Tab, kind: str) -> None:
+        faulty: FaultServer, tab: Tab, kind: str, first: bool) -> None:
     lack, said = LACKS[kind]
     prepare(faulty, tab, lack=lack)
+    if not first:
+        tab.js(LATER)
     run(tab)
     ends_well(tab)
     assert faulty.weights() == ONCE
@@ -311,17 +323,19 @@ def test_a_tab_that_sleeps_on_a_lock_is_not_waited_for(faulty: FaultServer, tab:
     assert faulty.weights() == ONCE
 
 
-@pytest.mark.parametrize("lack", ["", NO_LOCKS], ids=["locks", "no-locks"])
+@pytest.mark.parametrize("kind", ["first", "later", "no-locks"])
 def test_two_tabs_at_once_do_not_harm_each_other(
-        faulty: FaultServer, tab: Tab, lack: str) -> None:
-    prepare(faulty, tab, lack=lack)
+        faulty: FaultServer, tab: Tab, kind: str) -> None:
+    prepare(faulty, tab, lack=NO_LOCKS if kind == "no-locks" else "")
+    if kind == "later":
+        tab.js(LATER)
     open_another(faulty, tab)
     tab.js(f"void {OTHER}.run(), void {DEMO}.run()")
     ends_well(tab)
     assert tab.wait(f"['done', 'failed'].includes({OTHER}.state) && {OTHER}.state") == "done"
     tab.wait(f"(async () => ({KEYS}).length == {len(names(faulty))})()")
     assert set(kept(tab)) == names(faulty)
-    if not lack:
+    if kind == "later":
         assert faulty.weights() == ONCE
     tab.js("other.close()")
     assert second_visit(faulty, tab) == {}

@@ -71,6 +71,9 @@ PIPELINE = 'swap(GPUDevice, "createComputePipelineAsync", destroying);'
 FAULTS = {
     "none": ("", "", "webgpu webgpu", ""),
     "no_adapter": ('swap(GPU, "requestAdapter", () => async () => null);', "", "wasm wasm", ""),
+    "late_adapter": (
+        'let asks = 0; swap(GPU, "requestAdapter", (old) => async function (options) { '
+        "return asks++ ? old.call(this, options) : null; });", "", "webgpu webgpu", ""),
     "no_device": (
         'device?.destroy(); swap(GPUAdapter, "requestDevice", () => async () => { '
         'throw new Error("limits exceeded"); });', "", "wasm wasm",

@@ -60,7 +60,17 @@ function providePage(base, files) {
     removeEventListener: () => {},
     fetch: async (url) => {
       const content = files.get(String(url));
-      return content ? new Response(content) : new Response(null, { status: 404 });
+      return content ? new Response(streamOf(content)) : new Response(null, { status: 404 });
+    },
+  });
+}
+
+/** Node would copy what a Response is made of. @param {Buffer} content */
+function streamOf(content) {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new Uint8Array(content.buffer, content.byteOffset, content.byteLength));
+      controller.close();
     },
   });
 }

@@ -236,40 +236,44 @@ def _filter() -> Function:
     f, p = function("winograd_filter", "src dst tap matrix")
     g = [f.many(3) for _ in range(3)]
     half = [f.many(3) for _ in range(6)]
+    spare = f.many(2)
     for row in g:
         for value in row:
             f.get(p.src).load("v128.load").set(value).add_local(p.src, p.tap)
     for x in range(3):
-        for i, push in enumerate(_filter_row(f, [row[x] for row in g])):
+        for i, push in enumerate(_filter_row(f, [row[x] for row in g], *spare)):
             push()
             f.set(half[i][x])
     for row in half:
-        for push in _filter_row(f, row):
+        for push in _filter_row(f, row, *spare):
             f.get(p.dst)
             push()
             f.store("v128.store").add_local(p.dst, p.matrix)
     return f
 
 
-def _filter_row(f: Function, g: list[int]) -> list[Callable[[], object]]:
+def _filter_row(f: Function, g: list[int], even: int, odd: int) -> list[Callable[[], object]]:
     """The six products of G with (g0, g1, g2), to be pushed in this order."""
 
     def scaled(x: int, k: float) -> Function:
         return f.get(x).f32x4(k).op("f32x4.mul")
 
-    def first() -> None:
-        scaled(g[0], 1 / 4)
+    def sixths() -> None:
+        f.get(g[0], g[2]).op("f32x4.add").f32x4(-1 / 6).op("f32x4.mul").set(even)
+        scaled(g[1], -1 / 6).set(odd)
+        f.get(even, odd).op("f32x4.add")
 
-    def minus(op: str) -> None:
-        f.get(g[0], g[2]).op("f32x4.add").get(g[1]).op(op).f32x4(-1 / 6).op("f32x4.mul")
-
-    def twelfths(op: str) -> None:
+    def twelfths() -> None:
         scaled(g[0], 1 / 24)
-        scaled(g[2], 1 / 6).op("f32x4.add")
-        scaled(g[1], 1 / 12).op(op)
+        scaled(g[2], 1 / 6).op("f32x4.add").set(even)
+        scaled(g[1], 1 / 12).set(odd)
+        f.get(even, odd).op("f32x4.add")
 
-    return [first, lambda: minus("f32x4.add"), lambda: minus("f32x4.sub"),
-            lambda: twelfths("f32x4.add"), lambda: twelfths("f32x4.sub"), lambda: f.get(g[2])]
+    def difference() -> None:
+        f.get(even, odd).op("f32x4.sub")
+
+    return [lambda: scaled(g[0], 1 / 4), sixths, difference, twelfths, difference,
+            lambda: f.get(g[2])]
 
 
 def _dot(kind: str) -> Function:

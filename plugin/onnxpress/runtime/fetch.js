@@ -28,7 +28,7 @@ export class Downloads {
    * @param {import("./types.js").FileEntry[]} files all that may be asked for; they stay in the
    *   cache or in memory until `release`
    * @param {{signal?: AbortSignal, onBytes?: (bytes: number) => void,
-   *   note: (text: string) => void, cache?: Promise<Cache|null>}} options `onBytes`: negative where
+   *   note: (text: string) => void, cache?: Promise<Cache|null>|null}} options `onBytes`: negative where
    *   some came in vain
    */
   constructor(base, files, { signal, onBytes = () => {}, note, cache }) {
@@ -127,8 +127,10 @@ export class Downloads {
   async #get(entry, url) {
     if (url.startsWith("blob:")) return this.#download(entry, url); // the page keeps it itself
     const job = async (until) => (await this.#find(entry)) ?? this.#fetch(entry, url, until);
-    return this.#inTurn(() => (this.#store.full ? job()
-      : alone(`onnxpress ${entry.sha256}`, this.#signal, job)));
+    return this.#inTurn(() => {
+      const { full, first } = this.#store;
+      return full ? job() : alone(`onnxpress ${entry.sha256}`, this.#signal, job, first);
+    });
   }
 
   async #find(entry) {

@@ -8,15 +8,17 @@ const PATIENCE = 30_000; // ms: whoever holds the lock may be asleep
  * @param {AbortSignal|undefined} signal
  * @param {(until: (rest: Promise<void>) => void) => Promise<T>} job runs alone where the browser has
  *   locks and nobody sleeps on this one; it may go on beyond its answer, `until` the `rest` is done
+ * @param {boolean} [first] whether nobody else can be at it, so that the job begins at once
  * @returns {Promise<T>}
  */
-export async function alone(name, signal, job) {
-  const release = await acquire(name, signal);
+export async function alone(name, signal, job, first = false) {
+  const acquired = acquire(name, signal);
   let rest;
   try {
+    if (!first) await acquired;
     return await job((promise) => { rest = promise; });
   } finally {
-    Promise.resolve(rest).then(release);
+    Promise.allSettled([acquired, rest]).then(([{ value: release }]) => release?.());
   }
 }
 

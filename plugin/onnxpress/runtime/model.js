@@ -26,15 +26,19 @@ const UNASKED = 500; // ms without a run after which the check takes the first t
 const PAINT = 100; // ms in which a page can show its first result: then the check takes a turn
 
 /**
+ * @typedef {import("./types.js").LoadOptions & {avoid?: Object<string, string>, first?: boolean}}
+ *   OpenOptions  `avoid`: target -> why "auto" is to skip it; `first`: see firstVisit
+ */
+
+/**
  * @param {string} url absolute, of a manifest
- * @param {import("./types.js").LoadOptions & {avoid?: Object<string, string>}} [options]
- *   `avoid`: target -> why "auto" is to skip it
+ * @param {OpenOptions} [options]
  * @returns {Promise<import("./types.js").Model>} ready to run
  * @throws {PressError} or AbortError
  */
 export async function openModel(url, options = {}) {
   const { signal } = options;
-  const cache = openCache();
+  const cache = options.first ? null : openCache();
   const meter = new Meter(options.onProgress);
   const manifest = options.manifest ?? await fetchManifest(url, { signal });
   try {

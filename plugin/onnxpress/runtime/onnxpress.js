@@ -3,6 +3,7 @@ import { watchAttempts } from "./attempts.js";
 import { OnnxDemo } from "./element.js";
 import { openModel } from "./model.js";
 import { openInWorker } from "./remote.js";
+import { firstVisit } from "./store.js";
 
 export { PressError } from "./errors.js";
 export { OnnxDemo };
@@ -25,7 +26,8 @@ export async function load(url, options = {}) {
   };
   const open = options.worker ? openInWorker : openModel;
   try {
-    return await open(href, { ...options, target, avoid: attempts.avoid, onProgress });
+    const { avoid } = attempts;
+    return await open(href, { ...options, target, avoid, first: firstVisit(), onProgress });
   } finally {
     attempts.clear();
   }

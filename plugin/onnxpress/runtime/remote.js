@@ -7,7 +7,7 @@ import { openModel } from "./model.js";
  * Same as openModel, off the page's thread. Where the browser has WebGPU in pages only, or refuses
  * the worker, the model runs on the page's thread.
  * @param {string} url absolute
- * @param {import("./types.js").LoadOptions & {avoid?: Object<string, string>}} options
+ * @param {import("./model.js").OpenOptions} options
  * @returns {Promise<import("./types.js").Model>}
  */
 export async function openInWorker(url, options) {
@@ -79,9 +79,9 @@ class RemoteModel {
   get inputs() { return this.#about.inputs; }
   get outputs() { return this.#about.outputs; }
 
-  open(url, { target, threads, avoid, manifest, onProgress, onFallback, signal }) {
+  open(url, { target, threads, avoid, first, manifest, onProgress, onFallback, signal }) {
     Object.assign(this.#events, { onProgress, onFallback });
-    const options = { target, threads, avoid, manifest };
+    const options = { target, threads, avoid, first, manifest };
     return this.#host.call(this.#key, { call: "open", url, options }, signal);
   }
 

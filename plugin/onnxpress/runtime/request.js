@@ -117,8 +117,12 @@ async function receive({ body }, bytes, onBytes) {
     if (done) break;
     pulse = performance.now();
     const part = value.subarray(0, (bytes ?? Infinity) - length);
-    if (length + part.length > out.length) out = grow(out, length + part.length);
-    out.set(part, length);
+    if (part.length === bytes && part.buffer.byteLength === bytes) {
+      out = part; // what memory held comes in one piece
+    } else {
+      if (length + part.length > out.length) out = grow(out, length + part.length);
+      out.set(part, length);
+    }
     length += part.length;
     onBytes(part.length);
   }

@@ -3,6 +3,8 @@
 const CACHE = "onnxpress";
 const MONTH = 30 * 24 * 3600 * 1000;
 
+const BEGUN = "onnxpress:begun"; // in localStorage: this site's pages have downloaded before
+
 const LATER = 500; // ms after which content is stored though the model still loads
 const CROWD = 64e6; // bytes that may wait for it
 
@@ -18,6 +20,21 @@ const queue = { bytes: 0, tail: Promise.resolve() };
 /** The same on every page and in every version of a site. @param {string} sha256 */
 const addressOf = (sha256) => new URL(`/onnxpress/sha256/${sha256}`, location.origin).href;
 
+/**
+ * Whether this browser cannot have kept anything yet: asking the cache takes longer than a small
+ * file does. The next call, in any tab, says no.
+ * @returns {boolean} false where that cannot be told
+ */
+export function firstVisit() {
+  try {
+    if (!globalThis.caches || localStorage.getItem(BEGUN)) return false;
+    localStorage.setItem(BEGUN, "1");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Takes the browser longer than a small file. @returns {Promise<Cache|null>} null where it cannot */
 export async function openCache() {
   try {
@@ -30,7 +47,7 @@ export async function openCache() {
 export class Store {
   #needed;
   #note;
-  #cache;
+  #cache = null;
   /** Whether others cannot find here what this page puts in. */
   full = false;
   #complete = false;
@@ -42,17 +59,25 @@ export class Store {
    * @param {string[]} needed sha256 of each file of the model: these never make room for others, and
    *   memory keeps what the cache refuses of them
    * @param {(text: string) => void} note
-   * @param {Promise<Cache|null>} [cache]
+   * @param {Promise<Cache|null>|null} [cache]  null on a first visit: opened to store
    */
   constructor(needed, note, cache = openCache()) {
     this.#needed = needed;
     this.#note = note;
+    if (cache) this.#use(cache);
+  }
+
+  /** Whether nothing can be here yet. */
+  get first() {
+    return !this.#cache;
+  }
+
+  /** @param {Promise<Cache|null>} cache */
+  async #use(cache) {
     this.#cache = cache;
-    cache.then((found) => {
-      if (found) return;
-      this.full = true;
-      note("This browser keeps no files for this page; the next visit downloads them again.");
-    });
+    if (await cache) return;
+    this.full = true;
+    this.#note("This browser keeps no files for this page; the next visit downloads them again.");
   }
 
   /** @param {string} sha256 @returns {Promise<ArrayBuffer|null>} to be verified */
@@ -87,20 +112,22 @@ export class Store {
   async #put(sha256, bytes) {
     memory.set(sha256, bytes);
     queue.bytes += bytes.byteLength;
+    if (this.crowded) this.#wake();
     await Promise.race([this.#woken, new Promise((resolve) => { setTimeout(resolve, LATER); })]);
     queue.tail = queue.tail.then(() => this.#save(sha256, bytes));
     await queue.tail;
     queue.bytes -= bytes.byteLength;
   }
 
-  /** Whether memory holds much that waits to be stored. */
+  /** Whether memory holds much that waits to be stored, and can be. */
   get crowded() {
-    return queue.bytes > CROWD;
+    return !this.full && queue.bytes > CROWD;
   }
 
   async #save(sha256, bytes) {
     let refused = true;
     try {
+      if (!this.#cache) this.#use(openCache());
       const cache = this.full ? null : await this.#cache;
       if (cache) {
         await this.#write(cache, sha256, bytes);

@@ -3,7 +3,7 @@
  * upload, one command buffer and one read-back. No DOM: it also runs in workers and in Node.
  */
 import { PressError } from "../errors.js";
-import { byTimestamps, byWaiting, encode } from "./webgpu_commands.js";
+import { byTimestamps, byWaiting, encode, hurry } from "./webgpu_commands.js";
 import { acquire, guarded, probe, translate } from "./webgpu_device.js";
 import { makeBuffers, makeStaging, prepare, readProgram, setUp, upload } from "./webgpu_prepare.js";
 
@@ -145,7 +145,9 @@ class Executable {
 
   async #read() {
     const { buffer, at } = this.#staging;
-    await buffer.mapAsync(GPUMapMode.READ);
+    const mapped = buffer.mapAsync(GPUMapMode.READ);
+    hurry(this.#gpu.device, mapped);
+    await mapped;
     const outputs = this.#program.outputs.map(
       ({ length }, i) => new Float32Array(buffer.getMappedRange(at[i], 4 * length)).slice());
     buffer.unmap();

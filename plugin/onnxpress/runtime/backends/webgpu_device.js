@@ -33,7 +33,9 @@ export async function probe() {
 async function findAdapter() {
   const gpu = globalThis.navigator?.gpu;
   if (!gpu) throw new PressError("webgpu-missing", "this browser does not offer WebGPU here");
-  const asked = gpu.requestAdapter({ powerPreference: "high-performance" });
+  const ask = () => gpu.requestAdapter({ powerPreference: "high-performance" });
+  // Chromium answers null while its GPU process starts anew.
+  const asked = ask().then((adapter) => adapter ?? ask());
   const adapter = await patiently(asked, "webgpu-adapter", "the browser could not reach the GPU");
   if (!adapter) throw new PressError("webgpu-adapter", "the browser found no usable GPU");
   return adapter;
