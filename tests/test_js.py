@@ -113,7 +113,8 @@ def moves_into_halo(d):
     c = d.node("concat", "c", p, r, axis=3)
     s = d.node("slice", "s", c, shape=(1, 5, 4, 6), starts=(0, 4, 6, 0), steps=(1, -1, -2, 1))
     u = d.node("upsample_zero", "u", s, strides=(2, 3))
-    return conv(d, u, (3, 3), 5, pads=(1, 2, 1, 0), stride=(2, 1))
+    i = d.node("interleave", "i", u, strides=(1, 2), starts=(0, 1), size=(9, 8))
+    return conv(d, i, (3, 3), 5, pads=(1, 2, 1, 0), stride=(2, 1))
 
 
 def gathered(d):

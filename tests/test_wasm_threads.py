@@ -37,6 +37,7 @@ STEPS = [
      ODD),
     ("expand", [(3, 1, 5)], {"shape": (2, 3, 4, 5)}, DENSE),
     ("upsample_zero", [(2, 3, 4, 5)], {"strides": (2, 3)}, ODD),
+    ("interleave", [(2, 3, 4, 30)], {"strides": (2, 3), "starts": (1, 2), "size": (4, 7)}, ODD),
     ("copy", [(2, 3, 5, 7)], {}, ODD),
     *(("reduce", [(2, 300, 3, 19)], {"kind": kind, "axes": axes}, ODD)
       for kind, axes in (("mean", (1, 2)), ("sum", (3,)), ("max", (0, 1, 2, 3)), ("prod", (1, 3)))),
