@@ -62,8 +62,7 @@ def test_threads_share_a_step(op: str, shapes: list, attrs: dict, layout: Want) 
     arrays = [np.random.default_rng(i).standard_normal(s).astype(np.float32)
               for i, s in enumerate(shapes)]
     node = Node(op, tuple(f"x{i}" for i in range(len(shapes))), ("y",), attrs)
-    (out,) = OPS[op].infer(node, shapes) if "size" not in attrs else (
-        (shapes[0][0], *attrs["size"], shapes[0][3]),)
+    (out,) = OPS[op].infer(node, shapes)
     layouts = [layout if len(s) == 4 else DENSE for s in (*shapes, out)]
     one = run_step(node, arrays, out, layouts, "relaxed")
     for threads in COUNTS:
