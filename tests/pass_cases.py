@@ -367,6 +367,44 @@ def shared_result() -> Graph:
     return d.graph(pointwise(d, "relu", RELU, y), pointwise(d, "neg", -inp(0), y))
 
 
+# --- transposed convolutions ----------------------------------------------------------------------
+
+
+def transposed(d: Draw, name: str, x: str, kernel: int, pads: tuple[int, ...], *extras: str,
+               dilation: int = 1, groups: int = 1, **attrs: Expr) -> str:
+    """A convolution with seeded weights for four channels of the spread image `x`."""
+    c = d.values[x].shape[3]
+    return d.node("conv2d", name, x, d.weights(f"{name}.w", kernel, kernel, c // groups, 4),
+                  d.weights(f"{name}.b", 4), *extras, strides=(1, 1), pads=pads,
+                  dilations=(dilation,) * 2, groups=groups, pad_mode="zero", **attrs)
+
+
+def spread(d: Draw) -> str:
+    return d.node("upsample_zero", "spread", d.input("x", 1, 3, 3, 4), strides=(2, 2))
+
+
+def phases_of_one_convolution() -> Graph:
+    d = Draw()
+    x, slopes = spread(d), d.weights("slopes", 1, 1, 1, 4)
+    a = transposed(d, "product", x, 2, (1,) * 4, slopes, epilogue=call("max", MUL, 0))
+    return d.graph(a, transposed(d, "cropped", x, 4, (2,) * 4))
+
+
+def phases_apart() -> Graph:
+    d = Draw()
+    x, gate = spread(d), d.input("gate", 1, 1, 1, 4)
+    a = transposed(d, "odd", x, 3, (1, 1, 2, 2), gate, epilogue=MUL)
+    return d.graph(a, transposed(d, "depthwise", x, 2, (1,) * 4, groups=4))
+
+
+def operands_of_the_output() -> Graph:
+    d = Draw()
+    x = spread(d)
+    a = transposed(d, "residual", x, 2, (1,) * 4, d.input("r", 1, 6, 6, 4), epilogue=ADD)
+    b = transposed(d, "gated", x, 2, (1,) * 4, d.input("gate", 1, 1, 1, 4), epilogue=MUL)
+    return d.graph(a, b, transposed(d, "dilated", x, 2, (2,) * 4, dilation=2))
+
+
 # --- quantized models -----------------------------------------------------------------------------
 
 
@@ -455,5 +493,6 @@ PASS_CASES = {
     ),
     "fuse_pointwise": (pointwise_chain, costly_twice, cheap_and_shared, keeps_an_epilogue),
     "fuse_epilogue": (residual_block, shared_result),
+    "split_phases": (phases_of_one_convolution, phases_apart, operands_of_the_output),
     "merge_products": (products_of_a_row,),
 }

@@ -113,7 +113,8 @@ def moves_into_halo(d):
     c = d.node("concat", "c", p, r, axis=3)
     s = d.node("slice", "s", c, shape=(1, 5, 4, 6), starts=(0, 4, 6, 0), steps=(1, -1, -2, 1))
     u = d.node("upsample_zero", "u", s, strides=(2, 3))
-    return conv(d, u, (3, 3), 5, pads=(1, 2, 1, 0), stride=(2, 1))
+    i = d.node("interleave", "i", u, strides=(1, 2), starts=(0, 1), size=(9, 8))
+    return conv(d, i, (3, 3), 5, pads=(1, 2, 1, 0), stride=(2, 1))
 
 
 def gathered(d):
@@ -141,6 +142,9 @@ CASES = {
     "conv wide": lambda d: conv(d, image(d, 1, 70, 90, 8), (3, 3), 4, pads=(1, 1, 1, 1)),
     "winograd": lambda d: conv(d, image(d, 2, 9, 14, 8), (3, 3), 10, pads=(1, 1, 1, 1),
                                epilogue=RELU6),
+    "winograd 2x2": lambda d: conv(d, image(d, 1, 9, 14, 32), (2, 2), 33, pads=(1, 0, 0, 1)),
+    "winograd 2x3": lambda d: conv(d, image(d, 1, 9, 14, 16), (2, 3), 18, pads=(0, 1, 1, 1)),
+    "winograd 3x2": lambda d: conv(d, image(d, 1, 9, 14, 16), (3, 2), 18, pads=(0, 1, 1, 1)),
     "winograd reflect": lambda d: conv(d, image(d, 1, 8, 11, 9), (3, 3), 9, pads=(1, 1, 1, 1),
                                        mode="reflect"),
     "winograd blocks": lambda d: conv(d, image(d, 1, 40, 34, 96), (3, 3), 33, pads=(0, 2, 0, 0)),

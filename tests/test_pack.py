@@ -89,6 +89,23 @@ def test_wrong_weights_are_not_published(tmp_path: Path) -> None:
         require(rows[1:], "net")
 
 
+def test_the_yardstick_adds_whole_numbers_without_saturation() -> None:
+    """Sums of u8 * s8 that leave 16 bits, where onnxruntime's own kernels may stop."""
+    weights = np.full((64, 4), 127, np.int8)
+    net = onnx.parser.parse_model("""<ir_version: 9, opset_import: ["" : 17]>
+      sums (float[1,64] x) => (float[1,4] y) {
+        one = Constant<value_float = 1.0>()
+        none = Constant<value = uint8 {0}>()
+        q = QuantizeLinear(x, one, none)
+        d = DequantizeLinear(q, one, none)
+        e = DequantizeLinear(W, one)
+        y = MatMul(d, e)
+      }""")
+    net.graph.initializer.append(onnx.numpy_helper.from_array(weights, "W"))
+    [found] = Reference(net.SerializeToString()).run({"x": np.full((1, 64), 255, np.float32)})
+    assert (found == 64 * 255 * 127).all()
+
+
 def test_auto_takes_the_smallest_encoding_that_holds(tmp_path: Path) -> None:
     small = press(net(), tmp_path / "auto", Options("net", weights="auto")).manifest
     large = press(net(), tmp_path / "f32", Options("net")).manifest

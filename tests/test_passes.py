@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from graphs import distance
+from graphs import Draw, distance
 from onnxpress import passes
-from onnxpress.graph import check
+from onnxpress.compiler import statistics
+from onnxpress.graph import Graph, check
 from onnxpress.ops import check_shapes
 from onnxpress.passes import PORTABLE, run_passes
 from pass_cases import PASS_CASES
@@ -58,6 +59,24 @@ def test_pass_changes_nothing_twice(name, case):
 def test_random_graphs_keep_their_meaning(seed):
     graph = random_graph(seed)
     assert distance(graph, run_passes(graph, lambda where, reason: None)) <= TOLERANCE
+
+
+@pytest.mark.parametrize(("kernel", "stride", "pads"), [
+    (2, 2, (1, 1, 1, 1)), (4, 2, (3, 3, 3, 3)), (3, 2, (1, 1, 2, 2)), (6, 3, (5, 5, 5, 5)),
+])
+def test_phases_save_the_products_with_zeros(kernel, stride, pads):
+    """Where the output is a multiple of the strides, and no window crops, all of them."""
+    d = Draw()
+    x = d.node("upsample_zero", "spread", d.input("x", 1, 8, 8, 4), strides=(stride,) * 2)
+    before = d.graph(d.node("conv2d", "y", x, d.weights("w", kernel, kernel, 4, 4),
+                            d.weights("b", 4), strides=(1, 1), pads=pads, dilations=(1, 1),
+                            groups=1, pad_mode="zero"))
+    after = run_passes(before, lambda where, reason: None)
+    assert flops(before) == stride**2 * flops(after)
+
+
+def flops(graph: Graph) -> int:
+    return statistics(graph)["flops"]
 
 
 def test_every_pass_has_a_case():

@@ -140,6 +140,15 @@ def test_winograd(size, c, o):
         check(graph)
 
 
+@pytest.mark.parametrize("kernel", [(2, 2), (2, 3), (3, 2)])
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 0, 0, 1), (1, 1, 1, 1)])
+def test_winograd_of_smaller_kernels(kernel, pads):
+    for size, c, o in (((29, 33), 64, 64), ((30, 41), 70, 65)):
+        graph = conv((1, *size, c), o, kernel, pads=pads, epilogue="scaled")
+        assert way(graph) is WINOGRAD
+        check(graph)
+
+
 def test_exact_nodes_avoid_winograd():
     graph = conv((1, 14, 14, 32), 32, (3, 3), exact=True)
     assert way(graph) is PRODUCT

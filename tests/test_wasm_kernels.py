@@ -100,6 +100,9 @@ MOVES = [
     ("expand", [(3, 1, 5)], {"shape": (2, 3, 4, 5)}),
     ("expand", [(3, 1)], {"shape": (3, 9)}),
     ("upsample_zero", [(2, 3, 4, 5)], {"strides": (2, 3)}),
+    ("interleave", [(2, 3, 4, 24)], {"strides": (2, 3), "starts": (0, 0), "size": (6, 12)}),
+    ("interleave", [(2, 3, 4, 30)], {"strides": (2, 3), "starts": (1, 2), "size": (4, 7)}),
+    ("interleave", [(2, 3, 4, 5)] * 4, {"strides": (2, 2), "starts": (0, 1), "size": (5, 7)}),
     ("copy", [(2, 3, 4, 5)], {}),
 ]
 

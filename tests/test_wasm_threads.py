@@ -37,6 +37,7 @@ STEPS = [
      ODD),
     ("expand", [(3, 1, 5)], {"shape": (2, 3, 4, 5)}, DENSE),
     ("upsample_zero", [(2, 3, 4, 5)], {"strides": (2, 3)}, ODD),
+    ("interleave", [(2, 3, 4, 30)], {"strides": (2, 3), "starts": (1, 2), "size": (4, 7)}, ODD),
     ("copy", [(2, 3, 5, 7)], {}, ODD),
     *(("reduce", [(2, 300, 3, 19)], {"kind": kind, "axes": axes}, ODD)
       for kind, axes in (("mean", (1, 2)), ("sum", (3,)), ("max", (0, 1, 2, 3)), ("prod", (1, 3)))),
@@ -61,8 +62,7 @@ def test_threads_share_a_step(op: str, shapes: list, attrs: dict, layout: Want) 
     arrays = [np.random.default_rng(i).standard_normal(s).astype(np.float32)
               for i, s in enumerate(shapes)]
     node = Node(op, tuple(f"x{i}" for i in range(len(shapes))), ("y",), attrs)
-    (out,) = OPS[op].infer(node, shapes) if "size" not in attrs else (
-        (shapes[0][0], *attrs["size"], shapes[0][3]),)
+    (out,) = OPS[op].infer(node, shapes)
     layouts = [layout if len(s) == 4 else DENSE for s in (*shapes, out)]
     one = run_step(node, arrays, out, layouts, "relaxed")
     for threads in COUNTS:

@@ -134,6 +134,12 @@ MOVES = {
     "expand": ("expand", [(3, 1, 4)], {}, (2, 3, 5, 4)),
     "expand_scalar": ("expand", [()], {}, (7,)),
     "upsample_zero": ("upsample_zero", [(1, 3, 4, 5)], {"strides": (2, 3)}, None),
+    "interleave": ("interleave", [(1, 3, 4, 24)],
+                   {"strides": (2, 3), "starts": (0, 0), "size": (6, 12)}, None),
+    "interleave_crop": ("interleave", [(1, 3, 4, 30)],
+                        {"strides": (2, 3), "starts": (1, 2), "size": (4, 7)}, None),
+    "interleave_many": ("interleave", [(1, 3, 4, 4)] * 9,
+                        {"strides": (3, 3), "starts": (0, 1), "size": (9, 11)}, None),
 }
 
 

@@ -11,10 +11,11 @@ LINES = {
 
 
 def magnitude(weights: np.ndarray, largest: float, size: int) -> float:
-    """What a sum over weights [3, 3, C, O] and cells |x| <= `largest` amounts to where nothing
-    cancels: each rounding on the way, relative to its own value, moves an output by at most its
-    share of this."""
+    """What a sum over weights [KH, KW, C, O], of 2 or 3 taps each way, and cells |x| <= `largest`
+    amounts to where nothing cancels: each rounding on the way, relative to its own value, moves an
+    output by at most its share of this."""
     cells, pixels, g = LINES[size]
     reach = np.multiply(cells, pixels)
-    u = np.einsum("ri,sj,ijco->rso", g, g, np.abs(weights))
+    kh, kw = weights.shape[:2]
+    u = np.einsum("ri,sj,ijco->rso", g[:, :kh], g[:, :kw], np.abs(weights))
     return float(largest * np.einsum("r,s,rso->o", reach, reach, u).max())

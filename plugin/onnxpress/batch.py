@@ -90,6 +90,7 @@ RULES: Mapping[str, Rule] = {
     "conv2d": _windows,
     "expand": _pointwise,
     "gather": _gather,
+    "interleave": lambda node, graph, samples: samples.issuperset(node.inputs),
     "matmul": _matmul,
     "normalize": _along,
     "pad": lambda node, graph, samples: not node.attrs["before"][0] + node.attrs["after"][0],

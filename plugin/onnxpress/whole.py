@@ -7,7 +7,7 @@ from math import inf
 from .expr import Expr, inp
 from .graph import Graph, Node
 
-MOVES = ("transpose", "reshape", "slice", "expand", "concat", "copy")
+MOVES = ("transpose", "reshape", "slice", "expand", "concat", "interleave", "copy")
 BITS = 1 << 31
 
 

@@ -29,9 +29,10 @@ def blocks(taps: int, c: int, o: int, groups: int, merge: int, pitch: int | None
     return "blocks", groups * taps * c * _lanes(merge * o), args
 
 
-def winograd(c: int, o: int) -> Facts:
-    """[3][3][c][o] as 36 matrices G g G^T, each packed as `gemm` packs [c][o]."""
-    return "winograd", 36 * c * _lanes(o), (c, o)
+def winograd(kh: int, kw: int, c: int, o: int) -> Facts:
+    """[kh][kw][c][o] as 36 matrices G g G^T, each packed as `gemm` packs [c][o]; kh and kw are
+    2 or 3."""
+    return f"winograd_{kh}x{kw}", 36 * c * _lanes(o), (c, o)
 
 
 def spread(kh: int, kw: int, c: int, o: int) -> Facts:
@@ -207,10 +208,10 @@ def _look_up(f: Function, dst: int, rows: int, columns: int, width: int,
         f.add(first, 8).get(first, columns).op("i32.lt_s").br_if(0)
 
 
-def _winograd(e: Emitter) -> Function:
+def _winograd(kh: int, kw: int, e: Emitter) -> Function:
     """Per channel block and k: one or two vectors through `_filter`."""
-    one = e.kernel(("winograd_filter",), _filter)
-    f, p = function("pack_winograd", "src dst c o")
+    one = e.kernel(("winograd_filter", kh, kw), partial(_filter, kh, kw))
+    f, p = function(f"pack_winograd_{kh}x{kw}", "src dst c o")
     left, column, s, i, tap, row, matrix = f.many(7, I32)
     f.get(p.o).i32(2).op("i32.shl").set(row)
     f.get(row, p.c).op("i32.mul").set(tap)
@@ -229,16 +230,16 @@ def _winograd(e: Emitter) -> Function:
     return f
 
 
-def _filter() -> Function:
-    """36 vectors, `matrix` bytes apart: U = G g G^T of F(4x4, 3x3) for the 9 vectors of g, `tap`
-    bytes apart. Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
-    2015, section 4.3."""
+def _filter(kh: int, kw: int) -> Function:
+    """36 vectors, `matrix` bytes apart: U = G g G^T of F(4x4, 3x3) for the kh * kw vectors of g,
+    `tap` bytes apart; the last taps of a smaller kernel stay 0, as locals begin. Source: Lavin and
+    Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.3."""
     f, p = function("winograd_filter", "src dst tap matrix")
     g = [f.many(3) for _ in range(3)]
     half = [f.many(3) for _ in range(6)]
     spare = f.many(2)
-    for row in g:
-        for value in row:
+    for row in g[:kh]:
+        for value in row[:kw]:
             f.get(p.src).load("v128.load").set(value).add_local(p.src, p.tap)
     for x in range(3):
         for i, push in enumerate(_filter_row(f, [row[x] for row in g], *spare)):
@@ -332,6 +333,6 @@ def _depthwise(e: Emitter) -> Function:
 
 PACKERS: dict[str, Callable[[Emitter], Function]] = {
     "gemm": _gemm, "gemm_int8": _gemm_int8, "blocks": _blocks, "spread": _spread,
-    "winograd": _winograd, "depthwise": _depthwise, "dot_u8": lambda e: _dot("u8"),
-    "dot_i16": lambda e: _dot("i16"),
+    "depthwise": _depthwise, "dot_u8": lambda e: _dot("u8"), "dot_i16": lambda e: _dot("i16"),
+    **{f"winograd_{kh}x{kw}": partial(_winograd, kh, kw) for kh in (2, 3) for kw in (2, 3)},
 }

@@ -57,7 +57,8 @@ LOWER: dict[str, Lower] = {
     "softmax": softmax.lower,
     "window_sum": window_sum.lower,
     **dict.fromkeys(
-        ("concat", "copy", "expand", "pad", "slice", "transpose", "upsample_zero"), copy.lower
+        ("concat", "copy", "expand", "interleave", "pad", "slice", "transpose", "upsample_zero"),
+        copy.lower,
     ),
 }
 

@@ -31,6 +31,7 @@ KERNELS: dict[str, ModuleType] = {
     "expand": copy,
     "fill_halo": fill_halo,
     "gather": gather,
+    "interleave": copy,
     "matmul": matmul,
     "normalize": normalize,
     "pad": copy,

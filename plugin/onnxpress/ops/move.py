@@ -3,6 +3,10 @@
 `moves` turns any of them into a few rectangular copies, which is all that the code generators
 know. slice, expand and reshape have outputs that their inputs do not determine: their nodes carry
 `shape`, or get it from the graph through `ops.bound`.
+
+interleave: images x[N,H,W,C] -> [N,OH,OW,O], whose pixel (y, x) is cell (v // sy, u // sx) of phase
+(v % sy, u % sx), with (v, u) = (y, x) + `starts`. The images' channels, one image behind the other,
+are `strides` = (sy, sx) phases of O channels, as in depth-to-space; `size` is (OH, OW).
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +56,7 @@ def moves(
     dst_strides: Shape | None = None,
 ) -> Moves:
     """The copies that carry out `node`; strides default to dense tensors, offsets are relative
-    to each tensor's first element. Every part has the output's rank."""
+    to each tensor's first element. The last axis of every part is the output's."""
     sources = src_strides or [dense(s) for s in in_shapes]
     target = dense(out_shape) if dst_strides is None else tuple(dst_strides)
     return _MOVES[node.op](node, list(in_shapes), tuple(out_shape), list(map(tuple, sources)),
@@ -125,6 +129,38 @@ def _upsample(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: 
     return Moves(fill, (Move(0, ins[0], 0, srcs[0], 0, spread),))
 
 
+def _interleave(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
+    (sy, sx), each = node.attrs["strides"], ins[0][3] // out[3]
+    parts = []
+    for rows, cols in product(*(_phases(node, a, each == sy * sx) for a in range(2))):
+        (py, many_y, row, down, y), (px, many_x, col, across, x) = rows, cols
+        source, block = divmod(py * sx + px, each)
+        src = srcs[source]
+        parts.append(Move(
+            source,
+            (out[0], down, many_y, across, many_x, out[3]),
+            row * src[1] + col * src[2] + block * out[3] * src[3],
+            (src[0], src[1], sx * out[3] * src[3], src[2], out[3] * src[3], src[3]),
+            y * dst[1] + x * dst[2],
+            (dst[0], sy * dst[1], dst[1], sx * dst[2], dst[2], dst[3]),
+        ))
+    return Moves(None, tuple(parts))
+
+
+def _phases(node: Node, axis: int, joined: bool) -> list[tuple[int, int, int, int, int]]:
+    """(first phase, phases, first source cell, cells, place in the output) of the parts along an
+    axis: all phases at once if they are `joined` and nothing is cropped."""
+    stride, start, size = (node.attrs[k][axis] for k in ("strides", "starts", "size"))
+    if joined and not start and size % stride == 0:
+        return [(0, stride, 0, size // stride, 0)]
+    parts = []
+    for phase in range(stride):
+        first = -(-(start - phase) // stride)
+        place = first * stride + phase - start
+        parts.append((phase, 1, first, -(-(size - place) // stride), place))
+    return [part for part in parts if part[3] > 0]
+
+
 def _pad(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
     before, after, mode = node.attrs["before"], node.attrs["after"], node.attrs["mode"]
     if mode == "constant":
@@ -169,6 +205,7 @@ _MOVES: dict[str, Callable[..., Moves]] = {
     "pad": _pad,
     "expand": _expand,
     "upsample_zero": _upsample,
+    "interleave": _interleave,
     "copy": _copy,
 }
 
@@ -226,6 +263,18 @@ def _infer_upsample(node: Node, shapes: Shapes) -> tuple[Shape]:
     return ((n, (h - 1) * sy + 1, (w - 1) * sx + 1, c),)
 
 
+def _infer_interleave(node: Node, shapes: Shapes) -> tuple[Shape]:
+    (sy, sx), starts, size = (node.attrs[k] for k in ("strides", "starts", "size"))
+    (n, h, w, c), phases = shapes[0], sy * sx
+    need(all(s == shapes[0] for s in shapes), f"{list(shapes)} differ")
+    need(phases % len(shapes) == 0 and c * len(shapes) % phases == 0,
+         f"{len(shapes)} images of {c} channels do not make {phases} phases")
+    need(all(0 <= a and 0 < m and a + m <= whole for a, m, whole in
+             zip(starts, size, (h * sy, w * sx), strict=True)),
+         f"{size} from {starts} on leaves {(h * sy, w * sx)}")
+    return ((n, *size, c * len(shapes) // phases),)
+
+
 def _ref_slice(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
     ranges = zip(node.attrs["starts"], node.attrs["steps"], node.attrs["shape"], strict=True)
     return (arrays[0][np.ix_(*(a + k * np.arange(n) for a, k, n in ranges))],)
@@ -247,6 +296,15 @@ def _ref_upsample(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
     return (out,)
 
 
+def _ref_interleave(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
+    (shape,) = _infer_interleave(node, [a.shape for a in arrays])
+    (sy, sx), (top, left) = node.attrs["strides"], node.attrs["starts"]
+    (n, h, w, _), o = arrays[0].shape, shape[3]
+    phases = np.concatenate(arrays, axis=3).reshape(n, h, w, sy, sx, o)
+    whole = phases.transpose(0, 1, 3, 2, 4, 5).reshape(n, h * sy, w * sx, o)
+    return (whole[:, top : top + shape[1], left : left + shape[2]],)
+
+
 OPS = tuple(
     Op(name, infer, reference, free, exact)
     for name, infer, reference in (
@@ -256,6 +314,7 @@ OPS = tuple(
         ("pad", _infer_pad, _ref_pad),
         ("expand", _infer_expand, lambda node, a: (np.broadcast_to(a[0], node.attrs["shape"]),)),
         ("upsample_zero", _infer_upsample, _ref_upsample),
+        ("interleave", _infer_interleave, _ref_interleave),
         ("copy", lambda node, shapes: (shapes[0],), lambda node, a: (a[0],)),
         ("reshape", _infer_reshape, lambda node, a: (a[0].reshape(node.attrs["shape"]),)),
     )

@@ -25,6 +25,7 @@ from .simplify_expressions import simplify_expressions
 from .sink_pads import sink_pads
 from .sink_reshapes import sink_reshapes
 from .sink_transposes import sink_transposes
+from .split_phases import split_phases
 
 Note = Callable[[str, str], None]
 Pass = Callable[[Graph, Note], Graph]
@@ -50,6 +51,7 @@ PORTABLE: tuple[Pass, ...] = (
     fold_operands,
     fuse_epilogue,
     simplify_expressions,
+    split_phases,
     merge_products,
 )
 

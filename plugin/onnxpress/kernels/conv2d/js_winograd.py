@@ -1,11 +1,14 @@
-"""Winograd's F(4x4, 3x3) in JavaScript, for 3x3 convolutions of stride 1."""
+"""Winograd's F(4x4, 3x3) in JavaScript, for convolutions of stride 1 that are 3x3, or 2 where the
+last taps would be 0."""
+
+from math import prod
 
 from ...emit.js_epilogue import epilogue
 from ...emit.js_module import JsModule
 from ...graph import Node
 from ...layout import Halo, Pack, Step, round_up
 
-CHANNELS = 8  # with fewer, the transforms cost more than they save
+CHANNELS = 8  # of a 3x3 kernel; with fewer, the transforms cost more than they save
 SIDE = 8  # smaller images leave tiles empty, and the weights grow fourfold
 CACHED = 1 << 17  # elements of transformed tiles that stay in the second-level cache
 TILES = 12  # at least so many meet each weight
@@ -15,11 +18,13 @@ def suits(node: Node, w: tuple[int, ...], out: tuple[int, ...]) -> bool:
     """Whether the convolution with weights `w` is one that Winograd's algorithm speeds up."""
     attrs = node.attrs
     unit = all(n == 1 for n in (*attrs["strides"], *attrs["dilations"], attrs["groups"]))
-    return unit and w[:2] == (3, 3) and min(w[2:]) >= CHANNELS and min(out[1:3]) >= SIDE
+    saved = 16 * prod(w[:2]) - 36  # products of a tile, a pair of channels
+    return (unit and set(w[:2]) <= {2, 3} and min(out[1:3]) >= SIDE
+            and min(w[2:]) * saved >= CHANNELS * (16 * 9 - 36))
 
 
 def pack(w: tuple[int, ...]) -> Pack:
-    return Pack("winograd", 36 * w[2] * round_up(w[3], 4), (w[2], w[3]))
+    return Pack("winograd", 36 * w[2] * round_up(w[3], 4), w)
 
 
 def scratch(w: tuple[int, ...]) -> int:

@@ -1,4 +1,5 @@
-"""Winograd convolution F(4x4, 3x3): per tile of 4x4 outputs, 36 products instead of 144.
+"""Winograd convolution F(4x4, 3x3): per tile of 4x4 outputs, 36 products instead of 144, or
+instead of 64 for a 2x2 kernel, which is a 3x3 one whose last taps are 0.
 
     Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
 
@@ -31,9 +32,12 @@ MADD, TRANSFORM, WEIGHT = 1 / 28.0, 35.0, 0.5
 
 def worthwhile(v: Conv) -> bool:
     """Whether the transforms cost less than the multiplications they save."""
-    if (v.kh, v.kw, v.strides, v.dilations, v.groups) != (3, 3, (1, 1), (1, 1), 1):
+    if (v.strides, v.dilations, v.groups) != ((1, 1), (1, 1), 1):
         return False
-    return time(v) < v.n * v.oh * v.ow * 9 * v.c * v.o * MADD + 9 * v.c * v.o * WEIGHT
+    if not {v.kh, v.kw} <= {2, 3}:
+        return False
+    weights = v.kh * v.kw * v.c * v.o
+    return time(v) < v.n * v.oh * v.ow * weights * MADD + weights * WEIGHT
 
 
 def time(v: Conv) -> float:
@@ -57,7 +61,7 @@ def extent(v: Conv) -> Extent:
 
 
 def pack(v: Conv) -> packs.Facts:
-    return packs.winograd(v.c, v.o)
+    return packs.winograd(v.kh, v.kw, v.c, v.o)
 
 
 def scratch(v: Conv) -> int:
