@@ -117,6 +117,13 @@ def moves_into_halo(d):
     return conv(d, i, (3, 3), 5, pads=(1, 2, 1, 0), stride=(2, 1))
 
 
+def joined(d):
+    x = image(d, 1, 9, 7, 5)
+    a, b = conv(d, x, (1, 1), 8, name="a"), conv(d, x, (3, 3), 12, pads=(1, 1, 1, 1), name="b")
+    c = d.node("concat", "c", a, d.node("pointwise", "p", b, expr=RELU6), axis=3)
+    return conv(d, c, (3, 3), 4, pads=(1, 1, 1, 1))
+
+
 def gathered(d):
     at = d.constant("at", [[0, -1], [2, 1]])
     return d.node("gather", "y", d.input("x", 2, 4, 3), at, axis=1)
@@ -188,6 +195,7 @@ CASES = {
     "resize taps": taps,
     "resize nearest": nearest,
     "moves": moves_into_halo,
+    "joined": joined,
     "transpose": one("transpose", 2, 3, 4, 5, perm=(0, 3, 1, 2)),
     "transpose rank 5": one("transpose", 2, 3, 2, 3, 2, perm=(4, 1, 3, 0, 2)),
     "expand": lambda d: d.node("expand", "y", d.input("x", 3, 1), shape=(2, 3, 4)),

@@ -44,10 +44,11 @@ def magnitudes(graph: Graph, feeds: dict) -> float:
     return max(float(np.abs(a).max()) for a in out.values())
 
 
-def check(graph: Graph) -> None:
+def check(graph: Graph, outputs: int = 1) -> None:
     random = np.random.default_rng(5)
     feeds = {n: random.standard_normal(graph.shape(n)).astype(np.float32) for n in graph.inputs}
-    (want,) = interpret(graph, feeds).values()
+    wanted = list(interpret(graph, feeds).values())
+    assert len(wanted) == outputs
     ulps = sum(OPS[n.op].ulps(n, [graph.shape(i) for i in n.inputs]) for n in graph.nodes)
     built = wasm.build(graph)
     for isa in wasm.ISAS:
@@ -55,10 +56,11 @@ def check(graph: Graph) -> None:
         free = owned(graph, program)
         program.heap[~free] = GUARD
         for _ in range(2):  # the second run finds the first one's remains
-            (got,) = program.run(list(feeds.values()))
+            found = program.run(list(feeds.values()))
         assert (program.heap[~free] == GUARD).all()
-        np.testing.assert_allclose(got.reshape(want.shape), want, rtol=0,
-                                   atol=(ulps + 4) * EPSILON * magnitudes(graph, feeds))
+        for got, want in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(got.reshape(want.shape), want, rtol=0,
+                                       atol=(ulps + 4) * EPSILON * magnitudes(graph, feeds))
 
 
 def conv(x: tuple, o: int, kernel: tuple, strides=(1, 1), pads=None, dilations=(1, 1), groups=1,

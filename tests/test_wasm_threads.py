@@ -104,6 +104,14 @@ def computed() -> Graph:
     return d.graph("y")
 
 
+def joined() -> Graph:
+    """Two convolutions beside each other, read with a halo."""
+    d = Draw()
+    x = d.input("x", 1, 13, 11, 12)
+    whole = d.node("concat", "joined", d.conv("a", x, 1, 20), d.conv("b", x, 3, 24, pad=1), axis=3)
+    return d.graph(d.conv("y", whole, 3, 9, pad=1))
+
+
 GRAPHS = {
     "pixels": lambda: convolution((1, 23, 11, 5), 1, 13),
     "windows": lambda: convolution((2, 13, 9, 3), 3, 17, stride=2, pad=1, mode="reflect"),
@@ -125,6 +133,7 @@ GRAPHS = {
     "spare lanes": lambda: product((3, 21, 9), (3, 9, 13)),
     "spare lanes alone": lambda: product((3, 21, 9), (3, 9, 3)),
     "vectors": lambda: product((5, 1, 9), (5, 9, 13)),
+    "joined": joined,
 }
 
 

@@ -174,8 +174,8 @@ class _Heaps:
     def open(self, step: Step) -> Spans:
         """What `step` may touch. Its scratch holds nothing yet, nor does a new tensor."""
         fresh = [(step.scratch, step.scratch + step.room)] if step.room else []
-        fresh += [_extent(t) for t in step.outputs if t.name not in self.seen]
-        self.seen.update(t.name for t in step.outputs)
+        fresh += [_extent(t) for t in step.outputs if (t.whole or t.name) not in self.seen]
+        self.seen.update(t.whole or t.name for t in step.outputs)
         for span in fresh:
             self.valid[:, self._part(*span)] = self.made[:, self._part(*span)] = False
         spans = [*map(_extent, (*step.inputs, *step.outputs)), *fresh]

@@ -110,7 +110,7 @@ class Needs:
 class Tensor:
     """A value in linear memory. `offset` is the element index of its logical element [0, …, 0];
     the innermost stride is 1. `base`..`base + size`, in f32 elements, is what is allocated, halo
-    included."""
+    included. `whole`: the concatenation among whose channels it lies."""
 
     name: str
     shape: tuple[int, ...]
@@ -121,6 +121,7 @@ class Tensor:
     halo: Halo = NO_HALO
     pack: Pack | None = None
     storage: Storage = F32
+    whole: str = ""
 
     @property
     def dense(self) -> bool:

@@ -2,7 +2,8 @@
 
 A rank-4 NHWC value gets the halo and channel alignment that its readers want, so no kernel tests
 bounds; where a value must stay dense (model inputs and outputs, reshapes), a copy step makes a
-strided twin. Buffers share one arena by lifetime.
+strided twin. What a concatenation joins is made in its place there (joined.py). Buffers share one
+arena by lifetime.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from math import prod
 from .encodings import most_scales
 from .errors import PlanError
 from .graph import Graph, Node
+from .joined import Place, place_joined
 from .kernels import KERNELS
 from .layout import (
     ALIGN,
@@ -42,8 +44,8 @@ def plan_linear(graph: Graph, target: str) -> LinearPlan:
     """
     needs = {n.name: _needs(n, graph, target) for n in graph.nodes
              if _alias_start(n, graph) is None}
-    layouts = _choose_layouts(graph, needs)
-    draft = _Draft(graph, layouts)
+    layouts, places = _choose_layouts(graph, needs)
+    draft = _Draft(graph, layouts, places)
     for node in graph.nodes:
         start = _alias_start(node, graph)
         if start is not None:
@@ -72,8 +74,10 @@ def _needs(node: Node, graph: Graph, target: str) -> Needs:
 # --- layouts -------------------------------------------------------------------------------------
 
 
-def _choose_layouts(graph: Graph, needs: dict[str, Needs]) -> dict[str, Want]:
-    """Value name -> the layout it is made in. Residuals share one layout with their output."""
+def _choose_layouts(graph: Graph, needs: dict[str, Needs]
+                    ) -> tuple[dict[str, Want], dict[str, Place]]:
+    """Value name -> the layout it is made in, and the places of what concatenations join. These and
+    residuals share one layout with their output."""
     wants: dict[str, list[Want]] = {name: [] for name in graph.values}
     pinned = {*graph.inputs, *graph.outputs, *graph.constants}
     group = {name: name for name in graph.values}
@@ -98,6 +102,9 @@ def _choose_layouts(graph: Graph, needs: dict[str, Needs]) -> dict[str, Want]:
         for i in need.same:
             if node.inputs[i] not in graph.constants:
                 group[root(node.inputs[i])] = root(node.outputs[0])
+    places = place_joined(graph, needs, wants, pinned)
+    for name, (whole, _) in places.items():
+        group[root(name)] = root(whole)
     merged: dict[str, list[Want]] = {}
     for name, asked in wants.items():
         merged.setdefault(root(name), []).extend(asked)
@@ -108,7 +115,7 @@ def _choose_layouts(graph: Graph, needs: dict[str, Needs]) -> dict[str, Want]:
         layouts[name] = _merge(merged[root(name)], wants[name]) if free else ANY
         if root(name) not in pinned_roots:
             layouts[name] = replace(layouts[name], storage=made.get(name, F32))
-    return layouts
+    return layouts, places
 
 
 def _merge(group: list[Want], own: list[Want]) -> Want:
@@ -162,8 +169,8 @@ def _words(elements: int, storage: Storage) -> int:
 class _Draft:
     """Steps in order, with tensors not placed yet."""
 
-    def __init__(self, graph: Graph, layouts: dict[str, Want]) -> None:
-        self.graph, self.layouts = graph, dict(layouts)
+    def __init__(self, graph: Graph, layouts: dict[str, Want], places: dict[str, Place]) -> None:
+        self.graph, self.layouts, self.places = graph, dict(layouts), places
         for name in graph.constants:
             # A constant is dense; its channels count as aligned where they are.
             shape = graph.shape(name)
@@ -179,6 +186,11 @@ class _Draft:
         }
         self.root = {n: n for n in self.tensors}
         self.start = dict.fromkeys(self.tensors, 0)
+        for name, (whole, channel) in places.items():
+            self.root[name], self.start[name] = whole, channel
+            self.tensors[name] = replace(self.tensors[whole], name=name, shape=graph.shape(name),
+                                         whole=whole)
+        self.bordered: set[str] = set()
         self.steps: list[tuple[Node, tuple[str, ...], tuple[str, ...], Needs]] = []
         self.slots: dict[tuple[str, Pack], str] = {}
 
@@ -189,6 +201,8 @@ class _Draft:
         self.start[out] = self.start[source] + start
 
     def add(self, node: Node, need: Needs) -> None:
+        if self._is_joined(node):
+            return
         out = made = node.outputs[0]
         if not _satisfies(self.layouts[out], need.output):
             made = self._new(f"{out}@out", self.graph.shape(out), need.output)
@@ -203,6 +217,17 @@ class _Draft:
         self._emit(node, tuple(inputs), (made, *node.outputs[1:]), need)
         if made != out:
             self._copy(made, out)
+
+    def _is_joined(self, node: Node) -> bool:
+        """Whether a concatenation's operands are made in their places."""
+        if node.op != "concat":
+            return False
+        whole, channel = self.places.get(node.name, (node.name, 0))
+        for name in node.inputs:
+            if self.places.get(name) != (whole, channel):
+                return False
+            channel += self.graph.shape(name)[-1]
+        return True
 
     def _slot(self, name: str, pack: Pack | None) -> str:
         shape = self.graph.shape(name)
@@ -251,10 +276,11 @@ class _Draft:
 
     def _emit(self, node: Node, inputs: tuple[str, ...], outputs: tuple[str, ...],
               need: Needs) -> None:
-        halo = self.layouts[outputs[0]].halo
-        fill = Node("fill_halo", (), outputs[:1], {"mode": "zero", "pads": halo.extent})
-        if any(halo.extent):
-            self.steps.append((fill, (), outputs[:1], Needs()))
+        halo, whole = self.layouts[outputs[0]].halo, (self.root[outputs[0]],)
+        fill = Node("fill_halo", (), whole, {"mode": "zero", "pads": halo.extent})
+        if any(halo.extent) and whole[0] not in self.bordered:
+            self.bordered.update(whole)
+            self.steps.append((fill, (), whole, Needs()))
         self.steps.append((node, inputs, outputs, need))
         if halo.mode != "zero" and any(halo.pads):
             fill = fill.with_attrs(mode=halo.mode, pads=halo.pads)
