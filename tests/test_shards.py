@@ -212,6 +212,40 @@ def test_a_browser_unpacks_the_same_numbers(
 
 @needs_browser
 @pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("encoding", ["f32", "f16"])
+def test_what_a_backend_takes_as_it_arrives_is_whole(
+        browser: Browser, folder: Path, encoding: str) -> None:
+    """In runs of whole f32; some shards are halves and bytes, and what lies in them comes at the
+    end."""
+    manifest = {"weights": write_weights(tensors(), plan(tensors(), encoding), folder)}
+    got = browser.run(STREAM + """
+        export const run = async (manifest) => {
+          const taken = new Map(), late = [], odd = [];
+          const weights = streamWeights(manifest, { file: load });
+          weights.into(({ name, bytes }) => {
+            const whole = new Uint8Array(bytes);
+            taken.set(name, whole);
+            return (run, at) => {
+              if (at % 4 || run.length % 4) odd.push(name);
+              whole.set(run, at);
+            };
+          });
+          for await (const { name, stored } of weights) {
+            if (!taken.has(name)) late.push(name);
+            else if (stored.bytes.length) odd.push(name);
+          }
+          return { value: { names: [...taken.keys()], late, odd }, body: [...taken.values()] };
+        };
+    """, manifest)
+    wanted = read_weights(manifest, folder)
+    assert not got.value["odd"]
+    assert sorted(got.value["names"] + got.value["late"]) == sorted(wanted)
+    assert got.value["names"] or encoding != "f32"
+    assert got.body == b"".join(wanted[name].tobytes() for name in got.value["names"])
+
+
+@needs_browser
+@pytest.mark.usefixtures("small_shards")
 def test_a_tensor_is_handed_on_before_the_last_shard_is_there(
         browser: Browser, folder: Path) -> None:
     """And a backend that is busy does not pile shards up."""

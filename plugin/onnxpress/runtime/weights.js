@@ -19,8 +19,12 @@ const AHEAD = 6; // shards that are here or under way while a backend is busy wi
  * @property {Float32Array} data  decoded when it is read, each time
  * @property {Stored} stored
  */
-/** @typedef {{tensor: import("./types.js").WeightTensor, missing: number, bytes: Uint8Array,
- *   scale?: Uint8Array}} Arriving  `missing` pieces are yet to come */
+/**
+ * @typedef {{tensor: import("./types.js").WeightTensor, missing: number, bytes: Uint8Array,
+ *   scale?: Uint8Array, write: Write|null}} Arriving  `missing` pieces are yet to come
+ */
+/** @typedef {(bytes: Uint8Array, at: number) => void} Write  copies a run of a tensor's bytes, whole
+ *   f32, from its byte `at` on */
 
 /**
  * Tensors, each as soon as its shards are there: a backend packs one while the next load and unpack,
@@ -28,12 +32,22 @@ const AHEAD = 6; // shards that are here or under way while a backend is busy wi
  * before the next, so that memory holds the weights hardly more than once.
  * @param {import("./types.js").Manifest} manifest
  * @param {import("./fetch.js").Downloads} downloads
- * @returns {AsyncGenerator<Constant>}
+ * @returns {AsyncGenerator<Constant> & {into: (receive: Receive) => void}} of a tensor that `receive`
+ *   has taken, only the name comes
+ *
+ * @typedef {(tensor: import("./types.js").WeightTensor) => Write|null} Receive  takes a tensor in f32
+ *   as it arrives, so that it is not put together first
  */
-export async function* streamWeights(manifest, downloads) {
+export function streamWeights(manifest, downloads) {
+  let receive = () => null;
+  const stream = generate(manifest, downloads, (tensor) => receive(tensor));
+  return Object.assign(stream, { into(given) { receive = given; } });
+}
+
+async function* generate(manifest, downloads, receive) {
   const { shards, tensors } = manifest.weights;
   requireUnpacking(shards);
-  const { empty, pieces } = cut(shards, tensors);
+  const { empty, pieces } = cut(shards, tensors, receive);
   yield* empty.map(constant);
   const loading = new Map();
   for (let next = 0; ;) {
@@ -59,14 +73,17 @@ export async function* streamWeights(manifest, downloads) {
  * Which pieces of which tensors each shard holds.
  * @param {import("./types.js").Shard[]} shards
  * @param {import("./types.js").WeightTensor[]} tensors
+ * @param {Receive} receive
  * @throws {PressError} "manifest", where a tensor lies outside the shards
  */
-function cut(shards, tensors) {
+function cut(shards, tensors, receive) {
+  const whole = shards.map(({ packed }) => !packed || packed.planes === 4); // runs of f32
   const sizes = shards.map((entry) => entry.packed?.bytes ?? entry.bytes);
   const pieces = shards.map(() => []);
   const all = tensors.map((tensor) => {
     /** @type {Arriving} */
-    const arriving = { tensor, missing: 0, bytes: new Uint8Array(0) };
+    const arriving = { tensor, missing: 0, bytes: new Uint8Array(0), write: null };
+    let direct = tensor.encoding === "f32" && tensor.bytes > 0;
     for (const [role, part] of [["bytes", tensor], ["scale", tensor.scale]]) {
       let { shard, offset } = part ?? {};
       for (let at = 0; at < (part?.bytes ?? 0); shard++, offset = 0) {
@@ -77,9 +94,11 @@ function cut(shards, tensors) {
         }
         pieces[shard].push({ arriving, role, at, offset, length, whole: part.bytes });
         arriving.missing++;
+        direct &&= whole[shard];
         at += length;
       }
     }
+    if (direct) arriving.write = receive(tensor);
     return arriving;
   });
   for (const list of pieces) list.sort((a, b) => a.offset - b.offset);
@@ -107,8 +126,10 @@ function placer(pieces) {
 function place({ arriving, role, at, offset, length, whole }, bytes, start) {
   const from = Math.max(offset, start), end = Math.min(offset + length, start + bytes.length);
   if (from >= end) return;
+  const run = bytes.subarray(from - start, end - start), target = at + from - offset;
+  if (arriving.write) return arriving.write(run, target);
   if (arriving[role]?.length !== whole) arriving[role] = new Uint8Array(whole);
-  arriving[role].set(bytes.subarray(from - start, end - start), at + from - offset);
+  arriving[role].set(run, target);
 }
 
 /** @param {Arriving} arriving @returns {Constant} */

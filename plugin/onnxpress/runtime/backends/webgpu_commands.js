@@ -2,6 +2,7 @@
 
 const QUERIES = 2048; // dispatches per timestamp query set, which holds 4096 values
 const SHORT = 10; // ms: what takes longer hardly gains
+const CHROMIUM = Boolean(globalThis.navigator?.userAgentData); // no other browser has that
 
 /** @param {GPUComputePassEncoder} pass */
 export function encode(pass, commands) {
@@ -17,10 +18,12 @@ export function encode(pass, commands) {
 
 /**
  * Chromium looks after work in progress every 2 ms, and whenever commands come: so commands that do
- * nothing come while something short is awaited.
+ * nothing come while something short is awaited. Elsewhere they might only be in the way, as they
+ * are under Dawn in Node.
  * @param {GPUDevice} device @param {Promise<void>} awaited
  */
 export function hurry(device, awaited) {
+  if (!CHROMIUM) return;
   const { port1, port2 } = new MessageChannel();
   const end = performance.now() + SHORT;
   let pending = true;

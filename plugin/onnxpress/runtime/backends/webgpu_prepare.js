@@ -64,15 +64,24 @@ export function makeStaging(device, outputs) {
 
 /** Writes each constant as it arrives. @param {Gpu} gpu */
 export async function upload({ device }, places, weights, buffers) {
+  const write = ({ buffer, offset }, bytes, at = 0) =>
+    device.queue.writeBuffer(buffers[buffer], offset + at, bytes);
   const waiting = new Map();
   for (const place of places) {
     waiting.set(place.tensor, [...(waiting.get(place.tensor) ?? []), place]);
   }
+  const direct = new Set();
+  weights.into?.(({ name, bytes }) => {
+    const [place, other] = waiting.get(name) ?? [];
+    if (!place || other || place.kind !== "f32" || place.runs > 1 || place.bytes !== bytes) return null;
+    direct.add(name);
+    return (run, at) => write(place, run, at);
+  });
   for await (const constant of weights) {
     const made = {};
-    for (const place of waiting.get(constant.name) ?? []) {
+    for (const place of direct.has(constant.name) ? [] : waiting.get(constant.name) ?? []) {
       const data = made[place.kind] ??= inMemory(constant, place.kind);
-      device.queue.writeBuffer(buffers[place.buffer], place.offset, spread(data, place));
+      write(place, spread(data, place));
     }
     waiting.delete(constant.name);
   }
