@@ -69,6 +69,8 @@ class Reference:
         # optimizations put them in place of QDQ, or fail where such sums are to be exact.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.add_session_config_entry("session.x64quantprecision", "1")
+        # Its idle threads would take the processor from other builds.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.arrays = {n: onnxruntime.OrtValue.ortvalue_from_numpy(a)
                        for n, a in (arrays or {}).items()}
         if arrays:
