@@ -18,7 +18,7 @@ def place_joined(graph: Graph, needs: Mapping[str, Needs], wants: Mapping[str, S
                  pinned: Collection[str]) -> dict[str, Place]:
     """Value name -> its place. `wants`: how each is read; `pinned` ones have a layout of their own.
     """
-    tied = {name for node in graph.nodes for i in _same(node, needs)
+    tied = {name for node in graph.nodes for i in needs.get(node.name, Needs()).same
             for name in (node.inputs[i], node.outputs[0])}
     places: dict[str, Place] = {}
 
@@ -31,7 +31,7 @@ def place_joined(graph: Graph, needs: Mapping[str, Needs], wants: Mapping[str, S
     joins = [n for n in graph.nodes if n.op == "concat" and _joins_channels(n, graph)]
     for node in sorted(joins, key=lambda n: -graph.shape(n.name)[3]):
         whole, start = places.get(node.name, (node.name, 0))
-        found = _side_by_side(graph, node, places)
+        found = side_by_side(graph, node, places)
         if found and node.name not in places and free(node.name):
             places[node.name] = found
         elif free(node.name) and len(set(node.inputs)) == len(node.inputs) and all(
@@ -42,17 +42,12 @@ def place_joined(graph: Graph, needs: Mapping[str, Needs], wants: Mapping[str, S
     return places
 
 
-def _same(node: Node, needs: Mapping[str, Needs]) -> tuple[int, ...]:
-    need = needs.get(node.name)
-    return need.same if need else ()
-
-
 def _joins_channels(node: Node, graph: Graph) -> bool:
     return node.attrs["axis"] == 3 and len(graph.shape(node.name)) == 4
 
 
-def _side_by_side(graph: Graph, node: Node, places: Mapping[str, Place]) -> Place | None:
-    """The place of what lies there already."""
+def side_by_side(graph: Graph, node: Node, places: Mapping[str, Place]) -> Place | None:
+    """Where the operands of the concatenation `node` lie as it joins them."""
     if any(name not in places for name in node.inputs):
         return None
     whole, start = first = places[node.inputs[0]]

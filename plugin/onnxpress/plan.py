@@ -13,7 +13,7 @@ from math import prod
 from .encodings import most_scales
 from .errors import PlanError
 from .graph import Graph, Node
-from .joined import Place, place_joined
+from .joined import Place, place_joined, side_by_side
 from .kernels import KERNELS
 from .layout import (
     ALIGN,
@@ -220,14 +220,8 @@ class _Draft:
 
     def _is_joined(self, node: Node) -> bool:
         """Whether a concatenation's operands are made in their places."""
-        if node.op != "concat":
-            return False
-        whole, channel = self.places.get(node.name, (node.name, 0))
-        for name in node.inputs:
-            if self.places.get(name) != (whole, channel):
-                return False
-            channel += self.graph.shape(name)[-1]
-        return True
+        own = self.places.get(node.outputs[0], (node.outputs[0], 0))
+        return node.op == "concat" and side_by_side(self.graph, node, self.places) == own
 
     def _slot(self, name: str, pack: Pack | None) -> str:
         shape = self.graph.shape(name)

@@ -1,4 +1,5 @@
 /** Verified files between visits, in the Cache API, else in memory; named by their content. */
+import { pause } from "./request.js";
 
 const CACHE = "onnxpress";
 const MONTH = 30 * 24 * 3600 * 1000;
@@ -113,7 +114,7 @@ export class Store {
     memory.set(sha256, bytes);
     queue.bytes += bytes.byteLength;
     if (this.crowded) this.#wake();
-    await Promise.race([this.#woken, new Promise((resolve) => { setTimeout(resolve, LATER); })]);
+    await Promise.race([this.#woken, pause(LATER)]);
     queue.tail = queue.tail.then(() => this.#save(sha256, bytes));
     await queue.tail;
     queue.bytes -= bytes.byteLength;

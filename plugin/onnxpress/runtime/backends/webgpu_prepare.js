@@ -70,16 +70,15 @@ export async function upload({ device }, places, weights, buffers) {
   for (const place of places) {
     waiting.set(place.tensor, [...(waiting.get(place.tensor) ?? []), place]);
   }
-  const direct = new Set();
   weights.into?.(({ name, bytes }) => {
     const [place, other] = waiting.get(name) ?? [];
     if (!place || other || place.kind !== "f32" || place.runs > 1 || place.bytes !== bytes) return null;
-    direct.add(name);
+    waiting.set(name, []);
     return (run, at) => write(place, run, at);
   });
   for await (const constant of weights) {
     const made = {};
-    for (const place of direct.has(constant.name) ? [] : waiting.get(constant.name) ?? []) {
+    for (const place of waiting.get(constant.name) ?? []) {
       const data = made[place.kind] ??= inMemory(constant, place.kind);
       write(place, spread(data, place));
     }
