@@ -19,6 +19,7 @@ export class Downloads {
   #base;
   #stop = new AbortController();
   #begun = new Map();
+  #parts = new Map();
   #onBytes;
   #store;
   #hashes = Boolean(globalThis.crypto?.subtle);
@@ -82,10 +83,12 @@ export class Downloads {
 
   /**
    * @param {import("./types.js").FileEntry} entry
+   * @param {import("./request.js").OnPart} [onPart]  as the file comes, if it does: not verified yet
    * @returns {Promise<ArrayBuffer>} exactly the published bytes
    * @throws {PressError} "download" or "integrity"
    */
-  file(entry) {
+  file(entry, onPart) {
+    this.#parts.set(entry.sha256, onPart);
     const begun = this.#begun.get(entry.sha256);
     this.#begun.delete(entry.sha256);
     return begun ?? this.#file(entry);
@@ -174,6 +177,7 @@ export class Downloads {
     for (const cache of ["default", "reload"]) {
       const bytes = await request(url, {
         name: entry.url, bytes: entry.bytes, cache, signal: this.#signal, onBytes: this.#onBytes,
+        onPart: this.#parts.get(entry.sha256),
       });
       fault = await this.#fault(entry, bytes);
       if (!fault) return bytes;

@@ -218,7 +218,7 @@ class OpenModel {
     this.check = null;
     const { open } = await BACKENDS[target]();
     this.#executable = await open(
-      about, (entry) => downloads.file(entry), streamWeights(this.#manifest, downloads),
+      about, (...wanted) => downloads.file(...wanted), streamWeights(this.#manifest, downloads),
       { build, threads, loadModule: (entry) => downloads.module(entry) });
     const fetched = Math.max(downloads.last, started);
     this.timings = {

@@ -21,19 +21,24 @@ let pulse = 0;
  * @param {number[]} [options.waits] ms before each further try
  * @param {AbortSignal} [options.signal]
  * @param {(bytes: number) => void} [options.onBytes] negative where a try has failed
+ * @param {OnPart} [options.onPart]
  * @returns {Promise<ArrayBuffer>}
  * @throws {PressError} "download" or AbortError
+ *
+ * @typedef {(part: Uint8Array, at: number) => void} OnPart  gets the content as it comes, from its
+ *   byte `at` on; a further try begins at 0 again
  */
 export async function request(url, { waits = WAITS, ...options }) {
-  const { signal, onBytes = () => {} } = options;
+  const { signal, onBytes = () => {}, onPart = () => {} } = options;
   for (let tries = 0; ; tries++) {
     let got = 0;
-    const count = (bytes) => {
-      got += bytes;
-      onBytes(bytes);
+    const take = (part) => {
+      onPart(part, got);
+      got += part.length;
+      onBytes(part.length);
     };
     try {
-      return await once(place(url), { ...options, count });
+      return await once(place(url), { ...options, take });
     } catch (error) {
       onBytes(-got);
       signal?.throwIfAborted();
@@ -43,7 +48,7 @@ export async function request(url, { waits = WAITS, ...options }) {
   }
 }
 
-async function once(url, { name, bytes, cache, signal, count }) {
+async function once(url, { name, bytes, cache, signal, take }) {
   signal?.throwIfAborted();
   const stop = new AbortController();
   const follow = () => stop.abort();
@@ -54,9 +59,9 @@ async function once(url, { name, bytes, cache, signal, count }) {
   try {
     response = await fetch(url, { cache, signal: stop.signal });
     if (!response.ok) throw refused(name, response.status);
-    return await receive(response, bytes, (length) => {
-      got += length;
-      count(length);
+    return await receive(response, bytes, (part) => {
+      got += part.length;
+      take(part);
     });
   } catch (error) {
     if (error instanceof PressError) throw error;
@@ -108,7 +113,7 @@ function watchSilence(onSilence) {
 }
 
 /** The body, decoded if it travelled compressed. @param {Response} response */
-async function receive({ body }, bytes, onBytes) {
+async function receive({ body }, bytes, take) {
   const reader = body.getReader();
   let out = new Uint8Array(bytes ?? 1 << 16);
   let length = 0;
@@ -124,7 +129,7 @@ async function receive({ body }, bytes, onBytes) {
       out.set(part, length);
     }
     length += part.length;
-    onBytes(part.length);
+    take(part);
   }
   // A complete answer goes into the browser's cache and leaves the connection to the next request;
   // a wrong Content-Length keeps it open for ever.

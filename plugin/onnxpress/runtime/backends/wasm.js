@@ -5,6 +5,7 @@
 import { aboutBuild } from "../detect.js";
 import { sharesMemory } from "../threads.js";
 import { executable, onHeap, placeWeights, timeSteps } from "./linear.js";
+import { compile } from "./wasm_compile.js";
 import { ALONE, heapOf, instantiate, memoryOf } from "./wasm_instance.js";
 import { placer } from "./wasm_place.js";
 import { warm } from "./wasm_warm.js";
@@ -18,30 +19,32 @@ import { warm } from "./wasm_warm.js";
  * @property {number} [most_workers]  of which the file says what they tell each other; 1
  *
  * @param {import("../types.js").Target & import("./linear.js").LinearAbout & WasmAbout} target
- * @param {(entry: Object) => Promise<ArrayBuffer>} fetchFile
+ * @param {import("./wasm_compile.js").FetchFile} fetchFile
  * @param {AsyncIterable<import("../weights.js").Constant>} weights
  * @param {{build: string, threads: number}} options
  */
 export async function open(target, fetchFile, weights, { build, threads = 1 }) {
   const about = aboutBuild(target, build);
-  const file = fetchFile(about.files[build]);
+  const shared = threads > 1 && sharesMemory();
+  const compiling = compile(fetchFile, about.files[build], shared);
   if (threads === 1) {
-    return executable(about, await placeWeights(about, startAlone(about, file), weights));
+    return executable(about, await placeWeights(about, startAlone(about, compiling), weights));
   }
+  compiling.catch(() => {}); // a failure is reported where the team starts
   const { Team } = await import("./team.js");
-  const several = await (sharesMemory() ? import("./wasm_shared.js") : import("./wasm_apart.js"));
+  const several = await (shared ? import("./wasm_shared.js") : import("./wasm_apart.js"));
   const team = new Team(threads - several.HERE, several.startWorker);
   try {
-    return executable(about, await placeWeights(about, several.start(about, file, team), weights));
+    return executable(about, await placeWeights(about, several.start(about, compiling, team), weights));
   } catch (error) {
     team.end();
     throw error;
   }
 }
 
-async function startAlone(about, file) {
+async function startAlone(about, compiling) {
   const memory = memoryOf(about.pages);
-  const exports = await instantiate(await WebAssembly.compile(await file), memory);
+  const exports = await instantiate(await compiling, memory);
   await warm(exports, about);
   return onHeap(about, heapOf(about, memory), {
     place: placer(about, exports, memory),

@@ -12,12 +12,12 @@ export const HERE = 1;
 
 /**
  * @param {import("./linear.js").LinearAbout & import("./wasm.js").WasmAbout} about
- * @param {Promise<ArrayBuffer>} file
+ * @param {Promise<WebAssembly.Module>} compiling
  * @param {import("./team.js").Team} team
  * @returns {Promise<import("./linear.js").Program>}
  */
-export async function start(about, file, team) {
-  const module = await WebAssembly.compile(await file);
+export async function start(about, compiling, team) {
+  const module = await compiling;
   await team.here;
   const [mine, ...others] = connect(team.size + HERE);
   const [part] = await Promise.all([

@@ -14,15 +14,15 @@ export const HERE = 0;
 
 /**
  * @param {import("./linear.js").LinearAbout & import("./wasm.js").WasmAbout} about
- * @param {Promise<ArrayBuffer>} file
+ * @param {Promise<WebAssembly.Module>} compiling
  * @param {import("./team.js").Team} team
  * @returns {Promise<import("./linear.js").Program>}
  */
-export async function start(about, file, team) {
+export async function start(about, compiling, team) {
   const { pages, bytes_per_thread: own } = about;
   const memory = memoryOf(pages + Math.ceil(team.size * own / PAGE), true);
   const control = memoryOf(1, true);
-  const module = await WebAssembly.compile(sharing(await file));
+  const module = await compiling;
   await team.here;
   await team.all((thread) => ({ job: "start", module, memory, control, thread, threads: team.size,
     own: pages * PAGE + thread * own }));
@@ -34,16 +34,4 @@ export async function start(about, file, team) {
     profile: async (steps) => (await team.all(() => ({ job: "profile", steps })))[0],
     end: () => team.end(),
   });
-}
-
-/**
- * The same module for a shared memory: its one import of a memory says so in the byte of flags that
- * follows the name and the kind.
- * @param {ArrayBuffer} bytes
- */
-function sharing(bytes) {
-  const code = new Uint8Array(bytes.slice(0));
-  const start = String.fromCharCode(...code.subarray(0, 4096));
-  code[start.indexOf("memory\x02\x01") + "memory\x02".length] = 3;
-  return code;
 }
