@@ -146,8 +146,8 @@ class Builds:
 
 
 def workers(asked: int) -> int:
-    """`asked` processes, or one less than the processors if it is 0."""
-    return asked or max(1, (os.cpu_count() or 2) - 1)
+    """`asked` processes, or one for each processor if it is 0."""
+    return asked or os.cpu_count() or 1
 
 
 def demo_keys(demo: Demo, cache: Cache) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class OnnxPressConfig(Config):
     models = c.Type(str, default="models")  # model cards and labels, beside mkdocs.yml
     cache_dir = c.Type(str, default=".cache/onnxpress")
     cache = c.Type(str, default="")  # behind it: a URL or folder that machines share
-    concurrency = c.Type(int, default=0)  # processes; 0: one less than the processors
+    concurrency = c.Type(int, default=0)  # processes; 0: one for each processor
 
 
 class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):

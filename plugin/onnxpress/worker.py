@@ -53,10 +53,11 @@ def listen(queue: Any) -> None:
 
 
 def _return_freed_memory() -> None:
-    """Tells glibc's malloc to map every array of 1 MiB and more by itself. By default it learns to
-    keep such blocks on its heap, where small ones behind them hold hundreds of MB."""
+    """Tells glibc's malloc to map every array of 8 MiB and more by itself. By default it learns to
+    keep larger ones on its heap, where small ones behind them hold hundreds of MB; mapping all of 1
+    MiB costs a fifth of the time."""
     with suppress(AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 8 << 20)
 
 
 def build_task(task: Task) -> tuple[Path, float]:

@@ -70,7 +70,8 @@ def _add_build(commands) -> None:
     command.add_argument("specs", nargs="+", type=Path, metavar="SPEC")
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     _add_places(command)
-    command.add_argument("--jobs", type=int, default=0, help="processes (default: processors - 1)")
+    command.add_argument("--jobs", type=int, default=0,
+                         help="processes (default: one for each processor)")
     _add_json(command)
 
 

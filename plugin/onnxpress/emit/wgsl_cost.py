@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import combinations, product
 
 from .wgsl_device import Device, Tile
@@ -33,27 +34,36 @@ def palette(works: Sequence[Work], device: Device, half: bool = False) -> Device
     """The device with the few tiles and sizes that serve all of a program's products best, with or
     without parts of K, counting the compilation of each kind of shader. `half`: values lie in
     memory as f16, temporaries as f32; products that read or make these are kinds of their own."""
-    counts = Counter(works)
+    return _palette(tuple(Counter(works).items()), device, half)
+
+
+@lru_cache(64)  # a model's builds differ in how weights are stored, not in their products
+def _palette(counts: tuple[tuple[Work, int], ...], device: Device, half: bool) -> Device:
     devices = [replace(device, splits=splits) for splits in dict.fromkeys([device.splits, (1,)])]
-    ways = {(work, d): {way: _way(*way, work, d)
-                        for way in product(_sizes(work, (1, *d.sizes)), d.tiles)}
-            for work, d in product(counts, devices)}
+    tiles = range(len(device.tiles))
+    # (size, index of the tile) -> (cycles, parts of K), of each product; small keys, as each is
+    # looked up thousands of times.
+    ways = [[{(size, t): _way(size, device.tiles[t], work, d)
+              for size, t in product(_sizes(work, (1, *d.sizes)), tiles)} for work, _ in counts]
+            for d in devices]
 
-    def cost(d: Device, sizes: tuple[int, ...], tiles: tuple[Tile, ...]) -> float:
-        used = {work: min(product(_sizes(work, sizes), tiles),
-                          key=lambda way, own=ways[work, d]: own[way][0]) for work in counts}
-        took = {work: ways[work, d][way] for work, way in used.items()}
-        split = {work: parts > 1 for work, (_, parts) in took.items()}
-        made = {size for size, _ in used.values() if size > 1}
-        products = {(tile, half and (size > 1, split[work]))
-                    for work, (size, tile) in used.items()}
-        kinds = len(products) + TRANSFORM_KINDS * len(made) + SUM_KIND * any(split.values())
-        return sum(counts[work] * took[work][0] for work in counts) + device.kind * kinds
+    def cost(d: int, sizes: tuple[int, ...], tiles: tuple[int, ...]) -> float:
+        cycles, made, products, any_split = 0.0, set(), set(), False
+        for (work, count), own in zip(counts, ways[d], strict=True):
+            size, tile = min(product(_sizes(work, sizes), tiles), key=lambda way: own[way][0])
+            took, parts = own[size, tile]
+            cycles += count * took
+            made |= {size} - {1}
+            products.add((tile, half and (size > 1, parts > 1)))
+            any_split |= parts > 1
+        kinds = len(products) + TRANSFORM_KINDS * len(made) + SUM_KIND * any_split
+        return cycles + device.kind * kinds
 
-    found, sizes, tiles = min(
-        product(devices, _sets(device.sizes, len(device.sizes)), _sets(device.tiles, MAX_TILES)),
+    found, sizes, chosen = min(
+        product(range(len(devices)), _sets(device.sizes, len(device.sizes)),
+                _sets(tiles, MAX_TILES)),
         key=lambda choice: cost(*choice))
-    return replace(found, sizes=sizes, tiles=tiles)
+    return replace(devices[found], sizes=sizes, tiles=tuple(device.tiles[t] for t in chosen))
 
 
 def _sets(items: tuple, most: int) -> Iterator[tuple]:
