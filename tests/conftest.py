@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from fault_page import prepare
 from fault_server import FaultServer
-from onnxpress.runtime_files import RUNTIME
-from page_server import PageServer
+from page_server import PUBLISHED, PageServer
 from tab import Tab
 
 PAGES = Path(__file__).parent / "pages"
@@ -22,7 +21,7 @@ def tab() -> Iterator[Tab]:
 @pytest.fixture(scope="module")
 def host() -> Iterator[PageServer]:
     """A server of the runtime and of tests/pages, which can misbehave."""
-    with PageServer({"/rt/": RUNTIME, "/pages/": PAGES}) as host:
+    with PageServer({**PUBLISHED, "/pages/": PAGES}) as host:
         yield host
 
 

@@ -7,8 +7,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from onnxpress.runtime_files import RUNTIME
-from page_server import Answer, Handler, PageServer
+from page_server import PUBLISHED, Answer, Handler, PageServer
 
 Trick = Callable[[BaseHTTPRequestHandler, Answer], None]
 
@@ -72,8 +71,8 @@ class FaultServer(PageServer):
 
     def __init__(self) -> None:
         pages = Path(__file__).parent / "pages"
-        super().__init__({"/rt/worker.js": b"", "/rt/": RUNTIME, "/pages/": pages,
-                          "/demo.html": PAGE.encode(), "/rejected": b""})
+        super().__init__({**PUBLISHED, "/pages/": pages, "/demo.html": PAGE.encode(),
+                          "/rejected": b""})
         self.tricks: dict[str, list[Trick]] = {}
         self.gates: list[Gate] = []
 
@@ -81,8 +80,8 @@ class FaultServer(PageServer):
         """A sound pack under /tiny/. `patience`: how many times faster 20 seconds and more pass;
         `lack`: what the browser cannot do, as a script for the page and for its worker."""
         self.release()
-        worker = (RUNTIME / "worker.js").read_bytes()
-        self.files |= {"/rt/worker.js": b'import "/hurry.js";\n' + worker,
+        worker = b'import "/hurry.js";\n' + PUBLISHED["/rt/worker.js"]
+        self.files |= {"/rt/worker.js": worker,
                        "/hurry.js": (HURRY.replace("PATIENCE", str(patience)) + lack).encode()}
         self.publish("/tiny/", pack)
         self.headers = {}

@@ -7,7 +7,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from onnxpress.runtime_files import RUNTIME, runtime_files
+
 TYPES = {".js": "text/javascript", ".html": "text/html; charset=utf-8", ".wasm": "application/wasm"}
+
+# As published, and beside it each module by itself, for pages that test one.
+PUBLISHED: dict[str, bytes | Path] = {
+    **{f"/rt/{name}": content for name, content in runtime_files().items()}, "/rt/": RUNTIME}
 
 Answer = tuple[int, str, bytes]  # status, content type, body
 Fault = Callable[[Answer], Answer | None]  # None: the connection breaks in the middle of the body

@@ -34,6 +34,7 @@ export class Downloads {
    */
   constructor(base, files, { signal, onBytes = () => {}, note, cache }) {
     this.#base = base;
+    this.#store = new Store(files.map(({ sha256 }) => sha256), note, cache);
     if (signal?.aborted) this.stop(signal.reason);
     signal?.addEventListener("abort", () => this.stop(signal.reason), { signal: this.#signal });
     this.#onBytes = (bytes) => {
@@ -41,7 +42,6 @@ export class Downloads {
       this.last = performance.now();
       onBytes(bytes);
     };
-    this.#store = new Store(files.map(({ sha256 }) => sha256), note, cache);
     if (!this.#hashes) {
       note("This page is not served over https, so the browser cannot verify downloaded files.");
     }
@@ -53,7 +53,13 @@ export class Downloads {
 
   /** @param {Error} [reason] with which all that is under way fails: an AbortError */
   stop(reason) {
+    this.leave();
     this.#stop.abort(reason);
+  }
+
+  /** The load is over; what is under way goes on, for the next try. */
+  leave() {
+    this.#store.leave();
   }
 
   /** The model is complete. */

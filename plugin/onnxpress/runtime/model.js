@@ -187,7 +187,12 @@ class OpenModel {
   /** Opens the first candidate, from `from` on, that can run here. */
   async open(from, downloads = this.#download()) {
     const { meter } = this.#options;
-    await this.#openNext(from, downloads, (target) => !CHECKED_LATER.has(target));
+    try {
+      await this.#openNext(from, downloads, (target) => !CHECKED_LATER.has(target));
+    } catch (error) {
+      downloads.leave();
+      throw error;
+    }
     this.checked = this.check ? Promise.resolve(true) : this.#checkInTurn(downloads);
     this.stored = this.checked.catch(() => {}).then(() => downloads.release());
     if (this.disposed) this.#close();

@@ -15,6 +15,9 @@ const CROWD = 64e6; // bytes that may wait for it
  */
 const memory = new Map();
 
+/** Loads under way: sha256 -> how many of them need the content. */
+const wanted = new Map();
+
 /** Contents that wait to be stored, one after the other. */
 const queue = { bytes: 0, tail: Promise.resolve() };
 
@@ -52,6 +55,7 @@ export class Store {
   /** Whether others cannot find here what this page puts in. */
   full = false;
   #complete = false;
+  #left = false;
   #wake = () => {};
   #woken = new Promise((resolve) => { this.#wake = resolve; });
   #puts = [];
@@ -63,8 +67,9 @@ export class Store {
    * @param {Promise<Cache|null>|null} [cache]  null on a first visit: opened to store
    */
   constructor(needed, note, cache = openCache()) {
-    this.#needed = needed;
+    this.#needed = [...new Set(needed)];
     this.#note = note;
+    for (const sha256 of this.#needed) wanted.set(sha256, (wanted.get(sha256) ?? 0) + 1);
     if (cache) this.#use(cache);
   }
 
@@ -138,7 +143,8 @@ export class Store {
       this.full = true;
       this.#note("The browser's storage for this page is full; the files stay in memory this time.");
     }
-    if (!refused || this.#complete || !this.#needed.includes(sha256)) memory.delete(sha256);
+    const mine = this.#needed.includes(sha256) && !this.#complete;
+    if (!refused || !(mine || wanted.has(sha256))) memory.delete(sha256);
   }
 
   /**
@@ -180,9 +186,21 @@ export class Store {
     await Promise.all(this.#puts);
   }
 
-  /** The model is complete: memory need not hold copies. */
+  /** The model is complete: memory need not hold copies, but for other loads. */
   release() {
     this.#complete = true;
-    for (const sha256 of this.#needed) memory.delete(sha256);
+    this.leave();
+    for (const sha256 of this.#needed) if (!wanted.has(sha256)) memory.delete(sha256);
+  }
+
+  /** The load is over; what memory holds may serve the next try. */
+  leave() {
+    if (this.#left) return;
+    this.#left = true;
+    for (const sha256 of this.#needed) {
+      const others = wanted.get(sha256) - 1;
+      if (others) wanted.set(sha256, others);
+      else wanted.delete(sha256);
+    }
   }
 }
