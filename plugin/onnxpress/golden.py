@@ -1,7 +1,7 @@
 """The golden check: random inputs that Python and the browser draw alike, and their outputs.
 
-A visitor's device repeats the run before its first result; a target whose numbers are off is left
-for the next one.
+A visitor's device repeats the run, before its first result or right after it; a target whose
+numbers are off is left for the next one.
 """
 
 from collections.abc import Mapping, Sequence
