@@ -32,8 +32,8 @@ HEAVY = {"js": 3e9, "webgpu": 1e9}  # operations; a processor emulates the GPU h
 LARGE = {"light_vgg19", "light_zfnet512", "light_bvlc_alexnet"}  # hundreds of MB of weights
 # Built as others are, here or in test_site.py.
 ALIKE = {"arbitrary_predict", "efficientnet_lite0", "fast_style", "light_densenet121",
-         "light_inception_v1", "light_inception_v2", "light_resnet50", "mobilenet_v2",
-         "multistyle26", "resnet50_v1", "resnet50_v1.5"}
+         "light_inception_v1", "light_inception_v2", "light_resnet50", "light_squeezenet",
+         "mobilenet_v2", "multistyle26", "resnet50_v1", "resnet50_v1.5"}
 
 TOLERANCE = 1e-4  # of the output's peak
 CONDITIONED = 5e-4  # multistyle26: float32 implementations differ by 1.2e-4 among themselves
