@@ -34,10 +34,12 @@ def sha(host: FaultServer, path: str) -> str:
 
 def prepare(host: FaultServer, tab: Tab, patience: int = 1, lack: str = "",
             **changes: object) -> None:
-    """A sound pack, an open page with its demo, and no requests counted yet."""
+    """A sound pack, an open page with its demo, and no requests counted yet: its thumbnails, which
+    are the samples themselves, have come."""
     host.reset(pack(**changes), patience, lack)
     visit(host, tab)
     tab.wait(f"{DEMO}.ariaLabel == 'Colours'")
+    tab.wait(f"[...{ROOT}.querySelectorAll('img')].every((image) => image.complete)")
     host.requests.clear()
 
 
