@@ -1,9 +1,28 @@
-"""Runs a pack in a browser through the public API and gives back its outputs."""
+"""The smallest pack of the real compiler; and any pack, run in a browser through the public API."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 from onnxpress.browser import Browser
+from onnxpress.compiler import Options, compile_model
+
+
+def product_pack(folder: Path, w: np.ndarray) -> Path:
+    """The folder of a pack of y[1, columns] = x[1, rows] @ w[rows, columns]."""
+    rows, columns = w.shape
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "product",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, rows))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, columns))],
+        [numpy_helper.from_array(w, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, folder / "product.onnx")
+    compile_model(folder / "product.onnx", folder / "out", Options(name="product"))
+    return folder / "out"
+
 
 RUN = """
 import { load } from "/runtime/onnxpress.js";

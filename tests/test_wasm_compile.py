@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
 import numpy as np
-import onnx
 import pytest
 from browsers import NAMES, open_browser
 from fault_server import FaultServer, Trick, html, send, turned
 from firefox import Firefox
-from onnx import TensorProto, helper, numpy_helper
-from onnxpress.compiler import Options, compile_model
+from packs import product_pack
 from page_server import Answer
 from tab import Tab
 
@@ -39,17 +37,9 @@ LOAD = """(async () => {
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("program")
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["y"])], "product",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, X.shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4))],
-        [numpy_helper.from_array(W, "w")])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, folder / "product.onnx")
-    compile_model(folder / "product.onnx", folder / "out", Options(name="product"))
-    return {str(file.relative_to(folder / "out")): file.read_bytes()
-            for file in (folder / "out").rglob("*") if file.is_file()}
+    folder = product_pack(tmp_path_factory.mktemp("program"), W)
+    return {str(file.relative_to(folder)): file.read_bytes()
+            for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.fixture(scope="module", params=NAMES)

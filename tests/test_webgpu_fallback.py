@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 
 import numpy as np
-import onnx
 import pytest
 from chromium import SWIFTSHADER
-from onnx import TensorProto, helper, numpy_helper
 from onnxpress.browser import Browser, find_chromium
-from onnxpress.compiler import Options, compile_model
 from onnxpress.runtime_files import RUNTIME
+from packs import product_pack
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 
@@ -105,16 +103,8 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    folder = tmp_path_factory.mktemp("fallback")
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["y"])], "product",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, X.shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 2))],
-        [numpy_helper.from_array(W, "w")])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
-              folder / "product.onnx")
-    compile_model(folder / "product.onnx", folder / "out", Options(name="product"))
-    files = {"/runtime/": RUNTIME, "/pack/": folder / "out"}
+    folder = product_pack(tmp_path_factory.mktemp("fallback"), W)
+    files = {"/runtime/": RUNTIME, "/pack/": folder}
     with Browser(files, flags=SWIFTSHADER) as chromium:
         yield chromium
 
