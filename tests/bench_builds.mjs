@@ -14,7 +14,7 @@ import { pathToFileURL } from "node:url";
 const [folder = ".", runs = "20"] = process.argv.slice(2);
 const at = (name) => resolve(folder, name);
 const {
-  $backends_wasm: { open }, $detect: { detect }, $golden: { goldenError, goldenInputs },
+  $targets_wasm: { open }, $model_detect: { detect }, $model_golden: { goldenError, goldenInputs },
   $weights: { streamWeights },
 } = await import(pathToFileURL(at("onnxpress.js")).href);
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from firefox import Firefox, find_firefox
-from onnxpress.browser import find_chromium
+from onnxpress.run.browser import find_chromium
 from tab import Tab
 
 NAMES = ("chromium", "firefox")

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from onnxpress.browser import find_chromium
+from onnxpress.run.browser import find_chromium
 
 # WebGPU on the processor: the same adapter on every machine.
 SWIFTSHADER = ("--use-webgpu-adapter=swiftshader",)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from onnxpress.browser import find_chromium
+from onnxpress.run.browser import find_chromium
 
 HOME = Path(__file__).parents[1] / ".venv/dawn"
 PACKAGE = "webgpu@0.6.2"

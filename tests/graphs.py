@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from onnxpress.graph import Graph, Node, Value, check
-from onnxpress.interpret import interpret
+from onnxpress.graph.graph import Graph, Node, Value, check
 from onnxpress.ops import OPS
+from onnxpress.ops.interpret import interpret
 
 
 class Draw:

@@ -10,7 +10,7 @@ from threading import Barrier, Thread
 
 import numpy as np
 import wasmtime
-from onnxpress.emit.wasm_asm import PAGE
+from onnxpress.emit.wasm.asm import PAGE
 
 SECONDS = 60  # that a thread waits for the others
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import onnxpress
-from onnxpress.emit.js import build
-from onnxpress.graph import Graph
+from onnxpress.graph.graph import Graph
+from onnxpress.programs.js import build
 
 RUNTIME = Path(onnxpress.__file__).parent / "runtime"
 
 DRIVER = """
 import { readFileSync, writeFileSync } from "node:fs";
-import { open } from "./runtime/backends/js.js";
+import { open } from "./runtime/targets/js.js";
 
 const floats = (file) => {
   const bytes = readFileSync(file);

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnxpress.browser import Browser
 from onnxpress.compiler import Options, compile_model
+from onnxpress.run.browser import Browser
 
 
 def product_pack(folder: Path, w: np.ndarray) -> Path:

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from onnxpress.runtime_files import RUNTIME, runtime_files
+from onnxpress.runtime import RUNTIME, runtime_files
 
 TYPES = {".js": "text/javascript", ".html": "text/html; charset=utf-8", ".wasm": "application/wasm"}
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 from graphs import Draw
-from onnxpress.expr import Expr, call, const, inp
-from onnxpress.graph import Graph
+from onnxpress.graph.expr import Expr, call, const, inp
+from onnxpress.graph.graph import Graph
 from onnxpress.ops.pointwise import dequantize, quantize
 
 RELU = call("max", inp(0), 0)

@@ -5,11 +5,11 @@ so one message too few makes the result wrong on every run."""
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from onnxpress.emit.wasm import Emitted
-from onnxpress.emit.wasm_trace import traced
-from onnxpress.exchange import Exchange, Message, exchange
-from onnxpress.layout import LinearPlan
-from onnxpress.wasmtime_runner import TracedProgram, WasmProgram
+from onnxpress.emit.layout import LinearPlan
+from onnxpress.programs.wasm.build import Emitted
+from onnxpress.programs.wasm.exchange import Exchange, Message, exchange
+from onnxpress.programs.wasm.trace import traced
+from onnxpress.run.wasmtime import TracedProgram, WasmProgram
 from step_heap import indices
 
 GARBAGE = np.uint32(0xFFC0DEAD)  # a NaN; the same number as whole numbers is far from any value

@@ -5,8 +5,8 @@ from math import prod
 
 import numpy as np
 from graphs import Draw
-from onnxpress.expr import call, inp
-from onnxpress.graph import Graph
+from onnxpress.graph.expr import call, inp
+from onnxpress.graph.graph import Graph
 
 UNARY = (call("max", inp(0), 0), -inp(0), inp(0) * 2 + 1, 1 / (1 + call("exp", -inp(0))))
 BINARY = (inp(0) + inp(1), inp(0) * inp(1), call("max", inp(0), inp(1)))

@@ -8,14 +8,14 @@ from functools import cache
 import numpy as np
 import wasmtime
 from lockstep import Lockstep
-from onnxpress.emit.wasm import ISAS
-from onnxpress.emit.wasm_emitter import Emitter
-from onnxpress.emit.wasm_share import in_turn
-from onnxpress.graph import Graph, Node, Value
+from onnxpress.emit.layout import SLACK, LinearPlan, Step, Tensor, Want
+from onnxpress.emit.wasm.emitter import Emitter
+from onnxpress.emit.wasm.share import in_turn
+from onnxpress.graph.graph import Graph, Node, Value
 from onnxpress.kernels import KERNELS
-from onnxpress.layout import SLACK, LinearPlan, Step, Tensor, Want
-from onnxpress.plan import _tensor, plan_linear
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.programs.plan import _tensor, plan_linear
+from onnxpress.programs.wasm.build import ISAS
+from onnxpress.run.wasmtime import WasmProgram
 
 GUARD = np.float32(-12345.678)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chromium import SWIFTSHADER
-from onnxpress.browser import FLAGS, find_chromium
+from onnxpress.run.browser import FLAGS, find_chromium
 
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
 TYPED = {"Enter": "\r", " ": " "}  # keys that also enter a character

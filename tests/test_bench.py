@@ -12,11 +12,12 @@ import onnx
 import onnx.parser
 import pytest
 from chromium import SWIFTSHADER
-from onnxpress.browser import find_chromium
-from onnxpress.cli import bench, main
+from onnxpress.cli import main
+from onnxpress.cli.bench import command as bench
 from onnxpress.compiler import BUILDERS, Notes, lower
-from onnxpress.emit.wasm_peak import FLOPS, peak_module
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.emit.wasm.peak import FLOPS, peak_module
+from onnxpress.run.browser import find_chromium
+from onnxpress.runtime import RUNTIME
 
 chromium = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 

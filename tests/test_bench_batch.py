@@ -6,7 +6,8 @@ from pathlib import Path
 import onnx
 import onnx.parser
 import pytest
-from onnxpress.cli import bench, main
+from onnxpress.cli import main
+from onnxpress.cli.bench import command as bench
 
 NET = """<ir_version: 9, opset_import: ["" : 17]>
 net (float[N,3,H] x) => (float[N,3,H] y) { y = Softmax<axis = 1>(x) }"""

@@ -10,8 +10,8 @@ import onnx.parser
 import pytest
 from node import find_node
 from onnxpress.cli import main
-from onnxpress.cli.bench_dawn import SCRIPT
-from onnxpress.emit.wgsl_device import DEVICES
+from onnxpress.cli.bench.dawn import SCRIPT
+from onnxpress.emit.wgsl.device import DEVICES
 
 NET = """<ir_version: 9, opset_import: ["" : 17]>
 net (float[1,24,32,3] x, float[1] s) => (float[1,24,32,3] y) { y = Mul(x, s) }"""

@@ -7,8 +7,10 @@ import onnx
 import onnx.parser
 import pytest
 from chromium import PAINTING, SWIFTSHADER
-from onnxpress.browser import find_chromium
-from onnxpress.cli import bench, bench_frames, main
+from onnxpress.cli import main
+from onnxpress.cli.bench import command as bench
+from onnxpress.cli.bench import frames as bench_frames
+from onnxpress.run.browser import find_chromium
 
 NET = """<ir_version: 9, opset_import: ["" : 17]>
 net (float[1,24,32,3] x, float[1] s) => (float[1,24,32,C] y) { y = Mul(x, s) }"""

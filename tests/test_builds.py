@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from onnxpress.builds import Builds, Built
+from onnxpress.build.builds import Builds, Built
 from onnxpress.spec import Card, Demo, Source
 
 MODEL = b"the model from the web"

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from onnxpress.bundle import bundle
-from onnxpress.runtime_files import RUNTIME, runtime_files, runtime_modules
+from onnxpress.runtime import RUNTIME, runtime_files, runtime_modules
+from onnxpress.runtime.bundle import bundle
 
 PAGE = """import { add as plus, Sum } from "./math/add.js";
 import {
@@ -72,7 +72,7 @@ def test_a_demo_waits_for_few_files() -> None:
     """Those of the page, and of a worker; what they load later depends on the device."""
     files = runtime_files()
     page = files["onnxpress.js"].decode()
-    assert not re.search(r"^import ", page, re.M) and "$backends_wasm " in page
+    assert not re.search(r"^import ", page, re.M) and "$targets_wasm " in page
     links = re.findall(r'^import .* from "\./(.*)";', files["worker.js"].decode(), re.M)
     assert links == ["onnxpress.js"]
 

@@ -13,10 +13,10 @@ from uuid import uuid4
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from onnxpress.builds import demo_keys
-from onnxpress.cache import DAY, Cache, key_of, write_entry
+from onnxpress.build.builds import demo_keys
+from onnxpress.build.cache import DAY, Cache, key_of, write_entry
+from onnxpress.build.shared_cache import fetch_entry, store_entry
 from onnxpress.errors import PackError
-from onnxpress.shared_cache import fetch_entry, store_entry
 from onnxpress.spec import load_demo
 from site_folder import content
 
@@ -121,7 +121,7 @@ def test_the_key_follows_what_decides_a_pack(tmp_path: Path) -> None:
 def test_the_key_follows_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key_of({"a": 1})
     assert key_of({"a": 1}) == before
-    monkeypatch.setattr("onnxpress.cache.code_version", lambda: "another")
+    monkeypatch.setattr("onnxpress.build.cache.code_version", lambda: "another")
     assert key_of({"a": 1}) != before
 
 

@@ -19,21 +19,21 @@ import onnxruntime
 import pytest
 import yaml
 from chromium import SWIFTSHADER
-from onnxpress.browser import Browser
 from onnxpress.compiler import BUILDERS
-from onnxpress.emit.wgsl_device import DEVICES
-from onnxpress.emit.wgsl_share import parse
-from onnxpress.encodings import plan
+from onnxpress.emit.wgsl.device import DEVICES
 from onnxpress.files import json_bytes
-from onnxpress.golden import golden
-from onnxpress.importer import import_model
-from onnxpress.interpret import interpret
+from onnxpress.importer.model import import_model
 from onnxpress.ops import OPS, bound
-from onnxpress.pack import write_manifest, write_pack
+from onnxpress.ops.interpret import interpret
+from onnxpress.pack.pack import write_manifest, write_pack
 from onnxpress.passes import run_passes
-from onnxpress.runtime_files import RUNTIME
-from onnxpress.shards import read_weights
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.programs.webgpu.share import parse
+from onnxpress.proof.golden import golden
+from onnxpress.run.browser import Browser
+from onnxpress.run.wasmtime import WasmProgram
+from onnxpress.runtime import RUNTIME
+from onnxpress.weights.encodings import plan
+from onnxpress.weights.shards import read_weights
 from packs import run_pack
 
 HERE = Path(__file__).parent / "cases"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from onnxpress.cli import main
 from onnxpress.cli.serve import Handler
-from onnxpress.frontends.recipe import run_recipe
+from onnxpress.model.frontends.recipe import run_recipe
 from onnxpress.spec import TASKS, load_demo
 from site_folder import SITES, copy_site, missing_files
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from onnxpress.cli import main
-from onnxpress.dedupe import FOLDER, dedupe, find_manifests
 from onnxpress.errors import PackError
-from onnxpress.recheck import recheck
+from onnxpress.site.dedupe import FOLDER, dedupe, find_manifests
+from onnxpress.site.recheck import recheck
 from page_server import Answer, PageServer
 from site_folder import content, copy_site, missing_files
 from tab import Tab

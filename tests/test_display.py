@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from onnxpress.display import LogDisplay, choose_display, position
+from onnxpress.build.display import LogDisplay, choose_display, position
 from site_folder import copy_site
 
 LIVE = """

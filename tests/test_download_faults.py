@@ -31,7 +31,7 @@ from fault_server import (
     turned,
     without_length,
 )
-from onnxpress.browser import find_chromium
+from onnxpress.run.browser import find_chromium
 from tab import Tab
 from tiny_pack import tiny_demo
 

@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from onnxpress.browser import find_chromium
+from onnxpress.run.browser import find_chromium
 from page_server import PageServer
 from tab import Tab
 from tiny_pack import MODULE, paint_pack, square, tiny_demo, tiny_pack

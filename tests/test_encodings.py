@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from node import find_node
-from onnxpress.encodings import GROUP, LARGE, decode, encode, fits_f16, plan, round_trip
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.runtime import RUNTIME
+from onnxpress.weights.encodings import GROUP, LARGE, decode, encode, fits_f16, plan, round_trip
 
 HALF_ULP_F16 = 2.0**-11  # IEEE 754 binary16 has 11 significant bits
 
@@ -89,7 +89,7 @@ def test_the_browser_decodes_the_same_bits(encoding: str, shape: tuple[int, ...]
         (tmp_path / name).write_bytes(content)
     (tmp_path / "run.mjs").write_text(f"""
         import {{ readFileSync, writeFileSync }} from "node:fs";
-        import {{ decode }} from {json.dumps((RUNTIME / "decode.js").as_uri())};
+        import {{ decode }} from {json.dumps((RUNTIME / "load/decode.js").as_uri())};
         const read = (name) => Uint8Array.from(readFileSync(name));
         const out = decode("{used}", read("values"), read("scales"), {list(shape)}, {GROUP});
         writeFileSync("out", new Uint8Array(out.buffer, out.byteOffset, out.byteLength));

@@ -7,15 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from graphs import Draw, sample_inputs
-from onnxpress import exchange
 from onnxpress.compiler import Notes, lower
-from onnxpress.emit import wasm_int8, wasm_threads
-from onnxpress.emit.describe import describe
-from onnxpress.emit.wasm import emit_module
-from onnxpress.expr import inp
-from onnxpress.graph import Graph
-from onnxpress.plan import plan_linear
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.graph.expr import inp
+from onnxpress.graph.graph import Graph
+from onnxpress.programs.describe import describe
+from onnxpress.programs.plan import plan_linear
+from onnxpress.programs.wasm import exchange
+from onnxpress.programs.wasm import int8 as wasm_int8
+from onnxpress.programs.wasm import threads as wasm_threads
+from onnxpress.programs.wasm.build import emit_module
+from onnxpress.run.wasmtime import WasmProgram
 from peers import Peers, exchanges
 from random_graphs import random_graph
 from test_threads import net as model

@@ -14,11 +14,11 @@ import pytest
 from browsers import NAMES, open_browser
 from firefox import Firefox
 from onnxpress.cli import main
-from onnxpress.export import linked_runtime
-from onnxpress.frontends.recipe import run_recipe
-from onnxpress.page_numbers import size
-from onnxpress.runtime_files import runtime_files
-from onnxpress.verify import Reference
+from onnxpress.model.frontends.recipe import run_recipe
+from onnxpress.proof.verify import Reference
+from onnxpress.runtime import runtime_files
+from onnxpress.site.export import linked_runtime
+from onnxpress.words import size
 from page_server import PageServer
 from site_folder import copy_site, tags
 from tab import Tab
@@ -211,7 +211,7 @@ def test_what_is_too_large_or_cannot_be_written_leaves_nothing_behind(
         folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(("export", "docs/tint.yml", "--html", "docs")) == 1
     assert "docs: cannot be written" in capsys.readouterr().err
-    monkeypatch.setattr("onnxpress.export.MAX_BYTES", 1000)
+    monkeypatch.setattr("onnxpress.site.export.MAX_BYTES", 1000)
     assert main(("export", "docs/tint.yml", "--html", "large.html")) == 1
     assert "docs/tint.yml: the page would have" in capsys.readouterr().err
     assert not list(folder.glob("*large*")) and not list(folder.glob(".*.part"))
@@ -226,5 +226,5 @@ def test_the_whole_runtime_is_linked() -> None:
         assert [line for line in code if '"./' in line or '"../' in line] == (
             [WORKER] if name == "onnxpress.js" else []), name
     only = linked_runtime(("js",))
-    assert "backends/webgpu.js" not in only
-    assert 'import("./backends/webgpu.js")' in only["onnxpress.js"]
+    assert "targets/webgpu.js" not in only
+    assert 'import("./targets/webgpu.js")' in only["onnxpress.js"]

@@ -52,9 +52,9 @@ def test_what_only_looks_like_a_fence_stays_text(assets: Path, text: str) -> Non
 
 
 def test_superfences(assets: Path) -> None:
-    fence = {"name": "onnx-demo", "class": "onnx-demo", "format": "onnxpress.fence.formatter",
-             "validator": "onnxpress.fence.validator"}
-    from onnxpress.fence import formatter, validator
+    fence = {"name": "onnx-demo", "class": "onnx-demo", "format": "onnxpress.site.fence.formatter",
+             "validator": "onnxpress.site.fence.validator"}
+    from onnxpress.site.fence import formatter, validator
 
     fence |= {"format": formatter, "validator": validator}
     html = render('??? note "Open me"\n\n    ```onnx-demo\n    cats\n    ```\n', assets,

@@ -8,9 +8,9 @@ from typing import Any
 import onnx.parser
 import pytest
 from chromium import PAINTING
-from onnxpress.browser import find_chromium
 from onnxpress.compiler import Options, press
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.run.browser import find_chromium
+from onnxpress.runtime import RUNTIME
 from page_server import PageServer
 from tab import Tab
 

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import ModelProto
-from onnxpress.browser import Browser, find_chromium
 from onnxpress.compiler import Options, press
 from onnxpress.errors import ModelError
 from onnxpress.files import read_file
-from onnxpress.frontends.recipe import run_recipe
-from onnxpress.pack import Pack
-from onnxpress.runtime_files import RUNTIME
-from onnxpress.shards import read_weights
-from onnxpress.source import load_card_model, load_model
+from onnxpress.model.frontends.recipe import run_recipe
+from onnxpress.model.source import load_card_model, load_model
+from onnxpress.pack.pack import Pack
+from onnxpress.proof.verify import QUANTIZED_L2, TOLERANCE, Reference
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.run.wasmtime import WasmProgram
+from onnxpress.runtime import RUNTIME
 from onnxpress.spec import Card, Source
-from onnxpress.verify import QUANTIZED_L2, TOLERANCE, Reference
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.weights.shards import read_weights
 from packs import run_pack
 
 os.environ.setdefault("KERAS_BACKEND", "torch")

@@ -8,14 +8,14 @@ import onnx
 import pytest
 from onnx_models import model, node
 from onnxpress.compiler import Options, lower, press
-from onnxpress.encodings import LARGE
 from onnxpress.errors import ProofError
-from onnxpress.gates import COSINE, IOU, PSNR, Task, choose_gate, iou, measure
-from onnxpress.interpret import interpret
-from onnxpress.results import class_map
-from onnxpress.shards import read_weights
+from onnxpress.ops.interpret import interpret
+from onnxpress.proof.trace import f16_range, trace
 from onnxpress.spec import Output
-from onnxpress.trace import f16_range, trace
+from onnxpress.tasks.gates import COSINE, IOU, PSNR, Task, choose_gate, iou, measure
+from onnxpress.tasks.results import class_map
+from onnxpress.weights.encodings import LARGE
+from onnxpress.weights.shards import read_weights
 
 LIMIT = 65504 / 2
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnx_models import LIGHT, feeds, floats, ints, model, node, onnxruntime_outputs
 from onnxpress.errors import ModelError, OnnxPressError, UnsupportedError
-from onnxpress.importer import import_model
-from onnxpress.interpret import interpret
+from onnxpress.importer.model import import_model
+from onnxpress.ops.interpret import interpret
 
 IMAGE = {"x": (1, 4, 7, 9)}
 INT = np.int64

@@ -10,12 +10,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from onnxpress.browser import find_chromium
 from onnxpress.compiler import Options, press
-from onnxpress.emit import wasm_probe
-from onnxpress.gates import Task
-from onnxpress.recheck import recheck
-from onnxpress.runtime_files import RUNTIME, write_runtime
+from onnxpress.emit.wasm import probe as wasm_probe
+from onnxpress.run.browser import find_chromium
+from onnxpress.runtime import RUNTIME, write_runtime
+from onnxpress.site.recheck import recheck
+from onnxpress.tasks.gates import Task
 from page_server import PageServer
 from tab import Tab
 
@@ -126,7 +126,7 @@ def test_a_build_that_misses_its_gate_is_left_out(tmp_path: Path) -> None:
 
 
 def test_the_probe_times_the_programs_own_tiles() -> None:
-    script = (RUNTIME / "probe.js").read_text("utf-8")
+    script = (RUNTIME / "targets/wasm/probe.js").read_text("utf-8")
     assert wasm_probe.fill(script) == script
 
 
@@ -146,9 +146,9 @@ def tab(pack: Path) -> Iterator[Tab]:
 @pytest.mark.parametrize("build", BUILDS)
 def test_chromium_gives_what_wasmtime_gives(tab: Tab, pack: Path, build: str) -> None:
     error, tolerance = tab.js(f"""(async () => {{
-      const {{ open }} = await import("/rt/backends/wasm.js");
-      const {{ goldenError, goldenInputs }} = await import("/rt/golden.js");
-      const {{ streamWeights }} = await import("/rt/weights.js");
+      const {{ open }} = await import("/rt/targets/wasm.js");
+      const {{ goldenError, goldenInputs }} = await import("/rt/model/golden.js");
+      const {{ streamWeights }} = await import("/rt/load/weights.js");
       const manifest = await (await fetch("/manifest.json")).json();
       const file = async ({{ url }}) => (await fetch("/" + url)).arrayBuffer();
       const {{ wasm }} = manifest.targets;
@@ -163,7 +163,7 @@ def test_chromium_gives_what_wasmtime_gives(tab: Tab, pack: Path, build: str) ->
 
 def test_a_clock_that_stands_still_tells_nothing(tab: Tab) -> None:
     assert tab.js("""(async () => {
-      const { fastestBuild } = await import("/rt/probe.js");
+      const { fastestBuild } = await import("/rt/targets/wasm/probe.js");
       const { targets: { wasm } } = await (await fetch("/manifest.json")).json();
       const now = performance.now;
       performance.now = () => 5;

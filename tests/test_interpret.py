@@ -13,10 +13,10 @@ import yaml
 from onnx import ModelProto, TensorProto, numpy_helper
 from onnx_models import NETS, feeds, light, onnxruntime_outputs
 from onnxpress.errors import OnnxPressError
-from onnxpress.graph import Graph
-from onnxpress.importer import OPSETS, import_model
-from onnxpress.interpret import interpret
+from onnxpress.graph.graph import Graph
+from onnxpress.importer.model import OPSETS, import_model
 from onnxpress.ops import OPS, bound, check_shapes
+from onnxpress.ops.interpret import interpret
 from onnxpress.passes import run_passes
 
 EXCEPTIONS = yaml.safe_load((Path(__file__).parent / "conformance.yml").read_text())

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from graphs import Draw
-from onnxpress.emit import wasm
-from onnxpress.expr import call, inp
-from onnxpress.graph import Graph
-from onnxpress.plan import plan_linear
+from onnxpress.graph.expr import call, inp
+from onnxpress.graph.graph import Graph
+from onnxpress.programs.plan import plan_linear
+from onnxpress.programs.wasm import build as wasm
 from test_exchange import check as check_workers
 from test_wasm_conv import check
 from test_wasm_threads import POOL
@@ -135,6 +135,6 @@ def test_what_cannot_lie_there_is_copied(name: str) -> None:
 def test_the_heap_is_no_larger() -> None:
     graph = joined(MAKERS["product"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("onnxpress.plan.place_joined", lambda *_: {})
+        patch.setattr("onnxpress.programs.plan.place_joined", lambda *_: {})
         apart = wasm.build(graph).about["elements"]
     assert wasm.build(graph).about["elements"] <= apart

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from graphs import Draw
 from node import run_in_node
-from onnxpress.emit.js import build
-from onnxpress.emit.js_module import assign, number
+from onnxpress.emit.js.module import assign, number
 from onnxpress.errors import PlanError
-from onnxpress.expr import PRIMS, call, evaluate, inp
-from onnxpress.graph import Node
-from onnxpress.interpret import interpret
+from onnxpress.graph.expr import PRIMS, call, evaluate, inp
+from onnxpress.graph.graph import Node
+from onnxpress.ops.interpret import interpret
+from onnxpress.programs.js import build
 from winograd_error import magnitude
 
 # Sums run in doubles, so an output differs from float64's by the f32 roundings of stored values:

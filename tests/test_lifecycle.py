@@ -23,8 +23,8 @@ from fault_page import (
 )
 from fault_server import FaultServer, Gate, hold
 from onnx import TensorProto, helper, numpy_helper
-from onnxpress.browser import find_chromium
 from onnxpress.compiler import Options, compile_model
+from onnxpress.run.browser import find_chromium
 from tab import Tab
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")

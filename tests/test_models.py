@@ -15,14 +15,14 @@ import pytest
 from chromium import SWIFTSHADER
 from onnx import ModelProto
 from onnx_models import NETS, light
-from onnxpress.browser import Browser
 from onnxpress.compiler import Options, press
-from onnxpress.frontends.recipe import run_recipe
-from onnxpress.pack import Pack
-from onnxpress.runtime_files import RUNTIME
-from onnxpress.source import read_model
+from onnxpress.model.frontends.recipe import run_recipe
+from onnxpress.model.source import read_model
+from onnxpress.pack.pack import Pack
+from onnxpress.proof.verify import Reference
+from onnxpress.run.browser import Browser
+from onnxpress.runtime import RUNTIME
 from onnxpress.spec.files import package_path
-from onnxpress.verify import Reference
 from packs import run_pack
 from PIL import Image
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from onnxpress.errors import PassError
-from onnxpress.expr import PRIMS
-from onnxpress.graph import Graph, Node, Value
+from onnxpress.graph.expr import PRIMS
+from onnxpress.graph.graph import Graph, Node, Value
 from onnxpress.ops import OPS, check_shapes
 from onnxpress.ops.move import Moves, coalesce, dense, moves
 from onnxpress.ops.pointwise import POINTWISE, ULPS

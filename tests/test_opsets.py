@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from onnx_models import feeds, floats, ints, model, node, onnxruntime_outputs
-from onnxpress.importer import import_model
-from onnxpress.interpret import interpret
+from onnxpress.importer.model import import_model
 from onnxpress.ops import OPS, bound, check_shapes
+from onnxpress.ops.interpret import interpret
 
 EPSILON = float(np.finfo(np.float32).eps)
 IMAGE = {"x": (1, 4, 7, 9)}

@@ -9,14 +9,14 @@ import onnx
 import pytest
 from onnx_models import floats, ints, model, node
 from onnxpress.compiler import Options, lower, press
-from onnxpress.encodings import plan
 from onnxpress.errors import ModelError, PackError, ProofError, UnsupportedError
 from onnxpress.files import read_file, write_file
-from onnxpress.gates import Task
-from onnxpress.golden import draw, golden, ranges
-from onnxpress.interpret import interpret
-from onnxpress.shards import SHARD_BYTES, read_weights, write_weights
-from onnxpress.verify import Reference, expect, prove, require
+from onnxpress.ops.interpret import interpret
+from onnxpress.proof.golden import draw, golden, ranges
+from onnxpress.proof.verify import Reference, expect, prove, require
+from onnxpress.tasks.gates import Task
+from onnxpress.weights.encodings import plan
+from onnxpress.weights.shards import SHARD_BYTES, read_weights, write_weights
 
 
 def net() -> onnx.ModelProto:

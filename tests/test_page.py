@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from onnxpress import page
-from onnxpress.page_numbers import count, exponent, facts_of, flops, required, size
+from onnxpress.site import page
+from onnxpress.site.page_numbers import facts_of, required
+from onnxpress.words import count, exponent, flops, size
 from page_server import Answer, PageServer
 from site_folder import copy_site, run
 from tab import Tab

@@ -11,7 +11,7 @@ import pytest
 from graphs import Draw, distance
 from onnxpress import passes
 from onnxpress.compiler import statistics
-from onnxpress.graph import Graph, check
+from onnxpress.graph.graph import Graph, check
 from onnxpress.ops import check_shapes
 from onnxpress.passes import PORTABLE, run_passes
 from pass_cases import PASS_CASES

@@ -9,11 +9,11 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto
 from onnx_models import feeds, light, model, node, onnxruntime_outputs
-from onnxpress.frontends.recipe import run_recipe
-from onnxpress.graph import Graph
-from onnxpress.importer import import_model
-from onnxpress.interpret import interpret
+from onnxpress.graph.graph import Graph
+from onnxpress.importer.model import import_model
+from onnxpress.model.frontends.recipe import run_recipe
 from onnxpress.ops import check_shapes
+from onnxpress.ops.interpret import interpret
 from onnxpress.passes import run_passes
 from test_interpret import OPTIMIZED, style_net, tolerance
 

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.demo_inputs import image_input
+from onnxpress.demo.inputs import image_input
 from onnxpress.errors import SpecError
-from onnxpress.picture import MAX_SIDE, fit, open_picture, publish, to_picture, to_tensor
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.kinds.picture import MAX_SIDE, fit, open_picture, publish, to_picture, to_tensor
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from onnxpress.spec import Card, Demo, Output, Preprocessing
 from PIL import Image
 from skimage import data
 
 FIT = """
-import { fit, toTensor } from "/runtime/inputs/tensor.js";
+import { fit, toTensor } from "/runtime/kinds/picture/tensor.js";
 export const run = ({ width, height, image }, body) => {
   const pixels = { data: new Uint8ClampedArray(body), width, height };
   return { body: toTensor(fit(pixels, image), image) };
 };
 """
 DECODE = """
-import { readPicture } from "/runtime/inputs/picture.js";
+import { readPicture } from "/runtime/kinds/picture.js";
 export const run = async (_, body) => {
   const picture = await readPicture(new Blob([body], { type: "image/webp" }), "sample");
   const { data, width, height } = picture.pixels();

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
-from onnxpress.builds import Builds
+from onnxpress.build.builds import Builds
 from site_folder import content, copy_site, missing_files, run, tags
 
 DEMO_PAGES = {"material": "sums/index.html", "mkdocs": "sums/index.html",

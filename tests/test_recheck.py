@@ -9,7 +9,7 @@ import pytest
 from node import find_node
 from onnxpress.cli import main
 from onnxpress.errors import PackError
-from onnxpress.recheck import find_packs, recheck
+from onnxpress.site.recheck import find_packs, recheck
 from site_folder import copy_site, run
 
 

@@ -11,11 +11,11 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
+from onnxpress.build.sources import local_files, pinned
 from onnxpress.errors import ModelError
-from onnxpress.frontends import rename, strip_remarks
-from onnxpress.frontends.recipe import run_recipe
-from onnxpress.source import load_card_model, load_model
-from onnxpress.sources import local_files, pinned
+from onnxpress.model.frontends import rename, strip_remarks
+from onnxpress.model.frontends.recipe import run_recipe
+from onnxpress.model.source import load_card_model, load_model
 from onnxpress.spec import Card, Source
 from onnxpress.spec.files import package_path
 
@@ -187,7 +187,7 @@ def test_the_key_follows_the_recipe_its_neighbours_and_the_frameworks(
     assert {path.name for path in local_files(source)} == {"net.py", "layers.py"}
     before = pinned(source)
     assert pinned(Source("card:1", python=tmp_path / "net.py", function="other")) != before
-    monkeypatch.setattr("onnxpress.cache.version", lambda tool: "another")
+    monkeypatch.setattr("onnxpress.build.cache.version", lambda tool: "another")
     assert pinned(source) != before
     plain = Source("card:1", file=tmp_path / "m.onnx")
     assert "frontends" not in pinned(plain)

@@ -10,7 +10,7 @@ import pytest
 from onnx import ModelProto
 from onnx_models import model, node
 from onnxpress.compiler import Options, press
-from onnxpress.verify import Reference
+from onnxpress.proof.verify import Reference
 from site_folder import content, copy_site
 
 # MkDocs writes the day of the build into these; SOURCE_DATE_EPOCH fixes it.

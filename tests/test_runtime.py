@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnxpress.browser import find_chromium
+from onnxpress.run.browser import find_chromium
 from page_server import Answer, PageServer
 from tab import Tab, TabError
 from tiny_pack import SIDE, draw, reference, tiny_pack

@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from onnxpress.browser import find_chromium
 from onnxpress.compiler import Options, compile_model
+from onnxpress.run.browser import find_chromium
 from page_server import PageServer
 from tab import Tab
 

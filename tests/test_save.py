@@ -9,7 +9,7 @@ import pytest
 from browsers import NAMES, open_browser
 from firefox import Firefox
 from onnxpress.cli import main
-from onnxpress.page_numbers import size
+from onnxpress.words import size
 from page_server import Answer, PageServer
 from site_folder import copy_site
 from tab import Tab

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnxpress import shards
-from onnxpress.browser import Browser, find_chromium
 from onnxpress.cli import main
-from onnxpress.compression import LEAST_SAVING, MAX_RATIO, PLANES, compress, decompress
 from onnxpress.emit.embed import embed
-from onnxpress.emit.wasm_join import SLICE, join_module
-from onnxpress.encodings import plan
+from onnxpress.emit.wasm.join import SLICE, join_module
 from onnxpress.errors import BrowserError, PackError
-from onnxpress.runtime_files import RUNTIME
-from onnxpress.shards import SHARD_BYTES, read_weights, stream_weights, write_weights
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
+from onnxpress.weights import shards
+from onnxpress.weights.compression import LEAST_SAVING, MAX_RATIO, PLANES, compress, decompress
+from onnxpress.weights.encodings import plan
+from onnxpress.weights.shards import SHARD_BYTES, read_weights, stream_weights, write_weights
 from site_folder import copy_site
 
 # of what zlib 1.2.13 and zlib-ng 2.3.3 make of the pattern below
@@ -134,7 +134,7 @@ def test_what_is_not_compressed_is_refused() -> None:
 
 
 def test_the_script_holds_the_module_that_joins_planes() -> None:
-    script = (RUNTIME / "join.js").read_text("utf-8")
+    script = (RUNTIME / "load/join.js").read_text("utf-8")
     assert embed(script, "MODULE", join_module()) == script
     assert embed(script, "MODULE", b"another") != script
     with pytest.raises(ValueError, match="gives no string to NOTHING"):
@@ -168,7 +168,7 @@ def test_demos_of_one_model_share_its_shards(
 needs_browser = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")
 
 STREAM = """
-    import { streamWeights } from "/rt/weights.js";
+    import { streamWeights } from "/rt/load/weights.js";
     const load = async ({ url }) => (await fetch(`/pack/${url}`)).arrayBuffer();
 """
 
@@ -327,7 +327,7 @@ def test_a_browser_joins_planes_as_numpy_does(browser: Browser, engine: str) -> 
 def test_a_bomb_is_refused_before_it_is_in_memory(browser: Browser) -> None:
     """A shard of 64 KiB that is said to hold as much, and inflates to a thousand times that."""
     code, taken = browser.run("""
-        import { unpack } from "/rt/unpack.js";
+        import { unpack } from "/rt/load/unpack.js";
         export const run = async (packed, body) => {
           const { write } = WritableStreamDefaultWriter.prototype;
           let taken = 0;
@@ -353,7 +353,7 @@ def test_a_browser_refuses_a_manifest_that_lies(browser: Browser, lie: str) -> N
     content, packed = lying(lie)
     with pytest.raises(BrowserError, match=r"w\.bin: it does not unpack to the") as caught:
         browser.run("""
-            import { unpack } from "/rt/unpack.js";
+            import { unpack } from "/rt/load/unpack.js";
             export const run = (packed, body) => unpack({ url: "w.bin", packed }, body, () => {});
         """, packed, content)
     assert caught.value.code == "manifest"
@@ -363,7 +363,7 @@ def test_a_browser_refuses_a_manifest_that_lies(browser: Browser, lie: str) -> N
 def test_a_browser_refuses_what_is_not_compressed(browser: Browser) -> None:
     with pytest.raises(BrowserError, match=r"w\.bin: it does not unpack to the 8 bytes"):
         browser.run("""
-            import { unpack } from "/rt/unpack.js";
+            import { unpack } from "/rt/load/unpack.js";
             export const run = (_, body) =>
               unpack({ url: "w.bin", packed: { bytes: 8, planes: 1, raw: 0 } }, body, () => {});
         """, body=b"not deflated")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnxpress.picture import encode
+from onnxpress.kinds.picture import encode
 from page_server import Answer, PageServer
 from PIL import Image
 from site_folder import run

@@ -7,14 +7,14 @@ from pathlib import Path
 import brotli
 import pytest
 from onnxpress.compiler import BUILDERS, Notes, lower
-from onnxpress.emit import webgpu
-from onnxpress.emit.program import Program
-from onnxpress.encodings import plan
-from onnxpress.frontends.recipe import run_recipe
-from onnxpress.graph import Graph
-from onnxpress.runtime_files import runtime_files
-from onnxpress.source import read_model
+from onnxpress.graph.graph import Graph
+from onnxpress.model.frontends.recipe import run_recipe
+from onnxpress.model.source import read_model
+from onnxpress.programs.program import Program
+from onnxpress.programs.webgpu import build as webgpu
+from onnxpress.runtime import runtime_files
 from onnxpress.spec.files import package_path
+from onnxpress.weights.encodings import plan
 
 BUDGET = 64_000  # bytes, brotli
 RECIPES = Path(__file__).parents[1] / "models/recipes"
@@ -33,8 +33,8 @@ def graph_of(name: str) -> Graph:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("target", ["webgpu", "wasm", "js"])
 def test_the_runtime_and_a_program_fit_the_budget(name: str, target: str) -> None:
-    names = ["onnxpress.js", "worker.js", "views/image-classification.js",
-             "views/image-to-image.js"] + [f"backends/{target}.js"] * (target != "wasm")
+    names = ["onnxpress.js", "worker.js", "tasks/image-classification.js",
+             "tasks/image-to-image.js"] + [f"targets/{target}.js"] * (target != "wasm")
     program = BUILDERS[target](graph_of(name))
     scripts = sum(len(brotli.compress(runtime_files()[name])) for name in names)
     for content, _suffix in program.files.values():

@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from onnxpress.download import admit, fetch
 from onnxpress.errors import ModelError
-from onnxpress.simplify import simplify
-from onnxpress.source import load_card_model, read_model
+from onnxpress.model.download import admit, fetch
+from onnxpress.model.simplify import simplify
+from onnxpress.model.source import load_card_model, read_model
 from onnxpress.spec import Card, Source
 
 
@@ -205,7 +205,7 @@ def test_a_wrong_source_is_an_error_and_no_reason_to_go_on(tmp_path: Path) -> No
 def test_without_onnxsim_the_model_is_used_as_it_is(
         patch: dict, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in patch.items():
-        monkeypatch.setattr(f"onnxpress.simplify.{name}", value)
+        monkeypatch.setattr(f"onnxpress.model.simplify.{name}", value)
     notes: list[tuple[str, str]] = []
     given = model()
     assert simplify(given, {}, lambda where, why: notes.append((where, why))) is given

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnx_models import model, node
-from onnxpress import spill as spilling
 from onnxpress.compiler import Options, compile_model
 from onnxpress.errors import ModelError
-from onnxpress.source import read_model
-from onnxpress.spill import model_bytes, spill, spilled, spilled_arrays
+from onnxpress.model import spill as spilling
+from onnxpress.model.source import read_model
+from onnxpress.model.spill import model_bytes, spill, spilled, spilled_arrays
 
 
 def net() -> ModelProto:

@@ -19,7 +19,7 @@ from fault_page import (
     visit,
 )
 from fault_server import FaultServer, drop, hold, html, refuse
-from onnxpress.browser import find_chromium
+from onnxpress.run.browser import find_chromium
 from tab import Tab
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/chromium.py")

@@ -11,13 +11,13 @@ import onnx
 import pytest
 import wasmtime
 from onnx import TensorProto, helper, numpy_helper
-from onnxpress.browser import find_chromium
 from onnxpress.compiler import Options, compile_model
-from onnxpress.runtime_files import RUNTIME, runtime_files
+from onnxpress.run.browser import find_chromium
+from onnxpress.runtime import RUNTIME, runtime_files
 from page_server import PageServer
 from tab import Tab
 
-THREAD = RUNTIME / "backends/thread.js"
+THREAD = RUNTIME / "targets/wasm/thread.js"
 PAGES = Path(__file__).parent / "pages"
 CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob:"
 ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin",
@@ -71,9 +71,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     folder = tmp_path_factory.mktemp("pack")
     onnx.save(net(), folder / "net.onnx")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("onnxpress.emit.wasm_threads.SMALL_ALONE", 0.0)
-        patch.setattr("onnxpress.exchange.MESSAGE", 0.0)
-        patch.setattr("onnxpress.emit.wasm.MOST_WORKERS", 4)
+        patch.setattr("onnxpress.programs.wasm.threads.SMALL_ALONE", 0.0)
+        patch.setattr("onnxpress.programs.wasm.exchange.MESSAGE", 0.0)
+        patch.setattr("onnxpress.programs.wasm.build.MOST_WORKERS", 4)
         compile_model(folder / "net.onnx", folder / "out",
                       Options(name="net", targets=("wasm", "js")))
     headers = {"Content-Security-Policy": CSP, **ISOLATED}
@@ -145,7 +145,7 @@ def test_without_isolation_no_more_run_than_the_pack_provides_for(site: PageServ
     assert notes == ["Where the page is not cross-origin isolated, this model runs on up to "
                      "4 threads."]
     assert page.js("""(async () => {
-      const { threadsHere } = await import("/rt/threads.js");
+      const { threadsHere } = await import("/rt/targets/wasm/threads.js");
       const about = { threads: 8, workers: 1, most_workers: 1 };
       return [threadsHere("auto", about), threadsHere(1, about), threadsHere(4, about)];
     })()""") == [{"threads": 1}, {"threads": 1}, {"threads": 1, "refusal":
@@ -160,8 +160,8 @@ def test_one_thread_takes_over(site: PageServer, page: Tab, fault: str, worker: 
                                ) -> None:
     """`failing`: all threads but the first die in a run, and the first waits for them."""
     visit(site, page, isolated=name == "thread.js")
-    script = runtime_files()[f"backends/{name}"].decode()
-    path = f"/site/docs/backends/{name}"
+    script = runtime_files()[f"targets/wasm/{name}"].decode()
+    path = f"/site/docs/targets/wasm/{name}"
     sound, faulty = FAULTS[name]
     assert sound in script
     dying = script.replace(sound, faulty)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from graphs import Draw, distance, sample_inputs
 from lockstep import Lockstep
-from onnxpress.emit import wasm, wasm_chains
-from onnxpress.emit.wasm_chains import fuse_chains
-from onnxpress.expr import call, inp
-from onnxpress.graph import Graph
-from onnxpress.kernels.conv2d import wasm_chain
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.graph.expr import call, inp
+from onnxpress.graph.graph import Graph
+from onnxpress.kernels.conv2d.wasm import chain as wasm_chain
+from onnxpress.programs.wasm import build as wasm
+from onnxpress.programs.wasm import chains as wasm_chains
+from onnxpress.programs.wasm.chains import fuse_chains
+from onnxpress.run.wasmtime import WasmProgram
 from step_heap import GUARD, engine, owned
 
 RELU6 = call("min", call("max", inp(0), 0.0), 6.0)

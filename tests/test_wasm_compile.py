@@ -95,7 +95,7 @@ def test_what_was_not_verified_never_runs(site: FaultServer, browser: Tab | Fire
 def test_parts_of_two_tries_are_not_mixed(site: FaultServer, browser: Tab | Firefox,
                                          pack: dict[str, bytes]) -> None:
     assert browser.js("""(async () => {
-      const { compile } = await import("/rt/backends/wasm_compile.js");
+      const { compile } = await import("/rt/targets/wasm/compile.js");
       const bytes = new Uint8Array(await (await fetch(PROGRAM)).arrayBuffer());
       const other = bytes.map((byte, at) => at < 8 ? byte : 0);
       const module = await compile(async (entry, onPart) => {

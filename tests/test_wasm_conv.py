@@ -10,21 +10,21 @@ from itertools import product
 import numpy as np
 import pytest
 from graphs import Draw
-from onnxpress.emit import wasm
-from onnxpress.emit.wasm_gemm import TILES_4, TILES_8, cover
-from onnxpress.expr import call, inp
-from onnxpress.graph import Graph
-from onnxpress.interpret import interpret
+from onnxpress.emit.layout import round_up
+from onnxpress.emit.wasm.gemm import TILES_4, TILES_8, cover
+from onnxpress.graph.expr import call, inp
+from onnxpress.graph.graph import Graph
 from onnxpress.kernels.conv2d import wasm as conv_wasm
-from onnxpress.kernels.conv2d.wasm_conv import conv_of
-from onnxpress.kernels.conv2d.wasm_depthwise import DEPTHWISE
-from onnxpress.kernels.conv2d.wasm_product import PRODUCT
-from onnxpress.kernels.conv2d.wasm_spread import SPREAD
-from onnxpress.kernels.conv2d.wasm_vector import VECTOR
-from onnxpress.kernels.conv2d.wasm_winograd import WINOGRAD
-from onnxpress.layout import round_up
+from onnxpress.kernels.conv2d.wasm.conv import conv_of
+from onnxpress.kernels.conv2d.wasm.depthwise import DEPTHWISE
+from onnxpress.kernels.conv2d.wasm.product import PRODUCT
+from onnxpress.kernels.conv2d.wasm.spread import SPREAD
+from onnxpress.kernels.conv2d.wasm.vector import VECTOR
+from onnxpress.kernels.conv2d.wasm.winograd import WINOGRAD
 from onnxpress.ops import OPS
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.ops.interpret import interpret
+from onnxpress.programs.wasm import build as wasm
+from onnxpress.run.wasmtime import WasmProgram
 from step_heap import GUARD, owned
 
 EPSILON = 2.0**-23

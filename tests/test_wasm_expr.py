@@ -7,13 +7,13 @@ the polynomials state the same figures or less for fewer arguments.
 
 import numpy as np
 import pytest
-from onnxpress.emit.wasm import ISAS
-from onnxpress.emit.wasm_asm import V128, Function
-from onnxpress.emit.wasm_expr import RULES, render
-from onnxpress.emit.wasm_map import emit_map
-from onnxpress.emit.wasm_math import BITS, DEFINITIONS
-from onnxpress.emit.wasm_nest import View
-from onnxpress.expr import PRIMS, Expr, call, evaluate, inp
+from onnxpress.emit.wasm.asm import V128, Function
+from onnxpress.emit.wasm.expr import RULES, render
+from onnxpress.emit.wasm.map import emit_map
+from onnxpress.emit.wasm.math import BITS, DEFINITIONS
+from onnxpress.emit.wasm.nest import View
+from onnxpress.graph.expr import PRIMS, Expr, call, evaluate, inp
+from onnxpress.programs.wasm.build import ISAS
 from step_heap import emitter, execute
 
 EXTREMES = np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 2, -2, 0.5, -0.5, 1.5, 2.5, -2.5, 3,

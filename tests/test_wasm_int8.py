@@ -11,14 +11,15 @@ from itertools import product
 import numpy as np
 import pytest
 from graphs import Draw, distance, sample_inputs
-from onnxpress.emit import wasm, wasm_int8
-from onnxpress.expr import Expr, call, inp
-from onnxpress.graph import Graph
-from onnxpress.interpret import interpret
+from onnxpress.graph.expr import Expr, call, inp
+from onnxpress.graph.graph import Graph
+from onnxpress.ops.interpret import interpret
+from onnxpress.ops.whole import whole_values
 from onnxpress.passes import run_passes
 from onnxpress.passes.quantize_activations import quantize_activations
-from onnxpress.wasmtime_runner import WasmProgram
-from onnxpress.whole import whole_values
+from onnxpress.programs.wasm import build as wasm
+from onnxpress.programs.wasm import int8 as wasm_int8
+from onnxpress.run.wasmtime import WasmProgram
 from pass_cases import quantized_around_floats, quantized_block
 from step_heap import GUARD, owned
 

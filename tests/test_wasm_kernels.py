@@ -5,12 +5,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from onnxpress.emit.wasm import ISAS
-from onnxpress.expr import call, inp
-from onnxpress.graph import Node
+from onnxpress.emit.layout import Halo, Step, Want
+from onnxpress.graph.expr import call, inp
+from onnxpress.graph.graph import Node
 from onnxpress.kernels.fill_halo import wasm as fill_halo
-from onnxpress.layout import Halo, Step, Want
 from onnxpress.ops import OPS
+from onnxpress.programs.wasm.build import ISAS
 from step_heap import GUARD, execute, indices, place, run_step
 
 DENSE = Want()

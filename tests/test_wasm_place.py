@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from node import find_node
-from onnxpress.emit import wasm_packs as packs
-from onnxpress.emit.wasm import emit_module
-from onnxpress.encodings import GROUP, decode, encode
-from onnxpress.layout import ALIGN, SLACK, LinearPlan, Pack, Slot, round_up
-from onnxpress.plan import staged
-from onnxpress.runtime_files import RUNTIME
-from onnxpress.shards import Stored
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.emit.layout import ALIGN, SLACK, LinearPlan, Pack, Slot, round_up
+from onnxpress.emit.wasm import packs
+from onnxpress.programs.plan import staged
+from onnxpress.programs.wasm.build import emit_module
+from onnxpress.run.wasmtime import WasmProgram
+from onnxpress.runtime import RUNTIME
+from onnxpress.weights.encodings import GROUP, decode, encode
+from onnxpress.weights.shards import Stored
 from step_heap import GUARD
 
 ENCODINGS = ("f32", "f16", "int8", "int4")
@@ -202,12 +202,12 @@ def test_every_half() -> None:
 
 
 def test_a_page_places_the_same_bits(tmp_path: Path) -> None:
-    """runtime/backends/wasm_place.js in Node, all of the above."""
+    """runtime/targets/wasm/place.js in Node, all of the above."""
     todo = [(c, e) for c in (*FLOAT, *WINOGRAD) for e in ENCODINGS] + [(c, "int8") for c in DOT]
     (tmp_path / "jobs.json").write_text(json.dumps([job(c, stored(c, e)) for c, e in todo]))
     (tmp_path / "run.mjs").write_text(f"""
         import {{ readFileSync, writeFileSync }} from "node:fs";
-        import {{ placer }} from {json.dumps((RUNTIME / "backends/wasm_place.js").as_uri())};
+        import {{ placer }} from {json.dumps((RUNTIME / "targets/wasm/place.js").as_uri())};
         const bytes = (text) => text && new Uint8Array(Buffer.from(text, "base64"));
         const heaps = [];
         const jobs = JSON.parse(readFileSync("jobs.json"));

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from graphs import Draw, sample_inputs
 from lockstep import Lockstep
-from onnxpress.batch import RULES, take_samples
-from onnxpress.emit import wasm, wasm_slices
-from onnxpress.expr import inp
-from onnxpress.graph import Graph
+from onnxpress.graph.expr import inp
+from onnxpress.graph.graph import Graph
 from onnxpress.ops import OPS
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.ops.batch import RULES, take_samples
+from onnxpress.programs.wasm import build as wasm
+from onnxpress.programs.wasm import slices as wasm_slices
+from onnxpress.run.wasmtime import WasmProgram
 from step_heap import engine
 
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from graphs import Draw, sample_inputs
 from lockstep import Lockstep, Race
-from onnxpress.emit import wasm
-from onnxpress.expr import call, inp
-from onnxpress.graph import Graph, Node
+from onnxpress.emit.layout import Halo, Want
+from onnxpress.graph.expr import call, inp
+from onnxpress.graph.graph import Graph, Node
 from onnxpress.kernels import KERNELS
-from onnxpress.layout import Halo, Want
 from onnxpress.ops import OPS
-from onnxpress.wasmtime_runner import WasmProgram
+from onnxpress.programs.wasm import build as wasm
+from onnxpress.run.wasmtime import WasmProgram
 from step_heap import engine, run_step
 
 COUNTS = (2, 3, 11)
@@ -168,7 +168,7 @@ def test_the_tables_reach_every_kernel() -> None:
 
 def test_lockstep_sees_a_race(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a barrier between its fill and its sums, a mean is wrong."""
-    monkeypatch.setattr("onnxpress.emit.wasm_reduce.sync", lambda e: None)
+    monkeypatch.setattr("onnxpress.emit.wasm.reduce.sync", lambda e: None)
     node = Node("reduce", ("x0",), ("y",), {"kind": "mean", "axes": (1, 2)})
     with pytest.raises((Race, AssertionError)):
         x = np.ones((2, 300, 3, 19), np.float32)

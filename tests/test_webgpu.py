@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.expr import call, inp
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.graph.expr import call, inp
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from webgpu_jobs import check, program_of
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from chromium import SWIFTSHADER
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from packs import product_pack
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw, sample_inputs
-from onnxpress.browser import Browser, find_chromium
 from onnxpress.errors import BrowserError
-from onnxpress.expr import inp
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.graph.expr import inp
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from webgpu_jobs import OPEN, package, program_of
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
@@ -106,7 +106,7 @@ KINDS = [
 
 def test_the_class_of_a_gpu(browser: Browser) -> None:
     got = browser.run("""
-      import { kindOf } from "/runtime/backends/webgpu_device.js";
+      import { kindOf } from "/runtime/targets/webgpu/device.js";
       export const run = (rows) => ({ value: rows.map(([vendor, architecture, features]) =>
         kindOf({ info: { vendor, architecture }, features: new Set(features) })) });
     """, [row[:3] for row in KINDS]).value

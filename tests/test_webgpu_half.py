@@ -12,18 +12,18 @@ from chromium import SWIFTSHADER
 from graphs import Draw, sample_inputs
 from onnx import ModelProto
 from onnx_models import model, node
-from onnxpress.browser import Browser, find_chromium
 from onnxpress.compiler import Options, press
-from onnxpress.emit.webgpu import build
-from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, INTEGRATED
-from onnxpress.encodings import round_trip
-from onnxpress.expr import call, inp
-from onnxpress.golden import MARGIN
-from onnxpress.graph import Graph
-from onnxpress.half import keep_constants, simulate
+from onnxpress.emit.wgsl.device import DEVICES, DISCRETE, INTEGRATED
+from onnxpress.graph.expr import call, inp
+from onnxpress.graph.graph import Graph
 from onnxpress.ops import OPS, bound
-from onnxpress.page_numbers import half_precision
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.programs.webgpu.build import build
+from onnxpress.proof.golden import MARGIN
+from onnxpress.proof.half import keep_constants, simulate
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
+from onnxpress.site.page_numbers import half_precision
+from onnxpress.weights.encodings import round_trip
 from wgpu_runner import open_device, run_program
 
 EPSILON = float(np.finfo(np.float32).eps)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.webgpu import build, fit
-from onnxpress.emit.wgsl_device import DISCRETE, TILES, Device
-from onnxpress.expr import call, inp
-from onnxpress.graph import Graph
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.emit.wgsl.device import DISCRETE, TILES, Device
+from onnxpress.graph.expr import call, inp
+from onnxpress.graph.graph import Graph
+from onnxpress.programs.webgpu.build import build, fit
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from webgpu_jobs import check
 
 WHOLE = replace(DISCRETE, sizes=(1,), splits=(1,))

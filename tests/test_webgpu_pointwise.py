@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.wgsl_expr import HELPERS
-from onnxpress.expr import PRIMS, call, inp
-from onnxpress.interpret import interpret
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.emit.wgsl.expr import HELPERS
+from onnxpress.graph.expr import PRIMS, call, inp
+from onnxpress.ops.interpret import interpret
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from webgpu_jobs import EPSILON, check, run_graph
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")

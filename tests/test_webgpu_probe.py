@@ -6,13 +6,13 @@ import subprocess
 
 import pytest
 from chromium import SWIFTSHADER
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.wasm_asm import I32, Function, Module
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.emit.wasm.asm import I32, Function, Module
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 
 F32 = 0x7D  # WebAssembly's code of the type
 DETECT = """
-import { detect, explain } from "/runtime/detect.js";
+import { detect, explain } from "/runtime/model/detect.js";
 export const run = async (sabotage) => {
   const hidden = { vendor: "", architecture: "", description: "" };
   Object.defineProperty(GPUAdapter.prototype, "info", { get: () => hidden });
@@ -65,7 +65,7 @@ def test_the_core_runs_the_module_that_the_comments_tell() -> None:
     run.lane(0)
     module = Module()
     module.add(run, export=True)
-    text = (RUNTIME / "backends" / "webgpu_probe.js").read_text()
+    text = (RUNTIME / "targets/webgpu/probe.js").read_text()
     helpers = re.search(r"(?s)const each = .*?\n\];\n", text)[0]
     node = ["node", "-e", f"{helpers} console.log(CORE.join())"]
     held = subprocess.run(node, capture_output=True, text=True, check=True).stdout

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw, sample_inputs
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.webgpu import build, fit, lower_all
-from onnxpress.emit.wgsl_cost import choose, palette
-from onnxpress.emit.wgsl_cut import cut
-from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, SPLITS, TILES, Device
-from onnxpress.emit.wgsl_memory import Life, place_constants, place_values
-from onnxpress.emit.wgsl_shader import MAX_BINDING, MAX_GROUPS, Dispatch, Work
+from onnxpress.emit.wgsl.cost import choose, palette
+from onnxpress.emit.wgsl.device import DEVICES, DISCRETE, SPLITS, TILES, Device
+from onnxpress.emit.wgsl.shader import MAX_BINDING, MAX_GROUPS, Dispatch, Work
 from onnxpress.errors import PlanError
-from onnxpress.expr import call, inp
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.graph.expr import call, inp
+from onnxpress.programs.webgpu.build import build, fit, lower_all
+from onnxpress.programs.webgpu.cut import cut
+from onnxpress.programs.webgpu.memory import Life, place_constants, place_values
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from webgpu_jobs import check, program_of, run_graph
 
 

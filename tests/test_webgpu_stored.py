@@ -9,13 +9,13 @@ import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw
 from onnx_models import feeds, model, node
-from onnxpress.browser import Browser, find_chromium
 from onnxpress.compiler import Options, press
-from onnxpress.emit.wgsl_device import DISCRETE, TILES
-from onnxpress.encodings import LARGE
-from onnxpress.expr import call, inp
-from onnxpress.runtime_files import RUNTIME
-from onnxpress.verify import Reference
+from onnxpress.emit.wgsl.device import DISCRETE, TILES
+from onnxpress.graph.expr import call, inp
+from onnxpress.proof.verify import Reference
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
+from onnxpress.weights.encodings import LARGE
 from packs import run_pack
 from webgpu_jobs import RUN, check, package, program_of
 

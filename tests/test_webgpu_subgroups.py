@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw, sample_inputs
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.wgsl_share import parse, share
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.programs.webgpu.share import parse, share
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from webgpu_jobs import check, program_of
 
 pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")

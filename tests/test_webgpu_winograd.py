@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from chromium import SWIFTSHADER
 from graphs import Draw, sample_inputs
-from onnxpress.browser import Browser, find_chromium
-from onnxpress.emit.wgsl_device import DEVICES, DISCRETE, Device
-from onnxpress.expr import call, inp
-from onnxpress.interpret import interpret
-from onnxpress.runtime_files import RUNTIME
+from onnxpress.emit.wgsl.device import DEVICES, DISCRETE, Device
+from onnxpress.graph.expr import call, inp
+from onnxpress.ops.interpret import interpret
+from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.runtime import RUNTIME
 from webgpu_jobs import EPSILON, program_of, run_graph
 from winograd_error import magnitude
 

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 from graphs import Draw, sample_inputs
-from onnxpress.browser import Answer, Browser
-from onnxpress.emit.webgpu import build
-from onnxpress.emit.wgsl_device import DISCRETE, Device
-from onnxpress.encodings import GROUP, encode, round_trip
-from onnxpress.graph import Graph
-from onnxpress.interpret import interpret
+from onnxpress.emit.wgsl.device import DISCRETE, Device
+from onnxpress.graph.graph import Graph
 from onnxpress.ops import OPS, bound
+from onnxpress.ops.interpret import interpret
+from onnxpress.programs.webgpu.build import build
+from onnxpress.run.browser import Answer, Browser
+from onnxpress.weights.encodings import GROUP, encode, round_trip
 
 EPSILON = float(np.finfo(np.float32).eps)
 
 # The body is the program's bytes, then every weight and its scale, then every f32 input.
 OPEN = """
-import { open, probe } from "/runtime/backends/webgpu.js";
-import { decode } from "/runtime/decode.js";
+import { open, probe } from "/runtime/targets/webgpu.js";
+import { decode } from "/runtime/load/decode.js";
 function unpack({ steps, inputs: sizes, size, tensors }, body) {
   let at = size;
   const take = (length) => new Uint8Array(body, (at += Math.ceil(length / 4) * 4) - length, length);

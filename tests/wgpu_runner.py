@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import install_package
-from onnxpress.encodings import encode
-from onnxpress.graph import Graph
+from onnxpress.graph.graph import Graph
+from onnxpress.weights.encodings import encode
 
 ICDS = Path("/usr/share/vulkan/icd.d")
 

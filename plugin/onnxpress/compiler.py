@@ -11,25 +11,27 @@ from typing import Any
 
 import numpy as np
 
-from .choose import choose
-from .emit import js, wasm, webgpu
 from .errors import PlanError, UnsupportedError
-from .gates import Task
-from .golden import MARGIN, QUANTIZED_FLOOR, draw, golden, ranges
-from .graph import Graph
-from .half import add_half
-from .importer import import_model
-from .int8 import add_int8
+from .graph.graph import Graph
+from .importer.model import import_model
+from .model.simplify import simplify
+from .model.source import ModelProto, load_model
+from .model.spill import model_bytes, spilled_arrays
 from .ops import OPS
-from .pack import Pack, write_manifest
+from .pack.pack import Pack, write_manifest
 from .passes import run_passes
-from .runtime_files import write_runtime
-from .sample_files import check_feeds
-from .simplify import simplify
-from .source import ModelProto, load_model
-from .spill import model_bytes, spilled_arrays
-from .trace import Trace, f16_range, trace
-from .verify import Expected, Proof, Reference, expect, require
+from .programs import js
+from .programs.wasm import build as wasm
+from .programs.webgpu import build as webgpu
+from .proof.choose import choose
+from .proof.golden import MARGIN, QUANTIZED_FLOOR, draw, golden, ranges
+from .proof.half import add_half
+from .proof.int8 import add_int8
+from .proof.sample_files import check_feeds
+from .proof.trace import Trace, f16_range, trace
+from .proof.verify import Expected, Proof, Reference, expect, require
+from .runtime import write_runtime
+from .tasks.gates import Task
 
 BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
 

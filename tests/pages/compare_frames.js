@@ -1,7 +1,7 @@
 /** One frame painted by a model on WebGPU, beside the same pixels by way of run(). */
-import { acquire } from "/rt/backends/webgpu_device.js";
-import { fit, toImageData, toTensor } from "/rt/inputs/tensor.js";
-import { openModel } from "/rt/model.js";
+import { acquire } from "/rt/targets/webgpu/device.js";
+import { fit, toImageData, toTensor } from "/rt/kinds/picture/tensor.js";
+import { openModel } from "/rt/model/model.js";
 
 const STRENGTH = { s: Float32Array.of(0.25) };
 const WRAP = {

@@ -8,20 +8,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import OnnxPressError
 from ..spec import TARGETS, TASKS, WEIGHTS
-from . import (
-    bench,
-    bench_against,
-    bench_batch,
-    bench_frames,
-    bench_report,
-    build,
-    compile,
-    dedupe,
-    export,
-    inspect,
-    new,
-    serve,
-)
+from . import bench, build, compile, dedupe, export, inspect, new, serve
 from .arguments import CACHE, cache_place, count, counts, shape, target_list
 
 
@@ -121,8 +108,8 @@ def _add_explain(commands) -> None:
 
 
 def _run_bench(options: argparse.Namespace) -> None:
-    way = (bench_frames if options.frames else bench_against if options.against else
-           bench_batch if options.batch else bench)
+    way = (bench.frames if options.frames else bench.against if options.against else
+           bench.batch if options.batch else bench.command)
     way.run(options)
 
 
@@ -145,11 +132,11 @@ def _add_bench(commands) -> None:
     command.add_argument("--batch", type=counts, metavar="N,...",
                          help="in place of steps: samples per second in batches of these sizes, of "
                               "a model whose inputs begin with a free dimension")
-    command.add_argument("--json", type=Path, nargs="?", const=bench_report.STDOUT, metavar="FILE",
+    command.add_argument("--json", type=Path, nargs="?", const=bench.report.STDOUT, metavar="FILE",
                          help="results as JSON, in FILE or alone on standard output")
     command.add_argument("--against", type=Path, metavar="DIR",
                          help="in place of steps: other engines beside ours, by turns, in the "
-                              "harness in DIR (see onnxpress/cli/bench_against.py)")
+                              "harness in DIR (see onnxpress/cli/bench/against.py)")
     command.add_argument("--chart", type=Path, metavar="FILE",
                          help="the steps as bars, in one HTML file")
     _add_shapes(command)

@@ -55,7 +55,7 @@ def cache_place(text: str) -> tuple[Path, str]:
 def open_model(path: Path, shapes: list[Shape], models: Path | None, cache: tuple[Path, str]
                ) -> tuple[Any, Mapping[str, tuple[int, ...]]]:
     """The ONNX model of a spec or a file, and the shapes that fix its inputs."""
-    from ..source import load_card_model, load_model
+    from ..model.source import load_card_model, load_model
 
     if path.suffix in (".yml", ".yaml"):
         demo = load_demo(path, models_folder(models, path))

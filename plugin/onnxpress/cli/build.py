@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import page
-from ..builds import Builds, Built, workers
+from ..build.builds import Builds, Built, workers
 from ..errors import PackError
-from ..publish import pack_files, shared_files
-from ..sizes import size_table, sizes_of, total_json
+from ..site import page
+from ..site.publish import pack_files, shared_files
+from ..site.sizes import size_table, sizes_of, total_json
 from ..spec import load_demo
 from .arguments import models_folder
 from .output import open_display, say, say_json

@@ -4,17 +4,18 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..page_numbers import build, exponent, facts_of, required
-from ..sizes import size_table, sizes_of
+from ..site.page_numbers import build, facts_of, required
+from ..site.sizes import size_table, sizes_of
+from ..words import exponent
 from .output import open_display, say, say_json, table
 
 if TYPE_CHECKING:
-    from ..recheck import Recheck
+    from ..site.recheck import Recheck
 
 
 def run_compile(options: argparse.Namespace) -> None:
     from ..compiler import Options, compile_model
-    from ..sample_files import read_sample
+    from ..proof.sample_files import read_sample
 
     feeds = [read_sample(path) for path in options.sample]
     display = open_display()
@@ -41,7 +42,7 @@ def run_compile(options: argparse.Namespace) -> None:
 
 
 def run_verify(options: argparse.Namespace) -> None:
-    from ..recheck import find_packs, recheck
+    from ..site.recheck import find_packs, recheck
 
     found = [recheck(path, options.js) for path in find_packs(options.folder)]
     if options.json:

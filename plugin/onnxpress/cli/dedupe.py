@@ -3,8 +3,8 @@
 import argparse
 from dataclasses import asdict
 
-from ..dedupe import FOLDER, dedupe
-from ..page_numbers import size
+from ..site.dedupe import FOLDER, dedupe
+from ..words import size
 from .output import say, say_json
 
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from ..export import export
 from ..files import write_chunks
+from ..site.export import export
 from .build import build_demos, demo_json
 from .output import say, say_json
 

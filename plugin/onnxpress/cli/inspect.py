@@ -31,9 +31,9 @@ def run_explain(options: argparse.Namespace) -> None:
 def _stage(model: Any, shapes: Any, after: str | None, notes: Any) -> Any:
     """The graph after the named pass, or after all of them."""
     from ..compiler import lower
-    from ..importer import import_model
+    from ..importer.model import import_model
+    from ..model.simplify import simplify
     from ..passes import PORTABLE
-    from ..simplify import simplify
 
     if after is None:
         return lower(model, shapes, notes)

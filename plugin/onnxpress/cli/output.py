@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from .. import display
+from ..build import display
 
 
 def say(text: str) -> None:

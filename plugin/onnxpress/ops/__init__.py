@@ -5,7 +5,7 @@ the ONNX operators that are a scalar expression.
 """
 
 from ..errors import PassError
-from ..graph import Graph, Node
+from ..graph.graph import Graph, Node
 from . import conv, matmul, move, pointwise, pool, reduce, sample
 from .base import Op
 

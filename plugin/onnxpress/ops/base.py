@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Node
+from ..graph.graph import Node
 
 Shape = tuple[int, ...]
 Shapes = Sequence[Shape]

@@ -12,8 +12,8 @@ from math import prod
 
 import numpy as np
 
-from ..expr import evaluate
-from ..graph import Node
+from ..graph.expr import evaluate
+from ..graph.graph import Node
 from .base import Arrays, Op, Shape, Shapes, doubles, need
 
 NUMPY_PAD = {"zero": "constant", "reflect": "reflect", "edge": "edge"}

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Node
+from ..graph.graph import Node
 from .base import Arrays, Op, Shape, Shapes, exact, free, need
 
 

@@ -12,8 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from ..expr import PRIMS, Expr, call, evaluate, input_indices
-from ..graph import Node
+from ..graph.expr import PRIMS, Expr, call, evaluate, input_indices
+from ..graph.graph import Node
 from .base import Arrays, Op, Shape, Shapes, doubles, need
 
 

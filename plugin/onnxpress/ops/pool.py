@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from ..graph import Node
+from ..graph.graph import Node
 from .base import Arrays, Op, Shape, Shapes, doubles, need
 
 

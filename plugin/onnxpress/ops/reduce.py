@@ -13,8 +13,8 @@ from math import prod
 
 import numpy as np
 
-from ..expr import evaluate
-from ..graph import Node
+from ..graph.expr import evaluate
+from ..graph.graph import Node
 from .base import Arrays, Op, Shape, Shapes, doubles, exact, need
 
 _REDUCE = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}

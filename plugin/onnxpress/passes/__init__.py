@@ -6,7 +6,7 @@ reason)` records what a person would expect to happen and why it did not.
 
 from collections.abc import Callable
 
-from ..graph import Graph, check
+from ..graph.graph import Graph, check
 from ..ops import check_shapes
 from .fold_affine import fold_affine
 from .fold_constants import fold_constants

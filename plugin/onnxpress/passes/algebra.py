@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ..expr import Expr, inp, input_indices, substitute
+from ..graph.expr import Expr, inp, input_indices, substitute
 
 ONE = Expr("const", (), 1.0)
 ZERO = Expr("const", (), 0.0)

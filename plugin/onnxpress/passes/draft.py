@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node, Value
+from ..graph.graph import Graph, Node, Value
 
 
 class Draft:

@@ -1,6 +1,6 @@
 """Which operators can take a pointwise reader as their epilogue."""
 
-from ..graph import Node
+from ..graph.graph import Node
 from .draft import Draft
 
 HOSTS = {"conv2d": 3, "matmul": 3, "normalize": 3}  # operator -> its own operands

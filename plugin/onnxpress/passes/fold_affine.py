@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..expr import Expr, evaluate
-from ..graph import Graph, Node
+from ..graph.expr import Expr, evaluate
+from ..graph.graph import Graph, Node
 from .algebra import affine, is_unsteady
 from .draft import Draft
 

@@ -10,7 +10,7 @@
 from collections.abc import Callable
 from math import prod
 
-from ..graph import Graph, Node
+from ..graph.graph import Graph, Node
 from ..ops import OPS, bound
 from .draft import Draft
 

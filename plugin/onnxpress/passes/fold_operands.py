@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..expr import Expr, evaluate, inp, input_indices
-from ..graph import Graph, Node
+from ..graph.expr import Expr, evaluate, inp, input_indices
+from ..graph.graph import Graph, Node
 from .algebra import affine, compact, is_unsteady, size
 from .draft import Draft
 from .epilogue import HOSTS

@@ -9,8 +9,8 @@
 
 from collections.abc import Callable
 
-from ..expr import Expr
-from ..graph import Graph, Node
+from ..graph.expr import Expr
+from ..graph.graph import Graph, Node
 from .draft import Draft
 
 

@@ -12,8 +12,8 @@
 
 from collections.abc import Callable
 
-from ..expr import inp, substitute
-from ..graph import Graph, Node
+from ..graph.expr import inp, substitute
+from ..graph.graph import Graph, Node
 from .algebra import compact
 from .draft import Draft
 from .epilogue import HOSTS, hosts

@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..expr import Expr, const, evaluate, inp, input_indices, substitute
-from ..graph import Graph, Node
+from ..graph.expr import Expr, const, evaluate, inp, input_indices, substitute
+from ..graph.graph import Graph, Node
 from .algebra import ONE, affine, compact, rewrite, size, times
 from .draft import Draft
 

@@ -12,8 +12,8 @@
 
 from collections.abc import Callable
 
-from ..expr import Expr, inp, substitute
-from ..graph import Graph, Node
+from ..graph.expr import Expr, inp, substitute
+from ..graph.graph import Graph, Node
 from .algebra import CHEAP, compact, count, size, uses_only
 from .draft import Draft
 from .epilogue import hosts

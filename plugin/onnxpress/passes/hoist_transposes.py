@@ -11,7 +11,7 @@ operator that wanted the order.
 
 from collections.abc import Callable
 
-from ..graph import Graph, Node
+from ..graph.graph import Graph, Node
 from .axes import Perm, permute, rename_axes, unpermute
 from .draft import Draft
 

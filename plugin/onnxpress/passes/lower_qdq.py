@@ -27,8 +27,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..expr import Expr, call, inp, substitute
-from ..graph import Graph, Node
+from ..graph.expr import Expr, call, inp, substitute
+from ..graph.graph import Graph, Node
 from .steps import Memory, Steps, is_kind
 
 EXACT = 2.0**24  # f32 holds every whole number below

@@ -6,7 +6,7 @@
 
 from collections.abc import Callable
 
-from ..graph import Graph
+from ..graph.graph import Graph
 from .draft import Draft
 
 

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from ..graph import Graph, Node
+from ..graph.graph import Graph, Node
 from .draft import Draft
 
 ALIGN = 128  # columns: 256 bytes of f16, at which WebGPU binds a part of a buffer

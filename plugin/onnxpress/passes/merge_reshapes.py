@@ -10,7 +10,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..graph import Graph
+from ..graph.graph import Graph
 from .draft import Draft
 
 

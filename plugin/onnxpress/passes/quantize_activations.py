@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..expr import Expr, call, const, inp, substitute
-from ..graph import Graph, Node
+from ..graph.expr import Expr, call, const, inp, substitute
+from ..graph.graph import Graph, Node
 from .draft import Draft
 from .epilogue import HOSTS
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..expr import inp
-from ..graph import Graph, Node
+from ..graph.expr import inp
+from ..graph.graph import Graph, Node
 from .draft import Draft
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..expr import Expr, call, const, evaluate, inp, substitute
-from ..graph import Graph, Node
+from ..graph.expr import Expr, call, const, evaluate, inp, substitute
+from ..graph.graph import Graph, Node
 from .algebra import ONE, ZERO, compact, rewrite
 from .draft import Draft
 from .epilogue import HOSTS

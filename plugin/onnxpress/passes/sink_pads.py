@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..expr import evaluate
-from ..graph import Graph, Node
+from ..graph.expr import evaluate
+from ..graph.graph import Graph, Node
 from .draft import Draft
 
 

@@ -11,7 +11,7 @@ convolution, matmul or normalization above and can fold into it.
 
 from collections.abc import Callable
 
-from ..graph import Graph, Node
+from ..graph.graph import Graph, Node
 from .draft import Draft
 from .epilogue import HOSTS
 

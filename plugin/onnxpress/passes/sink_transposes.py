@@ -21,17 +21,8 @@ from math import prod
 
 import numpy as np
 
-from ..graph import Graph, Node
-from .axes import (
-    Perm,
-    between,
-    identity,
-    is_view,
-    permute,
-    regroup,
-    rename_axes,
-    unpermute,
-)
+from ..graph.graph import Graph, Node
+from .axes import Perm, between, identity, is_view, permute, regroup, rename_axes, unpermute
 from .draft import Draft
 
 

@@ -25,7 +25,7 @@ from itertools import product
 
 import numpy as np
 
-from ..graph import Graph, Node
+from ..graph.graph import Graph, Node
 from .draft import Draft
 from .epilogue import HOSTS
 

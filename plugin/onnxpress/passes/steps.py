@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..expr import Expr, call, inp
-from ..graph import Graph, Node
+from ..graph.expr import Expr, call, inp
+from ..graph.graph import Graph, Node
 from .draft import Draft
 
 RANGES = {"i8": (-128, 127), "u8": (0, 255), "i16": (-32768, 32767), "u16": (0, 65535)}

@@ -1,9 +1,9 @@
 /** onnxpress in a page: `load` for programs, `<onnx-demo>` for people. */
-import { watchAttempts } from "./attempts.js";
-import { OnnxDemo } from "./element.js";
-import { openModel } from "./model.js";
-import { openInWorker } from "./remote.js";
-import { firstVisit } from "./store.js";
+import { watchAttempts } from "./model/attempts.js";
+import { OnnxDemo } from "./page/element.js";
+import { openModel } from "./model/model.js";
+import { openInWorker } from "./model/remote.js";
+import { firstVisit } from "./load/store.js";
 
 export { PressError } from "./errors.js";
 export { OnnxDemo };

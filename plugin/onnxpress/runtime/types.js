@@ -111,7 +111,7 @@
  */
 
 /**
- * @typedef {Object} ImageInput  From a picture to a tensor; see inputs/picture.js and resample.js.
+ * @typedef {Object} ImageInput  From a picture to a tensor; see kinds/picture.js and resample.js.
  * Steps: orient by EXIF, put on white where transparent, resize, centre-crop, then
  * (value * scale - mean) / std with value in 0..255, then reorder.
  * @property {string} input  the port's name

@@ -1,6 +1,6 @@
 /** A page's models in a module worker; remote.js is the other end. */
 import { packError } from "./errors.js";
-import { openModel } from "./model.js";
+import { openModel } from "./model/model.js";
 
 /** By the page's numbers: models, and of each the calls under way. */
 const models = new Map();

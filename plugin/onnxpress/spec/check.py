@@ -15,7 +15,7 @@ from referencing import Registry, Resource
 from ..errors import SpecError, did_you_mean
 from .text import Tree, kind_of
 
-SCHEMAS = Path(__file__).parent.parent / "schema"
+SCHEMAS = Path(__file__).parent / "schema"
 YES_NO = {"yes", "no", "on", "off", "true", "false", "y", "n"}
 
 PATTERNS = {

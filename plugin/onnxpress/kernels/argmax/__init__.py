@@ -1,7 +1,7 @@
 """Index of the largest (or smallest) element along one axis, as f32."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

@@ -1,4 +1,4 @@
-{% from "wgsl_rows.wgsl" import main, head, each %}
+{% from "wgsl/rows.wgsl" import main, head, each %}
 // Index of the {{ "largest" if largest else "smallest" }} of {{ rows.length }} elements in each of {{ rows.outputs }} rows; of equals the {{ "last" if select_last else "first" }}
 {{ bindings }}
 

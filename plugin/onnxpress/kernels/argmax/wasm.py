@@ -3,12 +3,12 @@
 from functools import partial
 from math import inf
 
-from ...emit.wasm_asm import Function, function
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_loops import store_run
-from ...emit.wasm_nest import View, call_nest, lane_nest, share_nest, view
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.layout import Needs, Step
+from ...emit.wasm.asm import Function, function
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.loops import store_run
+from ...emit.wasm.nest import View, call_nest, lane_nest, share_nest, view
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,10 +1,10 @@
 """argmax on WebGPU: trees of (value, index) in workgroup memory."""
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_rows import fold, view
-from ...emit.wgsl_shader import Dispatch, Port
-from ...graph import Graph, Node
-from ...layout import dense_strides
+from ...emit.layout import dense_strides
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.rows import fold, view
+from ...emit.wgsl.shader import Dispatch, Port
+from ...graph.graph import Graph, Node
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:

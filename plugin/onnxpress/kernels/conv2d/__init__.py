@@ -1,7 +1,7 @@
 """2-D convolution of NHWC tensors with an epilogue; w is [KH,KW,C/groups,O]."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

@@ -1,7 +1,7 @@
 """Data movement: every transpose, slice, concat, pad, expand is a list of strided copies."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

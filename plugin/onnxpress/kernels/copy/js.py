@@ -1,9 +1,9 @@
 """Data movement in JavaScript: rectangular strided copies, long rows with copyWithin."""
 
-from ...emit.js_module import JsModule
+from ...emit.js.module import JsModule
+from ...emit.layout import Needs, Step, Tensor
 from ...emit.loops import collapse, nest
-from ...graph import Graph, Node
-from ...layout import Needs, Step, Tensor
+from ...graph.graph import Graph, Node
 from ...ops.move import coalesce, moves
 
 ROW = 32  # copyWithin costs as much to call as a loop over so many elements

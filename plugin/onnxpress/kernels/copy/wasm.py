@@ -1,16 +1,16 @@
 """copy in WebAssembly: runs of lanes where both sides have them, 4x4 transposes where the sides'
 unit strides lie on different axes, single elements elsewhere."""
 
+from ...emit.layout import F32, Needs, Step, Tensor
 from ...emit.loops import Shape, collapse
-from ...emit.wasm_asm import Function, function
-from ...emit.wasm_convert import emit_convert
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import emit_fill, emit_map
-from ...emit.wasm_nest import Nest, View, call_nest, padded_shape, share_nest, view
-from ...emit.wasm_share import sync
-from ...expr import inp
-from ...graph import Graph, Node
-from ...layout import F32, Needs, Step, Tensor
+from ...emit.wasm.asm import Function, function
+from ...emit.wasm.convert import emit_convert
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.map import emit_fill, emit_map
+from ...emit.wasm.nest import Nest, View, call_nest, padded_shape, share_nest, view
+from ...emit.wasm.share import sync
+from ...graph.expr import inp
+from ...graph.graph import Graph, Node
 from ...ops.move import Move, moves
 
 

@@ -3,10 +3,10 @@
 from itertools import groupby
 from math import prod
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_expr import number
-from ...emit.wgsl_shader import LANES, MAX_BUFFERS, Dispatch, Port, dispatch, over_elements, walk
-from ...graph import Graph, Node
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.expr import number
+from ...emit.wgsl.shader import LANES, MAX_BUFFERS, Dispatch, Port, dispatch, over_elements, walk
+from ...graph.graph import Graph, Node
 from ...ops.move import Move, coalesce, moves
 
 

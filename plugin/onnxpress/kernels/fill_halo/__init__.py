@@ -1,7 +1,7 @@
 """Border of a strided NHWC tensor: zeros, reflection or the edge. Linear memory only."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

@@ -1,8 +1,8 @@
 """Halos in JavaScript: columns beside each row first, then whole rows above and below."""
 
-from ...emit.js_module import JsModule
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.js.module import JsModule
+from ...emit.layout import Needs, Step
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

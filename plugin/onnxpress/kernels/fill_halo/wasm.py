@@ -3,14 +3,14 @@ numbers are filled a word at a time."""
 
 import struct
 
-from ...emit.wasm_convert import words
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import emit_fill, emit_map
-from ...emit.wasm_nest import View
-from ...emit.wasm_share import sync
-from ...expr import inp
-from ...graph import Graph, Node
-from ...layout import Needs, Step, Storage, Tensor
+from ...emit.layout import Needs, Step, Storage, Tensor
+from ...emit.wasm.convert import words
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.map import emit_fill, emit_map
+from ...emit.wasm.nest import View
+from ...emit.wasm.share import sync
+from ...graph.expr import inp
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,7 +1,7 @@
 """Rows of x along one axis, picked by computed indices."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

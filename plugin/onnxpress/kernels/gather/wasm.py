@@ -4,12 +4,12 @@ visitor's data holds, no other memory is read."""
 from functools import partial
 from math import prod
 
-from ...emit.wasm_asm import Function, function
-from ...emit.wasm_emitter import Emitter, address
-from ...emit.wasm_loops import store_run
-from ...emit.wasm_share import share
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.layout import Needs, Step
+from ...emit.wasm.asm import Function, function
+from ...emit.wasm.emitter import Emitter, address
+from ...emit.wasm.loops import store_run
+from ...emit.wasm.share import share
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -2,9 +2,9 @@
 
 from math import prod
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_shader import Dispatch, Port, over_elements
-from ...graph import Graph, Node
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.shader import Dispatch, Port, over_elements
+from ...graph.graph import Graph, Node
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:

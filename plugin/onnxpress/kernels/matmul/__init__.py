@@ -1,7 +1,7 @@
 """Batched matrix product a[...,M,K] b[...,K,N] + bias[N] with an epilogue."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

@@ -3,11 +3,11 @@
 from itertools import product
 from math import prod
 
-from ...emit.js_epilogue import epilogue
-from ...emit.js_module import JsModule
+from ...emit.js.epilogue import epilogue
+from ...emit.js.module import JsModule
+from ...emit.layout import Needs, Pack, Step, Tensor, round_up
 from ...emit.loops import broadcast_strides, collapse
-from ...graph import Graph, Node
-from ...layout import Needs, Pack, Step, Tensor, round_up
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,4 +1,4 @@
-"""Matrix products in WebAssembly: the tiles of `emit/wasm_gemm.py`, batch by batch.
+"""Matrix products in WebAssembly: the tiles of `emit/wasm/gemm.py`, batch by batch.
 
 A constant b of rank 2 is packed once; any other b is read in its own rows. A single row of a
 streams b unpacked. Outputs of other ranks than 4 have no padding, so there the order of stores
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from math import prod
 
-from ...emit import wasm_packs as packs
-from ...emit.wasm_emitter import Affine, Emitter, address
-from ...emit.wasm_epilogue import epilogue
-from ...emit.wasm_gemm import Gemm, emit_gemm
-from ...emit.wasm_gemv import emit_gemv
-from ...graph import Graph, Node
-from ...layout import ELEMENT_BYTES, Dot, Needs, Pack, Step, Want
+from ...emit.layout import ELEMENT_BYTES, Dot, Needs, Pack, Step, Want
+from ...emit.wasm import packs
+from ...emit.wasm.emitter import Affine, Emitter, address
+from ...emit.wasm.epilogue import epilogue
+from ...emit.wasm.gemm import Gemm, emit_gemm
+from ...emit.wasm.gemv import emit_gemv
+from ...graph.graph import Graph, Node
 
 
 def _packed(a: Sequence[int], b: Sequence[int], constant: bool) -> bool:

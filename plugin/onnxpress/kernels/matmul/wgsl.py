@@ -2,10 +2,10 @@
 
 from math import prod
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_epilogue import finish
-from ...emit.wgsl_gemm import Product, matrix, multiply
-from ...emit.wgsl_shader import (
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.epilogue import finish
+from ...emit.wgsl.gemm import Product, matrix, multiply
+from ...emit.wgsl.shader import (
     MAX_BINDING,
     Dispatch,
     Port,
@@ -15,9 +15,9 @@ from ...emit.wgsl_shader import (
     coalesce,
     walk,
 )
-from ...emit.wgsl_weights import read_weights
-from ...encodings import GROUP
-from ...graph import Graph, Node
+from ...emit.wgsl.weights import read_weights
+from ...graph.graph import Graph, Node
+from ...weights.encodings import GROUP
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:

@@ -1,7 +1,7 @@
 """Mean and variance over axes, then scale and shift: instance and layer norm."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

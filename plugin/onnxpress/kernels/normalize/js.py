@@ -3,11 +3,11 @@
 from itertools import chain
 from math import prod
 
-from ...emit.js_module import JsModule, assign, lift
+from ...emit.js.module import JsModule, assign, lift
+from ...emit.layout import Needs, Step
 from ...emit.loops import broadcast_strides, collapse, nest
-from ...expr import inp
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...graph.expr import inp
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,4 +1,4 @@
-{% from "wgsl_rows.wgsl" import main, head, each, tree %}
+{% from "wgsl/rows.wgsl" import main, head, each, tree %}
 // {{ rows.outputs }} rows of {{ rows.length }} elements, {{ rows.parts }} parts each; phase: {{ phase }}
 // whole: statistics and result. stats: mean and sum of squared deviations of each part.
 // apply: the parts' statistics become the row's, then the result (Chan et al. 1979).

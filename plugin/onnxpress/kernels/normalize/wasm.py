@@ -6,14 +6,14 @@ Two passes for the variance keep its error at a few ulps whatever the mean is.
 from collections.abc import Sequence
 from math import prod
 
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import emit_map, map_scratch
-from ...emit.wasm_nest import View, padded_shape, view
-from ...emit.wasm_reduce import emit_reduce
-from ...emit.wasm_share import MANY, sync
-from ...expr import Expr, call, inp, substitute
-from ...graph import Graph, Node
-from ...layout import Needs, Step, dense_strides, round_up
+from ...emit.layout import Needs, Step, dense_strides, round_up
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.map import emit_map, map_scratch
+from ...emit.wasm.nest import View, padded_shape, view
+from ...emit.wasm.reduce import emit_reduce
+from ...emit.wasm.share import MANY, sync
+from ...graph.expr import Expr, call, inp, substitute
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

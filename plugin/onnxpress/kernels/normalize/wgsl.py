@@ -1,12 +1,12 @@
 """normalize on WebGPU: two passes over rows in one dispatch; few long rows take two dispatches."""
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_epilogue import finish
-from ...emit.wgsl_expr import number
-from ...emit.wgsl_rows import fold, view
-from ...emit.wgsl_shader import Dispatch, Port, broadcast_strides
-from ...graph import Graph, Node
-from ...layout import dense_strides
+from ...emit.layout import dense_strides
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.epilogue import finish
+from ...emit.wgsl.expr import number
+from ...emit.wgsl.rows import fold, view
+from ...emit.wgsl.shader import Dispatch, Port, broadcast_strides
+from ...graph.graph import Graph, Node
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:

@@ -1,7 +1,7 @@
 """One scalar expression per element, operands broadcast."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

@@ -2,10 +2,10 @@
 
 from itertools import chain
 
-from ...emit.js_module import JsModule, assign, lift
+from ...emit.js.module import JsModule, assign, lift
+from ...emit.layout import Needs, Step
 from ...emit.loops import broadcast_strides, collapse, nest
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,12 +1,12 @@
 """pointwise in WebAssembly: one map; or a conversion, where `out` in the node's attributes says how
 the result of one operand is stored."""
 
-from ...emit.wasm_convert import emit_convert
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import emit_map, map_scratch
-from ...emit.wasm_nest import padded_shape, view
-from ...graph import Graph, Node
-from ...layout import F32, Needs, Step, Want
+from ...emit.layout import F32, Needs, Step, Want
+from ...emit.wasm.convert import emit_convert
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.map import emit_map, map_scratch
+from ...emit.wasm.nest import padded_shape, view
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,17 +1,10 @@
 """pointwise on WebGPU: one invocation per element, or per vec4f where the last axis allows."""
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_epilogue import spread
-from ...emit.wgsl_expr import function
-from ...emit.wgsl_shader import (
-    Dispatch,
-    Port,
-    broadcast_strides,
-    coalesce,
-    over_elements,
-    walk,
-)
-from ...graph import Graph, Node
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.epilogue import spread
+from ...emit.wgsl.expr import function
+from ...emit.wgsl.shader import Dispatch, Port, broadcast_strides, coalesce, over_elements, walk
+from ...graph.graph import Graph, Node
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:

@@ -1,7 +1,7 @@
 """Maximum or average over windows of NHWC tensors."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

@@ -1,8 +1,8 @@
 """pool2d in JavaScript: windows are clipped to the image, so no halo is read."""
 
-from ...emit.js_module import JsModule
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.js.module import JsModule
+from ...emit.layout import Needs, Step
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

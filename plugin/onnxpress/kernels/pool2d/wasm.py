@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from ...emit.wasm_asm import Function, function
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_loops import store_run
-from ...emit.wasm_map import emit_fill
-from ...emit.wasm_nest import View, padded_shape
-from ...emit.wasm_share import share
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.layout import Needs, Step
+from ...emit.wasm.asm import Function, function
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.loops import store_run
+from ...emit.wasm.map import emit_fill
+from ...emit.wasm.nest import View, padded_shape
+from ...emit.wasm.share import share
+from ...graph.graph import Graph, Node
 
 
 @dataclass(frozen=True, slots=True)

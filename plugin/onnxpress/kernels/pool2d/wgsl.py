@@ -1,9 +1,9 @@
 """pool2d on WebGPU: one invocation per output element, or per vec4f of channels."""
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_expr import number
-from ...emit.wgsl_shader import Dispatch, Port, over_elements
-from ...graph import Graph, Node
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.expr import number
+from ...emit.wgsl.shader import Dispatch, Port, over_elements
+from ...graph.graph import Graph, Node
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:

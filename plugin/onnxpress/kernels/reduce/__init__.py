@@ -1,7 +1,7 @@
 """Sum, mean, max, min or product over axes; axes keep length 1."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

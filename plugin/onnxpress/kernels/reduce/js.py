@@ -3,10 +3,10 @@ runs innermost, as a vector of sums."""
 
 from math import prod
 
-from ...emit.js_module import JsModule, number
+from ...emit.js.module import JsModule, number
+from ...emit.layout import Needs, Step
 from ...emit.loops import collapse, nest
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...graph.graph import Graph, Node
 
 COMBINE = {
     "sum": (0.0, "{0} += {1};"),

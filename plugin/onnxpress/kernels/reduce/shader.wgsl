@@ -1,4 +1,4 @@
-{% from "wgsl_rows.wgsl" import main, head, each, tree %}
+{% from "wgsl/rows.wgsl" import main, head, each, tree %}
 // {{ kind }} of {{ rows.length }} elements for each of {{ rows.outputs }} outputs, in {{ rows.parts }} parts
 {{ bindings }}
 

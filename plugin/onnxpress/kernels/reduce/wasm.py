@@ -2,14 +2,14 @@
 
 from math import prod
 
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import emit_map
-from ...emit.wasm_nest import view
-from ...emit.wasm_reduce import emit_reduce
-from ...emit.wasm_share import sync
-from ...expr import inp
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.layout import Needs, Step
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.map import emit_map
+from ...emit.wasm.nest import view
+from ...emit.wasm.reduce import emit_reduce
+from ...emit.wasm.share import sync
+from ...graph.expr import inp
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

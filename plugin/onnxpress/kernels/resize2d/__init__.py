@@ -1,7 +1,7 @@
 """Separable resampling of NHWC tensors by tables of taps."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

@@ -2,9 +2,9 @@
 
 from itertools import chain
 
-from ...emit.js_module import JsModule
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.js.module import JsModule
+from ...emit.layout import Needs, Step
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

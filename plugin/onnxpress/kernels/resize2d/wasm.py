@@ -5,13 +5,13 @@ import struct
 from collections.abc import Sequence
 from functools import partial
 
-from ...emit.wasm_asm import Function, function
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_loops import store_run
-from ...emit.wasm_nest import padded_shape
-from ...emit.wasm_share import share
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.layout import Needs, Step
+from ...emit.wasm.asm import Function, function
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.loops import store_run
+from ...emit.wasm.nest import padded_shape
+from ...emit.wasm.share import share
+from ...graph.graph import Graph, Node
 
 Taps = tuple[Sequence[Sequence[int]], Sequence[Sequence[float]]]
 

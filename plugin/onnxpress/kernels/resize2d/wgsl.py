@@ -1,8 +1,8 @@
 """resize2d on WebGPU: a table of (index, weight) pairs, or plain division for even repetition."""
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_shader import Dispatch, Port, over_elements
-from ...graph import Graph, Node
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.shader import Dispatch, Port, over_elements
+from ...graph.graph import Graph, Node
 
 Taps = tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]
 

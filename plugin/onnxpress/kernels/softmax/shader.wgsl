@@ -1,4 +1,4 @@
-{% from "wgsl_rows.wgsl" import main, head, each, tree %}
+{% from "wgsl/rows.wgsl" import main, head, each, tree %}
 // {{ "Logarithm of softmax" if log else "Softmax" }} over {{ rows.length }} elements in each of {{ rows.outputs }} rows
 {{ bindings }}
 

@@ -1,11 +1,11 @@
 """softmax on WebGPU: a workgroup holds whole rows and folds them twice."""
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_expr import number
-from ...emit.wgsl_rows import fold, view
-from ...emit.wgsl_shader import Dispatch, Port
-from ...graph import Graph, Node
-from ...layout import dense_strides
+from ...emit.layout import dense_strides
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.expr import number
+from ...emit.wgsl.rows import fold, view
+from ...emit.wgsl.shader import Dispatch, Port
+from ...graph.graph import Graph, Node
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:

@@ -1,7 +1,7 @@
 """Sum over a sliding window of the last axis."""
 
-from ...graph import Graph, Node
-from ...layout import Needs
+from ...emit.layout import Needs
+from ...graph.graph import Graph, Node
 from . import js, wasm
 
 

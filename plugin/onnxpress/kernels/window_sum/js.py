@@ -1,9 +1,9 @@
 """window_sum in JavaScript: each window of channels is added up anew, in doubles."""
 
-from ...emit.js_module import JsModule
+from ...emit.js.module import JsModule
+from ...emit.layout import Needs, Step
 from ...emit.loops import collapse, nest
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

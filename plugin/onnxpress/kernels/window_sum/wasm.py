@@ -1,12 +1,12 @@
 """window_sum in WebAssembly: a copy of x, then x added once for each shift of the window."""
 
-from ...emit.wasm_emitter import Emitter
-from ...emit.wasm_map import emit_map
-from ...emit.wasm_nest import View
-from ...emit.wasm_share import sync
-from ...expr import inp
-from ...graph import Graph, Node
-from ...layout import Needs, Step
+from ...emit.layout import Needs, Step
+from ...emit.wasm.emitter import Emitter
+from ...emit.wasm.map import emit_map
+from ...emit.wasm.nest import View
+from ...emit.wasm.share import sync
+from ...graph.expr import inp
+from ...graph.graph import Graph, Node
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -1,8 +1,8 @@
 """window_sum on WebGPU: one invocation per element."""
 
-from ...emit.wgsl_device import Device
-from ...emit.wgsl_shader import Dispatch, Port, over_elements
-from ...graph import Graph, Node
+from ...emit.wgsl.device import Device
+from ...emit.wgsl.shader import Dispatch, Port, over_elements
+from ...graph.graph import Graph, Node
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:

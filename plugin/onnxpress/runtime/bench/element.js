@@ -3,12 +3,12 @@
  *
  * Attribute `state`: idle running done. Event `result` with what the visitor can download.
  */
-import { announce } from "../announce.js";
-import { LABELS, detect } from "../detect.js";
-import { h } from "../dom.js";
+import { announce } from "../page/announce.js";
+import { LABELS, detect } from "../model/detect.js";
+import { h } from "../page/dom.js";
 import { isAbort, sentence } from "../errors.js";
-import { fetchManifest } from "../fetch.js";
-import { formatBytes } from "../format.js";
+import { fetchManifest } from "../load/fetch.js";
+import { formatBytes } from "../page/format.js";
 import { load } from "../onnxpress.js";
 import { measure } from "./measure.js";
 import { createReport } from "./report.js";
@@ -39,7 +39,7 @@ class OnnxBench extends HTMLElement {
   connectedCallback() {
     if (!this.shadowRoot) {
       const body = h("div", { className: "body" }, this.#hint, this.#button);
-      this.attachShadow({ mode: "open" }).append(sheet("../onnxpress.css"), sheet("../panel.css"),
+      this.attachShadow({ mode: "open" }).append(sheet("../onnxpress.css"), sheet("../page/panel.css"),
         sheet("./bench.css"),
         h("div", { className: "frame" }, body, this.#progress, this.#fault, this.#report));
     }

@@ -1,9 +1,9 @@
 /** How fast arithmetic can be on this machine: multiplying and adding, and nothing else. */
-import { embedded } from "../backends/wasm_instance.js";
-import { byTimestamps, byWaiting } from "../backends/webgpu_commands.js";
-import { acquire } from "../backends/webgpu_device.js";
+import { embedded } from "../load/instance.js";
+import { byTimestamps, byWaiting } from "../targets/webgpu/commands.js";
+import { acquire } from "../targets/webgpu/device.js";
 
-/** emit/wasm_peak.py writes them; a round is FLOPS multiplications and additions. */
+/** emit/wasm/peak.py writes them; a round is FLOPS multiplications and additions. */
 const MODULES = {
   relaxed: "AGFzbQEAAAABBgFgAX8BfwIPAQAGbWVtb3J5AgEBgIAEAwIBAAcIAQRzcGluAAAK7wEB7AEBDnv9DAAA" +
     "AD8AAAA/AAAAPwAAAD8hDf0MAACAPwAAgD8AAIA/AACAPyEOA0AgASANIA79hQIhASACIA0gDv2FAiECIAMg" +
@@ -52,7 +52,7 @@ function peakOfJs() {
   return best(spin, 16);
 }
 
-/** Eight sums keep a processor's units busy, as in emit/wasm_peak.py. */
+/** Eight sums keep a processor's units busy, as in emit/wasm/peak.py. */
 function spin(rounds) {
   let a = 0, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6, h = 7;
   for (let i = 0; i < rounds; i++) {

@@ -1,8 +1,8 @@
 /** What a visitor sees of a benchmark: a bar per target, the steps of one, the file. */
-import { LABELS } from "../detect.js";
-import { bar, h } from "../dom.js";
-import { formatTime } from "../format.js";
-import { saveAs } from "../save.js";
+import { LABELS } from "../model/detect.js";
+import { bar, h } from "../page/dom.js";
+import { formatTime } from "../page/format.js";
+import { saveAs } from "../page/save.js";
 import { HEAD, tableOf } from "./table.js";
 
 /**

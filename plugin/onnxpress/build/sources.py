@@ -1,0 +1,73 @@
+"""Which of a card's sources can be had, and what of them decides a pack."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..errors import SpecError, UnavailableError
+from ..model.download import fetch
+from ..spec import Card, Source
+from ..spec.files import package_path
+from .cache import FRONTENDS, versions
+
+
+def first_available(card: Card, downloads: Path,
+                    progress: Callable[[int, int], None] | None = None) -> int:
+    """The index of the source that serves. With `progress`, of bytes as `download.fetch` says,
+    what the network has is fetched into `downloads`; without, only what is here counts. 0 where
+    none can be had: reading it says why.
+
+    Raises:
+        ModelError: a source can be reached and is wrong.
+    """
+    for index, source in enumerate(card.sources):
+        try:
+            _obtain(source, downloads, progress)
+            return index
+        except (UnavailableError, SpecError):
+            continue
+    return 0
+
+
+def _obtain(source: Source, downloads: Path,
+            progress: Callable[[int, int], None] | None) -> None:
+    if source.weights:
+        _obtain(source.weights, downloads, progress)
+    if source.package:
+        package_path(source.package, source.where)
+    if source.url and progress:
+        from ..model.source import MAX_MODEL_BYTES  # onnx is loaded where models are
+
+        fetch(source.url, source.sha256, downloads, source.bytes or MAX_MODEL_BYTES,
+              progress=progress)
+    elif source.url and not (downloads / source.sha256).is_file():
+        raise UnavailableError(f"{source.url}: not downloaded yet")
+
+
+def local_files(source: Source) -> list[Path]:
+    """The files here that decide the model's content. A URL's is none of them: its pin does."""
+    files: dict[Path, None] = {}
+    for part in filter(None, (source, source.weights)):
+        if part.file:
+            files[part.file] = None
+        if part.package:
+            with suppress(SpecError):  # where it is not installed, another source serves
+                files[package_path(part.package, part.where)] = None
+        if part.python:
+            files |= dict.fromkeys(sorted(part.python.parent.glob("*.py")))
+    return list(files)
+
+
+def pinned(source: Source | None) -> dict[str, Any] | None:
+    """The source without this machine's paths, with the versions of what may convert it."""
+    if source is None:
+        return None
+    plain = asdict(source)
+    plain.update(where="", file=source.file and source.file.name,
+                 python=source.python and source.python.name, weights=pinned(source.weights))
+    name = source.url or source.package or str(source.file)
+    if source.python or name.endswith(".tflite"):
+        plain["frontends"] = versions(FRONTENDS)
+    return plain

@@ -1,0 +1,178 @@
+"""`onnxpress bench --against DIR`: a model beside other engines, by turns, in a harness of theirs.
+
+DIR holds bench.mjs, and for Dawn webgpu_dawn.mjs:
+
+    node bench.mjs --list               prints "engines: ours-wasm x-wasm ..." and "models: a b ..."
+    node bench.mjs --engines A,B --models M --rounds N --runs N --out FILE
+        measures them by turns and writes {"summary": [{"engine", "roundMedians", "min", "relPeak",
+        "error"}]}: milliseconds, and the largest error over the output's peak
+    node webgpu_dawn.mjs ENGINE MODEL   prints {"medianMs", "minMs", "errPeak"} in its last line
+
+$ONNXPRESS_PACKS is the folder of our packs, by model; $CHROMIUM the browser.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ...errors import BrowserError, UnsupportedError, did_you_mean
+from ...run.browser import find_chromium
+from ...runtime import write_runtime
+from ..arguments import open_model
+from ..output import say, table
+from .dawn import run_in_dawn
+from .report import write_json
+
+ROUNDS = 3
+PEERS = {"wasm": "-wasm", "js": "-cpu"}  # how their names end
+DAWN_PEERS = ("tfjs", "ort")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Milliseconds; `ratio`: this engine's time over ours, the median of those of each round.
+    `error`: why there are none."""
+
+    engine: str
+    median_ms: float | None
+    min_ms: float | None
+    ratio: float | None
+    error_over_peak: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Harness:
+    """A folder with bench.mjs, and what it can measure."""
+
+    folder: Path
+    node: str
+    engines: Sequence[str]
+    models: Sequence[str]
+
+
+def run(options: argparse.Namespace) -> None:
+    from ...compiler import Options, press
+
+    harness, stem, target = _open(options.against), options.model.stem, options.target
+    _require(harness, stem, target, options.engine)
+    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    with tempfile.TemporaryDirectory(prefix="onnxpress-") as name:
+        pack = Path(name) / stem
+        press(model, pack, Options(name=stem, targets=(target,), shapes=shapes))
+        write_runtime(pack, (target,))
+        measure = _under_dawn if target == "webgpu" else _in_chromium
+        rows = _compare(measure(harness, pack, options))
+    facts = {"model": options.model.name, "target": target, "rounds": ROUNDS,
+             "engines": [asdict(row) for row in rows]}
+    if not write_json(facts, options):
+        table(["engine", "median ms", "min ms", "ratio", "error / peak"], [_texts(r) for r in rows])
+        say(f"Medians of {ROUNDS} rounds by turns; ratio: an engine's time over ours.")
+
+
+def _open(folder: Path) -> Harness:
+    node = shutil.which("node")
+    if not node:
+        raise BrowserError("bench --against needs Node.js on PATH; install it")
+    listed = dict(line.partition(":")[::2] for line in _lines(node, folder, "bench.mjs", "--list"))
+    if not {"engines", "models"} <= listed.keys():
+        raise UnsupportedError(f"{folder}: is no harness that bench --against can call: node "
+                               "bench.mjs --list names no engines and models")
+    return Harness(folder, node, listed["engines"].split(), listed["models"].split())
+
+
+def _require(harness: Harness, model: str, target: str, engine: str) -> None:
+    folder, engines, models = harness.folder, harness.engines, harness.models
+    if target == "webgpu" and engine != "dawn":
+        raise UnsupportedError("bench --against measures webgpu in Node; add --engine dawn")
+    if target != "webgpu" and f"ours-{target}" not in engines:
+        raise UnsupportedError(f"{folder}: has no engine ours-{target}, which is to run our packs; "
+                               f"it has {', '.join(engines)}")
+    if model not in models:
+        raise UnsupportedError(f"{folder}: has no model {model}, only {', '.join(models)}."
+                               f"{did_you_mean(model, list(models))}")
+
+
+def _in_chromium(harness: Harness, pack: Path, options: argparse.Namespace
+                 ) -> Sequence[Mapping[str, Any]]:
+    """The harness's summary, ours first."""
+    ours, end = f"ours-{options.target}", PEERS[options.target]
+    names = (ours, *(e for e in harness.engines if e.endswith(end) and not e.startswith("ours")))
+    out = pack.parent / "results.json"
+    for line in _lines(
+            harness.node, harness.folder, "bench.mjs", "--engines", ",".join(names),
+            "--models", pack.name, "--rounds", str(ROUNDS), "--runs", str(options.runs),
+            "--out", str(out), ONNXPRESS_PACKS=str(pack.parent), CHROMIUM=find_chromium() or ""):
+        if line.startswith(pack.name):
+            sys.stderr.write(line)
+    if not out.is_file():
+        raise BrowserError(f"{harness.folder}: node bench.mjs wrote no results")
+    found = {one["engine"]: one for one in json.loads(out.read_text())["summary"]}
+    return [found[name] for name in names if name in found]
+
+
+def _under_dawn(harness: Harness, pack: Path, options: argparse.Namespace
+                ) -> Sequence[Mapping[str, Any]]:
+    """The same of WebGPU in Node, each round of each engine in a process of its own."""
+    found = {name: {"engine": f"{name}-webgpu", "roundMedians": [], "min": float("inf")}
+             for name in ("ours", *DAWN_PEERS)}
+    for _ in range(ROUNDS):
+        ours = run_in_dawn(pack, f"--runs={options.runs}", "--device-first")["run"]
+        _add(found["ours"], ours["median_ms"], ours["min_ms"])
+        for peer in DAWN_PEERS:
+            *_, last = "", *_lines(
+                harness.node, harness.folder, "webgpu_dawn.mjs", peer, pack.name)
+            if not last.startswith("{"):
+                found[peer]["error"] = "webgpu_dawn.mjs printed no figures"
+                continue
+            its = json.loads(last)
+            _add(found[peer], its["medianMs"], its["minMs"])
+            found[peer]["relPeak"] = its["errPeak"]
+    return list(found.values())
+
+
+def _lines(node: str, folder: Path, script: str, *arguments: str, **variables: str
+           ) -> Iterator[str]:
+    """What the script prints, as it comes."""
+    with subprocess.Popen([node, folder.resolve() / script, *arguments], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env={**os.environ, **variables}) as process:
+        yield from process.stdout
+
+
+def _add(row: dict[str, Any], middle: float, least: float) -> None:
+    row["roundMedians"].append(middle)
+    row["min"] = min(row["min"], least)
+
+
+def _compare(found: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Rows of the harness's summary, whose first engine is ours."""
+    ours = found[0].get("roundMedians") or []
+    rows = []
+    for one in found:
+        times = one.get("roundMedians") or []
+        if not times:
+            error = str(one.get("error") or one.get("skip") or "no figures")
+            rows.append(Row(one["engine"], None, None, None, error=error))
+            continue
+        ratios = [its / our for its, our in zip(times, ours, strict=False)]
+        rows.append(Row(one["engine"], median(times), one["min"],
+                        median(ratios) if ratios else None, one.get("relPeak")))
+    return rows
+
+
+def _texts(row: Row) -> list[str]:
+    if row.median_ms is None:
+        return [row.engine, row.error.splitlines()[0], "", "", ""]
+    return [row.engine, f"{row.median_ms:.2f}", f"{row.min_ms:.2f}",
+            "–" if row.ratio is None else f"{row.ratio:.2f}",
+            "–" if row.error_over_peak is None else f"{row.error_over_peak:.1e}"]

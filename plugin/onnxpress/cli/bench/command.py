@@ -1,0 +1,151 @@
+"""`onnxpress bench`: where the time of a run goes, step by step, in a browser of this machine, in
+Node (Dawn) or in wasmtime."""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...errors import BrowserError, UnsupportedError
+from ...pack.pack import Pack
+from ...run.browser import Browser, find_chromium
+from ...runtime import RUNTIME
+from ..arguments import open_model
+from .dawn import run_in_dawn
+from .report import Facts, report
+
+# Isolated pages have clocks of 5 us instead of 100 us (developer.mozilla.org, Performance.now);
+# developer features do the same for WebGPU's timestamps.
+ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Embedder-Policy": "require-corp"}
+FLAGS = ("--enable-webgpu-developer-features",
+         # A graphics card on Linux is reached through Vulkan, also where nothing is displayed.
+         *(("--enable-features=Vulkan", "--disable-vulkan-surface")
+           if sys.platform == "linux" else ()))
+PATIENCE = 3600  # seconds
+
+MEASURE = """
+import { PressError, load } from "/runtime/onnxpress.js";
+import { measure } from "/runtime/bench/measure.js";
+const url = "/pack/manifest.json";
+export const run = async ({ target, count }) => {
+  try {
+    const manifest = await (await fetch(url)).json();
+    const facts = await measure(load, url, manifest, { target }, count);
+    const engine = `Chromium ${navigator.userAgent.match(/Chrome\\/(\\d+)/)[1]}`;
+    return { value: { engine, ...facts } };
+  } catch (error) {
+    if (error instanceof PressError) return { value: { refusal: error.message } };
+    throw error;
+  }
+};
+"""
+
+
+def run(options: argparse.Namespace) -> None:
+    require(options)
+    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    report({"model": options.model.name, **measure(model, shapes, options)}, options)
+
+
+def require(options: argparse.Namespace) -> None:
+    """
+    Raises:
+        BrowserError, UnsupportedError: the target cannot be measured where it is asked for.
+    """
+    dawn = options.engine == "dawn"
+    if dawn and options.target != "webgpu":
+        raise UnsupportedError("bench --engine dawn measures WebGPU; add --target webgpu")
+    if options.target != "wasm" and not dawn and not find_chromium():
+        raise BrowserError(f"bench --target {options.target} needs Chromium: install it (Debian: "
+                           "apt install chromium) or set CHROMIUM to the path of a Chrome or Edge")
+
+
+def measure(model: Any, shapes: Mapping[str, tuple[int, ...]], options: argparse.Namespace
+            ) -> Facts:
+    """What a run of the compiled model takes, and each of its steps."""
+    from ...compiler import Options, press
+
+    with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
+        pack = press(model, Path(folder), Options(
+            name=options.model.stem, targets=(options.target,), shapes=shapes))
+        if options.build:
+            pack = _only(pack, options.target, options.build)
+        there = (_in_dawn if options.engine == "dawn" else
+                 _in_browser if find_chromium() else _in_wasmtime)
+        return there(pack, options)
+
+
+def _only(pack: Pack, target: str, build: str) -> Pack:
+    """The pack with one build of its target, so that a browser has no choice."""
+    from ...compiler import finish
+
+    about = pack.manifest["targets"][target]
+    if build not in about["files"]:
+        raise UnsupportedError(f"{target} has no build {build} here; "
+                               f"it has {', '.join(about['files'])}")
+    about = {**about, "files": {build: about["files"][build]}}
+    return finish({**pack.manifest, "targets": {target: about}}, pack.folder)
+
+
+def _in_browser(pack: Pack, options: argparse.Namespace) -> Facts:
+    folders = {"/runtime/": RUNTIME, "/pack/": pack.folder}
+    with Browser(folders, ISOLATED, FLAGS) as browser:
+        value = browser.run(MEASURE, {"target": options.target, "count": options.runs},
+                            timeout=PATIENCE).value
+    if "refusal" in value:
+        raise BrowserError(value["refusal"])
+    return value
+
+
+def _in_dawn(pack: Pack, options: argparse.Namespace) -> Facts:
+    return run_in_dawn(pack.folder, f"--runs={options.runs}", "--device-first")
+
+
+def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
+    from ...proof.golden import draw
+    from ...run.wasmtime import ALONE, about_build, open_program
+
+    manifest, count = pack.manifest, options.runs
+    build = next(iter(manifest["targets"]["wasm"]["files"]))
+    about = about_build(manifest, build)
+    begin = time.perf_counter()
+    program = open_program(manifest, pack.folder, build)
+    load = 1e3 * (time.perf_counter() - begin)
+    feeds = list(draw(manifest["inputs"], manifest["golden"]["ranges"]).values())
+    step = program.exports["step"]
+    first, *runs = [_ms(program.run, feeds) for _ in range(count + 1)]
+    best = [min(_ms(step, program.store, i, *ALONE) for _ in range(count))
+            for i in range(len(about["steps"]))]
+    return {
+        "target": "wasm", "build": build, "engine": "wasmtime",
+        "reason": "No Chromium is on this machine; browsers compile the same file in their own "
+                  "way.",
+        "run": {"load_ms": load, "first_ms": first, "median_ms": statistics.median(runs),
+                "min_ms": min(runs), "count": count},
+        "peak": _peak_in_wasmtime(build),
+        "each": {"what": "best", "count": count},
+        "steps": [{"label": label, "ms": ms, "flops": flops, "bytes": size}
+                  for (label, flops, size), ms in zip(about["steps"], best, strict=True)],
+    }
+
+
+def _peak_in_wasmtime(build: str) -> dict[str, Any]:
+    from ...emit.wasm.peak import FLOPS, peak_module
+    from ...run.wasmtime import WasmProgram
+
+    isa = build.rpartition("-")[2]
+    program = WasmProgram(peak_module(isa), {"weights": ()}, {})
+    spin, rounds = program.exports["spin"], 1 << 20
+    best = min(_ms(spin, program.store, rounds) for _ in range(5))
+    return {"gflops": FLOPS * rounds / best / 1e6, "what": f"f32 multiply and add, {isa} build"}
+
+
+def _ms(call: Callable[..., Any], *args: Any) -> float:
+    begin = time.perf_counter()
+    call(*args)
+    return 1e3 * (time.perf_counter() - begin)

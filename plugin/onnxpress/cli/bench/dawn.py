@@ -1,0 +1,34 @@
+"""Dawn, Chromium's WebGPU, in Node: runs bench_dawn.mjs, which needs no Python."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ...errors import BrowserError
+from ...runtime import write_runtime
+
+SCRIPT = Path(__file__).with_suffix(".mjs")
+REFUSED = 2  # its status where the last line of its errors is for people
+
+
+def run_in_dawn(folder: Path, *options: str) -> dict[str, Any]:
+    """What the script measured of the pack in `folder`; node is the one on PATH, and packages are
+    looked for from the current folder upwards.
+
+    Raises:
+        BrowserError: there is no Node.js or no WebGPU in it, or the pack fails there.
+    """
+    node = shutil.which("node")
+    if not node:
+        raise BrowserError("bench --engine dawn needs Node.js on PATH and the npm package webgpu: "
+                           "install both (Debian: apt install nodejs npm; then npm install webgpu)")
+    write_runtime(folder, ("webgpu",))
+    done = subprocess.run([node, SCRIPT, folder, "--json", *options], text=True,
+                          capture_output=True, check=False)
+    if done.returncode:
+        errors = done.stderr.strip()
+        raise BrowserError("bench --engine dawn: " + (
+            errors.splitlines()[-1] if done.returncode == REFUSED else errors))
+    return json.loads(done.stdout)[0]

@@ -1,0 +1,141 @@
+"""`onnxpress bench --frames`: pictures per second on WebGPU, from a <video> to a canvas; under Dawn
+from a texture to a texture."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import BrowserError, UnsupportedError
+from ...run.browser import Browser, find_chromium
+from ...runtime import RUNTIME
+from ..arguments import open_model
+from ..output import say
+from . import command as bench
+from .dawn import run_in_dawn
+from .report import write_json
+
+# A page's canvas takes what WebGPU draws where the page itself is drawn through the same Vulkan.
+FLAGS = ("--use-angle=vulkan",) if sys.platform == "linux" else ()
+
+# Without a read-back, then the same by way of run().
+MEASURE = """
+import { PressError, load } from "/runtime/onnxpress.js";
+import { drawFrames } from "/runtime/bench/frames.js";
+import { goldenInputs } from "/runtime/model/golden.js";
+import { fit, toImageData, toTensor } from "/runtime/kinds/picture/tensor.js";
+const url = "/pack/manifest.json";
+
+async function movingVideo(width, height) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  const paint = (now) => {
+    context.fillStyle = `hsl(${(now / 20) % 360} 80% 50%)`;
+    context.fillRect((now / 5) % width, (now / 7) % height, width / 4, height / 4);
+    requestAnimationFrame(paint);
+  };
+  requestAnimationFrame(paint);
+  const video = Object.assign(document.createElement("video"),
+    { muted: true, srcObject: canvas.captureStream() });
+  await video.play();
+  return video;
+}
+
+async function onGpu(model, video, others, count) {
+  const surface = document.body.appendChild(document.createElement("canvas"));
+  await model.openFrames(surface.transferControlToOffscreen());
+  return drawFrames(model, () => new VideoFrame(video), others, count);
+}
+
+async function byRun(model, video, others, { image, output }, count) {
+  const { videoWidth: width, videoHeight: height } = video;
+  const make = () => Object.assign(document.createElement("canvas"), { width, height });
+  const source = make().getContext("2d", { willReadFrequently: true });
+  const target = make().getContext("2d");
+  const { shape } = model.outputs.find(({ name }) => name === output.name);
+  const begin = performance.now();
+  for (let i = 0; i < count; i++) {
+    source.drawImage(video, 0, 0);
+    const data = source.getImageData(0, 0, width, height).data.filter((_, at) => at % 4 < 3);
+    const seen = fit({ data, width, height }, image);
+    const found = await model.run({ ...others, [image.input]: toTensor(seen, image) });
+    target.putImageData(toImageData(found[output.name], shape, output), 0, 0);
+  }
+  return (1000 * count) / (performance.now() - begin);
+}
+
+export const run = async ({ count }) => {
+  try {
+    const model = await load(url, { target: "webgpu", worker: true });
+    const { demo, golden } = await (await fetch(url)).json();
+    const [height, width] = demo.image.size;
+    const video = await movingVideo(width, height);
+    const drawn = goldenInputs(golden, model.inputs);
+    const others = Object.fromEntries(model.inputs.flatMap(({ name }, i) => (
+      name === demo.image.input ? [] : [[name, Float32Array.from(drawn[i])]])));
+    const live = await onGpu(model, video, others, count);
+    const copied = await byRun(model, video, others, demo, count);
+    const engine = `Chromium ${navigator.userAgent.match(/Chrome\\/(\\d+)/)[1]}`;
+    return { value: { live, copied, engine, reason: model.reason } };
+  } catch (error) {
+    if (error instanceof PressError) return { value: { refusal: error.message } };
+    throw error;
+  }
+};
+"""
+
+
+def run(options: argparse.Namespace) -> None:
+    from ...compiler import Options, finish, press
+
+    dawn = options.engine == "dawn"
+    if not dawn and not find_chromium():
+        raise BrowserError("bench --frames needs Chromium: install it (Debian: apt install "
+                           "chromium) or set CHROMIUM to the path of a Chrome or Edge")
+    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
+        pack = press(model, Path(folder), Options(
+            name=options.model.stem, targets=("webgpu",), shapes=shapes))
+        demo = _demo(pack.manifest["inputs"], pack.manifest["outputs"])
+        finish({**pack.manifest, "demo": demo}, pack.folder)
+        facts = (run_in_dawn(pack.folder, f"--frames={options.frames}") if dawn
+                 else _in_browser(pack.folder, options.frames))
+    size = "x".join(map(str, demo["image"]["size"]))
+    if write_json({"model": options.model.name, "size": size, **facts}, options):
+        return
+    way = "a texture to a texture" if dawn else "a video to a canvas"
+    copied = "" if dawn else f"; {facts['copied']:.1f} by way of run()"
+    say(f"{facts['live']:.1f} frames per second at {size} from {way} on the GPU{copied}.")
+    say(f"{facts['engine']}. {facts['reason']}")
+
+
+def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
+          ) -> dict[str, Any]:
+    """A demo from the first picture among the inputs to the first among the outputs."""
+    def picture(ports: Sequence[Mapping[str, Any]], side: str) -> tuple[str, str, list[int]]:
+        for port in ports:
+            shape = port["shape"]
+            if len(shape) == 4 and shape[1] == 3:
+                return port["name"], "nchw", shape[2:]
+            if len(shape) == 4 and shape[3] == 3:
+                return port["name"], "nhwc", shape[1:3]
+        raise UnsupportedError("bench --frames needs a picture of three channels; "
+                               f"no {side} is one")
+
+    name, layout, size = picture(inputs, "input")
+    shown, order, _ = picture(outputs, "output")
+    return {"title": "", "task": "image-to-image",
+            "image": {"input": name, "size": size, "resize": "cover", "layout": layout},
+            "output": {"name": shown, "layout": order}}
+
+
+def _in_browser(folder: Path, count: int) -> dict[str, Any]:
+    """Pictures per second: `live` from video to canvas on the GPU, `copied` by way of run()."""
+    folders = {"/runtime/": RUNTIME, "/pack/": folder}
+    with Browser(folders, bench.ISOLATED, (*bench.FLAGS, *FLAGS)) as browser:
+        value = browser.run(MEASURE, {"count": count}, timeout=bench.PATIENCE).value
+    if "refusal" in value:
+        raise BrowserError(value["refusal"])
+    return value

@@ -1,0 +1,40 @@
+"""The epilogue of a kernel in JavaScript: what becomes of a finished sum."""
+
+from dataclasses import dataclass
+
+from ...graph.expr import Expr, inp
+from ...graph.graph import Node
+from ..layout import Tensor
+from .module import assign, lift
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """`names` and `values` are parameters of a kernel's function and their arguments: one for
+    each extra, then the numbers of the expression.
+
+    An extra as large as the output (`whole`) lies at the output's index plus its argument, a
+    vector of channels at the channel plus its argument.
+    """
+
+    expr: Expr
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    whole: tuple[bool, ...]
+
+    def store(self, value: str, at: str, channel: str) -> str:
+        """JavaScript that stores the sum `value` at element `at` of the heap."""
+        extras = [f"H[{name} + {at if whole else channel}]"
+                  for name, whole in zip(self.names, self.whole, strict=False)]
+        return assign(f"H[{at}]", self.expr, [value, *extras, *self.names[len(extras):]])
+
+
+def epilogue(node: Node, out: Tensor, extras: tuple[Tensor, ...]) -> Epilogue:
+    expr, numbers = lift(node.attrs.get("epilogue") or inp(0), 1 + len(extras))
+    whole = tuple(t.shape == out.shape for t in extras)
+    return Epilogue(
+        expr,
+        (*(f"e{i}" for i in range(len(extras))), *(f"k{i}" for i in range(len(numbers)))),
+        (*(t.offset - out.offset * w for t, w in zip(extras, whole, strict=True)), *numbers),
+        whole,
+    )

@@ -1,0 +1,102 @@
+"""Weights in GPU memory as the pack stores them; shaders decode four at a time.
+
+All weights of a pack share one wording, whatever each is stored in: the encoding is a number, so
+that small tensors, which stay f32, cost no shader of their own (wgsl_share.py). A matrix whose rows
+are not whole words in its encoding lies in memory as f32.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+from ...graph.graph import Graph
+from ...weights.encodings import GROUP
+from .shader import BITS, Port, Slice
+
+READERS = ("conv2d", "matmul")
+
+
+def store(graph: Graph, encodings: Mapping[str, str]) -> Graph:
+    """The graph whose weights say how the pack stores them; `graph` where all weights of
+    products are f32, which shaders then read as such."""
+    read = {n.inputs[1] for n in graph.nodes if n.op in READERS} & set(encodings)
+    if all(encodings[name] == "f32" for name in read):
+        return graph
+    told = {n: replace(graph.values[n], stored=encodings[n]) for n in read}
+    return replace(graph, values={**graph.values, **told})
+
+
+def halved(encodings: Mapping[str, str]) -> dict[str, str]:
+    """How a program in f16 keeps constants, of which only weights are asked for."""
+    return {n: "f16" if e == "f32" else e for n, e in encodings.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """`text` declares `weights(row: u32, column: u32)`, which gives the vec4f from `column` (a
+    multiple of four) on where `wide`, else one f32, and reads `ports`. Rows are all axes but the
+    last."""
+
+    ports: tuple[Port, ...]
+    text: str
+    wide: bool
+
+
+def read_weights(graph: Graph, part: str | Slice, shape: tuple[int, ...], wide: bool) -> Weights:
+    """The second operand of a product, or the part of it that `shape` tells of: a constant, or
+    any other value."""
+    name = part.name if isinstance(part, Slice) else part
+    stored = graph.values[name].stored
+    if not (wide and stored):
+        return Weights((Port("b", part, shape, wide),), _plain(shape[-1], wide), wide)
+    whole = part if isinstance(part, Slice) else Slice(part, 0, prod(shape))
+    kind = _kept(stored, whole, shape[-1])
+    held = replace(whole, kind=kind)
+    packed = Port("b", held, shape, words=held.size // 4)
+    scale, scales = (held, (1, 4)), 0
+    if kind in ("int8", "int4"):
+        groups = -(-prod(shape[:-1]) // GROUP) if kind == "int4" else 1
+        first = whole.start // GROUP if kind == "int4" else 0
+        scales = groups * shape[-1]
+        scale = Slice(name, first, scales, kind="scale"), (groups, shape[-1])
+    return Weights((packed, Port("scale", *scale, wide=True)), _packed(kind, shape[-1]), wide)
+
+
+def made_weights(graph: Graph, name: str, port: Port) -> Weights:
+    """What the GPU itself makes of the constant `name`, f32, in the words of its other weights."""
+    columns = port.shape[-1]
+    if not graph.values[name].stored:
+        return Weights((port,), _plain(columns, True), True)
+    words = replace(port, wide=False, words=prod(port.shape))
+    return Weights((words, Port("scale", port.value, port.shape, wide=True)),
+                   _packed("f32", columns), True)
+
+
+def _kept(stored: str, part: Slice, columns: int) -> str:
+    """The encoding in memory: rows put between others would change a group of four bits."""
+    if stored == "int4" and (columns % 8 or part.runs > 1):
+        return "f32"
+    return stored
+
+
+def _plain(columns: int, wide: bool) -> str:
+    kind, step = ("vec4f", " / 4u") if wide else ("f32", "")
+    return (f"fn weights(row: u32, column: u32) -> {kind} "
+            f"{{ return b[(row * {columns}u + column){step}]; }}")
+
+
+def _packed(kind: str, columns: int) -> str:
+    """Whole numbers are moved to the top of an i32 and down again, which repeats their sign."""
+    bits = BITS[kind]
+    ups = ", ".join(f"{32 - bits * i}u" if bits < 16 else "0u" for i in (1, 2, 3, 4))
+    down = 32 - bits if bits < 16 else 0
+    group = GROUP if kind == "int4" else 1 << 31
+    return f"""fn weights(row: u32, column: u32) -> vec4f {{
+  let quad = (row * {columns}u + column) / 4u;
+  let at = quad * {bits}u / 8u;
+  if ({bits}u == 32u) {{ return bitcast<vec4f>(vec4u(b[at], b[at + 1u], b[at + 2u], b[at + 3u])); }}
+  if ({bits}u == 16u) {{ return vec4f(unpack2x16float(b[at]), unpack2x16float(b[at + 1u])); }}
+  let word = b[at] >> (quad * {4 * bits % 32}u % 32u);
+  let whole = vec4i(vec4u(word) << vec4u({ups})) >> vec4u({down}u);
+  return vec4f(whole) * scale[(row / {group}u * {columns}u + column) / 4u];
+}}"""

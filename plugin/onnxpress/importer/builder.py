@@ -1,0 +1,287 @@
+"""The graph under construction: emits operators, infers their shapes, folds constants at once.
+
+An operator whose operands are all constants is evaluated by its reference instead of emitted, so
+shape arithmetic and weight layouts need no code of their own. Constants keep the model's type
+until `finish`, where those that remain become f32.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from ..graph.expr import Expr, const, inp
+from ..graph.graph import Graph, Node, Value
+from ..ops import OPS, SHAPED
+from .call import Call
+
+NUMPY = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "bool": np.bool_, "i8": np.int8,
+         "u8": np.uint8, "i16": np.int16, "u16": np.uint16, "i32": np.int32, "u32": np.uint32,
+         "i64": np.int64, "u64": np.uint64}
+NAMES = {np.dtype(v): k for k, v in NUMPY.items()}
+EXACT = 2**24  # integers up to here are exact in f32
+GROWTH = 2**26  # elements a folded constant may have beyond its operands': 256 MiB of f32
+TOTAL = 2**29  # elements all folded constants may have; no model file holds more
+LARGEST = 2**30  # elements of one value at run time: the 4 GiB that wasm can address
+
+
+class Builder:
+    """Nodes in order, with facts for every name. `reserved` names are kept for the model's own."""
+
+    def __init__(self, reserved: set[str]) -> None:
+        self.values: dict[str, Value] = {}
+        self.arrays: dict[str, np.ndarray] = {}
+        self.nodes: dict[str, Node] = {}
+        self.made: dict[str, Node | None] = {}  # since `begin`; None for a constant
+        self.reserved = reserved
+        self.stem = self.where = "model"
+        self.folded = 0
+
+    def begin(self, call: Call) -> None:
+        """Names and errors refer to `call` from here on."""
+        self.where, self.made = call.where, {}
+        self.stem = next((n for n in call.outputs if n), call.op)
+
+    def refused(self, sentence: str) -> UnsupportedError:
+        return UnsupportedError(f"{self.where}: {sentence}")
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.values[name].shape
+
+    def rank(self, name: str) -> int:
+        return len(self.values[name].shape)
+
+    def dtype(self, name: str) -> str:
+        return self.values[name].dtype
+
+    def array(self, name: str | None) -> np.ndarray | None:
+        """The constant's elements in the model's own type, None for a value of run time."""
+        return None if name is None else self.arrays.get(name)
+
+    def known(self, call: Call, index: int, what: str) -> np.ndarray | None:
+        """The elements of an optional input that must be constant."""
+        name = call.optional(index)
+        if name is None:
+            return None
+        if name not in self.arrays:
+            raise call.refused(f"its {what} is computed at run time; it must be a constant")
+        return self.arrays[name]
+
+    def known_ints(self, call: Call, index: int, what: str) -> list[int] | None:
+        array = self.known(call, index, what)
+        if array is None:
+            return None
+        if array.dtype.kind not in "iub":
+            raise call.bad(f"its {what} must be integers")
+        return [int(v) for v in array.reshape(-1)]
+
+    def fresh(self, suffix: str) -> str:
+        """An unused name that starts with the current stem."""
+        name, count = f"{self.stem}.{suffix}", 0
+        while name in self.values or name in self.reserved:
+            count += 1
+            name = f"{self.stem}.{suffix}.{count}"
+        return name
+
+    def bind(self, name: str, wanted: str, inner: bool) -> str:
+        """The name under which the model's value `wanted` is kept: its own, if `name` was made
+        for it just now and nothing reads that yet. Names inside a branch (`inner`) may be taken."""
+        taken = wanted in self.values or (inner and wanted in self.reserved)
+        if taken or name not in self.made or any(name in n.inputs for n in self.made.values() if n):
+            return name
+        self.values[wanted] = self.values.pop(name)
+        self.made[wanted] = None
+        if name in self.arrays:
+            self.arrays[wanted] = self.arrays.pop(name)
+        else:
+            # Last in the order now, which is where a node that nothing reads may stand.
+            self.nodes[wanted] = replace(self.nodes.pop(name), outputs=(wanted,))
+        return wanted
+
+    def publish(self, name: str, wanted: str, kept: Sequence[str]) -> None:
+        """Makes the value `name` known as the output `wanted`; names in `kept` stay."""
+        if name == wanted:
+            return
+        if name in self.arrays:
+            self.constant(self.arrays[name], wanted)
+        elif name in kept:
+            self.values[wanted] = self.values[name]
+            self.nodes[wanted] = Node("reshape", (name,), (wanted,))
+        else:
+            self.values[wanted] = self.values.pop(name)
+            swap = {name: wanted}
+            nodes = [replace(n, inputs=tuple(swap.get(i, i) for i in n.inputs),
+                             outputs=(swap.get(n.name, n.name),)) for n in self.nodes.values()]
+            self.nodes = {n.name: n for n in nodes}
+
+    def input(self, name: str, value: Value) -> str:
+        self.values[name] = value
+        return name
+
+    def constant(self, array: Any, name: str | None = None) -> str:
+        array = np.asarray(array)
+        name = self.fresh("const") if name is None else name
+        self.values[name] = Value(tuple(array.shape), NAMES[array.dtype])
+        self.arrays[name] = array
+        self.made[name] = None
+        return name
+
+    def emit(self, op: str, inputs: Sequence[str], dtype: str | None = None, keep: bool = False,
+             **attrs: Any) -> str:
+        """The name of the operator's only output; `dtype` is the first input's by default.
+
+        `keep` emits the operator even where it could be folded.
+        """
+        node = Node(op, tuple(inputs), (self.fresh(op),), attrs)
+        shapes = [self.shape(n) for n in inputs]
+        (shape,) = OPS[op].infer(node, shapes)
+        dtype = dtype or self.dtype(inputs[0])
+        if not keep and all(n in self.arrays for n in inputs):
+            return self._fold(node, shape, dtype)
+        if prod(shape) == 0:
+            # Without elements a value is known already.
+            return self.constant(np.zeros(shape, NUMPY[dtype]), node.name)
+        if prod(shape) > LARGEST:
+            raise self.refused(f"its result {shape} has {prod(shape)} elements, more than a page "
+                               f"can address ({LARGEST}); give the model smaller inputs")
+        if op in SHAPED:
+            node = Node(op, node.inputs, node.outputs,
+                        {k: v for k, v in attrs.items() if k != "shape"})
+        self.nodes[node.name] = self.made[node.name] = node
+        self.values[node.name] = Value(shape, dtype)
+        return node.name
+
+    def _fold(self, node: Node, shape: tuple[int, ...], dtype: str) -> str:
+        size = prod(shape)
+        self.folded += size
+        if size - sum(self.arrays[n].size for n in node.inputs) > GROWTH or self.folded > TOTAL:
+            raise self.refused(f"it makes a constant of {size} elements; a page cannot hold "
+                               f"more than {GROWTH} beyond what the model file holds")
+        (array,) = OPS[node.op].reference(node, [self.arrays[n] for n in node.inputs])
+        return self.constant(convert(np.asarray(array), dtype), node.name)
+
+    def number(self, array: np.ndarray) -> float:
+        """The only element of `array`, for an expression."""
+        value = array.reshape(-1)[0]
+        if array.dtype.kind in "iu":
+            info = np.iinfo(array.dtype)
+            if abs(int(value)) > EXACT and int(value) not in (info.min, info.max):
+                raise self.refused(f"the integer {value} is not exact in f32, in which every value "
+                                   f"is computed; integers must stay within {EXACT}")
+        return float(value)
+
+    def pointwise(self, build: Callable[..., Expr], *operands: str | None,
+                  result: str | None = None, **keywords: Any) -> str:
+        """build(expressions of the operands, **keywords) applied to every element.
+
+        One-element constants become numbers in the expression; an operand None stays None.
+        The result has the first operand's type, or `result`.
+        """
+        present = [n for n in operands if n is not None]
+        shape = tuple(np.broadcast_shapes(*(self.shape(n) for n in present)))
+        constant = all(n in self.arrays for n in present)
+        names: list[str] = []
+        args: list[Expr | None] = []
+        for name in operands:
+            array = self.array(name)
+            if name is None:
+                args.append(None)
+            elif array is not None and array.size == 1 and not constant:
+                args.append(const(self.number(array)))
+            else:
+                args.append(inp(len(names)))
+                names.append(name)
+        out = self.emit("pointwise", names, result or self.dtype(present[0]),
+                        expr=build(*args, **keywords))
+        return self.reshape(out, shape)
+
+    def transpose(self, x: str, perm: Sequence[int]) -> str:
+        if tuple(perm) == tuple(range(len(perm))) and len(perm) == self.rank(x):
+            return x
+        node = self.nodes.get(x)
+        if node is not None and "quant" in node.attrs and node.inputs[0] in self.arrays:
+            return self._transpose_weights(node, perm)
+        return self.emit("transpose", [x], perm=tuple(perm))
+
+    def _transpose_weights(self, node: Node, perm: Sequence[int]) -> str:
+        """A dequantized constant in another layout: its integers move, so they stay integers."""
+        quant = node.attrs["quant"]
+        moved = [self.transpose(n, perm) if self.rank(n) else n for n in node.inputs]
+        names = dict(zip(node.inputs, moved, strict=True))
+        axis = quant["axis"]
+        quant = {**quant, "scale": names[quant["scale"]], "zero": names.get(quant["zero"]),
+                 "axis": None if axis is None else tuple(perm).index(axis)}
+        return self.emit("pointwise", moved, self.dtype(node.name), True, expr=node.attrs["expr"],
+                         quant=quant)
+
+    def reshape(self, x: str, shape: Sequence[int]) -> str:
+        shape = tuple(int(n) for n in shape)
+        return x if shape == self.shape(x) else self.emit("reshape", [x], shape=shape)
+
+    def slice(self, x: str, starts: Sequence[int], sizes: Sequence[int],
+              steps: Sequence[int] | None = None) -> str:
+        steps = (1,) * len(starts) if steps is None else tuple(steps)
+        if tuple(sizes) == self.shape(x) and set(steps) <= {1}:
+            return x
+        return self.emit("slice", [x], starts=tuple(starts), steps=steps, shape=tuple(sizes))
+
+    def expand(self, x: str, shape: Sequence[int]) -> str:
+        shape = tuple(shape)
+        return x if shape == self.shape(x) else self.emit("expand", [x], shape=shape)
+
+    def reduce(self, x: str, kind: str, axes: Sequence[int]) -> str:
+        return self.emit("reduce", [x], kind=kind, axes=tuple(sorted(axes))) if axes else x
+
+    def zeros(self, count: int) -> str:
+        return self.constant(np.zeros(count, np.float32))
+
+    def finish(self, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
+        """The graph of what the outputs need; the constants left are f32.
+
+        Raises:
+            UnsupportedError: an integer constant does not fit an f32 exactly, or a value that
+                is needed has no elements.
+        """
+        graph = Graph(tuple(inputs), tuple(outputs), tuple(self.nodes.values()), self.values,
+                      self.arrays)
+        graph = graph.rebuild(graph.nodes)
+        empty = next((n for n, v in graph.values.items() if prod(v.shape) == 0), None)
+        if empty is not None:
+            raise UnsupportedError(f'"{empty}" has the shape {graph.shape(empty)}, which holds no '
+                                   "elements; give the model larger inputs")
+        # A dequantized integer is rounded like any product; others must be exact.
+        loose = {n for node in graph.nodes if "quant" in node.attrs for n in node.inputs}
+        constants = {
+            name: _as_f32(name, array, name in loose) for name, array in graph.constants.items()
+        }
+        return graph.rebuild(graph.nodes, constants=constants)
+
+
+def convert(array: np.ndarray, dtype: str) -> np.ndarray:
+    """The array as `dtype`; integers saturate at the ends of their type."""
+    target = np.dtype(NUMPY[dtype])
+    if array.dtype == target:
+        return array
+    if target.kind not in "iu":
+        with np.errstate(over="ignore", invalid="ignore"):
+            return array.astype(target)
+    if array.dtype.kind != "f":
+        return array.astype(target)
+    info = np.iinfo(target)
+    out = np.nan_to_num(array, nan=0.0, posinf=info.max, neginf=info.min)
+    low, high = out <= float(info.min), out >= float(info.max)
+    out = np.where(low | high, 0, out).astype(target)
+    return np.where(low, info.min, np.where(high, info.max, out)).astype(target)
+
+
+def _as_f32(name: str, array: np.ndarray, loose: bool) -> np.ndarray:
+    if array.dtype.kind in "iu" and array.size and not loose:
+        worst = max(int(array.max()), -int(array.min()))
+        if worst > EXACT:
+            raise UnsupportedError(f'constant "{name}" holds the integer {worst}, which is not '
+                                   f"exact in f32; integers must stay within {EXACT}")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, np.float32).reshape(array.shape)

@@ -1,0 +1,340 @@
+"""ONNX -> Graph: static shapes, NHWC images, f32 weights. Opset differences end here.
+
+The nodes that the outputs need are lowered one after the other; `onnx_ops/` says what each
+becomes. Whatever depends on constants alone is computed on the way.
+"""
+
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    defs,
+    helper,
+    inliner,
+    numpy_helper,
+    shape_inference,
+)
+
+from ..errors import ModelError, OnnxPressError, UnsupportedError, did_you_mean
+from ..graph.graph import Graph, Value, check
+from .call import DTYPES, OTHER_DTYPES
+from .lowerings import LOWERINGS, Builder, Call
+
+OPSETS = range(9, 24)
+DOMAINS = ("", "ai.onnx")
+UNROLL = "loops are not supported; unroll it when exporting the model"
+ADVICE = {
+    **dict.fromkeys(("Loop", "Scan"), UNROLL),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"),
+                    "recurrent layers are not supported; export their steps one by one"),
+}
+MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
+             ZeroDivisionError, RuntimeError, OSError)
+Env = MutableMapping[str, str]  # the model's name for a value -> ours
+
+
+def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None = None,
+                 arrays: Mapping[str, np.ndarray] | None = None) -> Graph:
+    """The graph of `model`; `shapes` fixes inputs whose dimensions are dynamic, `arrays` are
+    weights that the model names and does not hold.
+
+    Inputs and outputs keep the model's names, shapes and types.
+
+    Raises:
+        ModelError: the model is malformed, or an input's shape is not known.
+        UnsupportedError: an operator, attribute or type cannot be compiled.
+    """
+    opset = _opset(model)
+    _check_text(model.graph)
+    model = _inline_functions(model, opset)
+    graph = model.graph
+    weights = _weights(graph, arrays or {})
+    free = [i for i in graph.input if i.name not in weights]
+    inputs, outputs = [i.name for i in free], [o.name for o in graph.output]
+    if not outputs:
+        raise ModelError("the model has no outputs")
+    stray = next((n for n in shapes or {} if n not in inputs), None)
+    if stray is not None:
+        raise ModelError(f'a shape is given for "{stray}", which is not an input of the model; '
+                         f"its inputs are {', '.join(inputs)}.{did_you_mean(stray, inputs)}")
+    made = {o for n in graph.node for o in n.output}
+    builder = Builder({*made, *weights, *inputs})
+    env: Env = {name: builder.constant(array, name) for name, array in weights.items()}
+    for info in free:
+        env[info.name] = builder.input(info.name, _input(info, (shapes or {}).get(info.name)))
+    _lower(graph.node, outputs, env, builder, opset)
+    return check(_finish(builder, inputs, outputs, env))
+
+
+def _opset(model: ModelProto) -> int:
+    versions = [o.version for o in model.opset_import if o.domain in DOMAINS]
+    if not versions:
+        raise ModelError("the model names no opset; it is not an ONNX model, or it is cut short")
+    if versions[0] not in OPSETS:
+        raise UnsupportedError(f"opset {versions[0]} is not supported; convert the model to an "
+                               f"opset from {OPSETS[0]} to {OPSETS[-1]}")
+    return versions[0]
+
+
+def _check_text(graph: GraphProto) -> None:
+    """protobuf hands over bytes where a string is not UTF-8."""
+    names = [v.name for v in (*graph.input, *graph.output, *graph.initializer)]
+    stack = list(graph.node)
+    while stack:
+        node = stack.pop()
+        names += (node.name, node.op_type, node.domain, *node.input, *node.output)
+        names += (a.name for a in node.attribute)
+        stack.extend(n for a in node.attribute for n in a.g.node)
+    odd = next((n for n in names if not isinstance(n, str)), None)
+    if odd is not None:
+        raise ModelError(f"the name {odd!r} is not UTF-8; the model file is damaged")
+
+
+def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
+    """The model without its own functions, and without operators that have no lowering here but
+    that ONNX itself defines by others."""
+    if model.functions:
+        model = _guarded("the model's functions", inliner.inline_local_functions, model)
+    ours = {n.op_type for n in model.graph.node if n.domain in DOMAINS} - LOWERINGS.keys()
+    defined = [op for op in sorted(ours) if _is_function(_schema(op, opset))]
+    if not defined:
+        return model
+    for node in model.graph.node:
+        if node.op_type in defined:
+            _check_attributes(node, opset)
+    try:
+        return inliner.inline_selected_functions(_typed(model), [("", op) for op in defined], False,
+                                                 True)
+    except MALFORMED as error:
+        raise UnsupportedError(f"{', '.join(defined)}: ONNX defines this operator by others, but "
+                               "cannot do so for these inputs; export the model without it"
+                               ) from error
+
+
+def _typed(model: ModelProto) -> ModelProto:
+    """The model with the type of every value, on which some functions' bodies depend."""
+    typed = shape_inference.infer_shapes(model)
+    known = {i.name for i in typed.graph.input}
+    typed.graph.value_info.extend(
+        helper.make_tensor_value_info(w.name, w.data_type, list(w.dims))
+        for w in typed.graph.initializer if w.name not in known)
+    return typed
+
+
+def _schema(op: str, opset: int) -> defs.OpSchema | None:
+    try:
+        return defs.get_schema(op, opset)
+    except defs.SchemaError:
+        return None
+
+
+def _check_attributes(node: NodeProto, opset: int) -> None:
+    """An attribute from another opset would be ignored silently."""
+    schema = _schema(node.op_type, opset)
+    known = list(schema.attributes) if schema else [a.name for a in node.attribute]
+    odd = next((a.name for a in node.attribute if a.name not in known), None)
+    if odd is not None:
+        raise ModelError(f'{node.op_type} node "{_name(node)}": opset {opset} does not define its '
+                         f'attribute "{odd}".{did_you_mean(odd, known)}')
+
+
+def _name(node: NodeProto) -> str:
+    return node.name or next((o for o in node.output if o), "?")
+
+
+def _is_function(schema: defs.OpSchema | None) -> bool:
+    return schema is not None and (schema.has_function or schema.has_context_dependent_function)
+
+
+def _weights(graph: GraphProto, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Initializers by name. Before IR version 4 they are listed as inputs too."""
+    if graph.sparse_initializer:
+        raise UnsupportedError("sparse weights are not supported; store them as dense tensors")
+    return {t.name: arrays[t.name] if t.name in arrays else _array(t, f'weights "{t.name}"')
+            for t in graph.initializer}
+
+
+def _array(tensor: TensorProto, where: str) -> np.ndarray:
+    if tensor.data_location == TensorProto.EXTERNAL:
+        raise ModelError(f"{where} lie in an external file that was not loaded; store the model "
+                         "with its weights in one file")
+    _dtype(tensor.data_type, where)
+    return _guarded(where, numpy_helper.to_array, tensor)
+
+
+def _dtype(code: int, where: str) -> str:
+    if code not in DTYPES:
+        kind = OTHER_DTYPES.get(code, f"number {code}")
+        raise UnsupportedError(f"{where}: the type {kind} is not supported; convert it to float")
+    return DTYPES[code]
+
+
+def _input(info: ValueInfoProto, fixed: Sequence[int] | None) -> Value:
+    """The facts of an input. `fixed` must agree with the dimensions that the model states."""
+    where = f'input "{info.name}"'
+    if info.type.WhichOneof("value") != "tensor_type":
+        raise UnsupportedError(f"{where} is no tensor; sequences, maps and optionals are not "
+                               "supported")
+    tensor = info.type.tensor_type
+    dtype = _dtype(tensor.elem_type, where)
+    dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?"
+            for d in tensor.shape.dim]
+    if fixed is not None:
+        fixed = tuple(int(n) for n in fixed)
+        agrees = len(dims) == len(fixed) and all(
+            isinstance(d, str) or d == n for d, n in zip(dims, fixed, strict=True))
+        if tensor.HasField("shape") and not agrees:
+            raise ModelError(f"{where} has the shape {_times(dims)}; {_times(fixed)} does not fit")
+        dims = list(fixed)
+    elif not tensor.HasField("shape"):
+        raise ModelError(f"{where} has no shape; pass --shape {info.name}=1x3x224x224 or what "
+                         "the model expects")
+    for axis, dim in enumerate(dims):
+        if isinstance(dim, str):
+            guess = [(1 if i == 0 else 3 if i == 1 else 224) if isinstance(d, str) else d
+                     for i, d in enumerate(dims)]
+            raise ModelError(f"{where}: dimension {axis} ({dim}) is dynamic; fix the shape, for "
+                             f"example --shape {info.name}={_times(guess)}")
+        if dim < 1:
+            raise ModelError(f"{where}: dimension {axis} is {dim}; it must be 1 at least")
+    return Value(tuple(dims), dtype)
+
+
+def _times(dims: Iterable[Any]) -> str:
+    return "x".join(map(str, dims)) or "a scalar"
+
+
+def _lower(nodes: Sequence[NodeProto], outputs: Sequence[str], env: Env, builder: Builder,
+           opset: int, inner: bool = False) -> None:
+    """Lowers what `outputs` need of `nodes`, in order, and adds their names to `env`."""
+    live, used = _live(nodes, outputs)
+    for node in live:
+        call = _decode(node, env, used, opset)
+        builder.begin(call)
+        if node.op_type == "If":
+            results = _branch(node, call, env, builder)
+        else:
+            results = _apply(call, builder)
+        for name, result in zip(call.outputs, results, strict=False):
+            if name and result:
+                env[name] = builder.bind(result, name, inner)
+    for name in outputs:
+        if name not in env:
+            raise ModelError(f'output "{name}" is made by no node')
+
+
+def _live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> tuple[list[NodeProto], set[str]]:
+    """The nodes that `outputs` depend on, in order, and every name that is read."""
+    used, live = set(outputs), []
+    for node in reversed(nodes):
+        if used.intersection(node.output) - {""}:
+            live.append(node)
+            used.update(_reads(node))
+    return live[::-1], used
+
+
+def _reads(node: NodeProto) -> set[str]:
+    """Names that the node reads, those of its subgraphs included."""
+    names, stack = set(), [node]
+    while stack:
+        at = stack.pop()
+        names.update(at.input)
+        for attribute in at.attribute:
+            stack.extend(attribute.g.node)
+            names.update(o.name for o in attribute.g.output)
+    return names
+
+
+def _decode(node: NodeProto, env: Env, used: set[str], opset: int) -> Call:
+    name = _name(node)
+    outputs = tuple(o if o in used else "" for o in node.output)
+    call = Call(node.op_type, name, opset, tuple(node.input), outputs, {})
+    if node.domain not in DOMAINS:
+        raise UnsupportedError(f'{node.op_type} node "{name}": operators of the domain '
+                               f'"{node.domain}" are not supported; export the model with '
+                               "standard ONNX operators")
+    for source in node.input:
+        if source and source not in env:
+            raise call.bad(f'it reads "{source}", which no node before it makes')
+    again = next((o for o in outputs if o and o in env), None)
+    if again is not None:
+        raise call.bad(f'it makes "{again}" a second time')
+    _check_attributes(node, opset)
+    attrs = {a.name: _attribute(a, call) for a in node.attribute}
+    return replace(call, inputs=tuple(env[i] if i else "" for i in node.input), attrs=attrs)
+
+
+def _attribute(attribute: AttributeProto, call: Call) -> Any:
+    """A number, string, array or list of them; a graph as it is."""
+    kinds = AttributeProto
+    match attribute.type:
+        case kinds.FLOAT:
+            return attribute.f
+        case kinds.INT:
+            return attribute.i
+        case kinds.STRING:
+            return attribute.s.decode("utf-8", "replace")
+        case kinds.FLOATS:
+            return list(attribute.floats)
+        case kinds.INTS:
+            return list(attribute.ints)
+        case kinds.TENSOR:
+            return _array(attribute.t, f'{call.where}: attribute "{attribute.name}"')
+        case kinds.GRAPH:
+            return attribute.g
+    # Kinds that no supported operator reads stay undecoded; reading one is refused there.
+    return attribute
+
+
+def _apply(call: Call, builder: Builder) -> tuple[str, ...]:
+    lowering = LOWERINGS.get(call.op)
+    if lowering is None:
+        advice = ADVICE.get(call.op, "this operator is not supported")
+        near = "" if call.op in ADVICE else did_you_mean(call.op, list(LOWERINGS))
+        raise call.refused(f"{advice}.{near.replace('Did you mean', 'The nearest that is:')}"
+                           .replace('"?', '".'))
+    results = _guarded(call.where, lowering, builder, call)
+    return (results,) if isinstance(results, str) else results
+
+
+def _branch(node: NodeProto, call: Call, env: Env, builder: Builder) -> tuple[str, ...]:
+    """The branch of an If that a constant condition takes, lowered in its place."""
+    condition = builder.array(call.input(0))
+    if condition is None or condition.size != 1:
+        raise call.refused("its condition is computed at run time; it must be a constant")
+    graph = call.attrs.get("then_branch" if condition.reshape(-1)[0] else "else_branch")
+    if not isinstance(graph, GraphProto):
+        raise call.bad("it lacks a branch")
+    weights = {name: builder.constant(array) for name, array in _weights(graph, {}).items()}
+    scope: Env = ChainMap(weights, env)  # type: ignore[arg-type]
+    names = [o.name for o in graph.output]
+    _lower(graph.node, names, scope, builder, call.opset, inner=True)
+    builder.begin(call)
+    return tuple(scope[n] for n in names)
+
+
+def _guarded(where: str, function: Callable[..., Any], *args: Any) -> Any:
+    """function(*args); whatever malformed data makes it raise becomes a ModelError."""
+    try:
+        return function(*args)
+    except OnnxPressError:
+        raise
+    except MALFORMED as error:
+        said = str(error) if isinstance(error, ValueError) else f"it is malformed ({error!r})"
+        raise ModelError(f"{where}: {said}") from error
+
+
+def _finish(builder: Builder, inputs: list[str], outputs: list[str], env: Env) -> Graph:
+    """The graph with every output under the model's name for it."""
+    for name in dict.fromkeys(outputs):
+        builder.publish(env[name], name, (*inputs, *outputs))
+    return builder.finish(inputs, outputs)

@@ -1,0 +1,107 @@
+"""Reductions, softmax, argmax."""
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from ..graph.expr import Expr
+from ..ops.pointwise import absolute, eq, exp, log, sqrt
+from .builder import Builder
+from .call import Call
+
+# ONNX name -> (before, kind, after): the sum of squares is the sum of x * x, and so on.
+Step = Callable[[Expr], Expr] | None
+REDUCTIONS: dict[str, tuple[Step, str, Step]] = {
+    "ReduceSum": (None, "sum", None),
+    "ReduceMean": (None, "mean", None),
+    "ReduceMax": (None, "max", None),
+    "ReduceMin": (None, "min", None),
+    "ReduceProd": (None, "prod", None),
+    "ReduceL1": (absolute, "sum", None),
+    "ReduceL2": (lambda x: x * x, "sum", sqrt),
+    "ReduceSumSquare": (lambda x: x * x, "sum", None),
+    "ReduceLogSum": (None, "sum", log),
+}
+
+
+def reduced_axes(b: Builder, call: Call) -> tuple[int, ...]:
+    """The axes to reduce; none if noop_with_empty_axes asks for it. ReduceSum took its axes as an
+    input in opset 13, the others in 18."""
+    rank = b.rank(call.input(0))
+    if call.opset >= (13 if call.op == "ReduceSum" else 18):
+        axes = b.known_ints(call, 1, "axes")
+    else:
+        axes = list(call.integers("axes", None))
+    if not axes:
+        return () if call.integer("noop_with_empty_axes", 0) else tuple(range(rank))
+    return call.axes(axes, rank)
+
+
+def squeezed(b: Builder, call: Call, x: str, axes: tuple[int, ...]) -> str:
+    """x without the axes of length 1, unless keepdims."""
+    if call.integer("keepdims", 1):
+        return x
+    return b.reshape(x, [n for i, n in enumerate(b.shape(x)) if i not in axes])
+
+
+def reduce(b: Builder, call: Call) -> str:
+    before, kind, after = REDUCTIONS[call.op]
+    x, axes = call.input(0), reduced_axes(b, call)
+    x = x if before is None else b.pointwise(before, x)
+    x = b.reduce(x, kind, axes)
+    x = x if after is None else b.pointwise(after, x)
+    return squeezed(b, call, x, axes)
+
+
+def log_sum_exp(b: Builder, call: Call) -> str:
+    """log(sum(exp(x))), shifted by the maximum so that exp cannot overflow."""
+    x, axes = call.input(0), reduced_axes(b, call)
+    peak = b.reduce(x, "max", axes)
+    total = b.reduce(b.pointwise(lambda v, m: exp(v - m), x, peak), "sum", axes)
+    out = b.pointwise(lambda t, m: log(t) + m, total, peak)
+    return squeezed(b, call, out, axes)
+
+
+def softmax(b: Builder, call: Call) -> str:
+    """Before opset 13 all axes from `axis` on are one."""
+    x, shape = call.input(0), b.shape(call.input(0))
+    axis = call.axis(call.integer("axis", -1 if call.opset >= 13 else 1), len(shape))
+    log_ = call.op == "LogSoftmax"
+    long = [i for i in range(axis, len(shape)) if shape[i] > 1]
+    if call.opset >= 13 or len(long) < 2:
+        axis = long[0] if call.opset < 13 and long else axis
+        return b.emit("softmax", [x], axis=axis, log=log_)
+    flat = b.reshape(x, (prod(shape[:axis]), prod(shape[axis:])))
+    return b.reshape(b.emit("softmax", [flat], axis=1, log=log_), shape)
+
+
+def argmax(b: Builder, call: Call) -> str:
+    x = call.input(0)
+    axis = call.axis(call.integer("axis", 0), b.rank(x))
+    out = b.emit("argmax", [x], "i64", axis=axis, largest=call.op == "ArgMax",
+                 select_last=bool(call.integer("select_last_index", 0)))
+    return squeezed(b, call, out, (axis,))
+
+
+def hardmax(b: Builder, call: Call) -> str:
+    """One where the first maximum stands, zero elsewhere."""
+    x, shape = call.input(0), b.shape(call.input(0))
+    axis = call.axis(call.integer("axis", -1 if call.opset >= 13 else 1), len(shape))
+    if call.opset < 13:
+        shape, axis = (prod(shape[:axis]), prod(shape[axis:])), 1
+    at = b.emit("argmax", [b.reshape(x, shape)], axis=axis, largest=True, select_last=False)
+    index = np.arange(shape[axis], dtype=np.float32)
+    index = index.reshape([-1 if i == axis else 1 for i in range(len(shape))])
+    return b.reshape(b.pointwise(eq, b.constant(index), at), b.shape(x))
+
+
+LOWERINGS = {
+    **dict.fromkeys(REDUCTIONS, reduce),
+    "ReduceLogSumExp": log_sum_exp,
+    "Softmax": softmax,
+    "LogSoftmax": softmax,
+    "ArgMax": argmax,
+    "ArgMin": argmax,
+    "Hardmax": hardmax,
+}

@@ -1,0 +1,32 @@
+"""Depthwise convolution in JavaScript: neighbouring pixels of one channel share their loads."""
+
+from ....emit.js.epilogue import epilogue
+from ....emit.js.module import JsModule
+from ....emit.layout import Step
+from ....graph.graph import Node
+
+PIXELS = 4
+WIDEST = 7  # windows with more columns are not worth the unrolled code
+
+
+def suits(node: Node, x: tuple[int, ...], w: tuple[int, ...]) -> bool:
+    return 1 < node.attrs["groups"] == x[3] == w[3] and w[1] <= WIDEST
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, w, b, *extras = step.inputs
+    out, attrs = step.outputs[0], step.node.attrs
+    (sy, sx), (dy, dx), (top, left, _, _) = attrs["strides"], attrs["dilations"], attrs["pads"]
+    image, row, pixel, _ = x.strides
+    kh, kw, _, channels = w.shape
+    tile = min(PIXELS, out.shape[2])
+    last = epilogue(step.node, out, tuple(extras))
+    name = program.function(
+        "conv2d", "js/depthwise.js", tile=tile, kw=kw, last=last,
+        columns=[[i * sx + k * dx for k in range(kw)] for i in range(tile)],
+    )
+    program.call(
+        name, x.offset - top * row - left * pixel, image, sy * row, pixel, sx, out.offset,
+        *out.strides[:3], *out.shape[:3], w.offset, b.offset, channels, kh, dy * row,
+        *last.values,
+    )

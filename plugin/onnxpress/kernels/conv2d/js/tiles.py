@@ -1,0 +1,54 @@
+"""Convolution in JavaScript as an implicit matrix product: tiles of 3 pixels and 4 channels."""
+
+from math import prod
+
+from ....emit.js.epilogue import epilogue
+from ....emit.js.module import JsModule
+from ....emit.layout import Halo, Pack, Step, round_up
+from ....graph.graph import Node
+
+PIXELS = 3  # 3 x 4 accumulators fit the 16 vector registers of x86; 4 x 4 spill
+BLOCK = 1 << 14  # elements of input that stay in the first-level cache while weights pass by
+
+Shape = tuple[int, ...]
+
+
+def halo(node: Node, x: Shape, w: Shape, out: Shape) -> Halo:
+    """The cells that some window reads, and the pads that a reflection must fill."""
+    reach = [(out[1 + i] - 1) * node.attrs["strides"][i]
+             + (w[i] - 1) * node.attrs["dilations"][i] + 1 for i in range(2)]
+    pads = top, left, bottom, right = tuple(node.attrs["pads"])
+    if node.attrs["pad_mode"] != "zero":
+        return Halo(pads, pads, node.attrs["pad_mode"])
+    return Halo((top, left, min(bottom, max(0, reach[0] - top - x[1])),
+                 min(right, max(0, reach[1] - left - x[2]))))
+
+
+def pack(node: Node, w: Shape) -> Pack:
+    groups, depth = node.attrs["groups"], prod(w[:3])
+    per_group = w[3] // groups
+    return Pack("tiles", groups * round_up(per_group, 4) * depth, (depth, per_group, groups))
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, w, b, *extras = step.inputs
+    out, attrs = step.outputs[0], step.node.attrs
+    (sy, sx), (dy, dx), groups = attrs["strides"], attrs["dilations"], attrs["groups"]
+    packing = pack(step.node, w.shape)
+    packer, weights = program.packer(packing.kind), w.offset
+    if w.pack is None:  # weights computed by the model
+        weights = step.scratch
+        program.call(packer, w.offset, weights, *packing.args)
+    kh, kw, c, _ = w.shape
+    image, row, pixel, _ = x.strides
+    # A row of taps that lie side by side is one run of channels.
+    taps, run = (1, kw * c) if groups == 1 and dx == 1 and pixel == c else (kw, c)
+    tile = 1 if prod(out.shape[1:3]) == 1 else PIXELS
+    block = round_up(max(BLOCK // (x.shape[3] * sy * sx), 4 * tile), tile)
+    last = epilogue(step.node, out, tuple(extras))
+    name = program.function("conv2d", "js/kernel.js", tile=tile, last=last)
+    program.call(
+        name, x.offset - attrs["pads"][0] * row - attrs["pads"][1] * pixel, image, sy * row,
+        sx * pixel, out.offset, *out.strides[:3], *out.shape[:3], weights, b.offset, groups, c,
+        out.shape[3] // groups, kh, dy * row, taps, dx * pixel, run, block, *last.values,
+    )

@@ -1,0 +1,64 @@
+"""Winograd's F(4x4, 3x3) in JavaScript, for convolutions of stride 1 that are 3x3, or 2 where the
+last taps would be 0."""
+
+from math import prod
+
+from ....emit.js.epilogue import epilogue
+from ....emit.js.module import JsModule
+from ....emit.layout import Halo, Pack, Step, round_up
+from ....graph.graph import Node
+
+CHANNELS = 8  # of a 3x3 kernel; with fewer, the transforms cost more than they save
+SIDE = 8  # smaller images leave tiles empty, and the weights grow fourfold
+CACHED = 1 << 17  # elements of transformed tiles that stay in the second-level cache
+TILES = 12  # at least so many meet each weight
+
+
+def suits(node: Node, w: tuple[int, ...], out: tuple[int, ...]) -> bool:
+    """Whether the convolution with weights `w` is one that Winograd's algorithm speeds up."""
+    attrs = node.attrs
+    unit = all(n == 1 for n in (*attrs["strides"], *attrs["dilations"], attrs["groups"]))
+    saved = 16 * prod(w[:2]) - 36  # products of a tile, a pair of channels
+    return (unit and set(w[:2]) <= {2, 3} and min(out[1:3]) >= SIDE
+            and min(w[2:]) * saved >= CHANNELS * (16 * 9 - 36))
+
+
+def pack(w: tuple[int, ...]) -> Pack:
+    return Pack("winograd", 36 * w[2] * round_up(w[3], 4), w)
+
+
+def scratch(w: tuple[int, ...]) -> int:
+    return 36 * _block(w) * (w[2] + round_up(w[3], 4))
+
+
+def _block(w: tuple[int, ...]) -> int:
+    fitting = CACHED // (36 * (w[2] + round_up(w[3], 4)))
+    return max(TILES, fitting - fitting % 3)
+
+
+def halo(node: Node, x: tuple[int, ...], out: tuple[int, ...]) -> Halo:
+    """Whole tiles are read: 4 pixels and 2 cells more, past the padding if need be."""
+    top, left, bottom, right = pads = tuple(node.attrs["pads"])
+    below = max(bottom, round_up(out[1], 4) + 2 - top - x[1])
+    beyond = max(right, round_up(out[2], 4) + 2 - left - x[2])
+    mode = node.attrs["pad_mode"]
+    extent = (top, left, below, beyond)
+    return Halo(extent) if mode == "zero" else Halo(extent, pads, mode)
+
+
+def emit(step: Step, program: JsModule) -> None:
+    x, w, b, *extras = step.inputs
+    out, (top, left, _, _) = step.outputs[0], step.node.attrs["pads"]
+    image, row, pixel, _ = x.strides
+    program.packer("winograd")
+    last = epilogue(step.node, out, tuple(extras))
+    sums = program.sums(36)
+    name = program.function(
+        "conv2d", "js/winograd.js", last=last, sums=sums,
+        input=program.function("conv2d", "js/winograd_input.js", sums=sums),
+        product=program.function("conv2d", "js/winograd_product.js"))
+    program.call(
+        name, x.offset - top * row - left * pixel, image, row, pixel, out.offset,
+        *out.strides[:3], *out.shape[:3], *w.shape[2:], w.offset, b.offset, step.scratch,
+        _block(w.shape), *last.values,
+    )

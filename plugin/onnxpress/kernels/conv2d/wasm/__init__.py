@@ -1,0 +1,64 @@
+"""Convolutions in WebAssembly: which way a node runs, what that needs, and its calls.
+
+Computed weights run as a product or a vector; nodes with the attribute `exact` avoid Winograd's
+rounding; those with `dot` run on whole numbers.
+"""
+
+from ....emit.layout import Dot, Needs, Pack, Step, Want
+from ....emit.wasm.emitter import Emitter
+from ....graph.graph import Graph, Node
+from . import chain as wasm_chain
+from .conv import Conv, Way, conv_in, conv_of
+from .depthwise import DEPTHWISE
+from .product import DOT, PRODUCT
+from .spread import SPREAD
+from .vector import VECTOR
+from .winograd import MADD, WINOGRAD, time
+
+WAYS = (DEPTHWISE, VECTOR, WINOGRAD, SPREAD, PRODUCT)  # the first that is worthwhile
+FOR_COMPUTED_WEIGHTS = (VECTOR, PRODUCT)
+SLIDING = 2.0  # a depthwise multiply-add against a product's: one of two operands is loaded
+
+
+def way(node: Node, v: Conv) -> Way:
+    """How the node runs."""
+    if "dot" in node.attrs:
+        return DOT[node.attrs["dot"].x.kind]
+    ways = WAYS if v.constant else FOR_COMPUTED_WEIGHTS
+    exact = node.attrs.get("exact", False)
+    return next(w for w in ways if w.worthwhile(v) and not (exact and w is WINOGRAD))
+
+
+def needs(node: Node, graph: Graph) -> Needs:
+    """Input halo for the windows, packed weights, scratch."""
+    if node.op == "conv2d_chain":
+        return wasm_chain.needs(node, graph)
+    v, out = conv_in(graph, node), graph.shape(node.name)
+    how = way(node, v)
+    dot = node.attrs.get("dot", Dot())
+    return Needs(
+        inputs={0: how.want(node, v, dot.x), **dot.wants(3)},
+        output=Want(align=4, storage=dot.out),
+        packs={1: Pack(*how.pack(v)), **dot.packs(v.o)} if v.constant else {},
+        scratch=how.scratch(v),
+        same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
+    )
+
+
+def work(node: Node, graph: Graph) -> float:
+    """The time of `node` in f32, in that of a product's multiply-add on one lane."""
+    v = conv_in(graph, node)
+    how = way(node, v)
+    if how is WINOGRAD:
+        return time(v) / MADD
+    slower = SLIDING if how is DEPTHWISE else 1.0
+    return slower * v.n * v.oh * v.ow * v.kh * v.kw * v.c * v.o / v.groups
+
+
+def emit(step: Step, program: Emitter) -> None:
+    if step.node.op == "conv2d_chain":
+        wasm_chain.emit(step, program)
+        return
+    x, w = step.inputs[:2]
+    v = conv_of(step.node, x.shape, w.shape, step.outputs[0].shape, w.pack is not None)
+    way(step.node, v).emit(step, v, program)

@@ -1,0 +1,118 @@
+"""Depthwise convolution: one filter per channel, four channels a vector.
+
+A block of neighbouring outputs shares a row of inputs: each column is loaded once and goes to
+every output whose window covers it, so accumulators and one row of weights fill the registers
+and independent sums hide the latency of the multiply-adds.
+"""
+
+from types import SimpleNamespace
+
+from ....emit.layout import Step, round_up
+from ....emit.wasm import packs
+from ....emit.wasm.asm import I32, V128, Function, function
+from ....emit.wasm.emitter import Affine, Emitter, address
+from ....emit.wasm.epilogue import Epilogue, Finisher, epilogue
+from ....emit.wasm.share import share
+from .conv import Conv, Way
+
+REGISTERS = 14  # of 15 that engines allocate on x86-64, less the loaded column
+
+
+def worthwhile(v: Conv) -> bool:
+    return v.groups == v.c == v.o and v.c > 1
+
+
+def pack(v: Conv) -> packs.Facts:
+    return packs.depthwise(v.kh * v.kw, v.c)
+
+
+def block(width: int, taps: int) -> int:
+    """Outputs computed together: what covers `width` with the least waste, then the most."""
+    most = max(4, min(8, REGISTERS - taps))
+    sizes = range(min(width, 4), min(width, most) + 1)
+    return min(sizes, key=lambda size: (-(-width // size) * (size + 1), -size))
+
+
+def emit(step: Step, v: Conv, e: Emitter) -> None:
+    """One call per image; threads share the rows."""
+    x, out = step.inputs[0], step.outputs[0]
+    with share(e, v.oh) as (first, rows), e.times(v.n) as image:
+        emit_rows(step, v, e, v.row(x, image, first),
+                  address(out) + image * (4 * out.strides[0]) + first * (4 * out.strides[1]), rows)
+
+
+def emit_rows(step: Step, v: Conv, e: Emitter, a: Affine, out: Affine, rows: Affine) -> None:
+    """One call for so many rows of outputs from `out` on; `a` is the first one's window."""
+    x, w, bias = step.inputs[:3]
+    y = step.outputs[0]
+    finish, extras = epilogue(step, 3)
+    key = ("depthwise", block(v.ow, v.kw), v.kw, v.strides[1], v.dilations[1], finish)
+    e.call(
+        e.kernel(key, lambda: _kernel(e, *key[1:])), a, out, rows, v.ow,
+        4 * x.strides[2], 4 * v.strides[1] * x.strides[2], 4 * v.strides[0] * x.strides[1], v.kh,
+        4 * v.dilations[0] * x.strides[1], 4 * y.strides[2], 4 * y.strides[1], address(w),
+        address(bias), 4 * round_up(v.c, 4), *extras,
+    )
+
+
+def _kernel(e: Emitter, size: int, kw: int, stride: int, dilation: int,
+            finish: Epilogue) -> Function:
+    """`size` outputs of a row at a time; a block that would pass the row's end starts earlier."""
+    names = "a out height width pixel a_x a_y kh tap_row out_x out_y w bias c_end" + finish.params
+    f, p = function(f"depthwise{size}x{kw}", names)
+    finisher = Finisher(e, f, finish, [getattr(p, x) for x in finish.params.split()])
+    acc, at, here, to, left, c, w = f.many(size), *f.many(6, I32)
+    state = SimpleNamespace(p=p, acc=acc, w=w, here=here, c=c)
+    with f.times(p.height):
+        f.get(p.a).set(here).get(p.out).set(to).get(p.width).set(left)
+        with f.loop():
+            f.i32(0).set(c).get(p.w).set(w)
+            with f.loop():
+                f.get(p.bias, c).op("i32.add").load("v128.load").set(acc[0])
+                for x in acc[1:]:
+                    f.get(acc[0]).set(x)
+                _rows(e, f, state, kw, stride, dilation)
+                f.get(to, c).op("i32.add").set(at)
+                for x in acc:
+                    finisher.store(at, c, x)
+                    f.add_local(at, p.out_x)
+                f.add(c, 16).get(c, p.c_end).op("i32.lt_u").br_if(0)
+            _advance(f, p, size, here, to, left)
+        f.add_local(p.a, p.a_y).add_local(p.out, p.out_y)
+    return f
+
+
+def _rows(e: Emitter, f: Function, t: SimpleNamespace, kw: int, stride: int,
+          dilation: int) -> None:
+    """Adds each row of the window to the accumulators."""
+    row, column, ky = f.many(3, I32)
+    weights, value = f.many(kw), f.local(V128)
+    offsets = sorted({i * stride + k * dilation for i in range(len(t.acc)) for k in range(kw)})
+    f.get(t.here, t.c).op("i32.add").set(row).get(t.p.kh).set(ky)
+    with f.times(ky):
+        for k in range(kw):
+            f.get(t.w).load("v128.load", 16 * k).set(weights[k])
+        f.add(t.w, 16 * kw).get(row).set(column)
+        for offset, following in zip(offsets, [*offsets[1:], offsets[-1]], strict=True):
+            f.get(column).load("v128.load").set(value)
+            for _ in range(following - offset):
+                f.add_local(column, t.p.pixel)
+            for k in range(kw):
+                i, rest = divmod(offset - k * dilation, stride)
+                if rest == 0 and 0 <= i < len(t.acc):
+                    e.madd(f, value, weights[k], t.acc[i])
+        f.add_local(row, t.p.tap_row)
+
+
+def _advance(f: Function, p: SimpleNamespace, size: int, here: int, to: int, left: int) -> None:
+    """Moves to the row's next block and repeats the loop around while outputs are left."""
+    step = f.local(I32)
+    f.get(left).i32(size).op("i32.sub").tee(left).i32(0).op("i32.gt_s")
+    with f.if_():
+        f.get(left).i32(size).get(left).i32(size).op("i32.lt_s", "select").set(step)
+        f.get(here, step, p.a_x).op("i32.mul", "i32.add").set(here)
+        f.get(to, step, p.out_x).op("i32.mul", "i32.add").set(to)
+        f.br(1)
+
+
+DEPTHWISE = Way(worthwhile, pack, emit, align=4)

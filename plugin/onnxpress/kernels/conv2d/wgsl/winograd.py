@@ -1,0 +1,82 @@
+"""Winograd's F(2x2, 3x3) and F(4x4, 3x3) on WebGPU: per tile of 2x2 or 4x4 outputs, 16 or 36
+products instead of 36 or 144.
+
+    Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
+
+Three dispatches: cells d to V[t,tiles,C]; M[t] = V[t] U[t], a batch of t products, which fills a
+GPU where the image is small; M to pixels, with the epilogue. U[t,C,O] is made of the weights once.
+
+Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, sections 4.1 to
+4.3.
+"""
+
+from dataclasses import replace
+from math import prod
+
+from ....emit.wgsl.cost import transformed
+from ....emit.wgsl.device import Tile
+from ....emit.wgsl.epilogue import finish, unfinished
+from ....emit.wgsl.gemm import Product, batched, matrix
+from ....emit.wgsl.shader import Dispatch, Port, Work, dispatch
+from ....emit.wgsl.weights import made_weights, read_weights
+from ....graph.graph import Graph, Node
+
+ITEMS = 16  # squares that a workgroup transforms, 36 vec4f each at most in workgroup memory
+
+
+def suits(node: Node, graph: Graph) -> bool:
+    """Whether `node` may take Winograd's algorithm, which rounds, and whose weights are ready."""
+    kh, kw, c, o = graph.shape(node.inputs[1])
+    attrs = node.attrs
+    unit = all(n == 1 for n in (*attrs["strides"], *attrs["dilations"], attrs["groups"]))
+    return (unit and (kh, kw) == (3, 3) and c % 4 == o % 4 == 0
+            and node.inputs[1] in graph.constants and not attrs.get("exact", False))
+
+
+def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[Dispatch]:
+    """The dispatches of `work` by `size` x `size` pixels, its products in `tile`."""
+    x, weights, bias = node.inputs[:3]
+    n, h, w, _ = image = graph.shape(x)
+    _, oh, ow, o = graph.shape(node.name)
+    (top, left), mode = node.attrs["pads"][:2], node.attrs["pad_mode"]
+    inner = transformed(work, size)
+    points, tiles, c = inner.batch, inner.m, inner.k
+    across = -(-ow // size)
+    grid = {"size": size, "down": tiles // (n * across), "across": across}
+    kernels = Port("b", f"{weights}@{size}x{size}", (points, c, o), wide=True)
+    cells = Port("a", f"{node.name}@cells", (points, tiles, c), wide=True)
+    sums = Port("out", f"{node.name}@sums", (points, tiles, o), wide=True)
+    read = read_weights(graph, weights, graph.shape(weights), True)
+    setup = _over_quads("weights", c * o, read.ports, replace(kernels, var="u"), size=size, c=c,
+                        o=o, weights=read.text)
+    spread = _over_quads(
+        "input", tiles * c, [Port("a", x, image, wide=True)], replace(cells, var="v"),
+        **grid, h=h, w=w, top=top, left=left, mode=mode, quads=c // 4)
+    # In the words of a direct convolution's product, so that they share a shader.
+    what = Product(
+        inner, cells, replace(matrix(tiles, c, c), mode=mode),
+        made_weights(graph, weights, kernels),
+        places=f"let a_at = batch * {tiles * c}u;\n  let b_at = batch * vec2u({c}u, 0u);",
+        step=tiles * o, channel="batch * 0u + n",
+    )
+    multiplied = batched(what, sums, unfinished(node, graph, True, bias), tile)
+    end = finish(node, graph, 3, True, bias)
+    whole, start = node.attrs.get("into", (node.name, 0))
+    gathered = _over_quads(
+        "output", tiles * o, [replace(sums, var="m"), *end.ports],
+        Port("out", whole, graph.shape(whole), wide=True), **grid, oh=oh, ow=ow, quads=o // 4,
+        pitch=graph.shape(whole)[3] // 4, start=start // 4, finish=end.text)
+    return [replace(setup, once=True, scratch=_elements(kernels)),
+            replace(spread, scratch=_elements(cells)), replace(multiplied, work=work), gathered]
+
+
+def _elements(temporary: Port) -> dict[str, int]:
+    return {temporary.value: prod(temporary.shape)}
+
+
+def _over_quads(name: str, elements: int, reads: list[Port], write: Port, **context: object
+                ) -> Dispatch:
+    """ITEMS of four `elements` each in a workgroup, an invocation for every line of each."""
+    count = elements // 4
+    return dispatch(f"conv2d/wgsl/winograd_{name}.wgsl", reads, [write], -(-count // ITEMS),
+                    count=count, items=ITEMS, **context)

@@ -1,0 +1,105 @@
+"""Pinned downloads over https: the only file that touches the network.
+
+A file is kept under its sha256; a half-written or wrong one never gets that name.
+"""
+
+import hashlib
+import ipaddress
+import os
+import socket
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..errors import ModelError, UnavailableError
+
+TIMEOUT_SECONDS = 20
+CHUNK = 1 << 20
+
+
+def admit(url: str) -> None:
+    """Returns if `url` may be asked.
+
+    Raises:
+        ModelError: not https, or its host is an address inside a private network (a build machine's
+            metadata service, say).
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ModelError(f"{url}: only https URLs are fetched")
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UnavailableError(f"{url}: the host cannot be found ({error})") from error
+    for *_, address in found:
+        if not ipaddress.ip_address(address[0].partition("%")[0]).is_global:
+            raise ModelError(f"{url}: {parts.hostname} is inside a private network")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def __init__(self, admit: Callable[[str], None]) -> None:
+        self.admit = admit
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        self.admit(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def offline() -> bool:
+    """Whether the author rules the network out."""
+    return bool(os.environ.get("ONNXPRESS_OFFLINE"))
+
+
+def fetch(url: str, sha256: str, folder: Path, limit: int, admit: Callable[[str], None] = admit,
+          progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+    """The file `folder`/`sha256`, downloaded unless it is there; at most `limit` bytes. `progress`
+    gets the bytes that came so far and those that will have come, 0 if the server does not say.
+
+    Raises:
+        ModelError: refused, too long, or its content has another sha256.
+        UnavailableError: it cannot be reached now.
+    """
+    path = folder / sha256
+    if path.is_file() and _digest(path) == sha256:
+        return path
+    if offline():
+        raise UnavailableError(f"{url}: not fetched, ONNXPRESS_OFFLINE is set")
+    admit(url)
+    folder.mkdir(parents=True, exist_ok=True)
+    opener = urllib.request.build_opener(_Redirects(admit))
+    request = urllib.request.Request(url, headers={"User-Agent": "onnxpress"})
+    handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as out, opener.open(request, timeout=TIMEOUT_SECONDS) as body:
+            found = _copy(body, out, url, limit, progress)
+        if found != sha256:
+            raise ModelError(f"{url}: the content's sha256 is {found}, the card says {sha256}")
+        Path(part).replace(path)
+    except (OSError, urllib.error.URLError) as error:
+        raise UnavailableError(
+            f"{url}: cannot be fetched ({getattr(error, 'reason', error)})") from error
+    finally:
+        Path(part).unlink(missing_ok=True)
+    return path
+
+
+def _copy(body, out, url: str, limit: int, progress: Callable[[int, int], None]) -> str:
+    """The sha256 of what was copied."""
+    digest, total = hashlib.sha256(), 0
+    announced = int(body.headers.get("Content-Length") or 0)
+    while chunk := body.read(CHUNK):
+        total += len(chunk)
+        if total > limit:
+            raise ModelError(f"{url}: longer than the {limit} bytes that are expected")
+        digest.update(chunk)
+        out.write(chunk)
+        progress(total, announced)
+    return digest.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,62 @@
+"""Recipes in a process of their own: frameworks number names per process, order sets by a random
+seed and hold on to memory, and a pack must not depend on what was built before.
+
+Run as `python -m onnxpress.model.frontends.child REQUEST.json MODEL.onnx`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
+
+from ...errors import ModelError, OnnxPressError
+from . import Shapes
+from .recipe import run_recipe
+from .weights import open_weights
+
+COMMAND = (sys.executable, "-m", "onnxpress.model.frontends.child")
+
+
+def run_apart(path: Path, function: str, arguments: Mapping[str, Any], shapes: Shapes,
+              weights: tuple[Path, str] | None = None) -> ModelProto:
+    """As `run_recipe`, with the weights file at a path, under the name it was given, opened for the
+    recipe.
+
+    Raises:
+        ModelError: as `run_recipe`, or the process ended without a word.
+    """
+    with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
+        request, target = Path(folder, "request.json"), Path(folder, "model.onnx")
+        request.write_text(json.dumps([str(path.resolve()), function, dict(arguments), dict(shapes),
+                                       weights and [str(weights[0]), weights[1]]]), "utf-8")
+        done = subprocess.run([*COMMAND, request, target], check=False,
+                              env={**os.environ, "PYTHONHASHSEED": "0"})
+        failure = target.with_suffix(".txt")
+        if failure.is_file():
+            raise ModelError(failure.read_text("utf-8"))
+        if done.returncode:
+            raise ModelError(f"{path.name}:{function}: the process that builds the model ended "
+                             f"with code {done.returncode}; it may have run out of memory")
+        return ModelProto.FromString(target.read_bytes())
+
+
+def _child(request: Path, target: Path) -> None:
+    path, function, arguments, shapes, weights = json.loads(request.read_text("utf-8"))
+    try:
+        if weights:
+            arguments["weights"] = open_weights(Path(weights[0]), weights[1])
+        model = run_recipe(Path(path), arguments, function,
+                           {name: tuple(shape) for name, shape in shapes.items()})
+        target.write_bytes(model.SerializeToString(deterministic=True))
+    except OnnxPressError as error:
+        target.with_suffix(".txt").write_text(str(error), "utf-8")
+
+
+if __name__ == "__main__":
+    _child(Path(sys.argv[1]), Path(sys.argv[2]))

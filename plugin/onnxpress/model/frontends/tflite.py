@@ -1,0 +1,51 @@
+"""TFLite file -> ModelProto, by tf2onnx in a process of its own: it loads TensorFlow, which is
+large, and the file is untrusted. Decision 0008 says why tf2onnx.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from onnx import ModelProto
+
+from ...errors import ModelError
+from . import read
+
+MAGIC = b"TFL3"  # bytes 4 to 8 of the file: the FlatBuffers identifier of TFLite's schema
+OPSET = 17
+TIMEOUT_SECONDS = 300
+NEEDED = ("tensorflow", "tf2onnx")
+
+
+def read_tflite(path: Path) -> ModelProto:
+    """The ONNX model of the TFLite file; inputs keep their names and are NHWC.
+
+    Raises:
+        ModelError: the converter is not installed, or cannot convert the file.
+    """
+    if missing := [name for name in NEEDED if not find_spec(name)]:
+        raise ModelError(f"{path.name}: this is a TFLite file; reading it needs the Python "
+                         f"packages {' and '.join(NEEDED)}: pip install {' '.join(missing)}")
+    with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
+        target = Path(folder, "model.onnx")
+        command = (sys.executable, "-m", "tf2onnx.convert", "--tflite", str(path.resolve()),
+                   "--output", str(target), "--opset", str(OPSET))
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace",
+                                  timeout=TIMEOUT_SECONDS, check=False,
+                                  env={**os.environ, "PYTHONHASHSEED": "0"})  # same bytes each time
+        except subprocess.TimeoutExpired as error:
+            raise ModelError(f"{path.name}: tf2onnx took over {TIMEOUT_SECONDS} s") from error
+        if done.returncode or not target.is_file():
+            lines = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"]
+            raise ModelError(f"{path.name}: tf2onnx cannot convert this TFLite file: {lines[-1]}")
+        model = read(target)
+    unknown = {node.op_type for node in model.graph.node if node.op_type.startswith("TFL_")}
+    if unknown:
+        names = ", ".join(sorted(name.removeprefix("TFL_") for name in unknown))
+        raise ModelError(f"{path.name}: tf2onnx cannot convert the TFLite operators {names}; "
+                         "export the model to ONNX where it was trained")
+    return model

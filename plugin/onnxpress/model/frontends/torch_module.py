@@ -1,0 +1,56 @@
+"""A PyTorch module -> an ONNX file, by torch.onnx.export on top of torch.export.
+
+The older exporter, which traces TorchScript, is deprecated since PyTorch 2.9 and names inputs
+"input.1"; this one names them after the parameters of forward().
+"""
+
+import inspect
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...errors import ModelError
+
+KIND = "a torch.nn.Module"
+
+
+def accepts(value: Any) -> bool:
+    """Whether `value` is a module, or a pair of one and its example inputs."""
+    torch = sys.modules.get("torch")
+    module = value[0] if isinstance(value, tuple) and len(value) == 2 else value
+    return torch is not None and isinstance(module, torch.nn.Module)
+
+
+def write(value: Any, shapes: Mapping[str, tuple[int, ...]], where: str, path: Path) -> None:
+    """Writes `value` in evaluation mode to the ONNX file `path`. Example inputs are a tensor, a
+    sequence of them, or a mapping from forward()'s parameters; without them, f32 tensors of
+    `shapes` are fed.
+
+    Raises:
+        ModelError: a shape is missing.
+    """
+    import torch
+
+    module, examples = value if isinstance(value, tuple) else (value, None)
+    if examples is None:
+        examples = {name: torch.zeros(shape) for name, shape in _inputs(module, shapes, where)}
+    named = examples if isinstance(examples, Mapping) else {}
+    listed = (examples,) if isinstance(examples, torch.Tensor) else () if named else examples
+    with torch.no_grad():
+        program = torch.onnx.export(module.eval(), tuple(listed), kwargs=dict(named),
+                                    dynamo=True, verbose=False)
+    program.save(path)
+
+
+def _inputs(module: Any, shapes: Mapping[str, tuple[int, ...]], where: str
+            ) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and shape of forward()'s parameters, in its order."""
+    parameters = inspect.signature(module.forward).parameters.values()
+    for p in parameters:
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in shapes:
+            named = f" (there are: {', '.join(shapes)})" if shapes else ""
+            raise ModelError(f"{where}: the shape of the input {p.name} is missing{named}; write "
+                             f"it, for example shapes: {{{p.name}: [1, 3, 224, 224]}}, or return "
+                             "the module with its example inputs")
+    return [(p.name, shapes[p.name]) for p in parameters if p.name in shapes]

@@ -1,0 +1,25 @@
+"""Graph -> one ES module that runs on a Float32Array, for browsers without WebAssembly.
+
+Plain loops without `eval`: iOS Lockdown Mode and content security policies let it pass.
+"""
+
+from ..emit.js.module import JsModule
+from ..graph.graph import Graph
+from ..kernels import KERNELS
+from .describe import describe
+from .plan import plan_linear
+from .program import Program
+
+
+def build(graph: Graph) -> Program:
+    """The module of `graph` and the manifest's facts about it.
+
+    Raises:
+        PlanError: an operator has no JavaScript kernel.
+    """
+    plan = plan_linear(graph, "js")
+    module = JsModule()
+    for step in plan.steps:
+        module.begin_step()
+        KERNELS[step.node.op].js.emit(step, module)
+    return Program("js", {"module": (module.encode(), "js")}, describe(plan, graph))

@@ -1,0 +1,81 @@
+"""Which convolutions run as a chain, so that the values between never lie in memory whole: those of
+inverted residual blocks (expand, depthwise, project) and the like, where these values are large.
+
+Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018, section 5.1,
+for the blocks and what their inner values cost in memory.
+"""
+
+from math import prod
+
+from ...graph.graph import Graph, Node
+from ...kernels.conv2d.wasm import way
+from ...kernels.conv2d.wasm.chain import seen
+from ...kernels.conv2d.wasm.conv import Way, conv_in
+from ...kernels.conv2d.wasm.depthwise import DEPTHWISE
+from ...kernels.conv2d.wasm.product import PRODUCT
+
+LARGE = 3 << 20  # bytes of the values between, from which on caches do not hold them; measured
+
+
+def fuse_chains(graph: Graph) -> Graph:
+    """The graph with chains in place of their links, where they pay."""
+    made, users = graph.producers(), graph.consumers()
+    chains: dict[str, tuple[Node, ...]] = {}  # last link -> all
+    taken: set[str] = set()
+
+    def between(name: str) -> bool:
+        """Whether one node alone reads the value, and once."""
+        return (name not in graph.outputs and len(users[name]) == 1
+                and users[name][0].inputs.count(name) == 1)
+
+    for node in graph.nodes:
+        if not _slides(node, graph):
+            continue
+        before = made.get(node.inputs[0])
+        after = users[node.name][0] if between(node.name) else None
+        links = [node]
+        if (before and before.name not in taken and between(before.name) and _mixes(before, graph)
+                and not _residual(before, graph) and _rings(node, graph)):
+            links.insert(0, before)
+        if (after and after.inputs[0] == node.name and _mixes(after, graph)
+                and not _residual(node, graph)):
+            links.append(after)
+        if sum(4 * prod(graph.shape(link.name)) for link in links[:-1]) > LARGE:
+            chains[links[-1].name] = tuple(links)
+            taken.update(link.name for link in links)
+    nodes = [_chain(chains[n.name]) if n.name in chains else n for n in graph.nodes
+             if n.name in chains or n.name not in taken]
+    return graph.rebuild(nodes)
+
+
+def _slides(node: Node, graph: Graph) -> bool:
+    return node.op == "conv2d" and conv_in(graph, node).constant and _way(node, graph) is DEPTHWISE
+
+
+def _mixes(node: Node, graph: Graph) -> bool:
+    """Whether the node is a 1x1 convolution of all pixels."""
+    if node.op != "conv2d" or not (v := conv_in(graph, node)).constant:
+        return False
+    return (_way(node, graph) is PRODUCT
+            and (v.kh, v.kw, v.groups, v.strides, any(v.pads)) == (1, 1, 1, (1, 1), False))
+
+
+def _way(node: Node, graph: Graph) -> Way:
+    return way(node, conv_in(graph, node))
+
+
+def _residual(node: Node, graph: Graph) -> bool:
+    """Whether the epilogue reads at the output's addresses, which a value between has not."""
+    return any(graph.shape(name) == graph.shape(node.name) for name in node.inputs[3:])
+
+
+def _rings(node: Node, graph: Graph) -> bool:
+    """Whether there is nothing but zeros around the image, and no window wholly among them."""
+    v = conv_in(graph, node)
+    return node.attrs.get("pad_mode", "zero") == "zero" and v.pads[0] < seen(v, 1)
+
+
+def _chain(links: tuple[Node, ...]) -> Node:
+    operands = (name for link in links for name in link.inputs[1:])
+    return Node("conv2d_chain", (links[0].inputs[0], *operands), links[-1].outputs,
+                {"links": links})

@@ -1,0 +1,249 @@
+"""What workers that share no memory tell each other between the phases of a WebAssembly program.
+
+Each has a heap of its own, laid out alike, with all constants and inputs, and does its share of a
+phase, or all of it where that takes less time than a message. What a share reads and writes is
+found by running it (programs/wasm/trace.py). From that follows, phase by phase, who holds which
+elements, and what a worker must be sent before it goes on.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...emit.layout import ELEMENT_BYTES, LinearPlan, Step, Tensor
+from ...run.wasmtime import TracedProgram
+from .trace import DATA, READ, WRITTEN
+
+MESSAGE = 1e-4  # seconds until the other has it; as COPIED, see the decision record
+COPIED = 5e9  # bytes per second, into a message or out of it
+EACH = np.uint32(0x01010101)  # of the four bytes of an element
+Spans = list[tuple[int, int]]  # of the heap, in f32 elements
+
+
+@dataclass(frozen=True)
+class Message:
+    """From one worker, after its phase `after`, to another, before its phase `before`, or after the
+    last. `runs`: (offset, length, count, stride), in elements of the heap."""
+
+    after: int
+    before: int
+    sender: int
+    receiver: int
+    runs: tuple[tuple[int, int, int, int], ...]
+
+    @property
+    def elements(self) -> int:
+        return sum(length * count for _, length, count, _ in self.runs)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """`shared`: which phases the workers share; all do all of the others. In the end worker 0 has
+    the outputs. `seconds`: what a run takes by the cost model."""
+
+    workers: int
+    shared: tuple[bool, ...]
+    messages: tuple[Message, ...]
+    seconds: float
+
+    def numbers(self) -> Iterator[int]:
+        """The numbers that runtime/targets/wasm/exchange.js reads. Phases and offsets are
+        differences, so layers that are alike give equal numbers, which compress well."""
+        whole = [i for i, shared in enumerate(self.shared) if not shared]
+        yield from (self.workers, len(whole))
+        yield from np.diff(whole, prepend=0).tolist()
+        yield len(self.messages)
+        phase = at = 0
+        for m in self.messages:
+            yield from (m.before - phase, m.before - m.after, m.sender, m.receiver, len(m.runs))
+            phase = m.before
+            for offset, *others in m.runs:
+                yield from (offset - at, *others)
+                at = offset
+
+
+@dataclass(frozen=True)
+class _Touched:
+    """Of the heap's elements from `start` on, bool[workers, elements]: what each reads before it
+    writes it, and what it writes."""
+
+    start: int
+    reads: np.ndarray
+    writes: np.ndarray
+
+    @property
+    def elements(self) -> int:
+        return np.count_nonzero(self.reads) + np.count_nonzero(self.writes)
+
+    def whole(self, workers: int) -> "_Touched":
+        """Where each does all."""
+        return _Touched(self.start, *(np.tile(m.any(0), (workers, 1))
+                                      for m in (self.reads, self.writes)))
+
+
+def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
+             program: TracedProgram, workers: int) -> Exchange:
+    """For so many workers. `phases` and `seconds` on one of them are those of each step."""
+    heaps, shared, messages, total = _Heaps(plan, workers), [], [], 0.0
+    for step, count, time in zip(plan.steps, phases, seconds, strict=True):
+        spans = heaps.open(step)
+        program.forget(plan.staging)
+        found = [_trace(program, len(shared) + k, step, spans, workers) for k in range(count)]
+        sizes = [sum(t.elements for t in touched) for touched in found]
+        for touched, size in zip(found, sizes, strict=True):
+            alone, largest = time * size / max(1, sum(sizes)), _largest(touched)
+            share = alone * (1 - largest) > MESSAGE
+            if not share:
+                whole = [t.whole(workers) for t in touched]
+                share = largest < 1 and heaps.lack(whole) and not heaps.lack(touched)
+                touched = touched if share else whole
+            sent = heaps.missing(len(shared), touched)
+            heaps.write(len(shared), touched)
+            total += alone * (largest if share else 1) + _transfer(sent)
+            messages += sent
+            shared.append(share)
+    sent = heaps.missing(len(shared), [_wanted(t, workers) for t in plan.outputs
+                                       if t.base >= plan.staging])
+    return Exchange(workers, tuple(shared), (*messages, *sent), total + _transfer(sent))
+
+
+def _largest(touched: Sequence[_Touched]) -> float:
+    """Of what only one worker writes, as scratch is not, the part of the one with most of it; 1
+    where nothing is divided."""
+    each = sum((np.count_nonzero(t.writes & (np.count_nonzero(t.writes, 0) == 1), 1)
+                for t in touched), np.zeros(1))
+    return float(each.max() / each.sum()) if each.any() else 1.0
+
+
+def _wanted(t: Tensor, workers: int) -> _Touched:
+    """An output, which worker 0 reads."""
+    lo, hi = _extent(t)
+    reads = np.zeros((workers, hi - lo), bool)
+    reads[0] = True
+    return _Touched(lo, reads, np.zeros_like(reads))
+
+
+def _transfer(messages: Sequence[Message]) -> float:
+    """Seconds that the worker which receives most waits."""
+    received = [0] * (1 + max((m.receiver for m in messages), default=0))
+    for m in messages:
+        received[m.receiver] += ELEMENT_BYTES["f32"] * m.elements
+    return MESSAGE + 2 * max(received) / COPIED if messages else 0.0
+
+
+def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers: int
+           ) -> list[_Touched]:
+    """What the shares of a phase touch of `spans`; all of it for each worker, where they would wait
+    for each other inside."""
+    found = [program.phase(phase, i, workers, spans) for i in range(workers)]
+    if any(marks is None for marks in found):
+        found = [program.phase(phase, 0, 1, spans)] * workers
+    touched = []
+    for i, (lo, hi) in enumerate(spans):
+        marks = [shares[i] for shares in found]
+        if all(m is None for m in marks):
+            continue
+        reads, writes = (
+            np.stack([np.zeros(hi - lo, bool) if m is None else m & bit * EACH > 0 for m in marks])
+            for bit in (READ, WRITTEN))
+        if step.node.op in DATA:
+            first, end = (max(0, n - lo) for n in _extent(step.inputs[0]))
+            reads[:, first:end] = True
+        touched.append(_Touched(lo, reads, writes))
+    return touched
+
+
+# --- who holds what ------------------------------------------------------------------------------
+
+
+class _Heaps:
+    """Those of all workers, when all have the constants and inputs. bool[workers, elements]:
+    `valid`, a worker holds the element as it is now; `made`, it has written it itself; `born`: the
+    phase in which an element was written last."""
+
+    def __init__(self, plan: LinearPlan, workers: int) -> None:
+        self.workers, self.start = workers, plan.staging
+        self.valid = np.zeros((workers, plan.elements - self.start), bool)
+        self.made = np.zeros_like(self.valid)
+        self.born = np.full(self.valid.shape[1], -1, np.int32)
+        self.seen: set[str] = set()
+        for t in plan.inputs:
+            self.valid[:, self._part(*_extent(t))] = True
+
+    def open(self, step: Step) -> Spans:
+        """What `step` may touch. Its scratch holds nothing yet, nor does a new tensor."""
+        fresh = [(step.scratch, step.scratch + step.room)] if step.room else []
+        fresh += [_extent(t) for t in step.outputs if (t.whole or t.name) not in self.seen]
+        self.seen.update(t.whole or t.name for t in step.outputs)
+        for span in fresh:
+            self.valid[:, self._part(*span)] = self.made[:, self._part(*span)] = False
+        spans = [*map(_extent, (*step.inputs, *step.outputs)), *fresh]
+        return _merged([span for span in spans if span[0] >= self.start])
+
+    def lack(self, touched: Sequence[_Touched]) -> bool:
+        """Whether a worker reads what it does not hold and another has written."""
+        return any((t.reads & ~self.valid[:, at] & self.made[:, at].any(0)).any()
+                   for t in touched for at in [self._of(t)])
+
+    def missing(self, phase: int, touched: Sequence[_Touched]) -> list[Message]:
+        """What workers must be sent before `phase`, in which they read that. What nobody has
+        written holds nothing that a result depends on."""
+        messages = []
+        for receiver in range(self.workers):
+            for sender in range(self.workers):
+                sent = [np.flatnonzero(t.reads[receiver] & ~self.valid[receiver, self._of(t)]
+                                       & self.made[sender, self._of(t)]) + t.start for t in touched]
+                where = np.concatenate([np.zeros(0, np.int64), *sent])
+                if where.size:
+                    after = int(self.born[where - self.start].max())
+                    messages.append(Message(after, phase, sender, receiver, _runs(where)))
+                    self.valid[receiver, where - self.start] = True
+        return messages
+
+    def write(self, phase: int, touched: Sequence[_Touched]) -> None:
+        for t in touched:
+            anyone = t.writes.any(0)
+            for held in (self.valid[:, self._of(t)], self.made[:, self._of(t)]):
+                np.copyto(held, t.writes, where=anyone)
+            self.born[self._of(t)][anyone] = phase
+
+    def _of(self, t: _Touched) -> slice:
+        return self._part(t.start, t.start + t.reads.shape[1])
+
+    def _part(self, lo: int, hi: int) -> slice:
+        return slice(lo - self.start, hi - self.start)
+
+
+def _extent(t: Tensor) -> tuple[int, int]:
+    """The elements that `t` lies in, with its halo."""
+    per = ELEMENT_BYTES["f32"] // t.storage.bytes
+    last = t.offset + sum((n - 1) * s for n, s in zip(t.shape, t.strides, strict=True))
+    return min(t.base, t.offset // per), max(t.base + t.size, last // per + 1)
+
+
+def _merged(spans: Spans) -> Spans:
+    """In order, those that touch as one."""
+    merged: Spans = []
+    for lo, hi in sorted(spans):
+        if merged and lo <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(hi, merged[-1][1]))
+        else:
+            merged.append((lo, hi))
+    return merged
+
+
+def _runs(where: np.ndarray) -> tuple[tuple[int, int, int, int], ...]:
+    """Ascending indices as runs; those of one length and distance together."""
+    cuts = np.flatnonzero(np.diff(where) != 1) + 1
+    starts = where[np.r_[0, cuts]]
+    lengths = np.diff(np.r_[0, cuts, where.size])
+    runs: list[list[int]] = []
+    for offset, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+        if runs and runs[-1][1] == length:
+            first, _, count, stride = runs[-1]
+            if count == 1 or offset == first + count * stride:
+                runs[-1][2:] = count + 1, stride if count > 1 else offset - first
+                continue
+        runs.append([offset, length, 1, 0])
+    return tuple(map(tuple, runs))

@@ -1,0 +1,149 @@
+"""Graphs of whole numbers -> WebAssembly modules that multiply bytes, or 16 bit integers.
+
+A convolution or matrix product runs so where its weights are whole numbers of a byte, its left
+operand is whole and fits, and its sums fit i32. All of it is exact.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from ...emit.layout import F32, Dot, Storage
+from ...graph.graph import Graph, Node, Value
+from ...kernels.conv2d import wasm as conv2d
+from ...ops.whole import Span, whole_values
+from ...weights.encodings import is_int8
+from ..describe import describe
+from ..plan import plan_linear
+from ..program import Program
+from .build import ISAS, emit_module, publish
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to multiply whole numbers: `kind` is how left operands are stored, `levels` how many
+    steps a value's range may have, `speedup` that of a product against f32's; a build for each of
+    `isas` is called `name`-isa."""
+
+    name: str
+    kind: str
+    isas: tuple[str, ...]
+    levels: int
+    speedup: float
+
+
+# i32x4.relaxed_dot_i8x16_i7x16_add_s takes bytes of 0..127; with AVX-VNNI it is one instruction.
+# Sums of products of a byte and 11 bits fit i32 up to 8,256 of them. The speedups are those of
+# ResNet-50's layers in V8; a visitor's own are measured.
+WAYS = (Way("int8", "u8", ("relaxed",), 127, 3.5), Way("int16", "i16", ISAS, 2047, 1.5))
+SUM = 2**31 - 1
+PRODUCTS = ("conv2d", "matmul")
+OWN = 3  # operands of a product that are not its epilogue's
+
+
+def candidates(graph: Graph, way: Way, weights: Iterable[str]) -> dict[str, float]:
+    """The products whose constants among `weights` nobody else reads and that are faster that way
+    than in f32, with the time saved, in multiply-adds of f32."""
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    alone = {name for name in weights if readers[name] == 1}
+    return {
+        node.name: saved for node in graph.nodes
+        if node.op in PRODUCTS and node.inputs[1] in alone and node.attrs.get("groups", 1) == 1
+        and [n in graph.constants for n in node.inputs[:3]] == [False, True, True]
+        and len(graph.shape(node.inputs[1])) in (2, 4)
+        and (saved := _work(node, graph) - _multiplications(node, graph) / way.speedup) > 0}
+
+
+def work(graph: Graph) -> dict[str, float]:
+    """Kind of arithmetic -> the time of all products that use it, in multiply-adds of it."""
+    total: Counter[str] = Counter()
+    for node in graph.nodes:
+        if "dot" in node.attrs:
+            total[node.attrs["dot"].x.kind] += _multiplications(node, graph)
+        elif node.op in PRODUCTS:
+            total["f32"] += _work(node, graph)
+    return {kind: float(f"{amount:.4g}") for kind, amount in total.items()}
+
+
+def _multiplications(node: Node, graph: Graph) -> int:
+    return prod(graph.shape(node.inputs[1])[:-1]) * prod(graph.shape(node.name))
+
+
+def _work(node: Node, graph: Graph) -> float:
+    if node.op == "conv2d":
+        return conv2d.work(node, graph)
+    return graph.shape(node.inputs[0])[-1] * prod(graph.shape(node.name))
+
+
+def build(marked: Graph, way: Way, published: Iterable[str], workers: bool = False) -> Program:
+    """The modules of `way` and the manifest's facts about them, of a graph as `mark` returns it.
+    Constants that are not `published` lie in the modules; `workers` as in `publish`."""
+    plan, known = plan_linear(marked, "wasm"), set(published)
+    own = {n: c for n, c in marked.constants.items() if n not in known}
+    modules = {f"{way.name}-{isa}": emit_module(plan, isa, own) for isa in way.isas}
+    about = {**describe(plan, marked), "work": work(marked)}
+    about["weights"] = [slot for slot in about["weights"] if slot["tensor"] in known]
+    return Program("wasm", *publish(modules, about, workers))
+
+
+def mark(graph: Graph, kind: str, weights: Collection[str]) -> Graph:
+    """The graph whose nodes say what runs on whole numbers of `kind` (attribute `dot`), and how
+    values between those are stored (there and in `out`). `weights` arrive as bytes."""
+    spans = whole_values(graph)
+    storages = {name: found for name, span in spans.items() if (found := _storage(span, kind))}
+    sums = {n.name: found for n in graph.nodes if _weights_of(n) in weights
+            and (found := _sums(n, graph, storages, spans)) is not None}
+    read = {name for node in graph.nodes if node.name in sums for name in node.inputs}
+    nodes, constants, values = [], dict(graph.constants), dict(graph.values)
+    for node in graph.nodes:
+        if node.name in sums:
+            bias = f"{node.name}.{kind}"
+            constants[bias], values[bias] = sums[node.name], Value(sums[node.name].shape)
+            node = replace(node, inputs=(*node.inputs[:2], bias, *node.inputs[OWN:]))
+            node = node.with_attrs(dot=_dot(node, graph, storages, node.name in read))
+        elif node.op == "pointwise" and len(node.inputs) == 1 and node.name in read & {*storages}:
+            node = node.with_attrs(out=storages[node.name])
+        nodes.append(node)
+    return graph.rebuild(nodes, values, constants)
+
+
+def _weights_of(node: Node) -> str:
+    """The name of a product's weights, or ""."""
+    return node.inputs[1] if node.op in PRODUCTS else ""
+
+
+def _storage(span: Span, kind: str) -> Storage | None:
+    """How values of `span`, and 0, are stored as `kind`, if they fit."""
+    lo, hi = int(min(span.lo, 0)), int(max(span.hi, 0))
+    if kind == "u8":
+        return Storage(kind, lo) if hi - lo < 128 else None
+    return Storage(kind) if -(1 << 15) <= lo and hi < 1 << 15 else None
+
+
+def _sums(node: Node, graph: Graph, storages: Mapping[str, Storage],
+          spans: Mapping[str, Span]) -> np.ndarray | None:
+    """f64[O]: what the sums of a product start from, so that elements count from `low`; None where
+    it cannot run on whole numbers."""
+    if node.attrs.get("groups", 1) > 1:
+        return None
+    x, (w, bias) = storages.get(node.inputs[0]), (graph.constants.get(n) for n in node.inputs[1:3])
+    if x is None or w is None or bias is None or w.ndim not in (2, 4) or not is_int8(w):
+        return None
+    rows = w.reshape(-1, w.shape[-1])
+    start = np.rint(bias.astype(np.float64)) + x.low * rows.sum(0, dtype=np.float64)
+    span = spans[node.inputs[0]]
+    most = max(span.hi - x.low, x.low - span.lo)
+    largest = most * np.abs(rows).sum(0, dtype=np.float64) + np.abs(start)
+    return start if largest.max(initial=0) <= SUM else None
+
+
+def _dot(node: Node, graph: Graph, storages: Mapping[str, Storage], read: bool) -> Dot:
+    """Residuals are stored as the output is, since they are read at its addresses."""
+    extras, out = node.inputs[OWN:], graph.shape(node.name)
+    residuals = [n for n in extras if graph.shape(n) == out]
+    compact = read and node.name in storages and all(n in storages for n in residuals)
+    return Dot(storages[node.inputs[0]], storages[node.name] if compact else F32,
+               tuple(storages[n] if compact and n in residuals else F32 for n in extras))

@@ -1,0 +1,261 @@
+"""Graph -> a WebGPU program for each class of GPU: WGSL texts with every shape baked in.
+
+One JSON file holds all of a program: `buffers` (bytes), where `weights`, `inputs` and `outputs` lie
+in them, `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform
+binding; some lines of `code` are for subgroups, see wgsl_shader.py), `dispatches` ({step, shader,
+numbers, bind: [[buffer, offset, bytes], ...], groups: [x, y]}), `submits` (the dispatch that ends
+each command buffer), `tables` (numbers that kernels add to the weights), `setup` (dispatches that
+run once, after the weights are there) and `spent` (the buffers that nothing reads after them). The
+manifest names the steps.
+"""
+
+import json
+from collections.abc import Mapping, Sequence, Set
+from math import prod
+from typing import Any
+
+from ...emit.wgsl.cost import palette
+from ...emit.wgsl.device import DEVICES, Device
+from ...emit.wgsl.shader import MAX_BINDING, Dispatch, Lower, Slice
+from ...emit.wgsl.weights import halved, store
+from ...errors import PlanError
+from ...graph.graph import Graph, Node
+from ...kernels.argmax import wgsl as argmax
+from ...kernels.conv2d import wgsl as conv2d
+from ...kernels.copy import wgsl as copy
+from ...kernels.gather import wgsl as gather
+from ...kernels.matmul import wgsl as matmul
+from ...kernels.normalize import wgsl as normalize
+from ...kernels.pointwise import wgsl as pointwise
+from ...kernels.pool2d import wgsl as pool2d
+from ...kernels.reduce import wgsl as reduce
+from ...kernels.resize2d import wgsl as resize2d
+from ...kernels.softmax import wgsl as softmax
+from ...kernels.window_sum import wgsl as window_sum
+from ...ops import bound
+from ...ops.move import alias_start
+from ..label import label
+from ..program import Program
+from .channels import fit_channels
+from .cut import cut, submits
+from .fit import fit_operands
+from .half import enabled, half_values, halve
+from .memory import OFFSET_ALIGN, Place, lifetimes, padded, place_constants, place_values
+from .moves import fit_moves, is_moved
+from .share import share
+
+LOWER: dict[str, Lower] = {
+    "argmax": argmax.lower,
+    "conv2d": conv2d.lower,
+    "gather": gather.lower,
+    "matmul": matmul.lower,
+    "normalize": normalize.lower,
+    "pointwise": pointwise.lower,
+    "pool2d": pool2d.lower,
+    "reduce": reduce.lower,
+    "resize2d": resize2d.lower,
+    "softmax": softmax.lower,
+    "window_sum": window_sum.lower,
+    **dict.fromkeys(
+        ("concat", "copy", "expand", "interleave", "pad", "slice", "transpose", "upsample_zero"),
+        copy.lower,
+    ),
+}
+
+HALF = "-f16"  # behind the class of GPU, in a build's name
+
+Steps = list[tuple[Node, list[Dispatch]]]
+
+
+def build(graph: Graph, devices: Sequence[Device] = DEVICES,
+          encodings: Mapping[str, str] = {}, *, half: bool = False) -> Program:
+    """A program of `graph` for each of `devices`, and the manifest's facts about them.
+    `encodings`: how the pack stores constants, which weights keep in GPU memory. `half`: values
+    lie in memory as f16, and so do weights that are stored in f32.
+
+    Raises:
+        PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
+            every device offers.
+    """
+    graph, slices = fit(store(graph, halved(encodings) if half else encodings))
+    labels = [_label(node, graph) for node in _steps(graph)]
+    held = half_values(graph, roots_of(graph)) if half else set()
+    files = {f"{d.name}{HALF if half else ''}": (_program(graph, slices, d, held), "json")
+             for d in devices}
+    return Program("webgpu", files, {"steps": labels})
+
+
+def fit(graph: Graph) -> tuple[Graph, dict[str, Slice]]:
+    """The graph as kernels want it, and where its new constants' numbers come from."""
+    graph, slices = fit_channels(fit_operands(graph))
+    return fit_moves(graph), slices
+
+
+def lower_all(graph: Graph, device: Device, held: Set[str] = frozenset()) -> Steps:
+    """The dispatches of each step of a graph that fits, in the tiles and ways that serve the whole
+    program best."""
+    nodes = _steps(graph)
+    works = [d.work for node in nodes for d in _lower(node, graph, device) if d.work]
+    device = palette(works, device, half=bool(held))
+    return [(node, cut([halve(d, held) for d in _lower(node, graph, device)],
+                       _label(node, graph)[1], device.submit)) for node in nodes]
+
+
+def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, held: Set[str]) -> bytes:
+    roots = roots_of(graph)
+    steps = lower_all(graph, device, held)
+    places, sizes, spent = _place(graph, roots, steps, held)
+    at = lambda name: {"name": name, "buffer": places[name].buffer,  # noqa: E731
+                       "offset": places[name].offset, "length": prod(graph.shape(name))}
+    weights = [_upload(slices.get(v, v), place, graph) for v, place in places.items()
+               if isinstance(v, Slice) or (v in graph.constants and roots[v] == (v, 0))]
+    content = {
+        "buffers": sizes, "spent": spent, "weights": weights,
+        "inputs": [at(n) for n in graph.inputs],
+        "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, device),
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _steps(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes
+            if _alias_start(node, graph) is None and not is_moved(node)]
+
+
+def _alias_start(node: Node, graph: Graph) -> int | None:
+    """Where in its input's memory the output lies, if a binding can begin there, also in f16."""
+    start = alias_start(node, graph.shape(node.inputs[0]), graph.shape(node.name))
+    return start if start is not None and 2 * start % OFFSET_ALIGN == 0 else None
+
+
+def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
+    if node.op not in LOWER:
+        raise PlanError(f"%{node.name}: no kernel runs {node.op} on webgpu")
+    for name in (*node.inputs, *node.outputs, *node.attrs.get("into", ())[:1]):
+        size = 4 * prod(graph.shape(name))
+        if size > MAX_BINDING and not (node.op == "matmul" and name == node.inputs[1]):
+            raise PlanError(f"%{name}: {size >> 20} MiB exceed the {MAX_BINDING >> 20} MiB that "
+                            "every WebGPU device can bind; leave the target webgpu out")
+    return LOWER[node.op](node, graph, device)
+
+
+def roots_of(graph: Graph) -> dict[str, tuple[str, int]]:
+    """Value -> the value in whose memory it lies, and at which element."""
+    roots = {name: (name, 0) for name in graph.values}
+    for node in graph.nodes:
+        start = _alias_start(node, graph)
+        if start is not None:
+            root, before = roots[node.inputs[0]]
+            roots[node.name] = root, before + start
+    return roots
+
+
+def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps, held: Set[str]
+           ) -> tuple[dict[str | Slice, Place], list[int], list[int]]:
+    """The place of every constant, table and value, all buffers' sizes, and the buffers that only
+    `once` reads. What is written once has buffers of its own: no dispatch reads and writes one.
+    Values in `held` take two bytes an element."""
+    dispatches = [d for _, ds in steps for d in ds]
+    scratch = {k: v for d in dispatches for k, v in d.scratch.items()}
+    size = lambda name: (2 if name in held else 4) * (  # noqa: E731
+        scratch[name] if name in scratch else prod(graph.shape(name)))
+    made = {name: padded(size(name)) for d in dispatches if d.once for name in d.writes}
+    constants: dict[str | Slice, int] = {}
+    once: dict[str | Slice, int] = {}
+    touches = []
+    for d in dispatches:
+        fixed, touched = once if d.once else constants, {}
+        for value in (*d.reads, *d.writes):
+            if isinstance(value, Slice):
+                fixed[value] = padded(value.size)
+                continue
+            name, _ = roots.get(value, (value, 0))
+            if name in graph.constants:
+                fixed[name] = padded(4 * graph.constants[name].size)
+            elif name in d.tables:
+                fixed[name] = padded(4 * len(d.tables[name]))
+            elif name not in made:
+                touched[name] = size(name)
+        if not d.once:
+            touches.append(touched)
+    results = [roots[name][0] for name in graph.outputs]
+    constants |= {n: padded(4 * graph.constants[n].size) for n in results if n in graph.constants}
+    places, sizes = place_constants(constants.items())
+    kept, kept_sizes = place_constants(made.items(), len(sizes))
+    sizes += kept_sizes
+    passing, passing_sizes = place_constants(
+        [(v, size) for v, size in once.items() if v not in constants], len(sizes))
+    spent = [*range(len(sizes), len(sizes) + len(passing_sizes))]
+    sizes += passing_sizes
+    lives = lifetimes([(n, 4 * prod(graph.shape(n))) for n in graph.inputs], results, touches)
+    moving, moving_sizes = place_values(lives, len(sizes))
+    places = _with_aliases({**places, **kept, **passing, **moving}, roots, held, graph)
+    return places, sizes + moving_sizes, spent
+
+
+def _with_aliases(places: dict[str | Slice, Place], roots: Mapping[str, tuple[str, int]],
+                  held: Set[str], graph: Graph) -> dict[str | Slice, Place]:
+    """`places`, and those of the values that lie in another's memory."""
+    aliases = {}
+    for name, (root, start) in roots.items():
+        if name != root and root in places:
+            place, width = places[root], 2 if root in held else 4
+            aliases[name] = Place(place.buffer, place.offset + width * start,
+                                  padded(width * prod(graph.shape(name))))
+    return {**places, **aliases}
+
+
+def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
+    """What is written where of a constant, in bytes: those from `start` on, in `runs` that lie
+    `pitch` apart with zeros between where there are several."""
+    part = value if isinstance(value, Slice) else Slice(value, 0, graph.constants[value].size)
+    spread = {"runs": part.runs, "pitch": part.bytes(part.pitch)} if part.runs > 1 else {}
+    return {"tensor": part.name, "kind": part.kind, "start": part.bytes(part.start),
+            "bytes": part.bytes(part.length), **spread, "buffer": place.buffer,
+            "offset": place.offset}
+
+
+def _commands(steps: Steps, places: Mapping[str | Slice, Place], device: Device
+              ) -> dict[str, Any]:
+    runs, setup, tables, operations = [], {}, [], []
+    shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
+    for i, (_, dispatches) in enumerate(steps):
+        for d in dispatches:
+            bind = [places[v] for v in (*d.reads, *d.writes)]
+            shader, numbers = numbered[_key(d)]
+            run = {"step": i, "shader": shader, "numbers": numbers,
+                   "bind": [[p.buffer, p.offset, p.size] for p in bind],
+                   "groups": list(d.workgroups)}
+            if d.once:
+                setup.setdefault(d.writes, run)
+            else:
+                runs.append(run)
+                operations.append(d.operations)
+            tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
+                       for n, data in d.tables.items()]
+    return {"shaders": shaders, "setup": list(setup.values()), "dispatches": runs,
+            "submits": submits(operations, device.submit), "tables": tables}
+
+
+def _key(dispatch: Dispatch) -> tuple[str, int, int]:
+    return dispatch.shader, len(dispatch.reads), len(dispatch.writes)
+
+
+def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[int, list[int]]]]:
+    """The shaders, and for each dispatch's key its shader's index and its numbers."""
+    groups: dict[tuple[int, int], list[str]] = {}
+    for code, reads, writes in dict.fromkeys(map(_key, dispatches)):
+        groups.setdefault((reads, writes), []).append(code)
+    shaders, places = [], {}
+    for (reads, writes), texts in groups.items():
+        for shared in share(texts, reads + writes):
+            for text, numbers in shared.numbers.items():
+                places[text, reads, writes] = len(shaders), list(numbers)
+            shaders.append({"code": enabled(shared.code), "reads": reads, "writes": writes,
+                            "numbers": len(numbers)})
+    return shaders, places
+
+
+def _label(node: Node, graph: Graph) -> list[Any]:
+    sides = [[(n, graph.shape(n)) for n in names] for names in (node.inputs, node.outputs)]
+    return label(bound(node, graph), sides[0], dict(sides[1]))

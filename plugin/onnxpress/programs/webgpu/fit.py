@@ -1,0 +1,74 @@
+"""Graph -> the same graph in which every node's operands fit the storage buffers of one shader.
+
+WebGPU guarantees eight, one of which is the output and one may be a temporary or a weight's scale.
+"""
+
+from ...emit.wgsl.shader import MAX_BUFFERS
+from ...graph.expr import Expr, inp, input_indices, substitute
+from ...graph.graph import Graph, Node, Value
+
+MOST = {"pointwise": MAX_BUFFERS - 1, "conv2d": MAX_BUFFERS - 2, "matmul": MAX_BUFFERS - 2,
+        "normalize": MAX_BUFFERS - 2}
+
+
+def fit_operands(graph: Graph) -> Graph:
+    values = dict(graph.values)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        most = MOST.get(node.op, len(node.inputs))
+        if len(node.inputs) <= most:
+            nodes.append(node)
+        elif node.op == "pointwise":
+            nodes += _hoist(node, values)
+        else:
+            plain, rest = _detach(node, values)
+            nodes += [plain, *(_hoist(rest, values) if len(rest.inputs) > most else [rest])]
+    return graph.rebuild(nodes, values)
+
+
+def _detach(node: Node, values: dict[str, Value]) -> tuple[Node, Node]:
+    """The node without its epilogue, and the epilogue as a pointwise node."""
+    own = 3  # operands before the extras
+    name = f"{node.name}@plain"
+    values[name] = values[node.name]
+    attrs = dict(node.attrs)
+    expr = attrs.pop("epilogue")
+    return (Node(node.op, node.inputs[:own], (name,), attrs),
+            Node("pointwise", (name, *node.inputs[own:]), node.outputs, {"expr": expr}))
+
+
+def _hoist(node: Node, values: dict[str, Value]) -> list[Node]:
+    """Pointwise nodes: subexpressions of several inputs move out until each node fits."""
+    inputs, expr, done = list(node.inputs), node.attrs["expr"], []
+    while len(input_indices(expr)) > MOST["pointwise"]:
+        part = _fitting(expr)
+        used = sorted(input_indices(part))
+        name = f"{node.name}@{len(done)}"
+        values[name] = values[node.name]
+        done.append(_pointwise([inputs[i] for i in used], part, used, name))
+        inputs.append(name)
+        expr = _replaced(expr, part, inp(len(inputs) - 1))
+    used = sorted(input_indices(expr))
+    return [*done, _pointwise([inputs[i] for i in used], expr, used, node.name)]
+
+
+def _pointwise(names: list[str], expr: Expr, used: list[int], out: str) -> Node:
+    """The node of `expr`, whose inputs `used` become 0, 1, ..."""
+    places = {old: inp(new) for new, old in enumerate(used)}
+    expr = substitute(expr, [places.get(i, inp(i)) for i in range(max(used) + 1)])
+    return Node("pointwise", tuple(names), (out,), {"expr": expr})
+
+
+def _fitting(expr: Expr) -> Expr:
+    """The subexpression of most inputs that still fits: below one that does not, so it has two."""
+    widest = max(expr.args, key=lambda a: len(input_indices(a)))
+    fits = len(input_indices(widest)) <= MOST["pointwise"]
+    return widest if fits else _fitting(widest)
+
+
+def _replaced(expr: Expr, old: Expr, new: Expr) -> Expr:
+    if expr == old:
+        return new
+    if not expr.args:
+        return expr
+    return Expr(expr.op, tuple(_replaced(a, old, new) for a in expr.args), expr.value)

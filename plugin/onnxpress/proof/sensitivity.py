@@ -1,0 +1,83 @@
+"""Which matrices of an int8 pack stay in f16: those that pay with the most accuracy per byte.
+
+Each matrix is rounded alone and the program run: how far the result moves, for the bytes that f16
+would cost, gives their order. As few of the first ones as the gates need are kept, which a
+bisection finds; errors of rounding are independent, so more of them kept means a smaller error.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..graph.graph import Graph
+from ..programs.program import Program
+from ..run.wasmtime import WasmProgram
+from ..weights.encodings import fits_f16, round_trip
+from .calibrate import correct_biases
+from .verify import Expected, same_top1, worst_gate
+
+MAX_KEPT = 0.5  # of the rounded elements; beyond it f16 for all is the simpler answer
+
+
+def keep_sensitive(graph: Graph, wasm: Program, encodings: Mapping[str, str], expected: Expected,
+                   means: Mapping[str, np.ndarray]) -> dict[str, str] | None:
+    """`encodings` with f16 for the fewest matrices that make the gates hold; None where half of
+    the weights would not be enough."""
+    probe = _Probe(graph, wasm, expected, means)
+    names = [n for n, e in encodings.items() if e == "int8" and fits_f16(graph.constants[n])
+             and not np.array_equal(round_trip(graph.constants[n], e), graph.constants[n])]
+    order = sorted(names, key=lambda n: -probe.damage(n) / graph.constants[n].size)
+    sizes = np.cumsum([graph.constants[n].size for n in order])
+    low, high = 0, int(np.searchsorted(sizes, MAX_KEPT * sizes[-1], "right")) if order else 0
+
+    def kept(count: int) -> dict[str, str]:
+        return {**encodings, **dict.fromkeys(order[:count], "f16")}
+
+    if not high or not probe.holds(kept(high)):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if probe.holds(kept(middle)) else (middle, high)
+    return kept(high)
+
+
+class _Probe:
+    """The SIMD build, whose arithmetic is IEEE 754's alone, with weights that change."""
+
+    def __init__(self, graph: Graph, wasm: Program, expected: Expected,
+                 means: Mapping[str, np.ndarray]) -> None:
+        self.graph, self.expected, self.means = graph, expected, means
+        self.program = WasmProgram(wasm.files["simd128"][0], wasm.about, graph.constants)
+
+    def damage(self, name: str) -> float:
+        """The strain on the gates, at the first sample, with `name` alone in int8."""
+        changed = self._place({name: "int8"})
+        first = min(1, len(self.expected.inputs) - 1)
+        wanted = self.expected.exact[first:][:1]
+        gate, value = worst_gate([self._run(first)], wanted, self.expected.task, first)
+        self.program.place({n: self.graph.constants[n] for n in changed})
+        return gate.strain(value)
+
+    def holds(self, encodings: Mapping[str, str]) -> bool:
+        self._place(encodings)
+        got = [self._run(k) for k in range(len(self.expected.inputs))]
+        wanted, task = self.expected.exact, self.expected.task
+        gate, value = worst_gate(got, wanted, task)
+        return value >= gate.limit and same_top1(got, wanted, task) is not False
+
+    def _run(self, index: int) -> list[np.ndarray]:
+        feeds = self.expected.inputs[index]
+        return self.program.run([feeds[n] for n in self.graph.inputs])
+
+    def _place(self, encodings: Mapping[str, str]) -> list[str]:
+        """The names of the tensors that are now as `encodings` gives them back, with the biases
+        that belong to them."""
+        def restored(name: str) -> np.ndarray:
+            array = self.graph.constants[name]
+            return round_trip(array, encodings[name]) if name in encodings else array
+
+        for name in encodings:
+            self.program.place({name: restored(name)})
+        biases = correct_biases(self.graph, restored, self.means)
+        self.program.place(biases)
+        return [*encodings, *biases]

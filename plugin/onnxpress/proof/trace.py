@@ -1,0 +1,155 @@
+"""What passes through a graph in float64 on given inputs: outputs, ranges, means.
+
+The ranges tell whether f16 arithmetic could hold every value of every step: the sum of a
+convolution before its epilogue, and the parts of an expression, count too. Sums over many values
+(means, norms' statistics) are taken to be kept in f32, as f16 cannot even count beyond 2048.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..graph.expr import Expr, evaluate
+from ..graph.graph import Graph, Node
+from ..ops.interpret import interpret
+from ..passes.epilogue import HOSTS
+from ..weights.encodings import fits_f16
+
+F16_MAX = float(np.finfo(np.float16).max)
+HEADROOM = 2  # what a visitor's picture may reach beyond the pictures tried
+HARMED = 1 / 32  # of a step's peak: f16 rounds in the eleventh bit, an overflow shows sooner
+# Means are kept to so many bits: sums in another order, on another processor, give the same ones.
+MEAN_BITS = 11
+PRODUCTS = ("conv2d", "matmul")
+# Pixels of an input that a mean is over: with one alone, as behind a global pool, a corrected bias
+# would not take away the mean of an error but the error itself, on the very inputs of the proof.
+LEAST_PIXELS = 16
+
+
+@dataclass(frozen=True)
+class Trace:
+    """`outputs` of each input in the graph's order; `peaks`: step -> the largest magnitude that it
+    computes; `means`: convolution or matrix product over LEAST_PIXELS -> its mean input, [C];
+    `ranges`: value -> for each share in COVERED the bounds of so many of its elements; `powers`:
+    value -> its mean square."""
+
+    outputs: Sequence[Sequence[np.ndarray]]
+    peaks: Mapping[str, float]
+    means: Mapping[str, np.ndarray]
+    ranges: Mapping[str, np.ndarray]
+    powers: Mapping[str, float]
+
+
+def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
+    """What passes through `graph`, over all `inputs`."""
+    peaks: dict[str, float] = {}
+    sums: dict[str, np.ndarray] = {}
+    ranges: dict[str, np.ndarray] = {}
+    squares: dict[str, float] = {}
+
+    def measure(name: str, values: np.ndarray) -> None:
+        if np.ndim(values) > 1 and np.size(values):
+            ranges[name] = _wider(ranges.get(name), values)
+            squares[name] = squares.get(name, 0.0) + float(np.square(values).mean())
+
+    def watch(node: Node, operands: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
+        step = node.name.removesuffix(BARE)
+        peak = max(_magnitude(r) for r in results)
+        if node.op == "pointwise":
+            peak = max(peak, _largest_part(node.attrs["expr"], operands))
+        peaks[step] = max(peaks.get(step, 0.0), peak)
+        if step == node.name:
+            measure(step, results[0])
+        if node.op in PRODUCTS:
+            x = operands[0].reshape(-1, operands[0].shape[-1])
+            if len(x) >= LEAST_PIXELS:
+                sums[step] = sums.get(step, 0.0) + x.mean(0)
+            peaks[step] = max(peaks[step], _magnitude(operands[1]))
+
+    apart = _split_epilogues(graph)
+    for feeds in inputs:
+        for name in graph.inputs:
+            measure(name, np.asarray(feeds[name], np.float64))
+    outputs = [list(interpret(apart, feeds, watch).values()) for feeds in inputs]
+    return Trace(outputs, peaks, {n: _coarse(s / len(inputs)) for n, s in sums.items()},
+                 {n: _coarse(r) for n, r in ranges.items()},
+                 {n: float(_coarse(np.asarray(s / len(inputs)))) for n, s in squares.items()})
+
+
+def _wider(known: np.ndarray | None, values: np.ndarray) -> np.ndarray:
+    """f64[COVERED][low, high] that `values` and those before lie in; of a share below all, those of
+    about LOOKED_AT of them."""
+    flat = np.ravel(values)
+    some = np.sort(flat[:: -(-flat.size // LOOKED_AT)])
+    rest = int((1 - COVERED[1]) * some.size)
+    found = np.array([(flat.min(), flat.max()), (some[rest], some[-1 - rest])])
+    if known is None:
+        return found
+    return np.stack((np.minimum(known[:, 0], found[:, 0]), np.maximum(known[:, 1], found[:, 1])), 1)
+
+
+def f16_range(graph: Graph, peaks: Mapping[str, float]) -> dict:
+    """The manifest's `f16`: whether f16 arithmetic can hold every step, with HEADROOM, and all
+    weights; `layer` has the largest values, or else weights too small for f16."""
+    limit = F16_MAX / HEADROOM
+    layer = max(peaks, key=peaks.__getitem__, default="")
+    unfit = [node.name for node in graph.nodes if node.op in PRODUCTS
+             and any(not fits_f16(graph.constants[n]) for n in node.inputs[1:2]
+                     if n in graph.constants)]
+    holds = peaks.get(layer, 0.0) <= limit
+    if holds and unfit:
+        holds, layer = False, unfit[0]
+    peak = float(f"{min(peaks.get(layer, 0.0), float(np.finfo(np.float32).max)):.4g}")
+    return {"holds": holds, "layer": layer, "peak": peak, "limit": limit}
+
+
+# Shares of a value's elements that a range may cover: all, or all but outliers, whose loss may
+# cost less than coarser steps for the others.
+COVERED = (1.0, 0.9999)
+LOOKED_AT = 1 << 17
+BARE = "#sum"  # behind the name of a step whose epilogue is not applied yet
+
+
+def _split_epilogues(graph: Graph) -> Graph:
+    """The graph with every epilogue as a node of its own, so that its operand is seen."""
+    nodes: list[Node] = []
+    values = dict(graph.values)
+    for node in graph.nodes:
+        epilogue = node.attrs.get("epilogue")
+        if epilogue is None:
+            nodes.append(node)
+            continue
+        own, bare = HOSTS[node.op], node.name + BARE
+        values[bare] = graph.values[node.name]
+        nodes.append(Node(node.op, node.inputs[:own], (bare,), {**node.attrs, "epilogue": None}))
+        nodes.append(Node("pointwise", (bare, *node.inputs[own:]), node.outputs,
+                          {"expr": epilogue}))
+    return Graph(graph.inputs, graph.outputs, tuple(nodes), values, graph.constants)
+
+
+def _magnitude(array: np.ndarray) -> float:
+    return float(np.nan_to_num(np.abs(array).max(initial=0.0), nan=np.inf))
+
+
+def _largest_part(expr: Expr, operands: Sequence[np.ndarray]) -> float:
+    """The largest magnitude inside the expression, or 0 where its overflow would change nothing: an
+    exponential that becomes infinite under a fraction's bar gives 0 all the same."""
+    parts: dict[Expr, np.ndarray] = {}
+    exact = evaluate(expr, [np.asarray(a, np.float64) for a in operands], parts)
+    peak = max((_magnitude(v) for e, v in parts.items() if e.args), default=0.0)
+    if peak <= F16_MAX / HEADROOM:
+        return peak
+    error = np.abs(np.asarray(evaluate(expr, [_half(a) for a in operands]), np.float64) - exact)
+    return 0.0 if _magnitude(error) <= HARMED * _magnitude(exact) else peak
+
+
+def _half(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.asarray(array).astype(np.float16)
+
+
+def _coarse(values: np.ndarray) -> np.ndarray:
+    """`values` rounded to MEAN_BITS significant bits."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(mantissa, MEAN_BITS)), exponent - MEAN_BITS)

@@ -1,0 +1,183 @@
+"""Runs a WebAssembly program in wasmtime: the file that is published, without a browser."""
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import wasmtime
+
+from ..emit.layout import SLACK
+from ..files import read_file
+from ..weights.encodings import GROUP
+from ..weights.shards import Stored, stream_stored, stream_weights
+
+ALONE = (0, 1, 0)  # the first of one thread, which has no memory of its own
+
+
+class WasmProgram:
+    """One build of a model: `code` is its module, `about` the manifest's facts on the target,
+    `weights` the canonical constants by name."""
+
+    def __init__(self, code: bytes, about: Mapping[str, Any],
+                 weights: Mapping[str, np.ndarray]) -> None:
+        self.about = about
+        self.store, self.exports, self.heap = _instance(code, lambda threads: None)
+        self.bytes = self.heap.view(np.int8)
+        self.place(weights)
+
+    def place(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Packs these constants, whole numbers where the program multiplies bytes, where it reads
+        them; the others stay."""
+        for slot in self.about["weights"]:
+            if slot["tensor"] in weights:
+                self._place(slot, weights[slot["tensor"]])
+
+    def _place(self, slot: Mapping[str, Any], array: np.ndarray) -> None:
+        if slot["pack"] == "raw":
+            self._write(slot["offset"], array)
+            return
+        staging = self.about["staging"]
+        if slot["pack"].startswith("dot_"):
+            self.bytes[4 * staging : 4 * staging + array.size] = array.ravel()
+        else:
+            self._write(staging, array)
+        packer = self.exports[f"pack_{slot['pack']}"]
+        packer(self.store, 4 * staging, 4 * slot["offset"], *slot["args"])
+
+    def place_stored(self, t: Stored) -> None:
+        """Puts a constant, as it is stored, where the program reads it: what
+        runtime/targets/wasm/place.js does."""
+        for slot in self.about["weights"]:
+            if slot["tensor"] != t.name:
+                continue
+            pack, args, target = slot["pack"], slot["args"], 4 * slot["offset"]
+            source = self._place_scales(t)
+            if pack.startswith("dot_"):
+                self._copy(source, t.values)
+                self._call(f"pack_{pack}", source, target, *args)
+            elif f"pack_{pack}_{t.encoding}" in self.exports:
+                self._copy(source, t.values)
+                self._call(f"pack_{pack}_{t.encoding}", source, target, *args, self._scales)
+            elif pack == "raw":
+                self._decode(t, target)
+            else:
+                self._decode(t, source)
+                self._call(f"pack_{pack}", source, target, *args)
+
+    def _place_scales(self, t: Stored) -> int:
+        """The address that follows."""
+        if not t.scales:
+            return self._scales
+        kind = "f16" if t.encoding == "int4" else "f32"
+        count = len(t.scales) // {"f16": 2, "f32": 4}[kind]
+        self._decode(Stored(t.name, (count,), kind, t.scales), self._scales)
+        return self._scales + 4 * count
+
+    def _decode(self, t: Stored, target: int) -> None:
+        if t.encoding == "f32":
+            self._copy(target, t.values)
+            return
+        source = target + 4 * (prod(t.shape) + SLACK) - len(t.values)
+        self._copy(source, t.values)
+        rows, columns = prod(t.shape[:-1]), t.shape[-1]
+        self._call(f"decode_{t.encoding}", source, target, rows, columns, self._scales, GROUP)
+
+    @property
+    def _scales(self) -> int:
+        return 4 * self.about["staging"]
+
+    def _copy(self, address: int, content: bytes | memoryview) -> None:
+        self.bytes[address : address + len(content)] = np.frombuffer(content, np.int8)
+
+    def _call(self, name: str, *args: int) -> None:
+        self.exports[name](self.store, *args)
+
+    def _write(self, offset: int, array: np.ndarray) -> None:
+        self.heap[offset : offset + array.size] = np.asarray(array, np.float32).ravel()
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs, flat, in the order of `about["outputs"]`."""
+        for place, array in zip(self.about["inputs"], inputs, strict=True):
+            self._write(place["offset"], array)
+        self.exports["run"](self.store, *ALONE)
+        return [self.heap[p["offset"] : p["offset"] + p["length"]].copy()
+                for p in self.about["outputs"]]
+
+
+class TracedProgram:
+    """A module that marks the bytes it touches, run on a heap of zeros; its marks begin at byte
+    `marks` of its memory (programs/wasm/trace.py)."""
+
+    def __init__(self, code: bytes, marks: int) -> None:
+        self.waited = False
+        self.store, self.exports, memory = _instance(code, self._wait)
+        self.marks = memory.view(np.uint32)[marks // 4 :]
+
+    def phase(self, index: int, part: int, parts: int, spans: Sequence[tuple[int, int]]
+              ) -> list[np.ndarray | None] | None:
+        """For each of the heap's `spans`, the marks that a share of a phase leaves, four to an f32
+        element, or None where there are none; None for all if it would have waited for others."""
+        self.waited = False
+        self.exports["phase"](self.store, index, part, parts, 0)
+        found: list[np.ndarray | None] = []
+        for lo, hi in spans:
+            words = self.marks[lo:hi]
+            found.append(words.copy() if words.max(initial=0) else None)
+            words.fill(0)
+        return None if self.waited else found
+
+    def forget(self, start: int) -> None:
+        """All marks from that f32 element on: kernels touch some beyond a tensor's end."""
+        self.marks[start:].fill(0)
+
+    def _wait(self, parts: int) -> None:
+        self.waited = True
+
+
+def _instance(code: bytes, barrier: Callable[[int], None]
+              ) -> tuple[wasmtime.Store, Mapping[str, Any], np.ndarray]:
+    """The module's store, exports and memory, as f32."""
+    config = wasmtime.Config()
+    config.wasm_relaxed_simd = True
+    config.wasm_relaxed_simd_deterministic = True  # fused on every build machine
+    engine = wasmtime.Engine(config)
+    store = wasmtime.Store(engine)
+    module = wasmtime.Module(engine, code)
+    pages = module.imports[0].type.limits.min
+    memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(pages, pages)))
+    wait = wasmtime.Func(store, wasmtime.FuncType([wasmtime.ValType.i32()], []), barrier)
+    imports = [memory, wait][: len(module.imports)]
+    exports = wasmtime.Instance(store, module, imports).exports(store)
+    start = ctypes.addressof(memory.data_ptr(store).contents)
+    raw = (ctypes.c_ubyte * memory.data_len(store)).from_address(start)
+    return store, exports, np.frombuffer(raw, np.float32)
+
+
+def open_program(manifest: Mapping[str, Any], folder: Path, build: str) -> WasmProgram:
+    """The published `build` with the published weights in its heap; beside it memory holds one of
+    them at a time.
+
+    Raises:
+        PackError: a file is missing or is not the published one.
+    """
+    about = about_build(manifest, build)
+    program = WasmProgram(read_file(about["files"][build], folder), about, {})
+    if "decode_int8" in program.exports:
+        for tensor in stream_stored(manifest, folder):
+            program.place_stored(tensor)
+        return program
+    # It was made before programs decoded their constants.
+    steps = {slot["tensor"] for slot in about["weights"] if slot["pack"].startswith("dot_")}
+    for name, array in stream_weights(manifest, folder, steps):
+        program.place({name: array})
+    return program
+
+
+def about_build(manifest: Mapping[str, Any], build: str) -> Mapping[str, Any]:
+    """The facts on a WebAssembly build: the target's, and those of its arithmetic where that is
+    not f32."""
+    about = manifest["targets"]["wasm"]
+    return {**about, **about.get("arithmetic", {}).get(build.partition("-")[0], {})}

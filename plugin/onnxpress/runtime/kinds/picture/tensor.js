@@ -1,0 +1,107 @@
+/** Pixels <-> tensors, as the spec's image section says. */
+import { crop, resample } from "./resample.js";
+
+export const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0] };
+
+/**
+ * The part of the picture that the model sees, at the model's size.
+ * @param {import("./resample.js").Pixels} pixels
+ * @param {import("../../types.js").ImageInput} image
+ * @returns {import("./resample.js").Pixels}
+ */
+export function fit(pixels, image) {
+  const { size: [height, width], filter, pad = 0 } = image;
+  const { width: w, height: h, left, top } = placement(pixels, image);
+  return crop(resample(pixels, w, h, filter), left, top, width, height, pad);
+}
+
+/**
+ * The size of the whole picture once it is scaled, and where in it the model's window begins.
+ * @param {{width: number, height: number}} picture
+ * @param {import("../../types.js").ImageInput} image
+ * @returns {{width: number, height: number, left: number, top: number}}
+ */
+export function placement(picture, { size: [height, width], resize }) {
+  if (resize === "stretch") return { width, height, left: 0, top: 0 };
+  const [w, h] = scaledSize(picture, width, height, resize);
+  return {
+    width: w, height: h, left: Math.floor((w - width) / 2), top: Math.floor((h - height) / 2),
+  };
+}
+
+/** @returns {[number, number]} the picture's size before the crop */
+function scaledSize(picture, width, height, resize) {
+  const sides = [picture.width, picture.height];
+  if (resize.shorter) {
+    const short = Math.min(...sides);
+    return sides.map((side) => Math.max(1, Math.floor((side * resize.shorter) / short)));
+  }
+  const choose = resize === "cover" ? Math.max : Math.min;
+  const scale = choose(width / picture.width, height / picture.height);
+  return sides.map((side) => Math.max(1, Math.round(side * scale)));
+}
+
+/** @param {number|number[]|undefined} value one per channel */
+export const perChannel = (value, fallback, c) =>
+  (Array.isArray(value) ? value[c] : value ?? fallback);
+
+/**
+ * @param {import("./resample.js").Pixels} pixels of the model's size
+ * @param {import("../../types.js").ImageInput} image
+ * @returns {Float32Array} 1CHW or 1HWC
+ */
+export function toTensor({ data, width, height }, image) {
+  const { layout, channels = "rgb", scale = 1 / 255, mean, std } = image;
+  const count = channels === "gray" ? 1 : 3;
+  const area = width * height;
+  const out = new Float32Array(count * area);
+  const [pixelStep, channelStep] = layout === "nchw" ? [1, area] : [count, 1];
+  for (let c = 0; c < count; c++) {
+    const m = perChannel(mean, 0, c), s = perChannel(std, 1, c);
+    for (let i = 0; i < area; i++) {
+      const value = count === 1 ? luma(data, 3 * i) : data[3 * i + ORDER[channels][c]];
+      out[i * pixelStep + c * channelStep] = (value * scale - m) / s;
+    }
+  }
+  return out;
+}
+
+/** ITU-R 601-2 luma in Pillow's fixed point (src/libImaging/Convert.c). */
+function luma(data, at) {
+  return (data[at] * 19595 + data[at + 1] * 38470 + data[at + 2] * 7471 + 0x8000) >> 16;
+}
+
+/**
+ * @param {Float32Array} values of an image output
+ * @param {number[]} shape 1CHW or 1HWC
+ * @param {import("../../types.js").Output} output
+ * @returns {ImageData}
+ */
+export function toImageData(values, shape, { layout = "nchw", channels = "rgb", range = [0, 1] }) {
+  const dims = shape.slice(-3);
+  const [height, width] = layout === "nchw" ? dims.slice(1) : dims;
+  const area = width * height;
+  const count = values.length / area;
+  const [pixelStep, channelStep] = layout === "nchw" ? [1, area] : [count, 1];
+  const order = ORDER[channels] ?? [0, 0, 0];
+  const scale = 255 / (range[1] - range[0]);
+  const image = new ImageData(width, height);
+  for (let i = 0; i < area; i++) {
+    for (let c = 0; c < 3; c++) {
+      const value = values[i * pixelStep + order[c] * channelStep];
+      image.data[4 * i + c] = (value - range[0]) * scale;
+    }
+    image.data[4 * i + 3] = 255;
+  }
+  return image;
+}
+
+/** @param {import("./resample.js").Pixels} pixels @returns {ImageData} */
+export function pixelsToImageData({ data, width, height }) {
+  const image = new ImageData(width, height);
+  for (let i = 0, o = 0; i < data.length; i += 3, o += 4) {
+    image.data.set(data.subarray(i, i + 3), o);
+    image.data[o + 3] = 255;
+  }
+  return image;
+}

@@ -1,0 +1,246 @@
+/** Published files, verified: from the browser's cache if they are there, else from the server. */
+import { place } from "./carried.js";
+import { PressError, isAbort } from "../errors.js";
+import { alone } from "./locks.js";
+import { inTime, looksLikeHtml, request, unlessAborted } from "./request.js";
+import { Store } from "./store.js";
+
+const FORMAT = 1;
+
+/** Of this thread, over all its models: what is being fetched, and who may fetch next. */
+const underway = new Map();
+const turns = { free: 4, waiting: [] };
+
+/** Downloads of one model. */
+export class Downloads {
+  /** When it began and when the latest byte came, as performance.now() tells it. */
+  started = performance.now();
+  last = 0;
+  #base;
+  #stop = new AbortController();
+  #begun = new Map();
+  #parts = new Map();
+  #onBytes;
+  #store;
+  #hashes = Boolean(globalThis.crypto?.subtle);
+
+  /**
+   * @param {string} base the manifest's absolute URL
+   * @param {import("../types.js").FileEntry[]} files all that may be asked for; they stay in the
+   *   cache or in memory until `release`
+   * @param {{signal?: AbortSignal, onBytes?: (bytes: number) => void,
+   *   note: (text: string) => void, cache?: Promise<Cache|null>|null}} options `onBytes`: negative where
+   *   some came in vain
+   */
+  constructor(base, files, { signal, onBytes = () => {}, note, cache }) {
+    this.#base = base;
+    this.#store = new Store(files.map(({ sha256 }) => sha256), note, cache);
+    if (signal?.aborted) this.stop(signal.reason);
+    signal?.addEventListener("abort", () => this.stop(signal.reason), { signal: this.#signal });
+    this.#onBytes = (bytes) => {
+      if (this.#signal.aborted) return;
+      this.last = performance.now();
+      onBytes(bytes);
+    };
+    if (!this.#hashes) {
+      note("This page is not served over https, so the browser cannot verify downloaded files.");
+    }
+  }
+
+  get #signal() {
+    return this.#stop.signal;
+  }
+
+  /** @param {Error} [reason] with which all that is under way fails: an AbortError */
+  stop(reason) {
+    this.leave();
+    this.#stop.abort(reason);
+  }
+
+  /** The load is over; what is under way goes on, for the next try. */
+  leave() {
+    this.#store.leave();
+  }
+
+  /** The model is complete. */
+  release() {
+    this.#store.release();
+    return this.settle();
+  }
+
+  /** @returns {Promise<void>} when what has come is stored for the next try or visit */
+  settle() {
+    return this.#store.settle();
+  }
+
+  /** @param {string} url @returns {string} */
+  #resolve(url) {
+    return place(new URL(url, this.#base).href);
+  }
+
+  /** @param {import("../types.js").FileEntry[]} entries that `file` will be asked for */
+  begin(entries) {
+    for (const entry of entries) {
+      const file = this.#file(entry);
+      file.catch(() => {}); // a failure is for who asks for the file
+      this.#begun.set(entry.sha256, file);
+    }
+  }
+
+  /**
+   * @param {import("../types.js").FileEntry} entry
+   * @param {import("./request.js").OnPart} [onPart]  as the file comes, if it does: not verified yet
+   * @returns {Promise<ArrayBuffer>} exactly the published bytes
+   * @throws {PressError} "download" or "integrity"
+   */
+  file(entry, onPart) {
+    this.#parts.set(entry.sha256, onPart);
+    const begun = this.#begun.get(entry.sha256);
+    this.#begun.delete(entry.sha256);
+    return begun ?? this.#file(entry);
+  }
+
+  async #file(entry) {
+    const url = this.#resolve(entry.url);
+    const key = `${entry.sha256} ${url}`;
+    const others = underway.get(key);
+    if (!others) {
+      const mine = this.#get(entry, url).finally(() => underway.delete(key));
+      underway.set(key, mine);
+      return mine;
+    }
+    try {
+      const bytes = await unlessAborted(others, this.#signal);
+      this.#onBytes(entry.bytes);
+      return bytes;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!isAbort(error)) throw error;
+      return this.#file(entry); // the model that asked first is no longer wanted
+    }
+  }
+
+  /**
+   * A module can only be imported, and the browser fetches it anew then: from its HTTP cache, which
+   * now holds the verified bytes, unless the server forbids that.
+   * @param {import("../types.js").FileEntry} entry
+   * @returns {Promise<Object>} its exports
+   * @throws {PressError} "download" or "integrity"; what the import throws
+   */
+  async module(entry) {
+    const url = this.#resolve(entry.url);
+    await this.#inTurn(() => this.#download(entry, url));
+    return inTime(import(url), entry.url);
+  }
+
+  async #get(entry, url) {
+    if (url.startsWith("blob:")) return this.#download(entry, url); // the page keeps it itself
+    const job = async (until) => (await this.#find(entry)) ?? this.#fetch(entry, url, until);
+    return this.#inTurn(() => {
+      const { full, first } = this.#store;
+      return full ? job() : alone(`onnxpress ${entry.sha256}`, this.#signal, job, first);
+    });
+  }
+
+  async #find(entry) {
+    const kept = this.#hashes && (await this.#store.get(entry.sha256));
+    if (!kept) return null;
+    if (await this.#fault(entry, kept)) {
+      await this.#store.drop(entry.sha256);
+      return null;
+    }
+    this.#onBytes(entry.bytes);
+    return kept;
+  }
+
+  /** @param {(rest: Promise<void>) => void} [until] waits for what is still being stored */
+  async #fetch(entry, url, until = () => {}) {
+    const bytes = await this.#download(entry, url);
+    if (this.#hashes) {
+      const stored = this.#store.put(entry.sha256, bytes);
+      until(stored);
+      if (this.#store.crowded) await stored;
+    }
+    return bytes;
+  }
+
+  async #inTurn(job) {
+    if (turns.free === 0) await new Promise((resolve) => { turns.waiting.push(resolve); });
+    else turns.free--;
+    try {
+      this.#signal.throwIfAborted();
+      return await job();
+    } finally {
+      const next = turns.waiting.shift();
+      if (next) next();
+      else turns.free++;
+    }
+  }
+
+  /** Wrong bytes are fetched once more, past every cache on the way. */
+  async #download(entry, url) {
+    let fault;
+    for (const cache of ["default", "reload"]) {
+      const bytes = await request(url, {
+        name: entry.url, bytes: entry.bytes, cache, signal: this.#signal, onBytes: this.#onBytes,
+        onPart: this.#parts.get(entry.sha256),
+      });
+      fault = await this.#fault(entry, bytes);
+      if (!fault) return bytes;
+      this.#onBytes(-bytes.byteLength);
+    }
+    throw new PressError("integrity", `${entry.url}: ${fault}. Reload the page; if that does not ` +
+      "help, the site needs to publish its files again.", { file: entry.url, final: true });
+  }
+
+  /** @returns {Promise<string>} what is wrong with the bytes; empty if nothing */
+  async #fault(entry, bytes) {
+    const complete = bytes.byteLength === entry.bytes;
+    if (complete && this.#hashes && (await sha256(bytes)) === entry.sha256) return "";
+    if (looksLikeHtml(bytes)) return "the server sent a web page in place of this file";
+    if (complete) return this.#hashes ? "the bytes are not the published ones (sha256)" : "";
+    return `the server sent only ${bytes.byteLength} bytes where ${entry.bytes} were published`;
+  }
+}
+
+/** @param {ArrayBuffer} bytes @returns {Promise<string>} hexadecimal */
+async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * A manifest, asked for once more past every cache where it is none. Where the server cannot be
+ * reached, the one that the browser has kept: the files may be here as well.
+ * @param {string} url absolute
+ * @param {{signal?: AbortSignal, fresh?: boolean}} [options] `fresh`: never from a cache
+ * @returns {Promise<import("../types.js").Manifest>}
+ * @throws {PressError} "download" or "manifest"
+ */
+export async function fetchManifest(url, { signal, fresh = false } = {}) {
+  const read = async (cache, waits) => parse(await request(url, { name: url, cache, waits, signal }),
+    url);
+  try {
+    return await read(fresh ? "reload" : "no-cache");
+  } catch (error) {
+    if (fresh || isAbort(error) || error.final) throw error;
+    if (error.code === "manifest") return read("reload");
+    return read("force-cache", []).catch(() => { throw error; });
+  }
+}
+
+/** @param {ArrayBuffer} bytes @param {string} url */
+function parse(bytes, url) {
+  let manifest;
+  try {
+    manifest = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    const what = looksLikeHtml(bytes) ? "a web page" : "something that is not JSON";
+    throw new PressError("manifest",
+      `${url}: the server sent ${what}; give the URL of a manifest.json that onnxpress wrote.`);
+  }
+  const { onnxpress, weights, targets, golden } = manifest ?? {};
+  if (onnxpress === FORMAT && weights?.shards && targets && golden) return manifest;
+  throw new PressError("manifest", `${url}: this is no onnxpress manifest of format ${FORMAT}; ` +
+    "build the model and this page with the same version of onnxpress.");
+}

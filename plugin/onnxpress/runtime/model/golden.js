@@ -1,0 +1,64 @@
+/** The golden check: random inputs whose outputs onnxruntime computed at build. */
+import { PressError } from "../errors.js";
+import { sizeOf } from "../tensors.js";
+
+/**
+ * @param {(inputs: Float32Array[]) => Promise<Float32Array[]>} run
+ * @param {import("../types.js").Golden} golden
+ * @param {import("../types.js").Port[]} ports  the model's inputs
+ * @returns {Promise<import("../types.js").Check>}
+ * @throws {PressError} "golden"; what the run throws
+ */
+export async function checkGolden(run, golden, ports) {
+  const { tolerance, metric } = golden;
+  const maxError = goldenError(golden, await run(goldenInputs(golden, ports)));
+  if (maxError <= tolerance) return { maxError, tolerance, metric };
+  throw new PressError("golden", "on this device its results differ from the reference by " +
+    `${maxError.toPrecision(2)} (${metric}), and only ${tolerance} is allowed`);
+}
+
+/** Marsaglia's xorshift32 ("Xorshift RNGs", 2003), as golden.py draws. @param {number} seed */
+function generator(seed) {
+  let s = seed || 1;
+  return () => {
+    s ^= s << 13;
+    s ^= s >>> 17;
+    s ^= s << 5;
+    return ((s >>> 0) >>> 8) / 2 ** 24;
+  };
+}
+
+/**
+ * @param {import("../types.js").Golden} golden
+ * @param {import("../types.js").Port[]} ports
+ * @returns {Float32Array[]} one per port; whole numbers where the type is not a float
+ */
+export function goldenInputs(golden, ports) {
+  const draw = generator(golden.seed);
+  return ports.map(({ shape, dtype }, k) => {
+    const [lo, hi] = golden.ranges[k];
+    const values = new Float32Array(sizeOf(shape));
+    for (let i = 0; i < values.length; i++) {
+      const value = lo + draw() * (hi - lo);
+      values[i] = dtype.startsWith("f") ? value : Math.floor(value);
+    }
+    return values;
+  });
+}
+
+/**
+ * How far the kept elements are off, in the golden's metric: "peak" is the largest error over the
+ * output's peak, "l2" the error's norm over the values' norm. The worst output counts.
+ * @param {import("../types.js").Golden} golden
+ * @param {Float32Array[]} outputs
+ * @returns {number} Infinity where a value is not a number
+ */
+export function goldenError(golden, outputs) {
+  const errors = golden.outputs.map(({ indices, values, peak }, k) => {
+    const off = indices.map((at, i) => Math.abs(outputs[k][at] - values[i]));
+    if (off.some(Number.isNaN)) return Infinity;
+    if (golden.metric === "l2") return Math.hypot(...off) / (Math.hypot(...values) || 1);
+    return Math.max(...off) / (peak || 1);
+  });
+  return Math.max(...errors);
+}

@@ -1,0 +1,101 @@
+/** A coloured mask over the picture, with a legend. */
+import { canvas, h, slider } from "../page/dom.js";
+import { formatShare } from "../page/format.js";
+import { pixelsToImageData } from "../kinds/picture/tensor.js";
+
+const OPACITY = 0.6; // as results.py draws posters
+const SMALLEST = 0.001; // share of the picture below which the legend leaves a class out
+
+/** Hues a golden angle apart: neighbours in the list never look alike. @returns {number[]} RGB */
+function colour(index) {
+  const hue = (index * 137.508) % 360;
+  const channel = (n) => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (0.55 - 0.4 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4)];
+}
+
+/**
+ * @param {ArrayLike<number>} values
+ * @param {number[]} shape 1CHW, 1HWC or, for classes, [.., H, W]
+ * @param {import("../types.js").Output} output
+ * @returns {{classes: Uint16Array, width: number, height: number}}
+ */
+export function classMap(values, shape, { kind, layout = "nchw" }) {
+  const dims = shape.filter((n, i) => n !== 1 || i >= shape.length - 2);
+  if (kind === "classes") {
+    const [height, width] = dims.slice(-2);
+    return { classes: Uint16Array.from(values, Number), width, height };
+  }
+  const [height, width] = layout === "nchw" ? shape.slice(-2) : shape.slice(-3, -1);
+  const count = values.length / (height * width);
+  if (count === 1) {
+    const even = kind === "logits" ? 0 : 0.5; // as likely as not, as in results.py
+    return { classes: Uint16Array.from(values, (value) => Number(value > even)), width, height };
+  }
+  const [pixel, step] = layout === "nchw" ? [1, height * width] : [count, 1];
+  const classes = Uint16Array.from({ length: height * width }, (_, i) => {
+    let top = 0;
+    for (let c = 1; c < count; c++) {
+      if (values[i * pixel + c * step] > values[i * pixel + top * step]) top = c;
+    }
+    return top;
+  });
+  return { classes, width, height };
+}
+
+/** @param {import("../types.js").Demo} demo */
+export function createView({ image, output }) {
+  const [height, width] = image.size;
+  const base = canvas(width, height, { role: "img" });
+  const mask = h("div", { className: "mask", ariaHidden: "true" });
+  const stack = h("div", { className: "stack" }, base, mask);
+  const legend = h("ul", { className: "legend" });
+  const fade = (value) => mask.style.setProperty("opacity", value);
+  fade(OPACITY);
+  return {
+    element: h("div", { className: "onnx-poster" }, stack, h("div", {}, legend,
+      slider("Overlay", { min: 0, max: 1, value: OPACITY }, fade))),
+
+    expect({ picture, seen, sample }) {
+      base.getContext("2d").putImageData(pixelsToImageData(seen), 0, 0);
+      base.setAttribute("aria-label", picture.title);
+      const overlay = sample?.result?.image;
+      mask.replaceChildren(...(overlay ? [h("img", { src: overlay, alt: "" })] : []));
+      legend.replaceChildren();
+    },
+
+    show({ outputs, shapes, labels }) {
+      const map = classMap(outputs[output.name], shapes[output.name], output);
+      const target = canvas(map.width, map.height);
+      target.getContext("2d").putImageData(paint(map), 0, 0);
+      mask.replaceChildren(target);
+      const found = shares(map.classes);
+      legend.replaceChildren(...found.map(([index, share]) => legendRow(index, share, labels)));
+      return `${found.length} regions, first ${labels[found[0][0]] ?? `class ${found[0][0]}`}`;
+    },
+  };
+}
+
+/** @returns {ImageData} class 0, by custom the background, stays clear */
+function paint({ classes, width, height }) {
+  const data = new ImageData(width, height);
+  classes.forEach((index, i) => data.data.set([...colour(index), index ? 255 : 0], 4 * i));
+  return data;
+}
+
+/** @returns {[number, number][]} class and share of the picture, largest first */
+function shares(classes) {
+  const counts = new Map();
+  for (const index of classes) counts.set(index, (counts.get(index) ?? 0) + 1);
+  return [...counts].map(([index, n]) => [index, n / classes.length])
+    .filter(([, share]) => share >= SMALLEST).sort((a, b) => b[1] - a[1]);
+}
+
+function legendRow(index, share, labels) {
+  const swatch = h("i", { ariaHidden: "true" });
+  swatch.style.setProperty("background-color", index ? `rgb(${colour(index)})` : "transparent");
+  return h("li", {}, swatch, h("span", {}, labels[index] ?? `Class ${index}`),
+    h("b", {}, formatShare(share)));
+}

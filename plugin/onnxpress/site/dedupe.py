@@ -1,0 +1,203 @@
+"""A site with many versions -> the same site with one copy of the files that versions share.
+
+Manifests name shards and programs by relative URLs, so a file that several need moves into one
+folder at the site's root. New places are filled first, then manifests are rewritten one by one,
+then what nobody names goes: each version works at every moment, and a run that was cut short is
+completed by the next.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..errors import PackError
+from ..files import json_bytes, read_file, write_atomically, write_file
+from ..pack.pack import FORMAT
+
+FOLDER = "onnxpress-files"
+PAGE_PARTS = re.compile(r".+-page-[0-9a-f]{12}\.json")  # as site/publish.py names them
+
+
+@dataclass(frozen=True)
+class Published:
+    """A manifest and the list of its page's parts, if it names one; both are rewritten in place."""
+
+    path: Path
+    manifest: dict[str, Any]
+    parts: list[Any]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Shards and programs; pictures stay, for pages name them too."""
+        targets = self.manifest["targets"].values()
+        return [*self.manifest["weights"]["shards"],
+                *(entry for about in targets for entry in about["files"].values())]
+
+    def named(self) -> Iterator[dict[str, Any]]:
+        """The same files' entries, wherever they stand."""
+        yield from self.entries()
+        known = {entry["sha256"] for entry in self.entries()}
+        yield from (p for p in self.parts if isinstance(p, dict) and p["sha256"] in known)
+
+    def file(self, entry: Mapping[str, Any]) -> Path:
+        return Path(os.path.normpath(self.path.parent / entry["url"]))
+
+
+@dataclass(frozen=True)
+class Report:
+    """`manifests` in the site name files of `before` bytes, which now take `after`."""
+
+    manifests: int
+    shared: int
+    before: int
+    after: int
+
+
+def dedupe(site: Path) -> Report:
+    """What came of sharing files below `site`, a folder as it is published.
+
+    Raises:
+        PackError: a file is missing or damaged, a manifest leads out of the site, or a link to a
+            folder would change what relative URLs mean. Then nothing has been changed.
+    """
+    site = site.resolve()
+    packs = [read_published(path) for path in find_manifests(site)]
+    if not packs:
+        raise PackError(f"{site}: there is no manifest of onnxpress here; name the folder of a "
+                        "published site")
+    _check_links(site)
+    wanted = _distinct_files(packs, site)
+    before = _total(wanted)
+    places = _places(wanted, site / FOLDER)
+    for sha, place in places.items():
+        _copy(next(iter(wanted[sha])), place)
+    for pack in packs:
+        _rewrite(pack, places)
+    after = _distinct_files(packs, site)
+    kept = {path for paths in after.values() for path in paths}
+    _remove_unnamed(packs, site, {path for paths in wanted.values() for path in paths} - kept, kept)
+    return Report(len(packs), len(places), before, _total(after))
+
+
+def find_manifests(site: Path) -> Iterator[Path]:
+    """The files below `site` that are manifests; links are not followed."""
+    for folder, inner, names in os.walk(site):
+        inner[:] = sorted(name for name in inner if name != ".git")
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name.endswith(".json") and not path.is_symlink() and _is_manifest(path):
+                yield path
+
+
+def _is_manifest(path: Path) -> bool:
+    try:
+        content = path.read_bytes()
+        value = json.loads(content) if b'"onnxpress"' in content else None
+        return isinstance(value, dict) and value.get("onnxpress") == FORMAT
+    except (OSError, ValueError):
+        return False
+
+
+def read_published(path: Path) -> Published:
+    """The manifest at `path`, whose entries are sound in form."""
+    try:
+        manifest = json.loads(path.read_bytes())
+        page = manifest.get("oneFile")
+        pack = Published(path, manifest, json.loads(read_file(page, path.parent)) if page else [])
+        if all(isinstance(e["url"], str) and e["sha256"] for e in pack.named()):
+            return pack
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    raise PackError(f"{path}: this is not a manifest of onnxpress; build that version again")
+
+
+def _check_links(site: Path) -> None:
+    """A folder that is a link at another depth would look for shared files elsewhere."""
+    for folder, inner, _ in os.walk(site):
+        for link in (p for p in (Path(folder, name) for name in inner) if p.is_symlink()):
+            target = link.resolve()
+            if target.is_relative_to(site) and len(target.parts) != len(link.parts):
+                raise PackError(f"{link}: this link leads to a folder at another depth, where "
+                                "relative addresses differ; use mike's --alias-type=copy")
+
+
+def _distinct_files(packs: Iterable[Published], site: Path) -> dict[str, dict[Path, None]]:
+    """sha256 -> the verified files that have it."""
+    found: dict[str, dict[Path, None]] = {}
+    for pack in packs:
+        for entry in pack.entries():
+            path = pack.file(entry)
+            if not path.is_relative_to(site) or path.resolve() != path:
+                raise PackError(f'{pack.path}: "{entry["url"]}" leads out of {site}')
+            paths = found.setdefault(entry["sha256"], {})
+            if path not in paths:
+                read_file(entry, pack.path.parent)
+                paths[path] = None
+    return found
+
+
+def _total(files: Mapping[str, Iterable[Path]]) -> int:
+    return sum(path.stat().st_size for paths in files.values() for path in paths)
+
+
+def _places(wanted: Mapping[str, Iterable[Path]], folder: Path) -> dict[str, Path]:
+    """sha256 -> the place in `folder` of a file that several need. Of two files with one name,
+    whose hashes begin alike, the second stays where it is."""
+    places: dict[Path, str] = {}
+    for sha, paths in wanted.items():
+        names = [path.name for path in paths]
+        if len(names) > 1:
+            places.setdefault(folder / names[0], sha)
+    return {sha: place for place, sha in places.items()}
+
+
+def _copy(source: Path, place: Path) -> None:
+    if source == place:
+        return
+    part = place.with_name(f".{place.name}.part")
+    try:
+        place.parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, part)
+        part.replace(place)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise PackError(f"{place}: cannot be written: {error.strerror}") from error
+
+
+def _rewrite(pack: Published, places: Mapping[str, Path]) -> None:
+    """The manifest, naming what is shared where it is shared."""
+    changed = False
+    for entry in pack.named():
+        place = places.get(entry["sha256"])
+        if place and pack.file(entry) != place:
+            url = os.path.relpath(place, pack.path.parent)
+            entry["url"], changed = PurePosixPath(Path(url)).as_posix(), True
+    if not changed:
+        return
+    if pack.parts:
+        stem = pack.manifest["oneFile"]["url"].rpartition("-")[0]
+        pack.manifest["oneFile"] |= write_file(pack.path.parent, stem, json_bytes(pack.parts),
+                                               "json")
+    write_atomically(pack.path, json_bytes(pack.manifest))
+
+
+def _remove_unnamed(packs: Iterable[Published], site: Path, moved: set[Path], kept: set[Path]
+                    ) -> None:
+    """Copies that moved, also in a run before, lists of parts that were rewritten, and shared files
+    that no version needs any more."""
+    shared = {path.name: path for path in kept if path.parent == site / FOLDER}
+    pages = {pack.file(pack.manifest["oneFile"]) for pack in packs if pack.parts}
+    gone = set(moved)
+    for folder in {pack.path.parent for pack in packs}:
+        for path in folder.iterdir():
+            copy = path.name in shared and path.read_bytes() == shared[path.name].read_bytes()
+            if path not in kept | pages and (copy or PAGE_PARTS.fullmatch(path.name)):
+                gone.add(path)
+    if (site / FOLDER).is_dir():
+        gone |= set((site / FOLDER).iterdir()) - kept
+    for path in gone:
+        path.unlink(missing_ok=True)

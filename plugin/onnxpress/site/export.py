@@ -1,0 +1,236 @@
+"""A demo -> one HTML file with everything in it: page, styles, runtime, programs, weights, samples.
+
+The files of the pack stay what they are, as base64 in scripts that no browser runs. With
+site/templates/bootstrap.js each gets a blob: URL; runtime/load/carried.js looks there first.
+
+A page is a list of parts: text, and published files whose base64 stands between. `onnxpress export`
+joins them here; a site publishes the list, and runtime/page/save.js joins the same bytes.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path, PurePosixPath
+from posixpath import dirname, join, normpath
+from typing import Any
+
+from markupsafe import Markup
+
+from ..build.builds import Built
+from ..errors import PackError
+from ..files import json_bytes
+from ..runtime import runtime_files
+from ..words import size
+from . import page
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_BYTES = 1_000_000_000  # opens in Chromium 150 and Firefox 153, in about a minute
+TYPES = {".js": "text/javascript", ".json": "application/json", ".webp": "image/webp",
+         ".txt": "text/plain;charset=utf-8"}
+SHRINKING = {".js", ".json", ".txt", ".wasm"}  # kinds of files that are published uncompressed
+KINDS = {"weights": "weights", "webgpu": "programs", "wasm": "programs", "js": "programs",
+         "runtime": "runtime"}  # by the stem of a file's name
+OTHER = "page and pictures"
+SHOWN_BY_PAGES = {"card", "before", "after"}  # in a manifest: pictures that no script asks for
+PAGE, WORKER = "onnxpress.js", "worker.js"
+
+# How one file of the runtime names another: import ... from "./x.js", import("./x.js"),
+# new URL("./x.css", import.meta.url).
+LINK = re.compile(r'(from |import\(|new URL\()"(\.\.?/[^"]+)"')
+
+# Where the base64 of a published file goes; what specs say is escaped and has no "<".
+PLACE = re.compile("<!--file:([^>]+)-->")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A file in the page. `text`: base64 of its gzip, or the place for its own; of `bytes`."""
+
+    url: str
+    type: str
+    gzip: bool
+    bytes: int
+    text: Markup
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """A page: text and published files in turn. `sizes` of its kinds of content, in bytes of the
+    page, add up to the whole."""
+
+    parts: tuple[str | Path, ...]
+    sizes: Mapping[str, int]
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.sizes.values())
+
+    def __str__(self) -> str:
+        """'12.3 MB (weights 9.4 MB, programs 0.2 MB, ...)'"""
+        return f"{size(self.bytes)} ({', '.join(f'{k} {size(n)}' for k, n in self.sizes.items())})"
+
+    def chunks(self) -> Iterator[bytes]:
+        """The page, a part at a time.
+
+        Raises:
+            PackError: a file of the pack cannot be read.
+        """
+        for part in self.parts:
+            yield part.encode() if isinstance(part, str) else base64.b64encode(_read(part))
+
+    def published(self) -> bytes:
+        """The list of parts as JSON, for runtime/page/save.js."""
+        return json_bytes([p if isinstance(p, str) else _entry(p) for p in self.parts])
+
+
+def export(built: Built) -> OneFile:
+    """The page of `built` in one file.
+
+    Raises:
+        PackError: a file of the pack cannot be read, or the page would be too large for browsers.
+    """
+    found = one_file(built)
+    if found.bytes > MAX_BYTES:
+        raise PackError(f"{built.demo.where}: the page would have {found}, and browsers are not "
+                        f"known to open more than {size(MAX_BYTES)}; use weights: int8, or publish "
+                        "it with onnxpress build")
+    return found
+
+
+def one_file(built: Built) -> OneFile:
+    """The page of `built` in one file, whatever its size.
+
+    Raises:
+        PackError: a file of the pack cannot be read.
+    """
+    paths = {path.name: path for path in built.files}
+    names = dict.fromkeys(_loaded(built.manifest, paths))
+    files = [_runtime(tuple(built.manifest["targets"])),
+             carry(f"demos/{built.demo.name}.json", built.folder / "manifest.json"),
+             *(carry(f"demos/{name}", paths[name]) for name in names)]
+    pictures = {name: Markup(f"data:{_type(name)};base64,{_place(name)}")
+                for name in _poster_pictures(built)}
+    html = page.one_file(built, pictures, files=files, styles=_styles(),
+                         bootstrap=Markup((TEMPLATES / "bootstrap.js").read_text("utf-8")))
+    parts = tuple(paths[text] if i % 2 else text for i, text in enumerate(PLACE.split(html)))
+    return OneFile(parts, _sizes(parts, files))
+
+
+@cache
+def carry(url: str, path: Path) -> Carried:
+    """The file at `path`, for the page to load from `url`."""
+    if path.suffix in SHRINKING:
+        return _zipped(url, _read(path))
+    return Carried(url, _type(url), False, _length(path), _place(path.name))
+
+
+def _runtime(targets: tuple[str, ...]) -> Carried:
+    return _zipped("runtime", json.dumps(linked_runtime(targets), ensure_ascii=False).encode())
+
+
+def _zipped(url: str, content: bytes) -> Carried:
+    packed = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+    return Carried(url, _type(url), True, len(packed), Markup(packed))
+
+
+def _place(name: str) -> Markup:
+    return Markup(f"<!--file:{name}-->")
+
+
+def _type(url: str) -> str:
+    return TYPES.get(PurePosixPath(url).suffix, "application/octet-stream")
+
+
+def _styles() -> Markup:
+    styles = (runtime_files()["onnxpress.css"], (TEMPLATES / "pages.css").read_bytes())
+    return Markup("\n".join(content.decode() for content in styles))
+
+
+def linked_runtime(targets: tuple[str, ...]) -> dict[str, str]:
+    """Name -> text of all that the page and its worker need, each after what it imports: there
+    "carried:NAME" stands for a relative URL. What runs later asks for URLs by name."""
+    files = runtime_files(targets)
+    texts: dict[str, str] = {}
+    uses: dict[str, list[str]] = {}
+    waiting = [PAGE, WORKER]
+    while waiting:
+        name = waiting.pop()
+        if name not in texts:
+            texts[name], uses[name], later = _link(name, files)
+            waiting += [*uses[name], *later]
+    return {name: texts[name] for name in TopologicalSorter(uses).static_order()}
+
+
+def _link(name: str, files: Mapping[str, bytes]) -> tuple[str, list[str], list[str]]:
+    """The file's text with links to files that the page carries; those it imports, those it loads
+    later."""
+    used: dict[bool, dict[str, None]] = {True: {}, False: {}}
+
+    def point(match: re.Match[str]) -> str:
+        other = normpath(join(dirname(name), match[2]))
+        # Backends without a program are not there; the bootstrap starts workers.
+        if other not in files or other == WORKER:
+            return match[0]
+        imported = match[1] == "from "
+        used[imported][other] = None
+        place = f'"carried:{other}"' if imported else f'onnxpressCarried.runtime["{other}"]'
+        return f"{match[1]}{place}"
+
+    return LINK.sub(point, files[name].decode()), list(used[True]), list(used[False])
+
+
+def _loaded(value: Any, names: Collection[str]) -> Iterator[str]:
+    """Those of `names` that stand in the manifest for the runtime, in its order."""
+    if isinstance(value, Mapping):
+        value = [v for k, v in value.items() if k not in SHOWN_BY_PAGES]
+    if isinstance(value, list):
+        for item in value:
+            yield from _loaded(item, names)
+    elif isinstance(value, str) and value in names:
+        yield value
+
+
+def _poster_pictures(built: Built) -> list[str]:
+    """The names of the pictures that stand in the page itself."""
+    samples = built.manifest["demo"].get("samples", ())
+    if not samples:
+        return []
+    result = samples[0].get("result", {})
+    return [result["before"], result["after"]] if "after" in result else [samples[0]["url"]]
+
+
+def _sizes(parts: tuple[str | Path, ...], files: list[Carried]) -> dict[str, int]:
+    sizes = dict.fromkeys((*KINDS.values(), OTHER), 0)
+    for file in files:
+        sizes[_kind(file.url)] += file.bytes
+    sizes[OTHER] += sum(map(_length, parts)) - sum(sizes.values())
+    return sizes
+
+
+def _length(part: str | Path) -> int:
+    """Of the part in the page, in bytes."""
+    return len(part.encode()) if isinstance(part, str) else 4 * -(-_entry(part)["bytes"] // 3)
+
+
+def _kind(url: str) -> str:
+    return KINDS.get(PurePosixPath(url).name.partition("-")[0], OTHER)
+
+
+@cache
+def _entry(path: Path) -> Mapping[str, Any]:
+    """The published file as manifests name it."""
+    content = _read(path)
+    return {"url": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PackError(f"{path}: cannot be read: {error.strerror}") from None

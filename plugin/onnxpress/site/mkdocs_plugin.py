@@ -1,0 +1,231 @@
+"""The plugin for MkDocs and ProperDocs; the only file that imports mkdocs.
+
+Builds start when the files are known and run beside MkDocs's own work on pages; `on_env` waits for
+them and fills the slots that fences left in pages. Nothing is written below docs_dir.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config import config_options as c
+from mkdocs.config.base import Config
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import BasePlugin, get_plugin_logger
+from mkdocs.structure.files import File, Files
+from mkdocs.utils import get_relative_url
+
+from ..build.builds import Builds, Built, workers
+from ..build.display import choose_display
+from ..errors import OnnxPressError, did_you_mean
+from ..spec import Demo, load_demo, parse_demo
+from ..words import size
+from . import page as html
+from .publish import ASSETS, pack_files, shared_files
+from .sizes import size_table, sizes_of, total_json
+from .slots import Slot, Slots, demo_page
+
+log = get_plugin_logger("onnxpress")
+
+
+class OnnxPressConfig(Config):
+    enabled = c.Type(bool, default=True)
+    specs = c.Type(str, default="*.yml")  # in docs_dir; * does not cross folders, ** does
+    models = c.Type(str, default="models")  # model cards and labels, beside mkdocs.yml
+    cache_dir = c.Type(str, default=".cache/onnxpress")
+    cache = c.Type(str, default="")  # behind it: a URL or folder that machines share
+    concurrency = c.Type(int, default=0)  # processes; 0: one for each processor
+
+
+class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
+    """One object for all rebuilds of a `serve`."""
+
+    def __init__(self) -> None:
+        self.builds: Builds | None = None
+        self.demos: dict[str, Demo] = {}  # by the page that shows it
+        self.slots = Slots()
+        self.page: Any = None
+        self.order: list[str] = []  # pages as the navigation has them
+        self.serving = False
+
+    def on_startup(self, *, command: str, dirty: bool) -> None:
+        self.serving = command == "serve"
+
+    def on_config(self, config: Any) -> None:
+        if not self.config.enabled:
+            return
+        root = Path(config.config_file_path or ".").parent.resolve()
+        self.models = root / self.config.models
+        cache = root / self.config.cache_dir
+        if cache.is_relative_to(Path(config.docs_dir).resolve()):
+            raise PluginError(f"cache_dir: {self.config.cache_dir} lies in docs_dir, where every "
+                              "build would start the next one; choose a folder outside of it")
+        if self.builds is None:
+            shared = self.config.cache
+            if shared and "://" not in shared:
+                shared = str(root / shared)
+            self.builds = Builds(cache, workers(self.config.concurrency), choose_display(log),
+                                 shared)
+        config.extra_css += [f"{ASSETS}onnxpress.css", f"{ASSETS}pages.css"]
+        script = c.ExtraScriptValue(f"{ASSETS}onnxpress.js")
+        script.type = "module"
+        config.extra_javascript.append(script)
+        if "onnxpress" not in config.markdown_extensions:
+            config.markdown_extensions.append("onnxpress")
+        config.mdx_configs["onnxpress"] = {"render": self._render}
+
+    def on_files(self, files: Files, *, config: Any) -> Files:
+        if not self.config.enabled:
+            return files
+        self.slots, self.demos, self.begin = Slots(), {}, time.monotonic()
+        for file in [f for f in files if self._is_spec(f, config)]:
+            demo = self._read(load_demo, Path(file.abs_src_path), self.models,
+                              where=_shown(file.abs_src_path, config))
+            uri = file.src_uri.removesuffix(".yml") + ".md"
+            if any(other.name == demo.name for other in self.demos.values()):
+                raise PluginError(f'{demo.where}: a second spec is named "{demo.name}"; '
+                                  "rename one of them")
+            self.demos[uri] = demo
+            self._start(demo)
+            if files.get_file_from_path(uri) is None:
+                files.append(File.generated(config, uri, content=""))
+        for url, file in shared_files().items():
+            files.append(_published(config, url, file))
+        return files
+
+    def on_nav(self, nav: Any, *, config: Any, files: Files) -> None:
+        self.order = [page.file.src_uri for page in nav.pages]
+
+    def on_page_markdown(self, markdown: str, *, page: Any, config: Any, files: Files) -> str:
+        self.page = page
+        demo = self.demos.get(page.file.src_uri)
+        if not self.config.enabled or demo is None:
+            return markdown
+        page.meta.setdefault("title", escape(demo.title))
+        if demo.description:
+            page.meta.setdefault("description", escape(" ".join(demo.description.split())))
+        return demo_page(demo, markdown)
+
+    def on_env(self, env: Any, *, config: Any, files: Files) -> None:
+        if not self.config.enabled:
+            return
+        begin = time.monotonic()
+        try:
+            builts = self.builds.join()
+        except OnnxPressError as error:
+            raise PluginError(str(error)) from None
+        for url, file in pack_files(builts.values()).items():
+            files.append(_published(config, url, file))
+        urls = {demo.name: files.get_file_from_path(uri).url
+                for uri, demo in sorted(self.demos.items(), key=self._place)}
+        for file in files.documentation_pages():
+            if file.page and file.page.content:
+                file.page.content = self.slots.fill(
+                    file.page.content, lambda slot: _content(slot, builts, urls))
+        self._sum_up(list(builts.values()))
+        log.debug(f"waited {time.monotonic() - begin:.2f} s for packs")
+
+    def _sum_up(self, builts: list[Built]) -> None:
+        """A table where packs were built; a line where all were there."""
+        rows = [sizes_of(built.manifest) for built in builts]
+        made = sum(built.seconds > 0 for built in builts)
+        count = f"{made or len(rows)} pack{'s'[:(made or len(rows)) > 1]}"
+        if made:
+            log.info(f"{count} in {time.monotonic() - self.begin:.1f} s\n{size_table(rows)}")
+        elif rows:
+            weights = size(total_json(rows)["weights"])
+            log.info(f"{count} from the cache, {weights} of weights")
+
+    def on_serve(self, server: Any, *, config: Any, builder: Any) -> None:
+        if self.config.enabled and self.models.is_dir():
+            server.watch(str(self.models))
+
+    def on_post_build(self, *, config: Any) -> None:
+        # While serving, an undone edit should find its pack again.
+        if self.config.enabled and not self.serving:
+            removed = self.builds.cache.evict()
+            log.debug(f"removed {removed} unused cache entries")
+
+    def on_build_error(self, *, error: Exception) -> None:
+        self.on_shutdown()
+
+    def on_shutdown(self) -> None:
+        if self.builds:
+            self.builds.close()
+
+    def _place(self, item: tuple[str, Demo]) -> tuple[int, str]:
+        """Where the gallery shows a demo: as the navigation has it, others after."""
+        uri = item[0]
+        return (self.order.index(uri) if uri in self.order else len(self.order), uri)
+
+    def _is_spec(self, file: File, config: Any) -> bool:
+        path = Path(file.src_uri)
+        return (file.src_uri.endswith(".yml") and not path.name.startswith((".", "_"))
+                and re.fullmatch(_pattern(self.config.specs), file.src_uri) is not None)
+
+    def _read(self, reader: Any, *arguments: Any, **named: Any) -> Demo:
+        try:
+            return reader(*arguments, **named)
+        except OnnxPressError as error:
+            raise PluginError(str(error)) from None
+
+    def _start(self, demo: Demo) -> None:
+        try:
+            self.builds.start(demo)
+        except OnnxPressError as error:
+            raise PluginError(str(error)) from None
+
+    def _render(self, kind: str, text: str) -> str:
+        """A slot for the fence's content, which is known once packs are built."""
+        name = text.strip().removesuffix(".yml")
+        uri, url = self.page.file.src_uri, self.page.url
+        if kind == "onnx-gallery":
+            return self.slots.add(Slot(kind, "", url))
+        if "\n" in name or ":" in name:
+            folder = Path(self.page.file.abs_src_path or ".").parent
+            demo = self._read(parse_demo, text, self.slots.inline_name(uri, text), self.models,
+                              base=folder, where=f"{uri}, onnx-demo fence")
+            self._start(demo)
+            return self.slots.add(Slot(kind, demo.name, url))
+        known = [demo.name for demo in self.demos.values()]
+        if name not in known:
+            sentence = f'There is no spec "{name}".{did_you_mean(name, known)}'
+            log.warning(f"{uri}: {kind}: {sentence}")
+            return html.message(sentence)
+        return self.slots.add(Slot(kind, name, url))
+
+
+def _content(slot: Slot, builts: Mapping[str, Built], urls: Mapping[str, str]) -> str:
+    base = get_relative_url(ASSETS, slot.page)
+    if slot.kind == "onnx-gallery":
+        hrefs = {name: get_relative_url(url, slot.page) for name, url in urls.items()}
+        return html.gallery([builts[name] for name in urls], base, hrefs)
+    built = builts[slot.name]
+    if slot.kind == "onnx-demo":
+        return html.element(slot.name, built.manifest, base)
+    if slot.kind == "onnx-bench":
+        return html.bench(built, base)
+    parts = {"onnx-lead": html.lead, "onnx-compiled": html.compiled, "onnx-model": html.model}
+    return parts[slot.kind](built)
+
+
+def _published(config: Any, url: str, file: Path | bytes) -> File:
+    """The file at `url` below ASSETS, from its place or its content."""
+    way = {"content": file} if isinstance(file, bytes) else {"abs_src_path": str(file)}
+    return File.generated(config, ASSETS + url, **way)
+
+
+def _pattern(glob: str) -> str:
+    """The glob as a regular expression: * within a folder, ** across folders."""
+    marks = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(marks.get(p, re.escape(p)) for p in re.split(r"(\*\*/|\*\*|\*|\?)", glob))
+
+
+def _shown(path: str, config: Any) -> str:
+    """The path as the author would write it, from the folder of mkdocs.yml."""
+    root = Path(config.config_file_path or ".").parent.resolve()
+    full = Path(path).resolve()
+    return (full.relative_to(root) if full.is_relative_to(root) else full).as_posix()

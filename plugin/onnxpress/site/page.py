@@ -1,0 +1,132 @@
+"""Demo + manifest -> HTML: the element with its poster, and what a reader should know about it.
+
+Every text of a spec goes through Jinja's autoescape; nothing here needs JavaScript to be read.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from ..build.builds import Built
+from ..spec import Source
+from .page_numbers import FILTERS, facts_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def element(name: str, manifest: Mapping[str, Any], base: str | None,
+            carried: Mapping[str, str] = {}) -> Markup:
+    """`<onnx-demo>` with its poster. `base`: the assets folder's URL, relative to the page, with a
+    slash at the end; None where the page's place is unknown: then the element finds the pack by its
+    name beside onnxpress.js, and the poster has no pictures. `carried`: pictures' names -> URLs of
+    their own."""
+    demo = manifest["demo"]
+    samples = demo.get("samples", ())
+    return _render("element.html", base=base, name=name, loading=demo["loading"],
+                   sample=samples[0] if samples else None, note=demo.get("weightsNote", ""),
+                   carried=carried)
+
+
+def bench(built: Built, base: str) -> Markup:
+    """`<onnx-bench>`, whose modules come with it. `base` as in `element`."""
+    return _render("visitor_bench.html", base=base, name=built.demo.name, title=built.demo.title)
+
+
+def message(text: str) -> Markup:
+    """What stands where a demo cannot."""
+    return _render("message.html", text=text)
+
+
+def lead(built: Built) -> Markup:
+    """The description."""
+    paragraphs = [p.strip() for p in built.demo.description.split("\n\n") if p.strip()]
+    return _render("lead.html", paragraphs=paragraphs)
+
+
+def compiled(built: Built, carried: bool = False) -> Markup:
+    """Sizes, proof and notes; `carried`: the page holds the pack."""
+    manifest = built.manifest
+    return _render("compiled.html", model=built.demo.card, facts=facts_of(manifest),
+                   proof=manifest["proof"], notes=manifest["notes"], carried=carried)
+
+
+def model(built: Built) -> Markup:
+    """The model card, the pictures' licences, and the promise that pictures stay."""
+    card = built.demo.card
+    return _render("model.html", model=card, sources=[_source(s) for s in card.sources],
+                   samples=built.manifest["demo"].get("samples", ()))
+
+
+def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Markup:
+    """A card per demo that leads to `hrefs[name]`."""
+    cards = []
+    for built in builts:
+        samples = built.manifest["demo"].get("samples", ())
+        facts = facts_of(built.manifest)
+        cards.append({
+            "href": hrefs[built.demo.name],
+            "title": built.demo.title,
+            "description": built.demo.description.split("\n\n")[0],
+            "picture": samples[0]["card"] if samples else None,
+            "facts": " · ".join((
+                FILTERS["size"](facts["weights_bytes"]),
+                *(("untrained weights",) if "weightsNote" in built.manifest["demo"] else ()),
+                *(row["title"] for row in facts["targets"]))),
+        })
+    return _render("gallery.html", base=base, cards=cards)
+
+
+def standalone(built: Built, base: str) -> str:
+    """A whole HTML page, for `onnxpress build`."""
+    return _render("standalone.html", title=built.demo.title, base=base, body=_body(built, base))
+
+
+def chart(facts: Mapping[str, Any], steps: Iterable[Mapping[str, Any]]) -> str:
+    """A whole HTML page that shows what `onnxpress bench` found; `steps` with their shares and
+    rates, the sum last."""
+    *rows, total = steps
+    return _render("bench.html", facts=facts, steps=rows, total=total,
+                   longest=max((row["ms"] for row in rows), default=0))
+
+
+def one_file(built: Built, pictures: Mapping[str, str], **parts: Any) -> str:
+    """A whole HTML page that needs no other file, for `onnxpress export`. `pictures`: the poster's,
+    name -> data: URL; `parts`: what else site/templates/export.html holds."""
+    return _render("export.html", title=built.demo.title, body=_body(built, "", pictures), **parts)
+
+
+def _body(built: Built, base: str, pictures: Mapping[str, str] | None = None) -> Markup:
+    """`pictures`: of a page that holds the pack."""
+    return Markup("\n").join((
+        lead(built), element(built.demo.name, built.manifest, base, pictures or {}),
+        Markup("<h2>How it was compiled</h2>"), compiled(built, pictures is not None),
+        Markup("<h2>The model</h2>"), model(built)))
+
+
+def _source(source: Source) -> dict[str, Any]:
+    words = ""
+    if source.package:
+        words = f"the Python package {source.package.partition('/')[0]}"
+    elif source.file:
+        words = f"the file {source.file.name}"
+    elif source.python:
+        kind = "" if source.trained else ", seeded weights"
+        words = f"the recipe {source.python.name}{kind}"
+    pinned = source.weights or source
+    return {"url": source.url, "words": words, "sha256": pinned.sha256}
+
+
+def _render(template: str, **values: Any) -> Markup:
+    return Markup(_environment().get_template(template).render(**values))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True,
+                              trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(FILTERS)
+    return environment

@@ -1,0 +1,125 @@
+"""Numbers of a manifest as a reader wants them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..words import count, exponent, flops, size
+
+TITLES = {"webgpu": "WebGPU", "wasm": "WebAssembly", "js": "JavaScript"}
+BUILDS = {"reference": "The graph in float64", "relaxed": "WebAssembly, relaxed SIMD",
+          "simd128": "WebAssembly, SIMD", "f16": "WebGPU, values rounded to f16",
+          "int8-relaxed": "WebAssembly, products of bytes",
+          "int16-relaxed": "WebAssembly, products of 16 bits, relaxed SIMD",
+          "int16-simd128": "WebAssembly, products of 16 bits, SIMD"}
+
+
+def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Sizes and counts for the section "How it was compiled"."""
+    weights, statistics = manifest["weights"], manifest.get("statistics", {})
+    targets = []
+    for target in sorted(manifest["targets"], key=list(TITLES).index):
+        about = manifest["targets"][target]
+        # A visit loads one build of a target.
+        program = max(entry["bytes"] for entry in about["files"].values())
+        targets.append({"title": TITLES[target], "program": program,
+                        "steps": len(about.get("steps", ())),
+                        "download": program + weights["bytes"]})
+    samples = len(manifest.get("demo", {}).get("samples", ()))
+    inputs = "random inputs" + (f" and on the {samples} pictures" if samples > 1 else
+                                " and on the picture" if samples else "")
+    return {
+        "weights_bytes": weights["bytes"],
+        "encoding": weights.get("encoding") or _main_encoding(weights["tensors"]),
+        "tried": [_tried(row) for row in weights.get("tried", ())],
+        "half": half_precision(manifest),
+        "parameters": statistics.get("parameters", 0),
+        "flops": statistics.get("flops", 0),
+        "targets": targets,
+        "inputs": inputs,
+        "top1": any(row.get("same_top1") is not None for row in manifest["proof"]),
+    }
+
+
+def _main_encoding(tensors: Sequence[Mapping[str, Any]]) -> str:
+    """The encoding of most bytes; biases and tables are always f32."""
+    totals: dict[str, int] = {}
+    for tensor in tensors:
+        totals[tensor["encoding"]] = totals.get(tensor["encoding"], 0) + tensor["bytes"]
+    return max(totals, key=totals.__getitem__, default="f32")
+
+
+def build(row: Mapping[str, Any]) -> str:
+    """The name of a row of the proof."""
+    named = BUILDS.get(row["target"]) or BUILDS.get(row["build"])
+    return named or f"{row['target']} {row['build']}"
+
+
+def required(row: Mapping[str, Any]) -> str:
+    """What the row was judged by, with its value where it is not the column before."""
+    limit = row["limit"]
+    match row["judged"]:
+        case "psnr_db":
+            return f"signal to noise {row['psnr_db']:.0f} dB, at least {limit:.0f} dB"
+        case "cosine":
+            return f"cosine {row['cosine']:.4f}, at least {limit:g}"
+        case "iou":
+            return f"shared area {row['iou']:.4f}, at least {limit:g}"
+        case "relative_l2":
+            return f"relative L2 {row['relative_l2']:.2g}, at most {limit:g}"
+    return f"at most {exponent(limit)}"
+
+
+# A figure's name, how it is written, and whether more of it is better.
+FIGURES: Mapping[str, tuple[str, Callable[[float], str], bool]] = {
+    "psnr_db": ("PSNR", lambda value: f"{value:.3g} dB", True),
+    "cosine": ("cosine", lambda value: f"{value:.4g}", True),
+    "iou": ("IoU", lambda value: f"{value:.4g}", True),
+    "relative_l2": ("relative L2", lambda value: f"{value:.2g}", False),
+    "max_error_over_peak": ("error", lambda value: exponent(value), False),
+}
+
+
+def _tried(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An encoding that was tried, in words."""
+    return {"encoding": row["encoding"] + (f", {row['reason']}" if row["reason"] else ""),
+            "bytes": row["bytes"], "figure": _figure(row), "holds": row["holds"]}
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    """'cosine 0.9729 < 0.999'"""
+    name, write, more = FIGURES[row["judged"]]
+    value, limit = row["value"], row["limit"]
+    sign = ("≥" if value >= limit else "<") if more else ("≤" if value <= limit else ">")
+    figure = f"{name} {write(value)} {sign} {write(limit)}"
+    return figure + (", another first class" if row["same_top1"] is False else "")
+
+
+def half_precision(manifest: Mapping[str, Any]) -> str:
+    """A sentence on f16 arithmetic, or nothing for a pack that does not say."""
+    facts = manifest.get("f16")
+    if not facts or not facts["layer"]:
+        return ""
+    peak = f"{facts['peak']:,.0f}" if facts["peak"] >= 100 else f"{facts['peak']:.3g}"
+    if "proof" in facts:
+        figure = _figure({**facts["proof"], "value": facts["proof"][facts["proof"]["judged"]]})
+        if facts["holds"]:
+            return (f"Its values reach {peak} at most, in {facts['layer']}; "
+                    f"a GPU with f16 keeps them in it ({figure}).")
+        return f"Values kept in f16 would harm its results ({figure}); they stay in f32."
+    if facts["holds"]:
+        return (f"Its values reach {peak} at most, in {facts['layer']}; "
+                "arithmetic in f16 could hold that.")
+    return (f"Arithmetic in f16 could not hold {facts['layer']}, whose values reach {peak}; "
+            "it runs in f32.")
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "size": size,
+    "count": count,
+    "flops": flops,
+    "exponent": exponent,
+    "share": lambda value: f"{100 * value:.1f} %",
+    "share_width": lambda value: f"{100 * min(max(value, 0), 1):.2f}%",
+    "build": build,
+    "required": required,
+}

@@ -1,0 +1,54 @@
+"""What a site publishes under assets/onnxpress/: the runtime once, then packs side by side.
+
+All packs share one folder, so a shard that two demos have in common is one file.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..build.builds import Built
+from ..files import entry_of, json_bytes
+from ..runtime import runtime_files
+from .export import MAX_BYTES, one_file
+
+ASSETS = "assets/onnxpress/"
+HERE = Path(__file__).parent
+HASHED = re.compile(r"-[0-9a-f]{12}$")
+
+
+def shared_files() -> dict[str, Path | bytes]:
+    """URL relative to ASSETS -> file or its content: the browser's runtime, the pages' style, the
+    schemas."""
+    files: dict[str, Path | bytes] = dict(runtime_files())
+    files["pages.css"] = HERE / "templates" / "pages.css"
+    files |= {f"schema/{p.name}": p for p in sorted((HERE.parent / "spec/schema").glob("*.json"))}
+    return files
+
+
+def pack_files(builts: Iterable[Built]) -> dict[str, Path | bytes]:
+    """URL relative to ASSETS -> file or its content, for every pack."""
+    files: dict[str, Path | bytes] = {}
+    for built in builts:
+        files |= {f"demos/{path.name}": path for path in built.files}
+        files |= {f"demos/{name}": content for name, content in _page_files(built).items()}
+    return files
+
+
+def _page_files(built: Built) -> dict[str, bytes]:
+    """What pages add to the pack: the page in one file, as a list of its parts, and the manifest,
+    which names that list in "oneFile"; the one in the page itself does not."""
+    name, page = built.demo.name, one_file(built)
+    if page.bytes > MAX_BYTES:
+        return {f"{name}.json": (built.folder / "manifest.json").read_bytes()}
+    parts = page.published()
+    entry = entry_of(f"{name}-page", parts, "json")
+    manifest = {**built.manifest, "oneFile": {**entry, "total": page.bytes}}
+    return {f"{name}.json": json_bytes(manifest), entry["url"]: parts}
+
+
+def published_packs(folder: Path) -> dict[str, Path]:
+    """Demo name -> manifest, in an assets folder; programs for WebGPU are JSON too, with a hash in
+    their names."""
+    return {path.stem: path for path in sorted((folder / "demos").glob("*.json"))
+            if not HASHED.search(path.stem)}

@@ -1,0 +1,112 @@
+"""The proof of a pack that stands built, from its files alone: their hashes, and its golden check
+in wasmtime and, on request, in Node."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import PackError, ProofError
+from ..files import read_file
+from ..proof.golden import draw, golden_distance
+from ..run.node import golden_error
+from ..run.wasmtime import about_build, open_program
+from .dedupe import find_manifests
+from .publish import published_packs
+
+HASHED = re.compile(r".+-([0-9a-f]{12})\.\w+")  # as write_file names files
+NAMING = {"url", "thumbnail", "card", "image", "before", "after", "labels"}  # keys of a manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A build's error on the golden inputs, in the manifest's metric."""
+
+    build: str
+    error: float
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """A pack whose `files` are what was published and whose programs pass `checks`."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    files: int
+    checks: list[Check]
+
+
+def find_packs(folder: Path) -> list[Path]:
+    """The manifests in what `compile`, `build` or a site generator wrote.
+
+    Raises:
+        PackError: there is none.
+    """
+    single = folder / "manifest.json"
+    found = ([single] if single.is_file() else list(published_packs(folder).values())
+             or list(find_manifests(folder)))
+    if not found:
+        raise PackError(f"{folder}: there is no manifest.json and no demos/*.json here; "
+                        "name a folder that onnxpress compile or build wrote, or a built site")
+    return found
+
+
+def recheck(path: Path, js: bool = False) -> Recheck:
+    """The pack's proof: one check per WebAssembly build, and with `js` one of the js target.
+
+    Raises:
+        PackError: a file is missing or is not what was published.
+        ProofError: a program's numbers are off.
+    """
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        golden, targets = manifest["golden"], manifest["targets"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PackError(f"{path}: this is not a manifest of onnxpress ({error})") from None
+    files = set(_verified(manifest, path.parent))
+    checks = []
+    if "wasm" in targets:
+        feeds = list(draw(manifest["inputs"], golden["ranges"]).values())
+        for build in targets["wasm"]["files"]:
+            outputs = open_program(manifest, path.parent, build).run(feeds)
+            own = about_build(manifest, build).get("golden", golden)
+            checks.append(Check(f"wasm {build}", golden_distance(own, outputs), own["tolerance"]))
+    if js and "js" in targets:
+        checks.append(Check("js", golden_error(path, manifest), golden["tolerance"]))
+    for check in checks:
+        if not check.error <= check.tolerance:
+            raise ProofError(f"{path}: {check.build} is off by {check.error:.3g}; "
+                             f"{check.tolerance:.3g} is allowed")
+    return Recheck(path, manifest, len(files), checks)
+
+
+def _verified(part: Any, folder: Path) -> Iterator[str]:
+    """URLs of the published files that `part` of a manifest names, each with its hash as stated:
+    a sha256, or the first of its digits in the name."""
+    if isinstance(part, list):
+        for inner in part:
+            yield from _verified(inner, folder)
+    if not isinstance(part, Mapping):
+        return
+    if {"url", "sha256"} <= part.keys():
+        read_file(part, folder)
+        yield part["url"]
+        return
+    for key, inner in part.items():
+        if key in NAMING and isinstance(inner, str) and (match := HASHED.fullmatch(inner)):
+            _verify_name(folder / inner, match[1])
+            yield inner
+        yield from _verified(inner, folder)
+
+
+def _verify_name(path: Path, digits: str) -> None:
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PackError(f"{path}: cannot be read: {error.strerror}") from error
+    if not digest.startswith(digits):
+        raise PackError(f"{path}: its content is not what its name says; build the pack again")

@@ -1,0 +1,65 @@
+"""What each demo weighs: the ONNX model, what is published of it, what a first visit downloads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..build.display import table
+from ..runtime import runtime_files
+from ..words import size
+from .page_numbers import TITLES, facts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes, before a host's own compression. `programs`: by target, the larger build; `runtime`:
+    the scripts and styles that a page with the demo may load, by target."""
+
+    name: str
+    onnx: int
+    encoding: str
+    weights: int
+    programs: Mapping[str, int]
+    runtime: Mapping[str, int]
+
+    @property
+    def first_visit(self) -> int:
+        """Runtime, program and weights, on the target with most of them."""
+        return self.weights + max(n + self.runtime[t] for t, n in self.programs.items())
+
+    def json(self) -> dict[str, Any]:
+        return {"name": self.name, "onnx": self.onnx, "encoding": self.encoding,
+                "weights": self.weights, "programs": dict(self.programs),
+                "runtime": dict(self.runtime), "first_visit": self.first_visit}
+
+
+def sizes_of(manifest: Mapping[str, Any]) -> Sizes:
+    facts = facts_of(manifest)
+    programs = {target: max(e["bytes"] for e in manifest["targets"][target]["files"].values())
+                for target in TITLES if target in manifest["targets"]}
+    runtime = {target: sum(map(len, runtime_files((target,)).values())) for target in programs}
+    return Sizes(manifest["name"], manifest["statistics"]["onnx_bytes"], facts["encoding"],
+                 manifest["weights"]["bytes"], programs, runtime)
+
+
+def size_table(rows: Sequence[Sizes]) -> str:
+    """A line per demo and, for several, their sum."""
+    lines = [[row.name, size(row.onnx), f"{size(row.weights)} {row.encoding}",
+              *(size(row.programs[t]) if t in row.programs else "–" for t in TITLES),
+              size(row.first_visit), _share(row.first_visit, row.onnx)] for row in rows]
+    if len(rows) > 1:
+        onnx, visits = sum(r.onnx for r in rows), sum(r.first_visit for r in rows)
+        lines.append([f"{len(rows)} demos", size(onnx), size(sum(r.weights for r in rows)),
+                      *(size(sum(r.programs.get(t, 0) for r in rows)) for t in TITLES),
+                      size(visits), _share(visits, onnx)])
+    return table(["", "ONNX", "weights", *TITLES.values(), "first visit", "of ONNX"], lines)
+
+
+def total_json(rows: Iterable[Sizes]) -> dict[str, int]:
+    rows = list(rows)
+    return {key: sum(getattr(row, key) for row in rows) for key in ("onnx", "weights",
+                                                                    "first_visit")}
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "–"
