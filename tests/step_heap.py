@@ -104,12 +104,12 @@ def execute(emit: Callable[[Emitter], None], heap: np.ndarray, isa: str, threads
 
 
 def owned(graph: Graph, program: WasmProgram) -> np.ndarray:
-    """Which elements of a program's heap some slot, tensor or scratch owns, with its slack."""
+    """Which elements of a program's heap some weight, tensor or scratch owns, with its slack."""
     plan = plan_linear(graph, "wasm")
     mask = np.zeros(program.heap.size, bool)
     mask[plan.elements :] = True  # constant tables
-    for slot in plan.slots:
-        mask[slot.offset : slot.offset + slot.pack.elements + SLACK] = True
+    for weight in plan.weights:
+        mask[weight.offset : weight.offset + weight.packing.elements + SLACK] = True
     for step in plan.steps:
         for t in (*step.inputs, *step.outputs):
             mask[t.base : t.base + t.size + SLACK] = True

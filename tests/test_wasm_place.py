@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from node import find_node
-from onnxpress.emit.layout import ALIGN, SLACK, LinearPlan, Pack, Slot, round_up
-from onnxpress.emit.wasm import packs
+from onnxpress.emit.layout import ALIGN, SLACK, LinearPlan, Packing, Weight, round_up
+from onnxpress.emit.wasm import packings
 from onnxpress.programs.plan import staged
 from onnxpress.programs.wasm.build import emit_module
 from onnxpress.run.wasmtime import WasmProgram
@@ -25,11 +25,11 @@ from step_heap import GUARD
 ENCODINGS = ("f32", "f16", "int8", "int4")
 SCALE = 0.02  # of weights
 EPSILON = 2.0**-23
-Words = tuple[np.ndarray, np.ndarray]  # u32 of a slot, and which of them are defined
+Words = tuple[np.ndarray, np.ndarray]  # u32 of a weight in the heap, and which of them are defined
 
 
 def blocked(m: np.ndarray) -> Words:
-    """[groups, k, n] as `packs.gemm` lays it out; lanes beyond n hold anything."""
+    """[groups, k, n] as `packings.gemm` lays it out; lanes beyond n hold anything."""
     found: list[np.ndarray] = []
     for content in (m.view(np.uint32), np.ones(m.shape, bool)):
         wide = np.pad(content, ((0, 0), (0, 0), (0, -m.shape[2] % 4)))
@@ -83,47 +83,48 @@ REFERENCES: dict[str, Callable[..., Words]] = {
 @dataclass(frozen=True)
 class Case:
     shape: tuple[int, ...]
-    pack: Pack
+    packing: Packing
 
 
-def case(facts: packs.Facts, *shape: int) -> Case:
-    return Case(shape, Pack(*facts))
+def case(packing: Packing, *shape: int) -> Case:
+    return Case(shape, packing)
 
 
 FLOAT = [
-    *(case(packs.gemm(k, n, groups), k, groups * n)
+    *(case(packings.gemm(k, n, groups), k, groups * n)
       for k, n, groups in ((1, 1, 1), (1, 4, 1), (2, 3, 2), (7, 5, 1), (8, 8, 1), (19, 17, 1),
                            (9, 12, 2), (3, 13, 3), (65, 40, 1), (70, 6, 1))),
-    *(case(packs.blocks(taps, c, o, groups, merge), taps, c, groups * o)
+    *(case(packings.blocks(taps, c, o, groups, merge), taps, c, groups * o)
       for taps, c, o, groups, merge in ((9, 1, 1, 4, 4), (1, 3, 2, 4, 2), (4, 2, 3, 3, 3),
                                         (2, 3, 6, 4, 2))),
-    *(case(packs.spread(*shape), *shape) for shape in ((3, 3, 2, 3), (1, 5, 4, 2), (2, 2, 33, 1))),
-    *(case(packs.depthwise(taps, c), taps, 1, c) for taps, c in ((9, 1), (9, 13), (1, 16))),
-    *(Case(shape, Pack("raw", int(np.prod(shape))))
+    *(case(packings.spread(*shape), *shape)
+      for shape in ((3, 3, 2, 3), (1, 5, 4, 2), (2, 2, 33, 1))),
+    *(case(packings.depthwise(taps, c), taps, 1, c) for taps, c in ((9, 1), (9, 13), (1, 16))),
+    *(Case(shape, Packing("raw", int(np.prod(shape))))
       for shape in ((1, 1), (45, 3), (7, 33), (2, 33, 16))),
 ]
-WINOGRAD = [case(packs.winograd(kh, kw, c, o), kh, kw, c, o) for kh, kw, c, o in
+WINOGRAD = [case(packings.winograd(kh, kw, c, o), kh, kw, c, o) for kh, kw, c, o in
             ((3, 3, 1, 1), (3, 3, 3, 5), (2, 2, 5, 8), (3, 3, 4, 17), (2, 3, 3, 4), (3, 2, 2, 9))]
-DOT = [case(packs.dot(kind, taps, c, n), taps, c, n) for kind in ("u8", "i16")
+DOT = [case(packings.dot(kind, taps, c, n), taps, c, n) for kind in ("u8", "i16")
        for taps, c, n in ((1, 1, 1), (9, 3, 5), (1, 8, 13), (4, 6, 8))]
 
 
 def name(case: Case) -> str:
-    return f"{case.pack.kind}-{'x'.join(map(str, case.shape))}"
+    return f"{case.packing.kind}-{'x'.join(map(str, case.shape))}"
 
 
 def plan_of(case: Case) -> LinearPlan:
     """A heap of nothing but this constant, as `plan_linear` would lay it out."""
-    slot = Slot("w", case.pack, ALIGN)
-    staging = round_up(ALIGN + case.pack.elements + SLACK, ALIGN)
-    elements = round_up(staging + staged(case.shape, case.pack) + SLACK, ALIGN)
-    return LinearPlan("wasm", (), (slot,), (), (), staging, elements)
+    weight = Weight("w", case.packing, ALIGN)
+    staging = round_up(ALIGN + case.packing.elements + SLACK, ALIGN)
+    elements = round_up(staging + staged(case.shape, case.packing) + SLACK, ALIGN)
+    return LinearPlan("wasm", (), (weight,), (), (), staging, elements)
 
 
 def about(plan: LinearPlan) -> dict:
     return {"staging": plan.staging, "weights": [
-        {"tensor": s.constant, "offset": s.offset, "pack": s.pack.kind, "args": list(s.pack.args)}
-        for s in plan.slots]}
+        {"tensor": w.constant, "offset": w.offset, "pack": w.packing.kind,
+         "args": list(w.packing.args)} for w in plan.weights]}
 
 
 @cache
@@ -135,7 +136,7 @@ def module(case: Case) -> bytes:
 def stored(case: Case, encoding: str) -> Stored:
     random = np.random.default_rng(len(case.shape))
     array = random.normal(0, SCALE, case.shape).astype(np.float32)
-    if case.pack.kind.startswith("dot_"):
+    if case.packing.kind.startswith("dot_"):
         array = random.integers(-127, 128, case.shape).astype(np.float32)
     return Stored("w", case.shape, *encode(array, encoding))
 
@@ -145,12 +146,12 @@ def values(t: Stored) -> np.ndarray:
 
 
 def slot_after(case: Case, t: Stored) -> np.ndarray:
-    """The slot's words once the constant is placed; what is nobody's is as it was."""
+    """The weight's words once the constant is placed; what is nobody's is as it was."""
     plan = plan_of(case)
     program = WasmProgram(module(case), about(plan), {})
     program.heap[:] = GUARD
     program.place_stored(t)
-    end = ALIGN + case.pack.elements
+    end = ALIGN + case.packing.elements
     assert (program.heap[:ALIGN] == GUARD).all()
     assert (program.heap[end + SLACK : plan.staging] == GUARD).all()
     assert (program.heap[plan.elements :] == GUARD).all()
@@ -161,20 +162,20 @@ def slot_after(case: Case, t: Stored) -> np.ndarray:
 @pytest.mark.parametrize("case", FLOAT, ids=name)
 def test_every_encoding_in_every_layout(case: Case, encoding: str) -> None:
     t = stored(case, encoding)
-    want, known = REFERENCES[case.pack.kind](values(t), *case.pack.args)
+    want, known = REFERENCES[case.packing.kind](values(t), *case.packing.args)
     assert np.array_equal(slot_after(case, t)[known], want[known])
 
 
 @pytest.mark.parametrize("case", DOT, ids=name)
 def test_whole_numbers_are_packed_as_they_are_stored(case: Case) -> None:
     t = stored(case, "int8")
-    want, known = REFERENCES[case.pack.kind](values(t), *case.pack.args)
+    want, known = REFERENCES[case.packing.kind](values(t), *case.packing.args)
     assert np.array_equal(slot_after(case, t)[known], want[known])
 
 
 @pytest.mark.parametrize("case", WINOGRAD, ids=name)
 def test_winograd_s_filters(case: Case) -> None:
-    c, o = case.pack.args
+    c, o = case.packing.args
     g = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
     down, across = (g[:, :taps] for taps in case.shape[:2])
     weights = values(stored(case, "f32")).astype(np.float64)
@@ -196,7 +197,7 @@ def test_every_half() -> None:
     special = (bits & 0x8000) << 16 | 0x7F800000 | (bits & 0x3FF) << 13
     want = np.where(bits & 0x7C00 == 0x7C00, special,
                     halves.view(np.float16).astype(np.float32).view(np.uint32))
-    raw = Case(halves.shape, Pack("raw", halves.size))
+    raw = Case(halves.shape, Packing("raw", halves.size))
     got = slot_after(raw, Stored("w", halves.shape, "f16", halves.tobytes()))
     assert np.array_equal(got, want.ravel())
 
@@ -223,24 +224,24 @@ def test_a_page_places_the_same_bits(tmp_path: Path) -> None:
     """)
     subprocess.run([find_node(), "run.mjs"], cwd=tmp_path, check=True, timeout=60)
     got = np.frombuffer((tmp_path / "out").read_bytes(), np.uint32)
-    ends = np.cumsum([c.pack.elements for c, _ in todo])
+    ends = np.cumsum([c.packing.elements for c, _ in todo])
     for (c, e), words in zip(todo, np.split(got, ends[:-1]), strict=True):
         assert np.array_equal(words[known(c)], slot_after(c, stored(c, e))[known(c)]), (name(c), e)
 
 
 def known(case: Case) -> np.ndarray:
-    """Which of the slot's words are defined."""
-    if case.pack.kind.startswith("winograd"):
-        c, o = case.pack.args
+    """Which of the weight's words are defined."""
+    if case.packing.kind.startswith("winograd"):
+        c, o = case.packing.args
         return blocked(np.zeros((36, c, o), np.float32))[1]
-    return REFERENCES[case.pack.kind](np.zeros(case.shape, np.float32), *case.pack.args)[1]
+    return REFERENCES[case.packing.kind](np.zeros(case.shape, np.float32), *case.packing.args)[1]
 
 
 def job(case: Case, t: Stored) -> dict:
     plan = plan_of(case)
     return {
         "code": text(module(case)), "pages": round_up(4 * plan.elements + 64, 1 << 16) >> 16,
-        "about": about(plan), "from": 4 * ALIGN, "to": 4 * (ALIGN + case.pack.elements),
+        "about": about(plan), "from": 4 * ALIGN, "to": 4 * (ALIGN + case.packing.elements),
         "encoding": t.encoding, "shape": list(t.shape), "bytes": text(t.values),
         **({"scale": text(t.scales)} if t.scales else {}),
     }

@@ -61,9 +61,9 @@ class Dot:
         """Of the epilogue's operands, the inputs from number `first` on."""
         return {i: Want(storage=s) for i, s in enumerate(self.extras, first) if s != F32}
 
-    def packs(self, channels: int) -> "dict[int, Pack]":
+    def packings(self, channels: int) -> "dict[int, Packing]":
         """Of input 2, the bias."""
-        return {2: Pack("i32", channels)} if self.x != F32 else {}
+        return {2: Packing("i32", channels)} if self.x != F32 else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ ANY = Want()
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class Packing:
     """How a constant lies in the heap: `kind` names a packer of the target ("raw" copies, "i32"
     holds whole numbers that the program brings itself), `elements` is the packed size, `args` are
     the packer's numbers."""
@@ -100,7 +100,7 @@ class Needs:
 
     inputs: Mapping[int, Want] = field(default_factory=dict)
     output: Want = ANY
-    packs: Mapping[int, Pack] = field(default_factory=dict)
+    packings: Mapping[int, Packing] = field(default_factory=dict)
     scratch: int = 0
     strided: bool = True
     same: tuple[int, ...] = ()
@@ -119,7 +119,7 @@ class Tensor:
     base: int = 0
     size: int = 0
     halo: Halo = NO_HALO
-    pack: Pack | None = None
+    packing: Packing | None = None
     storage: Storage = F32
     whole: str = ""
 
@@ -140,11 +140,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """A constant in the heap: canonical data of `constant`, laid out as `pack` says."""
+class Weight:
+    """A constant in the heap: canonical data of `constant`, laid out as `packing` says."""
 
     constant: str
-    pack: Pack
+    packing: Packing
     offset: int
 
 
@@ -164,7 +164,7 @@ class LinearPlan:
 
     target: str
     steps: tuple[Step, ...]
-    slots: tuple[Slot, ...]
+    weights: tuple[Weight, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     staging: int

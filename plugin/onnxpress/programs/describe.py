@@ -14,9 +14,9 @@ def describe(plan: LinearPlan, graph: Graph) -> dict[str, Any]:
         "elements": plan.elements,
         "staging": plan.staging,
         "weights": [
-            {"tensor": s.constant, "offset": s.offset, "pack": s.pack.kind,
-             "args": list(s.pack.args)}
-            for s in plan.slots
+            {"tensor": w.constant, "offset": w.offset, "pack": w.packing.kind,
+             "args": list(w.packing.args)}
+            for w in plan.weights
         ],
         "inputs": [_place(n, t) for n, t in zip(graph.inputs, plan.inputs, strict=True)],
         "outputs": [_place(n, t) for n, t in zip(graph.outputs, plan.outputs, strict=True)],

@@ -19,12 +19,12 @@ from ..emit.layout import (
     Halo,
     LinearPlan,
     Needs,
-    Pack,
-    Slot,
+    Packing,
     Step,
     Storage,
     Tensor,
     Want,
+    Weight,
     dense_strides,
     round_up,
 )
@@ -192,7 +192,7 @@ class _Draft:
                                          whole=whole)
         self.bordered: set[str] = set()
         self.steps: list[tuple[Node, tuple[str, ...], tuple[str, ...], Needs]] = []
-        self.slots: dict[tuple[str, Pack], str] = {}
+        self.slots: dict[tuple[str, Packing], str] = {}
 
     def alias(self, out: str, source: str, start: int) -> None:
         if source in self.graph.constants:
@@ -209,7 +209,7 @@ class _Draft:
         inputs = []
         for i, name in enumerate(node.inputs):
             if name in self.graph.constants and i not in need.same:
-                inputs.append(self._slot(name, need.packs.get(i)))
+                inputs.append(self._slot(name, need.packings.get(i)))
             elif i in need.same:
                 inputs.append(self._like(name, made, need.inputs.get(i, ANY).storage))
             else:
@@ -223,15 +223,15 @@ class _Draft:
         own = self.places.get(node.outputs[0], (node.outputs[0], 0))
         return node.op == "concat" and side_by_side(self.graph, node, self.places) == own
 
-    def _slot(self, name: str, pack: Pack | None) -> str:
+    def _slot(self, name: str, packing: Packing | None) -> str:
         shape = self.graph.shape(name)
-        pack = pack or Pack("raw", prod(shape))
-        key = (name, pack)
+        packing = packing or Packing("raw", prod(shape))
+        key = (name, packing)
         if key not in self.slots:
-            slot = f"{name}@{pack.kind}{len(self.slots)}"
+            slot = f"{name}@{packing.kind}{len(self.slots)}"
             self.slots[key] = slot
             self.tensors[slot] = Tensor(slot, shape, dense_strides(shape), 0, 0,
-                                        pack.elements, pack=pack)
+                                        packing.elements, packing=packing)
             self.root[slot] = slot
             self.start[slot] = 0
         return self.slots[key]
@@ -287,11 +287,11 @@ class _Draft:
             if name in self.graph.constants:
                 self._slot(name, None)
         top = 0
-        slots = []
-        for (constant, pack), name in self.slots.items():
+        weights = []
+        for (constant, packing), name in self.slots.items():
             self._place(name, top)
-            slots.append(Slot(constant, pack, top))
-            top = round_up(top + pack.elements + SLACK, ALIGN)
+            weights.append(Weight(constant, packing, top))
+            top = round_up(top + packing.elements + SLACK, ALIGN)
         staging = top
         lives, scratch = self._lifetimes()
         at = _allocate([(size, first, last) for size, first, last in lives.values()])
@@ -302,14 +302,14 @@ class _Draft:
             else:
                 scratch[int(name.rpartition("@")[2])] = top + offset
             end = max(end, top + offset + size)
-        biggest = max((staged(self.graph.shape(s.constant), s.pack) for s in slots), default=0)
+        biggest = max((staged(self.graph.shape(w.constant), w.packing) for w in weights), default=0)
         steps = tuple(
             Step(node, tuple(map(self._final, ins)), tuple(map(self._final, outs)),
                  scratch.get(i, 0), need.scratch)
             for i, (node, ins, outs, need) in enumerate(self.steps)
         )
         return LinearPlan(
-            target, steps, tuple(slots),
+            target, steps, tuple(weights),
             tuple(map(self._final, self.graph.inputs)),
             tuple(map(self._final, self.graph.outputs)),
             staging, round_up(max(end, staging + biggest) + SLACK, ALIGN),
@@ -358,9 +358,9 @@ class _Draft:
         return lives, scratch
 
 
-def staged(shape: tuple[int, ...], pack: Pack) -> int:
+def staged(shape: tuple[int, ...], packing: Packing) -> int:
     """The elements that a constant takes on its way: its scales, and what is to be packed."""
-    return most_scales(shape) + (pack.kind != "raw") * prod(shape)
+    return most_scales(shape) + (packing.kind != "raw") * prod(shape)
 
 
 def _allocate(lives: Iterable[tuple[int, int, int]]) -> list[int]:

@@ -5,7 +5,7 @@ from math import prod
 
 from ...emit.js.epilogue import epilogue
 from ...emit.js.module import JsModule
-from ...emit.layout import Needs, Pack, Step, Tensor, round_up
+from ...emit.layout import Needs, Packing, Step, Tensor, round_up
 from ...emit.loops import broadcast_strides, collapse
 from ...graph.graph import Graph, Node
 
@@ -15,10 +15,10 @@ def needs(node: Node, graph: Graph) -> Needs:
     if _rows(a, b) == 1:
         return Needs(strided=False)
     depth, columns = b[-2:]
-    pack = Pack("tiles", round_up(columns, 4) * depth, (depth, columns, 1))
+    packing = Packing("tiles", round_up(columns, 4) * depth, (depth, columns, 1))
     if node.inputs[1] in graph.constants and prod(b[:-2]) == 1:
-        return Needs(packs={1: pack}, strided=False)
-    return Needs(scratch=pack.elements, strided=False)
+        return Needs(packings={1: packing}, strided=False)
+    return Needs(scratch=packing.elements, strided=False)
 
 
 def _rows(a: tuple[int, ...], b: tuple[int, ...]) -> int:
@@ -31,7 +31,7 @@ def emit(step: Step, program: JsModule) -> None:
     out = step.outputs[0]
     rows = _rows(a.shape, b.shape)
     depth, columns = b.shape[-2:]
-    packed = b.pack is not None and b.pack.kind == "tiles"
+    packed = b.packing is not None and b.packing.kind == "tiles"
     last = epilogue(step.node, out, tuple(extras))
     for batches, places, steps in _batches(a, b, out, rows):
         if rows == 1:

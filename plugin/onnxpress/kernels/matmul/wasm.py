@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from math import prod
 
-from ...emit.layout import ELEMENT_BYTES, Dot, Needs, Pack, Step, Want
-from ...emit.wasm import packs
+from ...emit.layout import ELEMENT_BYTES, Dot, Needs, Step, Want
+from ...emit.wasm import packings
 from ...emit.wasm.emitter import Affine, Emitter, address
 from ...emit.wasm.epilogue import epilogue
 from ...emit.wasm.gemm import Gemm, emit_gemm
@@ -29,13 +29,13 @@ def needs(node: Node, graph: Graph) -> Needs:
     constant = node.inputs[1] in graph.constants
     dot = node.attrs.get("dot")
     if dot:
-        layouts = {1: Pack(*packs.dot(dot.x.kind, 1, *b)), **dot.packs(b[1])}
+        layouts = {1: packings.dot(dot.x.kind, 1, *b), **dot.packings(b[1])}
     else:
-        dot, layouts = Dot(), {1: Pack(*packs.gemm(*b))} if _packed(a, b, constant) else {}
+        dot, layouts = Dot(), {1: packings.gemm(*b)} if _packed(a, b, constant) else {}
     return Needs(
         inputs={0: Want(storage=dot.x), **dot.wants(3)},
         output=Want(align=4, storage=dot.out),
-        packs=layouts,
+        packings=layouts,
         same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
     )
 
@@ -45,7 +45,7 @@ def emit(step: Step, e: Emitter) -> None:
     a, b, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
-    packed = finish.whole or _packed(a.shape, b.shape, b.pack is not None)
+    packed = finish.whole or _packed(a.shape, b.shape, b.packing is not None)
     lengths = list(out.shape[:-2])
     steps = [_batch_strides(t.shape, t.strides, len(lengths)) for t in (a, b, out)]
     rows = out.shape[-2]

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...emit.layout import LinearPlan
 from ...emit.wasm import decode as wasm_decode
-from ...emit.wasm import packs as wasm_packs
+from ...emit.wasm import packers
 from ...emit.wasm.asm import I32, Function, custom_section
 from ...emit.wasm.emitter import STEP, Emitter
 from ...emit.wasm.share import call_in_turn, in_turn, meet
@@ -63,14 +63,14 @@ def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}) 
         KERNELS[step.node.op].wasm.emit(step, e)
         steps.append(e.end())
         pieces.append(e.pieces)
-    for slot in plan.slots:
-        if slot.constant in own:
-            kind = {"raw": "<f4", "i32": "<i4"}[slot.pack.kind]
-            content = own[slot.constant].astype(kind).tobytes()
-            e.module.segments.append((4 * slot.offset, content))
+    for weight in plan.weights:
+        if weight.constant in own:
+            kind = {"raw": "<f4", "i32": "<i4"}[weight.packing.kind]
+            content = own[weight.constant].astype(kind).tobytes()
+            e.module.segments.append((4 * weight.offset, content))
         else:
             wasm_decode.export_all(e)
-            wasm_packs.export_all(slot.pack.kind, e)
+            packers.export_all(weight.packing.kind, e)
     whole = [in_turn(e, f"step{i}", phases) if len(phases) > 1 else phases[0]
              for i, phases in enumerate(steps)]
     _run(e, whole)

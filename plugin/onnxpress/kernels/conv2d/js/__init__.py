@@ -11,20 +11,20 @@ from . import winograd as js_winograd
 def needs(node: Node, graph: Graph) -> Needs:
     x, w, out = (graph.shape(n) for n in (*node.inputs[:2], node.outputs[0]))
     constant = node.inputs[1] in graph.constants
-    halo, packs, scratch = js_tiles.halo(node, x, w, out), {}, 0
+    halo, packings, scratch = js_tiles.halo(node, x, w, out), {}, 0
     if constant and js_winograd.suits(node, w, out):
         halo = js_winograd.halo(node, x, out)
-        packs, scratch = {1: js_winograd.pack(w)}, js_winograd.scratch(w)
+        packings, scratch = {1: js_winograd.packing(w)}, js_winograd.scratch(w)
     elif not js_depthwise.suits(node, x, w):
-        pack = js_tiles.pack(node, w)
-        packs, scratch = ({1: pack}, 0) if constant else ({}, pack.elements)
+        packing = js_tiles.packing(node, w)
+        packings, scratch = ({1: packing}, 0) if constant else ({}, packing.elements)
     residuals = [i for i in range(3, len(node.inputs)) if graph.shape(node.inputs[i]) == out]
-    return Needs({0: Want(halo)}, packs=packs, scratch=scratch, same=tuple(residuals))
+    return Needs({0: Want(halo)}, packings=packings, scratch=scratch, same=tuple(residuals))
 
 
 def emit(step: Step, program: JsModule) -> None:
     x, w = step.inputs[:2]
-    if w.pack and w.pack.kind == "winograd":
+    if w.packing and w.packing.kind == "winograd":
         js_winograd.emit(step, program)
     elif js_depthwise.suits(step.node, x.shape, w.shape):
         js_depthwise.emit(step, program)

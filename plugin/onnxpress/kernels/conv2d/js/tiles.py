@@ -4,7 +4,7 @@ from math import prod
 
 from ....emit.js.epilogue import epilogue
 from ....emit.js.module import JsModule
-from ....emit.layout import Halo, Pack, Step, round_up
+from ....emit.layout import Halo, Packing, Step, round_up
 from ....graph.graph import Node
 
 PIXELS = 3  # 3 x 4 accumulators fit the 16 vector registers of x86; 4 x 4 spill
@@ -24,21 +24,21 @@ def halo(node: Node, x: Shape, w: Shape, out: Shape) -> Halo:
                  min(right, max(0, reach[1] - left - x[2]))))
 
 
-def pack(node: Node, w: Shape) -> Pack:
+def packing(node: Node, w: Shape) -> Packing:
     groups, depth = node.attrs["groups"], prod(w[:3])
     per_group = w[3] // groups
-    return Pack("tiles", groups * round_up(per_group, 4) * depth, (depth, per_group, groups))
+    return Packing("tiles", groups * round_up(per_group, 4) * depth, (depth, per_group, groups))
 
 
 def emit(step: Step, program: JsModule) -> None:
     x, w, b, *extras = step.inputs
     out, attrs = step.outputs[0], step.node.attrs
     (sy, sx), (dy, dx), groups = attrs["strides"], attrs["dilations"], attrs["groups"]
-    packing = pack(step.node, w.shape)
-    packer, weights = program.packer(packing.kind), w.offset
-    if w.pack is None:  # weights computed by the model
+    how = packing(step.node, w.shape)
+    packer, weights = program.packer(how.kind), w.offset
+    if w.packing is None:  # weights computed by the model
         weights = step.scratch
-        program.call(packer, w.offset, weights, *packing.args)
+        program.call(packer, w.offset, weights, *how.args)
     kh, kw, c, _ = w.shape
     image, row, pixel, _ = x.strides
     # A row of taps that lie side by side is one run of channels.

@@ -5,7 +5,7 @@ from math import prod
 
 from ....emit.js.epilogue import epilogue
 from ....emit.js.module import JsModule
-from ....emit.layout import Halo, Pack, Step, round_up
+from ....emit.layout import Halo, Packing, Step, round_up
 from ....graph.graph import Node
 
 CHANNELS = 8  # of a 3x3 kernel; with fewer, the transforms cost more than they save
@@ -23,8 +23,8 @@ def suits(node: Node, w: tuple[int, ...], out: tuple[int, ...]) -> bool:
             and min(w[2:]) * saved >= CHANNELS * (16 * 9 - 36))
 
 
-def pack(w: tuple[int, ...]) -> Pack:
-    return Pack("winograd", 36 * w[2] * round_up(w[3], 4), w)
+def packing(w: tuple[int, ...]) -> Packing:
+    return Packing("winograd", 36 * w[2] * round_up(w[3], 4), w)
 
 
 def scratch(w: tuple[int, ...]) -> int:

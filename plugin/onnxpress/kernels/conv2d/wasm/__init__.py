@@ -4,7 +4,7 @@ Computed weights run as a product or a vector; nodes with the attribute `exact` 
 rounding; those with `dot` run on whole numbers.
 """
 
-from ....emit.layout import Dot, Needs, Pack, Step, Want
+from ....emit.layout import Dot, Needs, Step, Want
 from ....emit.wasm.emitter import Emitter
 from ....graph.graph import Graph, Node
 from . import chain as wasm_chain
@@ -39,7 +39,7 @@ def needs(node: Node, graph: Graph) -> Needs:
     return Needs(
         inputs={0: how.want(node, v, dot.x), **dot.wants(3)},
         output=Want(align=4, storage=dot.out),
-        packs={1: Pack(*how.pack(v)), **dot.packs(v.o)} if v.constant else {},
+        packings={1: how.packing(v), **dot.packings(v.o)} if v.constant else {},
         scratch=how.scratch(v),
         same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
     )
@@ -60,5 +60,5 @@ def emit(step: Step, program: Emitter) -> None:
         wasm_chain.emit(step, program)
         return
     x, w = step.inputs[:2]
-    v = conv_of(step.node, x.shape, w.shape, step.outputs[0].shape, w.pack is not None)
+    v = conv_of(step.node, x.shape, w.shape, step.outputs[0].shape, w.packing is not None)
     way(step.node, v).emit(step, v, program)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from ....emit.layout import ANY, Needs, Pack, Step, Tensor, Want, round_up
+from ....emit.layout import ANY, Needs, Step, Tensor, Want, round_up
 from ....emit.wasm.asm import I32
 from ....emit.wasm.emitter import Affine, Emitter, address, affine
 from ....emit.wasm.gemm import emit_gemm
@@ -88,13 +88,13 @@ def seen(v: Conv, rows: int) -> int:
 
 def needs(node: Node, graph: Graph) -> Needs:
     c, out = chain_of(node, [graph.shape(n) for n in node.inputs]), graph.shape(node.name)
-    packs = {link.at: Pack(*way.pack(link.v))
+    packings = {link.at: way.packing(link.v)
              for link, way in ((c.expand, PRODUCT), (c.slide, DEPTHWISE), (c.project, PRODUCT))
              if link}
     extras = range((c.project or c.slide).at + 2, len(node.inputs))
     return Needs(
         inputs={0: ANY if c.expand else DEPTHWISE.want(c.slide.node, c.slide.v)},
-        output=Want(align=4), packs=packs, scratch=c.scratch,
+        output=Want(align=4), packings=packings, scratch=c.scratch,
         same=tuple(i for i in extras if graph.shape(node.inputs[i]) == out),
     )
 

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ....emit.layout import F32, Halo, Step, Storage, Tensor, Want
+from ....emit.layout import F32, Halo, Packing, Step, Storage, Tensor, Want
 from ....emit.wasm.emitter import Affine, Emitter, address
-from ....emit.wasm.packs import Facts
 from ....graph.graph import Graph, Node
 
 Extent = tuple[int, int, int, int]  # top, left, bottom, right
@@ -66,7 +65,7 @@ class Way:
     weights lie; `extent`: halo of x; `align`: of x's pixels; `scratch`: elements."""
 
     worthwhile: Callable[[Conv], bool]
-    pack: Callable[[Conv], Facts]
+    packing: Callable[[Conv], Packing]
     emit: Callable[[Step, Conv, Emitter], None]
     align: int = 1
     extent: Callable[[Conv], Extent] = Conv.extent

@@ -7,8 +7,8 @@ and independent sums hide the latency of the multiply-adds.
 
 from types import SimpleNamespace
 
-from ....emit.layout import Step, round_up
-from ....emit.wasm import packs
+from ....emit.layout import Packing, Step, round_up
+from ....emit.wasm import packings
 from ....emit.wasm.asm import I32, V128, Function, function
 from ....emit.wasm.emitter import Affine, Emitter, address
 from ....emit.wasm.epilogue import Epilogue, Finisher, epilogue
@@ -22,8 +22,8 @@ def worthwhile(v: Conv) -> bool:
     return v.groups == v.c == v.o and v.c > 1
 
 
-def pack(v: Conv) -> packs.Facts:
-    return packs.depthwise(v.kh * v.kw, v.c)
+def packing(v: Conv) -> Packing:
+    return packings.depthwise(v.kh * v.kw, v.c)
 
 
 def block(width: int, taps: int) -> int:
@@ -115,4 +115,4 @@ def _advance(f: Function, p: SimpleNamespace, size: int, here: int, to: int, lef
         f.br(1)
 
 
-DEPTHWISE = Way(worthwhile, pack, emit, align=4)
+DEPTHWISE = Way(worthwhile, packing, emit, align=4)

@@ -3,8 +3,8 @@ numbers have one group."""
 
 from contextlib import nullcontext
 
-from ....emit.layout import ELEMENT_BYTES, Step, Tensor, round_up
-from ....emit.wasm import packs
+from ....emit.layout import ELEMENT_BYTES, Packing, Step, Tensor, round_up
+from ....emit.wasm import packers, packings
 from ....emit.wasm.emitter import Affine, Emitter, address, affine
 from ....emit.wasm.epilogue import epilogue
 from ....emit.wasm.gemm import Gemm, emit_gemm
@@ -12,17 +12,17 @@ from ....emit.wasm.share import MANY, share, sync
 from .conv import Conv, Way
 
 
-def pack(v: Conv, pitch: int | None = None) -> packs.Facts:
+def packing(v: Conv, pitch: int | None = None) -> Packing:
     """`pitch`: elements between the rows of w, where it is not constant."""
     taps, c, o = v.kh * v.kw, v.c // v.groups, v.o // v.groups
     if merge(v) > 1:
-        return packs.blocks(taps, c, o, v.groups, merge(v), pitch)
-    return packs.gemm(taps * c, o, v.groups, pitch)
+        return packings.blocks(taps, c, o, v.groups, merge(v), pitch)
+    return packings.gemm(taps * c, o, v.groups, pitch)
 
 
 def scratch(v: Conv) -> int:
     """Room for packing computed weights at run time."""
-    return 0 if v.constant else pack(v)[1]
+    return 0 if v.constant else packing(v).elements
 
 
 def merge(v: Conv) -> int:
@@ -85,13 +85,13 @@ def _taps(v: Conv, x: Tensor, c: int) -> tuple[tuple[tuple[int, int], ...], int]
 def _pack_now(step: Step, v: Conv, e: Emitter) -> int:
     """Packs computed weights into scratch; returns their address."""
     w = step.inputs[1]
-    kind, _, args = pack(v, w.strides[2])
-    e.call(packs.export(kind, e), address(w), 4 * step.scratch, *args)
+    how = packing(v, w.strides[2])
+    e.call(packers.export(how.kind, e), address(w), 4 * step.scratch, *how.args)
     sync(e)
     return 4 * step.scratch
 
 
-PRODUCT = Way(lambda v: True, pack, emit, scratch=scratch)
+PRODUCT = Way(lambda v: True, packing, emit, scratch=scratch)
 DOT = {kind: Way(lambda v: v.groups == 1,
-                 lambda v, kind=kind: packs.dot(kind, v.kh * v.kw, v.c, v.o), emit, align=4)
+                 lambda v, kind=kind: packings.dot(kind, v.kh * v.kw, v.c, v.o), emit, align=4)
        for kind in ("u8", "i16")}

@@ -4,8 +4,8 @@ The taps of a kernel row stand side by side as output channels of a product one 
 P[x, kx * O + o]; a second pass adds up the shifted columns, out[x, o] = sum_kx P[x + kx, kx, o].
 """
 
-from ....emit.layout import SLACK, Step, round_up
-from ....emit.wasm import packs
+from ....emit.layout import SLACK, Packing, Step, round_up
+from ....emit.wasm import packings
 from ....emit.wasm.asm import I32, Function, function
 from ....emit.wasm.emitter import Affine, Emitter, address
 from ....emit.wasm.epilogue import Epilogue, Finisher, epilogue
@@ -33,8 +33,8 @@ def _vectors(v: Conv) -> int:
     return -(-v.o // 4)
 
 
-def pack(v: Conv) -> packs.Facts:
-    return packs.spread(v.kh, v.kw, v.c, v.o)
+def packing(v: Conv) -> Packing:
+    return packings.spread(v.kh, v.kw, v.c, v.o)
 
 
 def columns(v: Conv) -> int:
@@ -93,4 +93,4 @@ def _add(e: Emitter, kw: int, vectors: int, finish: Epilogue) -> Function:
     return f
 
 
-SPREAD = Way(worthwhile, pack, emit, scratch=scratch)
+SPREAD = Way(worthwhile, packing, emit, scratch=scratch)

@@ -1,7 +1,6 @@
 """A 1x1 convolution of one pixel: a vector times the weights as they lie."""
 
-from ....emit.layout import Step
-from ....emit.wasm import packs
+from ....emit.layout import Packing, Step
 from ....emit.wasm.emitter import Affine, Emitter, address
 from ....emit.wasm.epilogue import epilogue
 from ....emit.wasm.gemm import Gemm
@@ -13,8 +12,8 @@ def worthwhile(v: Conv) -> bool:
     return v.oh * v.ow * v.kh * v.kw == 1 and v.groups == 1
 
 
-def pack(v: Conv) -> packs.Facts:
-    return "raw", v.c * v.o, ()
+def packing(v: Conv) -> Packing:
+    return Packing("raw", v.c * v.o)
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
@@ -31,4 +30,4 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
         ))
 
 
-VECTOR = Way(worthwhile, pack, emit)
+VECTOR = Way(worthwhile, packing, emit)

@@ -12,8 +12,8 @@ Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 201
 from math import prod
 from types import SimpleNamespace
 
-from ....emit.layout import Step, Tensor, round_up
-from ....emit.wasm import packs
+from ....emit.layout import Packing, Step, Tensor, round_up
+from ....emit.wasm import packings
 from ....emit.wasm.emitter import Affine, Emitter, address
 from ....emit.wasm.epilogue import epilogue
 from ....emit.wasm.gemm import Gemm, emit_channels, emit_gemm
@@ -60,8 +60,8 @@ def extent(v: Conv) -> Extent:
     return top, left, max(0, 4 * rows + 2 - top - v.h), max(0, 4 * columns + 2 - left - v.w)
 
 
-def pack(v: Conv) -> packs.Facts:
-    return packs.winograd(v.kh, v.kw, v.c, v.o)
+def packing(v: Conv) -> Packing:
+    return packings.winograd(v.kh, v.kw, v.c, v.o)
 
 
 def scratch(v: Conv) -> int:
@@ -158,4 +158,4 @@ def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
            address(bias) + channel, at.scratch, *finish.args(extras, channel))
 
 
-WINOGRAD = Way(worthwhile, pack, emit, align=4, extent=extent, scratch=scratch)
+WINOGRAD = Way(worthwhile, packing, emit, align=4, extent=extent, scratch=scratch)

@@ -13,47 +13,6 @@ from .decode import store_int8
 from .emitter import Emitter
 
 UNROLL = 8  # rows: V8 runs packers in code that keeps nothing in registers between two rounds
-Facts = tuple[str, int, tuple[int, ...]]  # kind, elements and arguments of a Pack
-
-
-def gemm(k: int, n: int, groups: int = 1, pitch: int | None = None) -> Facts:
-    """[k][groups * n] as, per group, [n/8][k][8] and, when 1 to 4 channels are left, [k][4].
-    `pitch` is the elements between rows."""
-    return "gemm", groups * k * _lanes(n), (k, n, groups, pitch or groups * n)
-
-
-def blocks(taps: int, c: int, o: int, groups: int, merge: int, pitch: int | None = None) -> Facts:
-    """[taps][c][groups * o] as `gemm` packs [taps][merge * c][merge * o] per `merge` groups, zero
-    outside the groups' own blocks."""
-    args = taps, c, o, groups, merge, pitch or groups * o
-    return "blocks", groups * taps * c * _lanes(merge * o), args
-
-
-def winograd(kh: int, kw: int, c: int, o: int) -> Facts:
-    """[kh][kw][c][o] as 36 matrices G g G^T, each packed as `gemm` packs [c][o]; kh and kw are
-    2 or 3."""
-    return f"winograd_{kh}x{kw}", 36 * c * _lanes(o), (c, o)
-
-
-def spread(kh: int, kw: int, c: int, o: int) -> Facts:
-    """[kh][kw][c][o] as `gemm` packs [kh * c][kw * o]."""
-    return "spread", kh * c * _lanes(kw * o), (kh, kw, c, o)
-
-
-def dot(kind: str, taps: int, c: int, n: int) -> Facts:
-    """[taps][c][n] bytes as `gemm` packs [taps * c / 4][n] where an element is 4 bytes of as many c
-    (kind "u8"), or [taps * c / 2][n] where it is 2 i16 ("i16"); zero beyond c."""
-    units = -(-c // {"u8": 4, "i16": 2}[kind])
-    return f"dot_{kind}", taps * units * _lanes(n), (taps, c, n)
-
-
-def depthwise(taps: int, c: int) -> Facts:
-    """[taps][c] as [c/4][taps][4]."""
-    return "depthwise", taps * _lanes(c), (taps, c)
-
-
-def _lanes(n: int) -> int:
-    return -(-n // 4) * 4
 
 
 def export(kind: str, e: Emitter) -> Function:
