@@ -1,7 +1,7 @@
 /**
  * Packs measured under Dawn, the WebGPU of Chromium, in Node: no browser, no Python.
  *
- *   node bench_dawn.mjs PACK... [--runs N] [--frames N] [--device-first] [--json]
+ *   node dawn.mjs PACK... [--runs N] [--frames N] [--device-first] [--json]
  *
  * PACK is a folder that `onnxpress compile` wrote. navigator.gpu may be there already (node --import
  * ...), else it is that of the npm package webgpu, looked for from the current folder upwards.
@@ -127,7 +127,7 @@ async function nameEngine() {
 }
 
 async function measureRuns({ load, url, manifest, options }) {
-  const { measure } = await import("../runtime/bench/measure.js");
+  const { measure } = await import("../../runtime/bench/measure.js");
   return measure(load, url, manifest, { target: "webgpu" }, Number(options.runs));
 }
 
@@ -136,8 +136,8 @@ async function measureFrames({ load, acquire, url, manifest, options }) {
   if (manifest.demo?.task !== "image-to-image") {
     throw new Refusal(`${manifest.name}: --frames needs a pack whose demo makes a picture of one`);
   }
-  const { goldenInputs } = await import("../runtime/model/golden.js");
-  const { drawFrames } = await import("../runtime/bench/frames.js");
+  const { goldenInputs } = await import("../../runtime/model/golden.js");
+  const { drawFrames } = await import("../../runtime/bench/frames.js");
   const model = await load(url, { target: "webgpu", manifest });
   const { device } = await acquire();
   const { image } = manifest.demo;
@@ -207,7 +207,7 @@ async function print(facts) {
     return line(`${facts.pack}: ${facts.live.toFixed(1)} frames per second at ${facts.size}, ` +
       `texture to texture. ${facts.engine}.`);
   }
-  const { HEAD, tableOf } = await import("../runtime/bench/table.js");
+  const { HEAD, tableOf } = await import("../../runtime/bench/table.js");
   line(`\n${facts.pack}`);
   const rows = [HEAD, ...tableOf(facts)];
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));

@@ -1,4 +1,4 @@
-"""Dawn, Chromium's WebGPU, in Node: runs bench_dawn.mjs, which needs no Python."""
+"""Dawn, Chromium's WebGPU, in Node: runs dawn.mjs, which needs no Python."""
 
 import json
 import shutil
