@@ -19,18 +19,18 @@ serve: .venv/demos
 test test-full: export OPENBLAS_NUM_THREADS := 1
 
 test: .venv/test
-	$(BIN)/python tests/chromium.py
-	$(BIN)/python tests/firefox.py
-	$(BIN)/python tests/dawn.py
-	$(BIN)/python tests/wgpu_runner.py
+	$(BIN)/python tests/support/chromium.py
+	$(BIN)/python tests/support/firefox.py
+	$(BIN)/python tests/support/dawn.py
+	$(BIN)/python tests/support/wgpu_runner.py
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not full"
 
 test-full: .venv/test
-	$(BIN)/python tests/chromium.py
-	$(BIN)/python tests/firefox.py
-	$(BIN)/python tests/dawn.py
-	$(BIN)/python tests/wgpu_runner.py
+	$(BIN)/python tests/support/chromium.py
+	$(BIN)/python tests/support/firefox.py
+	$(BIN)/python tests/support/dawn.py
+	$(BIN)/python tests/support/wgpu_runner.py
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .venv/bin/pip:

@@ -1,15 +1,13 @@
 """Fixtures that several test files share."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from fault_page import prepare
-from fault_server import FaultServer
-from page_server import PUBLISHED, PageServer
-from tab import Tab
-
-PAGES = Path(__file__).parent / "pages"
+from support.fault_page import prepare
+from support.fault_server import FaultServer
+from support.page_server import PUBLISHED, PageServer
+from support.paths import PAGES
+from support.tab import Tab
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from onnxpress.kernels import KERNELS
 from onnxpress.runtime import RUNTIME, runtime_files
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "plugin/onnxpress"
 PYTHON = sorted(PACKAGE.rglob("*.py"))
 BROWSER = sorted(RUNTIME.rglob("*.js"))

@@ -8,7 +8,7 @@ Sources: polynomials and range reductions of exp, log, sin, cos, tan, asin, acos
 asinh, acosh and atanh are those of S. Moshier's Cephes Mathematical Library 2.2, single precision
 (netlib.org/cephes); tanh and erf are the rational minimax approximations of Eigen's
 MathFunctionsImpl; double-length products and sums are Dekker's ("A floating-point technique for
-extending the available precision", 1971) and Knuth's (TAOCP 2, 4.2.2). tests/test_wasm_expr.py
+extending the available precision", 1971) and Knuth's (TAOCP 2, 4.2.2). tests/wasm/test_expr.py
 states the measured error of each.
 """
 
