@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-Shape = tuple[int, ...]
+from ..graph.graph import Shape
 
 
 def broadcast_strides(shape: Shape, strides: Shape, out: Shape) -> Shape:

@@ -13,6 +13,8 @@ import numpy as np
 
 from ..errors import PassError
 
+Shape = tuple[int, ...]  # a length per axis
+
 DTYPES = ("f32", "f16", "f64", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "bool")
 
 
@@ -21,7 +23,7 @@ class Value:
     """A tensor's static facts. `dtype` is the ONNX type; targets compute every value as f32.
     `stored`: the encoding of a constant, where a target is told of it."""
 
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: str = "f32"
     stored: str = ""
 
@@ -53,7 +55,7 @@ class Graph:
     values: Mapping[str, Value]
     constants: Mapping[str, np.ndarray]
 
-    def shape(self, name: str) -> tuple[int, ...]:
+    def shape(self, name: str) -> Shape:
         return self.values[name].shape
 
     def producers(self) -> dict[str, Node]:

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.graph import Node
+from ..graph.graph import Node, Shape
 
-Shape = tuple[int, ...]
 Shapes = Sequence[Shape]
 Arrays = Sequence[np.ndarray]
 

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from ..graph.graph import Node
+from ..graph.graph import Node, Shape
 from ..ops import OPS
-
-Shape = tuple[int, ...]
 
 
 def label(node: Node, inputs: Sequence[tuple[str, Shape]], outputs: Mapping[str, Shape],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ...graph.expr import Expr, const, inp
-from ..loops import Shape
+from ...graph.graph import Shape
 from .asm import I32, Function
 from .emitter import Emitter
 from .expr import hold_constants, render, size

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from ...graph.graph import Shape
 from ..layout import ALIGN, Tensor
-from ..loops import Shape, broadcast_strides, collapse
+from ..loops import broadcast_strides, collapse
 from .asm import Function
 from .emitter import Affine, Emitter, affine
 from .share import MANY, share

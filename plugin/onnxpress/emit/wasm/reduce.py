@@ -9,7 +9,7 @@ from functools import partial
 from math import inf
 
 from ...graph.expr import Expr, inp
-from ..loops import Shape
+from ...graph.graph import Shape
 from .asm import I32, Function
 from .emitter import Emitter
 from .expr import hold_constants, render

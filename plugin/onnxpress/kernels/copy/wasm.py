@@ -2,7 +2,7 @@
 unit strides lie on different axes, single elements elsewhere."""
 
 from ...emit.layout import F32, Needs, Step, Tensor
-from ...emit.loops import Shape, collapse
+from ...emit.loops import collapse
 from ...emit.wasm.asm import Function, function
 from ...emit.wasm.convert import emit_convert
 from ...emit.wasm.emitter import Emitter
@@ -10,7 +10,7 @@ from ...emit.wasm.map import emit_fill, emit_map
 from ...emit.wasm.nest import Nest, View, call_nest, padded_shape, share_nest, view
 from ...emit.wasm.share import sync
 from ...graph.expr import inp
-from ...graph.graph import Graph, Node
+from ...graph.graph import Graph, Node, Shape
 from ...ops.move import Move, moves
 
 

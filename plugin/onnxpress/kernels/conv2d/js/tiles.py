@@ -5,12 +5,10 @@ from math import prod
 from ....emit.js.epilogue import epilogue
 from ....emit.js.module import JsModule
 from ....emit.layout import Halo, Packing, Step, round_up
-from ....graph.graph import Node
+from ....graph.graph import Node, Shape
 
 PIXELS = 3  # 3 x 4 accumulators fit the 16 vector registers of x86; 4 x 4 spill
 BLOCK = 1 << 14  # elements of input that stay in the first-level cache while weights pass by
-
-Shape = tuple[int, ...]
 
 
 def halo(node: Node, x: Shape, w: Shape, out: Shape) -> Halo:
