@@ -4,10 +4,21 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import PackError
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One published file; its name carries a hash of its content."""
+
+    url: str
+    bytes: int
+    sha256: str
+    """hexadecimal"""
 
 
 def write_file(folder: Path, stem: str, content: bytes, suffix: str) -> dict:

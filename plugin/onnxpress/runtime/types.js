@@ -1,279 +1,363 @@
 /**
- * The shapes of everything that the runtime reads (manifest.json) and gives (Model).
+ * The types of everything that the runtime reads (manifest.json) and gives (Model).
  * URLs in a manifest are relative to the manifest itself.
+ * Made by `python -m onnxpress.pack`: change onnxpress/pack, api.d.ts or internal.d.ts instead.
  */
-
+/**
+ * @typedef {Object} Manifest  A pack: the model's weights, its program for each target, and their
+ *   proof.
+ * @property {string} name
+ * @property {1} onnxpress  the format's version
+ * @property {Port[]} inputs
+ * @property {Port[]} outputs
+ * @property {Weights} weights
+ * @property {Targets} targets
+ * @property {F16} [f16]
+ * @property {Golden} golden
+ * @property {ProofRow[]} proof
+ * @property {Note[]} notes
+ * @property {Statistics} [statistics]
+ * @property {Demo} [demo]  absent where a pack was compiled without a spec
+ * @property {OneFile} [oneFile]  the demo as one HTML file; absent inside that file itself
+ */
 /**
  * @typedef {Object} Port  An input or output, as in the ONNX model.
  * @property {string} name
  * @property {number[]} shape
  * @property {"f32"|"f64"|"f16"|"i8"|"u8"|"i16"|"u16"|"i32"|"u32"|"i64"|"u64"|"bool"} dtype
  */
-
 /**
- * @typedef {Object} FileEntry  One published file; its name carries a content hash.
+ * @typedef {Object} Weights  All constants of the model.
+ * @property {"f32"|"f16"|"int8"|"int4"} [encoding]
+ * @property {Tried[]} [tried]  in this order; the last one is the chosen one
+ * @property {number} bytes  of all shards, as downloaded
+ * @property {Shard[]} shards
+ * @property {WeightTensor[]} tensors
+ */
+/**
+ * @typedef {Object} Tried  A way to store the weights that was tried, with the figure nearest to
+ *   its limit.
+ * @property {"f32"|"f16"|"int8"|"int4"} encoding
+ * @property {number} bytes  of all shards, as downloaded
+ * @property {boolean} holds
+ * @property {"cosine"|"psnr_db"|"iou"|"relative_l2"|"max_error_over_peak"} judged  the name of
+ *   the figure
+ * @property {number} value
+ * @property {number} limit
+ * @property {boolean|null} same_top1  whether every sample keeps its first class; null where the
+ *   model names no classes
+ * @property {string} reason  which tensors are stored otherwise, or an empty text
+ */
+/**
+ * @typedef {Object} Shard  A file of weights: one slice of the stream of all weights.
+ * @property {string} url
+ * @property {number} bytes
+ * @property {string} sha256  hexadecimal
+ * @property {Packed} [packed]  absent where the file is the slice itself
+ */
+/**
+ * @typedef {Object} Packed  How a shard unpacks: in planes, the first byte of every value, then
+ *   the second, and so on.
+ * @property {number} bytes  of the unpacked shard
+ * @property {1|2|4} planes  bytes of one value: 1 for int8, 2 for f16, 4 for f32
+ * @property {number} raw  the first planes, so many, lie in the file as they are; the others are
+ *   deflated (RFC 1950)
+ */
+/**
+ * @typedef {Object} WeightTensor  A constant of the model and where its values lie.
+ * @property {string} name
+ * @property {number[]} shape
+ * @property {"f32"|"f16"|"int8"|"int4"} encoding  int8 is symmetric per index of the last axis;
+ *   int4 per `group` rows of a column (rows: all axes but the last), two values in a byte, the
+ *   first in the low bits
+ * @property {number} shard  the shard in which the values start; they may run on into the
+ *   following shards
+ * @property {number} offset  bytes from the start of the unpacked shard, a multiple of 16
+ * @property {number} bytes  of the values
+ * @property {Part} [scale]  int8: one f32 for each index of the last axis; int4: one f16 for each
+ *   group and index of the last axis
+ * @property {number} [group]  int4: rows that share a scale
+ */
+/**
+ * @typedef {Object} Part  Where some bytes lie in the unpacked stream of weights.
+ * @property {number} shard  the shard in which they start; they may run on into the following
+ *   shards
+ * @property {number} offset  bytes from the start of the unpacked shard, a multiple of 16
+ * @property {number} bytes
+ */
+/**
+ * @typedef {Object} Targets  The programs of the model, by target; one that cannot run it is
+ *   absent.
+ * @property {WebgpuTarget} [webgpu]
+ * @property {WasmTarget} [wasm]
+ * @property {JsTarget} [js]
+ */
+/**
+ * @typedef {Object} WebgpuTarget  WebGPU. Everything else about its programs is in their files.
+ * @property {{[name: string]: FileEntry}} files  by the name of the build
+ * @property {[string, number, number][]} steps  label, floating-point operations, and bytes that
+ *   it reads and writes
+ * @property {{[name: string]: Tolerance}} [checks]  of builds that are held to another tolerance
+ *   than the golden's
+ */
+/**
+ * @typedef {Object} FileEntry  One published file; its name carries a hash of its content.
  * @property {string} url
  * @property {number} bytes
  * @property {string} sha256  hexadecimal
  */
-
 /**
- * @typedef {FileEntry & {packed?: {bytes: number, planes: 1|2|4, raw: number}}} Shard  A slice of
- *   the stream of weights. `packed`: the file unpacks to `bytes` in so many planes, the first bytes
- *   of every value, then the second ones, and so on; the first `raw` of them lie there as they are,
- *   the others deflated (RFC 1950)
- */
-
-/**
- * @typedef {Object} WeightTensor
- * @property {string} name
- * @property {number[]} shape
- * @property {"f32"|"f16"|"int8"|"int4"} encoding  int8 is symmetric per last axis; int4 per `group`
- *   rows of a column (rows: all axes but the last), two values a byte, the first in the low bits
- * @property {number} shard  where it starts; it may run on into the following shards
- * @property {number} offset  in bytes of the unpacked shard, a multiple of 16
- * @property {number} bytes
- * @property {{shard: number, offset: number, bytes: number}} [scale]  int8: one f32 per index of
- *   the last axis; int4: one f16 per group and index of the last axis
- * @property {number} [group]  of int4
- */
-
-/**
- * @typedef {Object} Tried  A way to store the weights, and the figure nearest to its limit.
- * @property {string} encoding
- * @property {number} bytes  downloaded
- * @property {boolean} holds
- * @property {"cosine"|"psnr_db"|"iou"|"relative_l2"|"max_error_over_peak"} judged
- * @property {number} value
- * @property {number} limit
- * @property {boolean|null} same_top1  on the samples; null where there is no class to ask
- * @property {string} reason  which tensors differ, or ""
- */
-
-/**
- * @typedef {Object} Golden  Random inputs and what onnxruntime made of them.
- * @property {number} seed
- * @property {[number, number][]} ranges  one per input
- * @property {{indices: number[], values: number[], peak: number}[]} outputs
- * @property {"peak"|"l2"} metric  max |error| / peak, or the error's norm over the values'
+ * @typedef {Object} Tolerance  How far a build's outputs may be from the golden ones.
+ * @property {"peak"|"l2"} metric
  * @property {number} tolerance
  */
-
-/** @typedef {{metric: "peak"|"l2", tolerance: number, maxError?: number}} Check  `maxError`: found */
-
 /**
- * @typedef {Object} Target
- * @property {Object<string, FileEntry>} files  by build
- * @property {Object<string, Check>} [checks]  of builds that are held to other figures than the
- *   golden's
- * @property {{f32: number}} [work]  of wasm's builds in f32: multiply-adds; where `arithmetic` is
- * @property {Object<string, {work: Object<string, number>, golden: Golden}>} [arithmetic]  of wasm's
- *   builds that multiply whole numbers and are called int8-* and int16-*: multiply-adds by kind of
- *   operand, the outputs that they give, and what else differs from the target's own description
+ * @typedef {Object} WasmTarget  WebAssembly.
+ * @property {{[name: string]: FileEntry}} files  by the name of the build
+ * @property {number} elements  of the whole heap
+ * @property {number} staging  the element from which on a constant may lie while it is being
+ *   packed
+ * @property {Slot[]} weights
+ * @property {Place[]} inputs  in the order of the model's inputs
+ * @property {Place[]} outputs  in the order of the model's outputs
+ * @property {[string, number, number][]} steps  label, floating-point operations, and bytes that
+ *   it reads and writes
+ * @property {number} pages  of 64 KiB: the memory of one thread
+ * @property {number} bytes_per_thread  of memory beyond that for each of several threads
+ * @property {number} threads  more do not pay
+ * @property {number} [workers]  without a shared memory more do not pay; 1
+ * @property {number} [most_workers]  for so many the file says what workers without a shared
+ *   memory exchange; 1
+ * @property {{[name: string]: Arithmetic}} [arithmetic]  by name: builds that multiply whole
+ *   numbers; absent where there are none
+ * @property {{[name: string]: number}} [work]  of the builds in f32: multiply-adds in "f32";
+ *   absent where `arithmetic` is
  */
-
 /**
- * @typedef {Object} Manifest
- * @property {1} onnxpress  the format's version
+ * @typedef {Object} Slot  Where a constant lies in the heap.
+ * @property {string} tensor  the name of the constant
+ * @property {number} offset  f32 elements from the heap's start
+ * @property {string} pack  the layout: "raw", or the name behind `pack_` of the function that
+ *   writes it
+ * @property {number[]} args  of that function
+ */
+/**
+ * @typedef {Object} Place  Where an input or output lies in the heap.
  * @property {string} name
- * @property {Port[]} inputs
- * @property {Port[]} outputs
- * @property {{bytes: number, encoding: string, tried: Tried[], shards: Shard[],
- *   tensors: WeightTensor[]}} weights  `tried`: in this order, the chosen one last
- * @property {{holds: boolean, layer: string, peak: number, limit: number}} f16  whether f16
- *   arithmetic could hold what every step computes, and keeps the result where it was tried;
- *   `layer` is the one that computes most
- * @property {Object<string, Target>} targets
- * @property {Golden} golden
- * @property {{target: string, build: string, max_error_over_peak: number}[]} proof
- * @property {{where: string, reason: string}[]} notes
- * @property {Demo} [demo]  absent where a pack was compiled without a spec
- * @property {OneFile} [oneFile]  absent there too, and inside the one file itself
+ * @property {number} offset  f32 elements from the heap's start
+ * @property {number} length  f32 elements
  */
-
 /**
- * @typedef {FileEntry & {total: number}} OneFile  The demo as one HTML file of `total` bytes: a list
- *   of strings and FileEntries, whose base64 stands between them; see save.js.
+ * @typedef {Object} Arithmetic  WebAssembly builds that multiply whole numbers. Their names begin
+ *   with the name of the arithmetic, "int8-" or "int16-".
+ * @property {number} elements  of the whole heap
+ * @property {number} staging  the element from which on a constant may lie while it is being
+ *   packed
+ * @property {Slot[]} weights
+ * @property {Place[]} inputs  in the order of the model's inputs
+ * @property {Place[]} outputs  in the order of the model's outputs
+ * @property {[string, number, number][]} steps  label, floating-point operations, and bytes that
+ *   it reads and writes
+ * @property {number} pages  of 64 KiB: the memory of one thread
+ * @property {number} bytes_per_thread  of memory beyond that for each of several threads
+ * @property {number} threads  more do not pay
+ * @property {number} [workers]  without a shared memory more do not pay; 1
+ * @property {number} [most_workers]  for so many the file says what workers without a shared
+ *   memory exchange; 1
+ * @property {{[name: string]: number}} work  the time of all products: multiply-adds by the kind
+ *   of their operands
+ * @property {Golden} [golden]  the outputs that these builds gave
  */
-
+/**
+ * @typedef {Object} Golden  Random inputs, and the outputs that the published program gave for
+ *   them at the build. Every device repeats the run and compares.
+ * @property {number} seed  of xorshift32, which draws the inputs
+ * @property {[number, number][]} ranges  for each input, its smallest and its largest value
+ * @property {GoldenOutput[]} outputs  one for each output of the model
+ * @property {"peak"|"l2"} metric  peak: the largest error over the output's peak; l2: the norm of
+ *   the errors over the norm of the values
+ * @property {number} tolerance
+ */
+/**
+ * @typedef {Object} GoldenOutput  Some elements of an output for the golden inputs.
+ * @property {number[]} indices  of the kept elements in the flat output, evenly spread
+ * @property {number[]} values
+ * @property {number} peak  the largest magnitude in the whole output
+ */
+/**
+ * @typedef {Object} JsTarget  JavaScript.
+ * @property {{[name: string]: FileEntry}} files  by the name of the build
+ * @property {number} elements  of the whole heap
+ * @property {number} staging  the element from which on a constant may lie while it is being
+ *   packed
+ * @property {Slot[]} weights
+ * @property {Place[]} inputs  in the order of the model's inputs
+ * @property {Place[]} outputs  in the order of the model's outputs
+ * @property {[string, number, number][]} steps  label, floating-point operations, and bytes that
+ *   it reads and writes
+ */
+/**
+ * @typedef {Object} F16  Whether f16 can hold every value that the model computes, and keeps the
+ *   result where a GPU program in f16 was tried.
+ * @property {boolean} holds
+ * @property {string} layer  the step with the largest values
+ * @property {number} peak  the largest magnitude there
+ * @property {number} limit  what f16 can hold, with a factor of 2 to spare
+ * @property {ProofRow} [proof]  of the GPU programs in f16; absent where none was tried
+ */
+/**
+ * @typedef {Object} ProofRow  One build, measured at the build time of the pack over all inputs
+ *   tried; the worst input counts. The figures compare with the graph in float64, the row of the
+ *   graph itself with onnxruntime. Whether a row holds is decided against onnxruntime.
+ * @property {string} target  "reference" for the graph in float64 itself
+ * @property {string} build
+ * @property {number} max_error_over_peak  the largest error, over the output's largest magnitude
+ * @property {number} relative_l2  the norm of the errors, over the norm of the output
+ * @property {number} cosine
+ * @property {boolean|null} same_top1  whether every sample keeps its first class; null where the
+ *   model names no classes
+ * @property {number} psnr_db
+ * @property {"cosine"|"psnr_db"|"iou"|"relative_l2"|"max_error_over_peak"} judged  the figure
+ *   that decides
+ * @property {number} limit  of that figure
+ * @property {boolean} holds
+ * @property {number} [iou]  of a mask: intersection over union
+ */
+/**
+ * @typedef {Object} Note  A decision of the compiler.
+ * @property {string} where  a layer, a target, a build, ...
+ * @property {string} reason
+ */
+/**
+ * @typedef {Object} Statistics  Sizes of the model.
+ * @property {number} onnx_bytes  of the ONNX model, its weights included
+ * @property {number} parameters
+ * @property {number} flops  floating-point operations of one run
+ * @property {{[name: string]: number}} operators  how many steps each operator has
+ */
 /**
  * @typedef {Object} Demo  What `<onnx-demo>` shows around the model.
  * @property {string} title
  * @property {"image-classification"|"image-to-image"|"segmentation"|"tensor"} task
- * @property {ImageInput} [image]  the input that takes a picture; absent for "tensor"
  * @property {Output} output
- * @property {string[]|string} [labels]  a list, or the URL of a text file with one label per line
- * @property {Sample[]} [samples]  the first one is the poster's
- * @property {(Blend|Slider|Constant)[]} [controls]  every other input of the model
+ * @property {"click"|"lazy"|"eager"} [loading]  when the model is loaded; click
  * @property {View} [view]
+ * @property {ImageInput} [image]  the input that takes a picture; absent for the task "tensor"
+ * @property {string[]|string} [labels]  a list, or the URL of a text file with one label in a
+ *   line
+ * @property {Sample[]} [samples]  the poster shows the first one
+ * @property {(Blend|Slider|Constant)[]} [controls]  every other input of the model
  * @property {"auto"|number} [threads]  of WebAssembly; "auto"
- * @property {string} [weightsNote]  shown in plain sight, e.g. "The weights are untrained: ..."
+ * @property {string} [weightsNote]  shown in plain sight, such as "The weights are untrained:
+ *   ..."
  */
-
 /**
- * @typedef {Object} ImageInput  From a picture to a tensor; see kinds/picture.js and resample.js.
- * Steps: orient by EXIF, put on white where transparent, resize, centre-crop, then
- * (value * scale - mean) / std with value in 0..255, then reorder.
- * @property {string} input  the port's name
- * @property {[number, number]} size  [height, width] of the tensor
- * @property {"cover"|"contain"|"stretch"|{shorter: number}} resize  cover: fill and crop; contain:
- *   fit inside and pad; stretch: ignore proportions; shorter: that many pixels on the shorter side
- *   (the other side rounded down), then crop to `size`
- * @property {"bilinear"|"bicubic"} [filter]  bilinear; both antialias, as Pillow does
- * @property {"nchw"|"nhwc"} layout
- * @property {"rgb"|"bgr"|"gray"} [channels]  rgb; gray is ITU-R 601 luma, as Pillow's "L"
- * @property {number} [scale]  1/255
- * @property {number[]} [mean]  one per channel or a single number; 0
- * @property {number[]} [std]  the same; 1
- * @property {number} [pad]  the grey (0..255) around a "contain" picture; 0
- */
-
-/**
- * @typedef {Object} Output
+ * @typedef {Object} Output  The output that the page shows.
  * @property {string} name
- * @property {"logits"|"probabilities"|"classes"} [kind]  classification: softmax is applied to
- *   logits. segmentation: "logits" or "probabilities" have a class axis, "classes" holds indices
- * @property {"nchw"|"nhwc"} [layout]  of a picture or a mask
+ * @property {"logits"|"probabilities"|"classes"} [kind]  image-classification: softmax is applied
+ *   to logits. segmentation: "logits" or "probabilities" have a class axis, "classes" holds
+ *   indices
  * @property {"rgb"|"bgr"|"gray"} [channels]  of a picture; rgb
- * @property {[number, number]} [range]  of a picture: the values of black and white; [0, 1]
+ * @property {"nchw"|"nhwc"} [layout]  of a picture or a mask; nchw
+ * @property {[number, number]} [range]  of a picture: the values of black and of white; 0 and 1
  */
-
 /**
- * @typedef {Object} Sample
+ * @typedef {Object} View  How the answer is shown.
+ * @property {number} [top]  image-classification: how many bars; 5
+ */
+/**
+ * @typedef {Object} ImageInput  From a picture to a tensor; see kinds/picture.js and
+ *   kinds/picture/resample.js. Steps: orient by EXIF, put on white where transparent, resize, crop
+ *   the centre, then (value * scale - mean) / std with value in 0..255, then reorder.
+ * @property {string} input  the port's name
+ * @property {"cover"|"contain"|"stretch"|Shorter} resize  cover: fill and crop; contain: fit
+ *   inside and pad; stretch: ignore proportions
+ * @property {"bilinear"|"bicubic"} [filter]  bilinear; both antialias, as Pillow does
+ * @property {"rgb"|"bgr"|"gray"} [channels]  rgb; gray is ITU-R 601 luma, as Pillow's "L"
+ * @property {"nchw"|"nhwc"} layout
+ * @property {number} [scale]  1/255
+ * @property {number|number[]} [mean]  one for each channel, or a single number; 0
+ * @property {number|number[]} [std]  one for each channel, or a single number; 1
+ * @property {number} [pad]  the grey (0..255) around a "contain" picture; 0
+ * @property {[number, number]} size  height and width of the tensor
+ */
+/**
+ * @typedef {Object} Shorter  Resize so that the shorter side has that many pixels (the other side
+ *   is rounded down), then crop the centre.
+ * @property {number} shorter
+ */
+/**
+ * @typedef {Object} Sample  A picture that visitors may try.
  * @property {string} url
+ * @property {[number, number]} [size]  width and height in pixels
  * @property {string} title  also the picture's text alternative
- * @property {string} [thumbnail]  URL of a small square picture
  * @property {string} [licence]
+ * @property {string} [thumbnail]  the URL of a small square picture
  * @property {string} [author]
- * @property {string} [source]
- * @property {{top?: {label: string, score: number}[], image?: string}} [result]  computed at build:
- *   shown while the model loads. `image` is the URL of a picture or of a mask to lay over one
+ * @property {string} [source]  the URL of the page that it comes from
+ * @property {SampleResult} [result]
+ * @property {string} [card]  the URL of the picture on a gallery's card
  */
-
 /**
- * @typedef {Object} Blend  An input that holds one weight per option; the weights add up to 1.
+ * @typedef {Object} SampleResult  What the model made of a sample at the build; shown while the
+ *   model loads.
+ * @property {TopClass[]} [top]
+ * @property {string} [image]  the URL of a picture, or of a mask to lay over one
+ * @property {string} [after]  the URL of the picture to show: the result, or the sample under its
+ *   mask
+ * @property {string} [before]  the URL of the part of the sample that the model got
+ * @property {[number, number]} [size]  width and height of both pictures
+ */
+/**
+ * @typedef {Object} TopClass  A class and its score, 0..1.
+ * @property {string} label
+ * @property {number} score
+ */
+/**
+ * @typedef {Object} Blend  An input that holds one weight for each option; the weights add up to
+ *   1.
  * @property {"blend"} kind
  * @property {string} input
- * @property {string} label  e.g. "Style"
- * @property {{name: string, thumbnail?: string}[]} options
+ * @property {string} label
+ * @property {BlendOption[]} options
  * @property {number} [initial]  index of the option chosen at first; 0
  */
-
 /**
- * @typedef {Object} Slider  An input filled with one number.
+ * @typedef {Object} BlendOption  One of the choices of a blend.
+ * @property {string} name
+ * @property {string} [thumbnail]  the URL of a small picture: the sample with this option
+ */
+/**
+ * @typedef {Object} Slider  An input that is filled with one number.
  * @property {"slider"} kind
  * @property {string} input
  * @property {string} label
  * @property {number} min
  * @property {number} max
- * @property {number} [step]
  * @property {number} value
+ * @property {number} [step]
  */
-
 /**
  * @typedef {Object} Constant  An input that the visitor does not change.
  * @property {"constant"} kind
  * @property {string} input
+ * @property {string} label
  * @property {number[]} values
  */
-
 /**
- * @typedef {Object} View
- * @property {number} [top]  classification: how many bars; 5
+ * @typedef {Object} OneFile  The demo as one HTML file: a list of texts and file entries, whose
+ *   base64 stands between the texts; see page/save.js.
+ * @property {string} url
+ * @property {number} bytes
+ * @property {string} sha256  hexadecimal
+ * @property {number} total  bytes of the HTML file
  */
-
-/**
- * The poster, written at build inside `<onnx-demo>`; it stays until the visitor's first run and is
- * all there is without JavaScript. The page links onnxpress.css for it; the classes are:
- *
- *   <onnx-demo src="manifest.json" loading="click">
- *     <figure class="onnx-poster">
- *       <div class="onnx-picture"><img src="cat.jpg" alt="A cat" width="451" height="300"></div>
- *       <ol class="onnx-bars">
- *         <li class="onnx-bar"><span>Egyptian cat</span><b>52.1 %</b>
- *           <svg aria-hidden="true"><rect width="52.1%" height="100%"></rect></svg></li>
- *       </ol>
- *       <figcaption>Computed when this page was built.</figcaption>
- *     </figure>
- *   </onnx-demo>
- *
- * A picture result has `<div class="onnx-pair"><img alt="Before"><img alt="After"></div>` in place
- * of the picture and the bars; both pictures have the same size.
- */
-
-/**
- * @typedef {Object} Candidate  A target that may run here, best first.
- * @property {"webgpu"|"wasm"|"js"} target
- * @property {string} build  the name of the file in manifest.targets[target].files
- * @property {number} threads
- * @property {string} reason  a sentence: why this one
- */
-
-/**
- * @typedef {Object} Executable  What a backend opens.
- * @property {(inputs: Float32Array[]) => Promise<Float32Array[]>} run
- * @property {(inputs: Float32Array[]) => Promise<{label: string, ms: number}[]>} profile
- * @property {(canvas: OffscreenCanvas, demo: Demo, shape: number[]) => Promise<Object>}
- *   [openFrames]  of WebGPU
- * @property {() => void} dispose
- */
-
-/**
- * @typedef {Object} LoadOptions
- * @property {"auto"|"webgpu"|"wasm"|"js"} [target]
- * @property {"auto"|number} [threads]  of WebAssembly; by default what the spec says, or else
- *   "auto": as many as pay and the device has
- * @property {(progress: Progress) => void} [onProgress]
- * @property {(fallback: {from: string, to: string, reason: string}) => void} [onFallback]
- * @property {boolean} [worker]  run in a module worker
- * @property {AbortSignal} [signal]
- * @property {Manifest} [manifest]  the one at the URL, where it is known already
- */
-
-/**
- * @typedef {Object} Progress
- * @property {"detecting"|"fetching"|"preparing"|"ready"} state
- * @property {number} fraction  0..1, never falls
- * @property {number} loaded  bytes
- * @property {number} total  bytes
- * @property {string} [target]
- */
-
-/**
- * @typedef {Object} Timings  Milliseconds; `first` is the first run at all: the golden check's, or on
- *   WebAssembly the first of `runs`, unless the check came before it.
- * @property {number} fetch
- * @property {number} prepare
- * @property {number} first
- * @property {number[]} runs
- */
-
-/**
- * @typedef {Object} Model
- * @property {string} target
- * @property {string} build
- * @property {number} threads
- * @property {string} reason  why this target
- * @property {string[]} notes  what did not go as planned, in words; some come later
- * @property {Timings} timings
- * @property {Check|null} check  the golden check here; null until it is made
- * @property {Promise<boolean>} checked  settles when it is: after the first run on WebAssembly,
- *   before it elsewhere. False: this target has failed, another that has passed is in its place, and
- *   results so far are to be computed again. Rejects where none is left.
- * @property {Port[]} inputs
- * @property {Port[]} outputs
- * @property {(inputs: Object<string, ArrayBufferView>, options?: {signal?: AbortSignal}) =>
- *   Promise<Object<string, ArrayBufferView>>} run
- * @property {(inputs: Object<string, ArrayBufferView>) =>
- *   Promise<{label: string, ms: number}[]>} profile  of one run, step by step
- * @property {(canvas: OffscreenCanvas) => Promise<void>} openFrames  WebGPU, image-to-image: the
- *   canvas that drawFrame paints from now on
- * @property {(frame: VideoFrame|ImageBitmap|GPUTexture, changed: Object<string, Float32Array>) =>
- *   Promise<void>} drawFrame  painted when it resolves, nothing is read back; the frame is closed.
- *   A texture is of the same device, so not for a worker.
- *   `changed`: the other inputs, all of them with the first frame, then those with news
- * @property {() => Promise<void>} closeFrames
- * @property {() => void} dispose
- */
-
+/** @typedef {WebgpuTarget|WasmTarget|JsTarget} Target */
+/** @typedef {import("./api.d.ts").LoadOptions} LoadOptions */
+/** @typedef {import("./api.d.ts").Progress} Progress */
+/** @typedef {import("./api.d.ts").Timings} Timings */
+/** @typedef {import("./api.d.ts").Check} Check */
+/** @typedef {import("./api.d.ts").Model} Model */
+/** @typedef {import("./internal.d.ts").Candidate} Candidate */
+/** @typedef {import("./internal.d.ts").Executable} Executable */
 export {};

@@ -1,0 +1,11 @@
+"""`python -m onnxpress.pack`: writes the files that are made from the manifest's types."""
+
+import sys
+
+from .generated import generated
+
+for path, text in generated().items():
+    if not path.is_file() or path.read_text("utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        sys.stdout.write(f"{path} is written\n")

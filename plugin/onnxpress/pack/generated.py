@@ -1,0 +1,33 @@
+"""The files that are made from the manifest's types: one list, which a test holds to the files."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from .checks import javascript_shapes
+from .declarations import declarations, javascript_types
+from .schema import manifest_schema
+
+HERE = Path(__file__).parent
+RUNTIME = HERE.parent / "runtime"
+DECLARED = ("api.d.ts", "internal.d.ts")  # types that are not the manifest's
+SCHEMA = HERE / "schema" / "manifest.schema.json"
+
+
+def generated() -> dict[Path, str]:
+    """Path -> what it has to hold."""
+    return {
+        RUNTIME / "types.js": javascript_types({name: _text(name) for name in DECLARED}),
+        RUNTIME / "load" / "shapes.js": javascript_shapes(),
+        SCHEMA: json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n",
+    }
+
+
+@cache
+def onnxpress_declarations() -> str:
+    """The text of onnxpress.d.ts, which stands beside onnxpress.js."""
+    return declarations(_text("api.d.ts"))
+
+
+def _text(name: str) -> str:
+    return (RUNTIME / name).read_text("utf-8")

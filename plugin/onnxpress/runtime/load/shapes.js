@@ -1,0 +1,121 @@
+// The shapes of a manifest, for check.js.
+// Made by `python -m onnxpress.pack`: change onnxpress/pack.
+/** @type {Object<string, Object<string, import("./check.js").Shape>>} */
+export const SHAPES = {
+  Manifest: {
+    name: "text", onnxpress: ["word", 1], inputs: ["list", "Port"], outputs: ["list", "Port"],
+    weights: "Weights", targets: "Targets", "f16?": "F16", golden: "Golden",
+    proof: ["list", "ProofRow"], notes: ["list", "Note"], "statistics?": "Statistics",
+    "demo?": "Demo", "oneFile?": "OneFile",
+  },
+  Port: {
+    name: "text", shape: ["list", "count"],
+    dtype: ["word", "f32", "f64", "f16", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "bool"],
+  },
+  Weights: {
+    "encoding?": ["word", "f32", "f16", "int8", "int4"], "tried?": ["list", "Tried"],
+    bytes: "count", shards: ["list", "Shard"], tensors: ["list", "WeightTensor"],
+  },
+  Tried: {
+    encoding: ["word", "f32", "f16", "int8", "int4"], bytes: "count", holds: "flag",
+    judged: ["word", "cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak"],
+    value: "number", limit: "number", same_top1: ["either", "flag", "nothing"], reason: "text",
+  },
+  Shard: { url: "text", bytes: "count", sha256: "text", "packed?": "Packed" },
+  Packed: { bytes: "count", planes: ["word", 1, 2, 4], raw: "count" },
+  WeightTensor: {
+    name: "text", shape: ["list", "count"], encoding: ["word", "f32", "f16", "int8", "int4"],
+    shard: "count", offset: "count", bytes: "count", "scale?": "Part", "group?": "count",
+  },
+  Part: { shard: "count", offset: "count", bytes: "count" },
+  Targets: { "webgpu?": "WebgpuTarget", "wasm?": "WasmTarget", "js?": "JsTarget" },
+  WebgpuTarget: {
+    files: ["table", "FileEntry"], steps: ["list", ["row", "text", "count", "count"]],
+    "checks?": ["table", "Tolerance"],
+  },
+  FileEntry: { url: "text", bytes: "count", sha256: "text" },
+  Tolerance: { metric: ["word", "peak", "l2"], tolerance: "number" },
+  WasmTarget: {
+    files: ["table", "FileEntry"], elements: "count", staging: "count", weights: ["list", "Slot"],
+    inputs: ["list", "Place"], outputs: ["list", "Place"],
+    steps: ["list", ["row", "text", "count", "count"]], pages: "count", bytes_per_thread: "count",
+    threads: "count", "workers?": "count", "most_workers?": "count",
+    "arithmetic?": ["table", "Arithmetic"], "work?": ["table", "number"],
+  },
+  Slot: { tensor: "text", offset: "count", pack: "text", args: ["list", "count"] },
+  Place: { name: "text", offset: "count", length: "count" },
+  Arithmetic: {
+    elements: "count", staging: "count", weights: ["list", "Slot"], inputs: ["list", "Place"],
+    outputs: ["list", "Place"], steps: ["list", ["row", "text", "count", "count"]], pages: "count",
+    bytes_per_thread: "count", threads: "count", "workers?": "count", "most_workers?": "count",
+    work: ["table", "number"], "golden?": "Golden",
+  },
+  Golden: {
+    seed: "count", ranges: ["list", ["row", "number", "number"]], outputs: ["list", "GoldenOutput"],
+    metric: ["word", "peak", "l2"], tolerance: "number",
+  },
+  GoldenOutput: { indices: ["list", "count"], values: ["list", "number"], peak: "number" },
+  JsTarget: {
+    files: ["table", "FileEntry"], elements: "count", staging: "count", weights: ["list", "Slot"],
+    inputs: ["list", "Place"], outputs: ["list", "Place"],
+    steps: ["list", ["row", "text", "count", "count"]],
+  },
+  F16: { holds: "flag", layer: "text", peak: "number", limit: "number", "proof?": "ProofRow" },
+  ProofRow: {
+    target: "text", build: "text", max_error_over_peak: "number", relative_l2: "number",
+    cosine: "number", same_top1: ["either", "flag", "nothing"], psnr_db: "number",
+    judged: ["word", "cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak"],
+    limit: "number", holds: "flag", "iou?": "number",
+  },
+  Note: { where: "text", reason: "text" },
+  Statistics: {
+    onnx_bytes: "count", parameters: "count", flops: "count", operators: ["table", "count"],
+  },
+  Demo: {
+    title: "text",
+    task: ["word", "image-classification", "image-to-image", "segmentation", "tensor"],
+    output: "Output", "loading?": ["word", "click", "lazy", "eager"], "view?": "View",
+    "image?": "ImageInput", "labels?": ["either", ["list", "text"], "text"],
+    "samples?": ["list", "Sample"],
+    "controls?": ["list", ["tagged", {"blend": "Blend", "slider": "Slider", "constant": "Constant"}]],
+    "threads?": ["either", ["word", "auto"], "count"], "weightsNote?": "text",
+  },
+  Output: {
+    name: "text", "kind?": ["word", "logits", "probabilities", "classes"],
+    "channels?": ["word", "rgb", "bgr", "gray"], "layout?": ["word", "nchw", "nhwc"],
+    "range?": ["row", "number", "number"],
+  },
+  View: { "top?": "count" },
+  ImageInput: {
+    input: "text", resize: ["either", ["word", "cover", "contain", "stretch"], "Shorter"],
+    "filter?": ["word", "bilinear", "bicubic"], "channels?": ["word", "rgb", "bgr", "gray"],
+    layout: ["word", "nchw", "nhwc"], "scale?": "number",
+    "mean?": ["either", "number", ["list", "number"]],
+    "std?": ["either", "number", ["list", "number"]], "pad?": "number",
+    size: ["row", "count", "count"],
+  },
+  Shorter: { shorter: "count" },
+  Sample: {
+    url: "text", "size?": ["row", "count", "count"], title: "text", "licence?": "text",
+    "thumbnail?": "text", "author?": "text", "source?": "text", "result?": "SampleResult",
+    "card?": "text",
+  },
+  SampleResult: {
+    "top?": ["list", "TopClass"], "image?": "text", "after?": "text", "before?": "text",
+    "size?": ["row", "count", "count"],
+  },
+  TopClass: { label: "text", score: "number" },
+  Blend: {
+    kind: ["word", "blend"], input: "text", label: "text", options: ["list", "BlendOption"],
+    "initial?": "count",
+  },
+  BlendOption: { name: "text", "thumbnail?": "text" },
+  Slider: {
+    kind: ["word", "slider"], input: "text", label: "text", min: "number", max: "number",
+    value: "number", "step?": "number",
+  },
+  Constant: {
+    kind: ["word", "constant"], input: "text", label: "text", values: ["list", "number"],
+  },
+  OneFile: { url: "text", bytes: "count", sha256: "text", total: "count" },
+};
