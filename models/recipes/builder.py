@@ -1,4 +1,4 @@
-"""A small builder of NCHW ONNX graphs for recipes: opset 17, f32, names that repeat."""
+"""A small builder of NCHW ONNX graphs for recipes: opset 17, f32, the same names every time."""
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
@@ -9,9 +9,11 @@ OPSET = 17
 class Net:
     """Adds one operator per call and returns its output's name.
 
-    With no trained weights, `conv` and `dense` draw He-normal ones (He et al. 2015, "Delving Deep
-    into Rectifiers", eq. 10) from a seeded generator, so a recipe gives the same bytes every time.
-    The model is one message from the start: protobuf copies what is put together later.
+    Without trained weights, `conv` and `dense` draw He-normal weights from a seeded generator, so a
+    recipe gives the same bytes every time. The model is one protobuf message from the start,
+    because protobuf copies parts that are joined later.
+
+    Source: He et al. 2015, "Delving Deep into Rectifiers", eq. 10.
     """
 
     def __init__(self, name: str, input_shape: tuple[int | str, ...], seed: int = 0,
@@ -31,7 +33,7 @@ class Net:
         return name
 
     def normal(self, shape: tuple[int, ...], deviation: float) -> np.ndarray:
-        """f32, drawn row by row: a generator's own are f64."""
+        """f32 values, drawn row by row, because the generator draws f64."""
         out = np.empty(shape, np.float32)
         for row in out:
             row[...] = self.random.standard_normal(row.shape) * deviation
@@ -45,7 +47,7 @@ class Net:
 
     def conv(self, x: str, channels: int, kernel: int, stride: int = 1, *, pads=None, groups=1,
              weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> str:
-        """`weight`: [O, C/groups, K, K]; `pads`: (top, left, bottom, right), or None for K//2."""
+        """`weight`: [O, C/groups, K, K]; `pads`: (top, left, bottom, right), or None for K // 2."""
         fan_in = self.channels[x] // groups * kernel * kernel
         if weight is None:
             shape = (channels, self.channels[x] // groups, kernel, kernel)
@@ -58,7 +60,7 @@ class Net:
                        strides=[stride] * 2, pads=pads, group=groups)
 
     def deconv(self, x: str, channels: int) -> str:
-        """A transposed convolution 2x2 that doubles the size."""
+        """A 2x2 transposed convolution that doubles H and W."""
         shape = (self.channels[x], channels, 2, 2)
         weight = self.constant(self.normal(shape, np.sqrt(2 / self.channels[x])), "weight")
         return self.op("ConvTranspose", x, weight, channels=channels, kernel_shape=[2, 2],
@@ -66,7 +68,8 @@ class Net:
 
     def batch_norm(self, x: str, epsilon: float = 1e-5, scale: float = 1.0, *,
                    parameters: list[np.ndarray] | None = None) -> str:
-        """`parameters`: gamma, beta, mean, variance, each [C]; drawn near (scale, 0, 0, 1) else."""
+        """`parameters`: gamma, beta, mean, variance, each [C]. By default they are random values
+        near (scale, 0, 0, 1)."""
         if parameters is None:
             c, r = self.channels[x], self.random
             parameters = [scale * r.uniform(0.7, 1.3, c), r.normal(0, 0.2, c),
@@ -80,7 +83,7 @@ class Net:
 
     def dense(self, x: str, features: int, *, weight: np.ndarray | None = None,
               bias: np.ndarray | None = None) -> str:
-        """`weight`: [features, C] of an input [1, C]."""
+        """A dense layer on x[1, C]; `weight`: [features, C], `bias`: [features]."""
         c = self.channels[x]
         if weight is None:
             weight = self.normal((features, c), np.sqrt(2 / c))

@@ -21,7 +21,7 @@ BLOCKS = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
 
 
 def build(weights: Path | Mapping[str, np.ndarray]) -> ModelProto:
-    """The network with the tensors of `weights`, a PyTorch checkpoint or its state dict."""
+    """The network with trained tensors; `weights` is a PyTorch checkpoint or its state dict."""
     tensors = weights if isinstance(weights, Mapping) else load(weights)
     net = Net("efficientnet_lite0", (1, 3, SIZE, SIZE))
     size = SIZE
@@ -53,6 +53,7 @@ def build(weights: Path | Mapping[str, np.ndarray]) -> ModelProto:
 
 
 def _same(size: int, kernel: int, stride: int) -> tuple[int, int, int, int]:
-    """TensorFlow's SAME: the output is ceil(size / stride), the odd pad goes below and right."""
+    """Pads (top, left, bottom, right) of TensorFlow's SAME: the output has ceil(size / stride)
+    rows, and an odd pad goes below and right."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return (total // 2, total // 2, total - total // 2, total - total // 2)

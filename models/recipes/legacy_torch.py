@@ -1,8 +1,9 @@
 """Reads PyTorch's legacy (pre-zip) checkpoint files: tensors only, no code.
 
-A legacy file is a row of pickles: magic number, protocol, system facts, the object; then the list
-of storage keys, and for each an i64 element count and raw elements. The unpickler admits ordered
-dictionaries and tensors over flat storages; any other global is refused, so a file cannot run code.
+A legacy file is a row of pickles: magic number, protocol, system facts, the object, and the list of
+storage keys. For each key follow an i64 element count and the raw elements. The unpickler admits
+ordered dictionaries and tensors over flat storages. It refuses any other global, so a file cannot
+run code.
 Source: torch/serialization.py, `_legacy_save`.
 """
 
@@ -20,11 +21,11 @@ STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2",
 
 
 class LegacyFormatError(ValueError):
-    """The file is no legacy checkpoint of plain tensors."""
+    """The file is not a legacy checkpoint of plain tensors."""
 
 
 class _Tensor:
-    """A view of a storage that is read after the object: (storage key, offset, size, stride)."""
+    """A view of a storage, which the file holds after the object that names it."""
 
     def __init__(self, storage: tuple[str, str], offset: int, size: tuple, stride: tuple) -> None:
         self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
@@ -47,7 +48,7 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> tuple[str, str]:
         """-> (storage key, element type) of ("storage", type, key, location, count, view)."""
         if not (isinstance(pid, tuple) and len(pid) >= 5 and pid[0] == "storage"):
-            raise LegacyFormatError("the checkpoint holds something that is no tensor storage")
+            raise LegacyFormatError("the checkpoint holds something that is not a tensor storage")
         if pid[1] not in STORAGES:
             raise LegacyFormatError(f"storage type {pid[1]!r} is not one of {', '.join(STORAGES)}")
         return pid[2], STORAGES[pid[1]]

@@ -1,8 +1,8 @@
 """ResNet-50 (He et al. 2015, "Deep Residual Learning for Image Recognition").
 
 v1 strides in a block's first 1x1 convolution, as published; v1.5 strides in its 3x3, as most
-frameworks do since Goyal et al. 2017. Weights are those of a state dict whose names are
-torchvision's and timm's (conv1, bn1, layer1.0.conv1, layer1.0.downsample.0, fc), or seeded.
+frameworks do since Goyal et al. 2017. Weights are seeded, or come from a state dict with the names
+of torchvision and timm: conv1, bn1, layer1.0.conv1, layer1.0.downsample.0, fc.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A small U-Net with seeded weights, for stacks of one-channel frames: the batch N is free.
+"""A small U-Net with seeded weights, for batches of N one-channel frames; N is free.
 
 Architecture: Ronneberger et al. 2015 ("U-Net"), with convolutions that keep the size, batch
 normalization, and a quarter of the channels.

@@ -1,5 +1,5 @@
 """VGG-16 (Simonyan and Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image
-Recognition", configuration D) with seeded weights: 138 million of them, 553 MB."""
+Recognition", configuration D) with seeded weights: 138 million weights, 553 MB."""
 
 from onnx import ModelProto
 

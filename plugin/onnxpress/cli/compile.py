@@ -33,7 +33,7 @@ def run_compile(options: argparse.Namespace) -> None:
                   "notes": manifest["notes"]})
         return
     say(size_table([sizes_of(manifest)]))
-    table(["Against onnxruntime", "largest error", "required"],
+    table(["proof", "largest error", "required"],
           [[build(row), exponent(row["max_error_over_peak"]), required(row)]
            for row in manifest["proof"]])
     for note in manifest["notes"]:
