@@ -106,6 +106,16 @@ def test_the_street_is_one_way() -> None:
     assert not against
 
 
+def test_the_plan_shows_every_room() -> None:
+    """ARCHITECTURE.md draws and lists the rooms in the order of the street, and the browser's."""
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    drawn = re.findall(r"│ (\w+) +(?=│)", text)
+    listed = re.findall(r"^\| `(\w+)` \|", text, re.M)
+    assert tuple(drawn) == tuple(listed) == STREET
+    folders = {path.name for path in RUNTIME.iterdir() if any(path.glob("*.js"))}
+    assert set(re.findall(r"^\| `runtime/(\w+)/` \|", text, re.M)) == folders
+
+
 def test_kernels_do_not_import_each_other() -> None:
     names = {p.name for p in (PACKAGE / "kernels").iterdir() if p.is_dir()}
     for name in names:
