@@ -31,7 +31,9 @@ from .proof.sample_files import check_feeds
 from .proof.trace import Trace, f16_range, trace
 from .proof.verify import Expected, Proof, Reference, expect, require
 from .runtime import write_runtime
+from .targets import TARGETS
 from .tasks.gates import Task
+from .weights.encodings import PLAIN
 
 BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
 
@@ -45,8 +47,8 @@ class Options:
     encoding must be."""
 
     name: str = "model"
-    targets: tuple[str, ...] = ("webgpu", "wasm", "js")
-    weights: str = "f32"
+    targets: tuple[str, ...] = tuple(TARGETS)
+    weights: str = PLAIN
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     feeds: Sequence[Mapping[str, np.ndarray]] = ()
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)

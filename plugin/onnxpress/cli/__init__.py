@@ -7,7 +7,9 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import OnnxPressError
-from ..spec import TARGETS, TASKS, WEIGHTS
+from ..spec import TASKS
+from ..targets import TARGETS
+from ..weights.encodings import PLAIN, WEIGHTS
 from . import bench, build, compile, dedupe, export, inspect, new, serve
 from .arguments import CACHE, cache_place, count, counts, shape, target_list
 
@@ -78,9 +80,9 @@ def _add_compile(commands) -> None:
     command.add_argument("model", type=Path, metavar="MODEL",
                          help="net.onnx, net.tflite, or Python that returns it: net.py:build")
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
-    command.add_argument("--targets", type=target_list, default=TARGETS,
+    command.add_argument("--targets", type=target_list, default=tuple(TARGETS),
                          metavar=",".join(TARGETS))
-    command.add_argument("--weights", choices=WEIGHTS, default="f32")
+    command.add_argument("--weights", choices=WEIGHTS, default=PLAIN)
     command.add_argument("--sample", type=Path, action="append", default=[], metavar="FILE.npz",
                          help="arrays by input name, as the model takes them, to prove and "
                               "calibrate on; may be given again")

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import did_you_mean
-from ..spec import TARGETS, load_demo
+from ..spec import load_demo
+from ..targets import TARGETS
 
 Shape = tuple[str, tuple[int, ...]]
 CACHE = Path(".cache/onnxpress")

@@ -12,12 +12,12 @@ from ..graph.graph import Graph
 from ..pack.pack import write_pack
 from ..programs.program import Program
 from ..programs.webgpu import build as webgpu
-from ..weights.encodings import fits_f16, plan, round_trip
+from ..weights.encodings import AUTO, ENCODINGS, PLAIN, plan, round_trip
 from .calibrate import correct_biases
 from .sensitivity import keep_sensitive
 from .verify import Expected, Proof, Row, prove
 
-ORDER = ("int4", "int8", "f16", "f32")  # smallest first
+ORDER = tuple(reversed(ENCODINGS))  # smallest first
 Note = Callable[[str, str], None]
 
 
@@ -62,18 +62,19 @@ def choose(graph: Graph, programs: Sequence[Program], weights: str, folder: Path
 def _candidates(graph: Graph, programs: Sequence[Program], weights: str, expected: Expected,
                 means: Mapping[str, np.ndarray]) -> Iterator[Candidate]:
     """In the order in which they are tried; the next one is made if that before does not hold."""
-    for encoding in ORDER if weights == "auto" else (weights,):
+    for encoding in ORDER if weights == AUTO else (weights,):
         encodings = plan(graph.constants, encoding)
         if encoding not in (*encodings.values(), weights, ORDER[-1]):
             continue  # no tensor is large enough for it
         yield Candidate(encoding, encodings)
         wasm = next((p for p in programs if p.target == "wasm"), None)
-        if encoding == "int8" and wasm:
-            finer = keep_sensitive(graph, wasm, encodings, expected, means)
+        relief = ENCODINGS[encoding].relief
+        if relief and wasm:
+            finer = keep_sensitive(graph, wasm, encodings, (encoding, relief), expected, means)
             if finer:
                 kept = sum(finer[n] != e for n, e in encodings.items())
-                whole = sum(e == "int8" for e in encodings.values())
-                yield Candidate(encoding, finer, f"{kept} of {whole} matrices stay in f16")
+                whole = sum(e == encoding for e in encodings.values())
+                yield Candidate(encoding, finer, f"{kept} of {whole} matrices stay in {relief}")
 
 
 def _corrected(graph: Graph, encodings: Mapping[str, str],
@@ -86,7 +87,7 @@ def _corrected(graph: Graph, encodings: Mapping[str, str],
 def _reading(programs: Sequence[Program], graph: Graph, encodings: Mapping[str, str]
              ) -> list[Program]:
     """The programs for weights stored so: WebGPU's decode them in their shaders."""
-    if set(encodings.values()) <= {"f32"}:
+    if set(encodings.values()) <= {PLAIN}:
         return list(programs)
     return [webgpu.build(graph, encodings=encodings) if p.target == "webgpu" else p
             for p in programs]
@@ -102,12 +103,12 @@ def _tried(candidate: Candidate, size: int, row: Row) -> dict[str, Any]:
 def _note_exceptions(graph: Graph, chosen: Candidate, note: Note) -> None:
     """Names the layers whose weights are stored otherwise than the pack's encoding says."""
     readers = graph.consumers()
-    usual = plan(graph.constants, chosen.encoding)
+    usual, wanted = plan(graph.constants, chosen.encoding), ENCODINGS[chosen.encoding]
     for name, array in graph.constants.items():
         layer = readers[name][0].name if readers[name] else name
         if chosen.encodings[name] != usual[name]:
             note(layer, f"its weights stay in {chosen.encodings[name]}: they are what "
                         f"{chosen.encoding} harms most for their size")
-        elif chosen.encoding == "f16" and chosen.encodings[name] == "f32" and not fits_f16(array):
-            note(layer, f"its weights, up to {np.abs(array).max():.3g}, do not fit f16; "
-                        "they stay in f32")
+        elif (wanted.refusal and chosen.encodings[name] == wanted.finer
+              and not wanted.admits(array)):
+            note(layer, f"its weights, up to {np.abs(array).max():.3g}, {wanted.refusal}")

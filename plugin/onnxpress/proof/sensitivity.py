@@ -1,7 +1,7 @@
-"""Which matrices of an int8 pack stay in f16: those that pay with the most accuracy per byte.
+"""Which matrices of a pack stay in a finer encoding: they gain the most accuracy for a byte.
 
-Each matrix is rounded alone and the program run: how far the result moves, for the bytes that f16
-would cost, gives their order. As few of the first ones as the gates need are kept, which a
+Each matrix is rounded alone and the program run. Their order is how far the result moves, for each
+byte that the finer encoding would cost. As few of the first ones as the gates need are kept, which a
 bisection finds; errors of rounding are independent, so more of them kept means a smaller error.
 """
 
@@ -12,26 +12,29 @@ import numpy as np
 from ..graph.graph import Graph
 from ..programs.program import Program
 from ..run.wasmtime import WasmProgram
-from ..weights.encodings import fits_f16, round_trip
+from ..weights.encodings import ENCODINGS, round_trip
 from .calibrate import correct_biases
 from .verify import Expected, same_top1, worst_gate
 
-MAX_KEPT = 0.5  # of the rounded elements; beyond it f16 for all is the simpler answer
+MAX_KEPT = 0.5  # of the rounded elements; beyond it the finer encoding serves for all
 
 
-def keep_sensitive(graph: Graph, wasm: Program, encodings: Mapping[str, str], expected: Expected,
+def keep_sensitive(graph: Graph, wasm: Program, encodings: Mapping[str, str],
+                   ways: tuple[str, str], expected: Expected,
                    means: Mapping[str, np.ndarray]) -> dict[str, str] | None:
-    """`encodings` with f16 for the fewest matrices that make the gates hold; None where half of
-    the weights would not be enough."""
+    """`encodings` in which the fewest matrices that make the gates hold go from the first of `ways`
+    to the second, such as from int8 to f16; None where half of the weights would not be enough."""
+    usual, relief = ways
     probe = _Probe(graph, wasm, expected, means)
-    names = [n for n, e in encodings.items() if e == "int8" and fits_f16(graph.constants[n])
+    names = [n for n, e in encodings.items()
+             if e == usual and ENCODINGS[relief].admits(graph.constants[n])
              and not np.array_equal(round_trip(graph.constants[n], e), graph.constants[n])]
-    order = sorted(names, key=lambda n: -probe.damage(n) / graph.constants[n].size)
+    order = sorted(names, key=lambda n: -probe.damage(n, usual) / graph.constants[n].size)
     sizes = np.cumsum([graph.constants[n].size for n in order])
     low, high = 0, int(np.searchsorted(sizes, MAX_KEPT * sizes[-1], "right")) if order else 0
 
     def kept(count: int) -> dict[str, str]:
-        return {**encodings, **dict.fromkeys(order[:count], "f16")}
+        return {**encodings, **dict.fromkeys(order[:count], relief)}
 
     if not high or not probe.holds(kept(high)):
         return None
@@ -49,9 +52,9 @@ class _Probe:
         self.graph, self.expected, self.means = graph, expected, means
         self.program = WasmProgram(wasm.files["simd128"][0], wasm.about, graph.constants)
 
-    def damage(self, name: str) -> float:
-        """The strain on the gates, at the first sample, with `name` alone in int8."""
-        changed = self._place({name: "int8"})
+    def damage(self, name: str, encoding: str) -> float:
+        """The strain on the gates, at the first sample, with `name` alone in `encoding`."""
+        changed = self._place({name: encoding})
         first = min(1, len(self.expected.inputs) - 1)
         wanted = self.expected.exact[first:][:1]
         gate, value = worst_gate([self._run(first)], wanted, self.expected.task, first)

@@ -11,7 +11,7 @@ import wasmtime
 
 from ..emit.layout import SLACK
 from ..files import read_file
-from ..weights.encodings import GROUP
+from ..weights.encodings import ENCODINGS, GROUP, PLAIN
 from ..weights.shards import Stored, stream_stored, stream_weights
 
 ALONE = (0, 1, 0)  # the first of one thread, which has no memory of its own
@@ -71,13 +71,13 @@ class WasmProgram:
         """The address that follows."""
         if not t.scales:
             return self._scales
-        kind = "f16" if t.encoding == "int4" else "f32"
-        count = len(t.scales) // {"f16": 2, "f32": 4}[kind]
+        kind = ENCODINGS[t.encoding].scales or PLAIN
+        count = 8 * len(t.scales) // ENCODINGS[kind].bits
         self._decode(Stored(t.name, (count,), kind, t.scales), self._scales)
         return self._scales + 4 * count
 
     def _decode(self, t: Stored, target: int) -> None:
-        if t.encoding == "f32":
+        if t.encoding == PLAIN:
             self._copy(target, t.values)
             return
         source = target + 4 * (prod(t.shape) + SLACK) - len(t.values)

@@ -1,27 +1,26 @@
 """The browser runtime as files: a few modules that find each other by relative URLs, and styles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from ..files import write_atomically
+from ..targets import TARGETS
 from .bundle import bundle
 
 RUNTIME = Path(__file__).parent
-TARGETS = ("webgpu", "wasm", "js")
 PAGES = ("onnxpress.js", "worker.js")
 TOOLS = ("bench/element.js",)
 
 
-def runtime_files(targets: Sequence[str] = TARGETS) -> Mapping[str, bytes]:
+def runtime_files(targets: Iterable[str] = TARGETS) -> Mapping[str, bytes]:
     """URL relative to onnxpress.js -> content, without the backends of other targets."""
     return _runtime_files(tuple(t for t in TARGETS if t not in targets))
 
 
 @cache
 def _runtime_files(without: tuple[str, ...]) -> Mapping[str, bytes]:
-    # The one of wasm is part of the page's script.
-    unused = {f"targets/{target}.js" for target in without} - {"targets/wasm.js"}
+    unused = {f"targets/{target}.js" for target in without if TARGETS[target].separate}
     modules = {url: text for url, text in runtime_modules().items() if url not in unused}
     files = {url: text.encode() for url, text in bundle(modules, PAGES, TOOLS).items()}
     styles = sorted(RUNTIME.rglob("*.css"))
@@ -34,7 +33,7 @@ def runtime_modules() -> dict[str, str]:
     return {p.relative_to(RUNTIME).as_posix(): p.read_text("utf-8") for p in paths}
 
 
-def write_runtime(folder: Path, targets: Sequence[str] = TARGETS) -> list[Path]:
+def write_runtime(folder: Path, targets: Iterable[str] = TARGETS) -> list[Path]:
     """The files written below `folder`, onnxpress.js among them."""
     written = []
     for url, content in runtime_files(targets).items():

@@ -26,6 +26,7 @@ from ..build.builds import Built
 from ..errors import PackError
 from ..files import json_bytes
 from ..runtime import runtime_files
+from ..targets import TARGETS
 from ..words import size
 from . import page
 
@@ -34,8 +35,8 @@ MAX_BYTES = 1_000_000_000  # opens in Chromium 150 and Firefox 153, in about a m
 TYPES = {".js": "text/javascript", ".json": "application/json", ".webp": "image/webp",
          ".txt": "text/plain;charset=utf-8"}
 SHRINKING = {".js", ".json", ".txt", ".wasm"}  # kinds of files that are published uncompressed
-KINDS = {"weights": "weights", "webgpu": "programs", "wasm": "programs", "js": "programs",
-         "runtime": "runtime"}  # by the stem of a file's name
+# By the stem of a file's name.
+KINDS = {"weights": "weights", **dict.fromkeys(TARGETS, "programs"), "runtime": "runtime"}
 OTHER = "page and pictures"
 SHOWN_BY_PAGES = {"card", "before", "after"}  # in a manifest: pictures that no script asks for
 PAGE, WORKER = "onnxpress.js", "worker.js"

@@ -3,25 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..targets import TARGETS
+from ..weights.encodings import PLAIN
 from ..words import count, exponent, flops, size
 
-TITLES = {"webgpu": "WebGPU", "wasm": "WebAssembly", "js": "JavaScript"}
-BUILDS = {"reference": "The graph in float64", "relaxed": "WebAssembly, relaxed SIMD",
-          "simd128": "WebAssembly, SIMD", "f16": "WebGPU, values rounded to f16",
-          "int8-relaxed": "WebAssembly, products of bytes",
-          "int16-relaxed": "WebAssembly, products of 16 bits, relaxed SIMD",
-          "int16-simd128": "WebAssembly, products of 16 bits, SIMD"}
+BUILDS = {"reference": "The graph in float64",
+          **{build: title for t in TARGETS.values() for build, title in t.builds.items()}}
 
 
 def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Sizes and counts for the section "How it was compiled"."""
     weights, statistics = manifest["weights"], manifest.get("statistics", {})
     targets = []
-    for target in sorted(manifest["targets"], key=list(TITLES).index):
+    for target in sorted(manifest["targets"], key=list(TARGETS).index):
         about = manifest["targets"][target]
         # A visit loads one build of a target.
         program = max(entry["bytes"] for entry in about["files"].values())
-        targets.append({"title": TITLES[target], "program": program,
+        targets.append({"title": TARGETS[target].title, "program": program,
                         "steps": len(about.get("steps", ())),
                         "download": program + weights["bytes"]})
     samples = len(manifest.get("demo", {}).get("samples", ()))
@@ -45,7 +43,7 @@ def _main_encoding(tensors: Sequence[Mapping[str, Any]]) -> str:
     totals: dict[str, int] = {}
     for tensor in tensors:
         totals[tensor["encoding"]] = totals.get(tensor["encoding"], 0) + tensor["bytes"]
-    return max(totals, key=totals.__getitem__, default="f32")
+    return max(totals, key=totals.__getitem__, default=PLAIN)
 
 
 def build(row: Mapping[str, Any]) -> str:

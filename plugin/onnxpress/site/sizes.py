@@ -6,8 +6,9 @@ from typing import Any
 
 from ..build.display import table
 from ..runtime import runtime_files
+from ..targets import TARGETS
 from ..words import size
-from .page_numbers import TITLES, facts_of
+from .page_numbers import facts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Sizes:
 def sizes_of(manifest: Mapping[str, Any]) -> Sizes:
     facts = facts_of(manifest)
     programs = {target: max(e["bytes"] for e in manifest["targets"][target]["files"].values())
-                for target in TITLES if target in manifest["targets"]}
+                for target in TARGETS if target in manifest["targets"]}
     runtime = {target: sum(map(len, runtime_files((target,)).values())) for target in programs}
     return Sizes(manifest["name"], manifest["statistics"]["onnx_bytes"], facts["encoding"],
                  manifest["weights"]["bytes"], programs, runtime)
@@ -45,14 +46,15 @@ def sizes_of(manifest: Mapping[str, Any]) -> Sizes:
 def size_table(rows: Sequence[Sizes]) -> str:
     """A line per demo and, for several, their sum."""
     lines = [[row.name, size(row.onnx), f"{size(row.weights)} {row.encoding}",
-              *(size(row.programs[t]) if t in row.programs else "–" for t in TITLES),
+              *(size(row.programs[t]) if t in row.programs else "–" for t in TARGETS),
               size(row.first_visit), _share(row.first_visit, row.onnx)] for row in rows]
     if len(rows) > 1:
         onnx, visits = sum(r.onnx for r in rows), sum(r.first_visit for r in rows)
         lines.append([f"{len(rows)} demos", size(onnx), size(sum(r.weights for r in rows)),
-                      *(size(sum(r.programs.get(t, 0) for r in rows)) for t in TITLES),
+                      *(size(sum(r.programs.get(t, 0) for r in rows)) for t in TARGETS),
                       size(visits), _share(visits, onnx)])
-    return table(["", "ONNX", "weights", *TITLES.values(), "first visit", "of ONNX"], lines)
+    titles = [target.title for target in TARGETS.values()]
+    return table(["", "ONNX", "weights", *titles, "first visit", "of ONNX"], lines)
 
 
 def total_json(rows: Iterable[Sizes]) -> dict[str, int]:

@@ -2,9 +2,7 @@
 
 from .parse import NAME, load_card, load_demo, parse_demo
 from .values import (
-    TARGETS,
     TASKS,
-    WEIGHTS,
     Card,
     Control,
     Demo,
@@ -15,6 +13,6 @@ from .values import (
 )
 
 __all__ = [
-    "NAME", "TARGETS", "TASKS", "WEIGHTS", "Card", "Control", "Demo", "Output", "Preprocessing",
+    "NAME", "TASKS", "Card", "Control", "Demo", "Output", "Preprocessing",
     "Sample", "Source", "load_card", "load_demo", "parse_demo",
 ]

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, did_you_mean
+from ..targets import TARGETS
+from ..weights.encodings import AUTO
 from .check import check
 from .files import local_path, package_path, python_reference
 from .sections import Merged, read_controls, read_labels, read_pixels
 from .text import Tree, read_yaml
-from .values import TARGETS, Card, Demo, Output, Preprocessing, Sample, Source
+from .values import Card, Demo, Output, Preprocessing, Sample, Source
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FILES = (".onnx", ".tflite", ".py")
@@ -61,7 +63,7 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
         output=Output(**read_pixels(merged, "output")),
         labels=read_labels(labels, models, base) if labels else (),
         samples=tuple(_sample(tree, i, base) for i in range(len(value.get("samples", ())))),
-        weights=value.get("weights", "auto"),
+        weights=value.get("weights", AUTO),
         targets=tuple(t for t in TARGETS if t in value.get("targets", TARGETS)),
         threads=value.get("threads", "auto"),
         loading=value.get("loading", "click"),

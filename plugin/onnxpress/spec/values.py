@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-TARGETS = ("webgpu", "wasm", "js")
-WEIGHTS = ("f32", "f16", "int8", "int4", "auto")
+from ..targets import TARGETS
+from ..weights.encodings import AUTO
+
 TASKS = ("image-classification", "image-to-image", "segmentation", "tensor")
 
 
@@ -123,8 +124,8 @@ class Demo:
     output: Output = Output()
     labels: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
-    weights: str = "auto"
-    targets: tuple[str, ...] = TARGETS
+    weights: str = AUTO
+    targets: tuple[str, ...] = tuple(TARGETS)
     threads: str | int = "auto"
     loading: str = "click"
     top: int = 5

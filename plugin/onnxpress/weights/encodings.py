@@ -1,15 +1,46 @@
-"""How weights are stored: f32 tensor -> bytes, and back to what every target computes with."""
+"""How weights are stored: f32 tensor -> bytes, and back to the f32 values that every target uses.
 
-from collections.abc import Iterable, Iterator, Mapping
+`ENCODINGS` has one row for each way, the largest first; a pack may also choose by itself (`AUTO`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
+PLAIN = "f32"  # the encoding that changes nothing
+AUTO = "auto"  # the smallest encoding whose proof holds
 SMALL = 4096  # elements: biases and tables stay f32, they weigh nothing and round badly
 LARGE = 1 << 16  # elements: below it four bits save little and cost much
 GROUP = 32  # consecutive weights of an output channel that share a 4-bit scale, as in GGML's Q4_0
 HALF_ULP = 2.0**-11  # relative error of rounding to f16's normal numbers
 PIECE = 1 << 20  # elements converted at a time: a large matrix fits memory once, not three times
+
+Bytes = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One way to store a tensor of f32[..., columns].
+
+    `bits` of one value. `encode` gives (values, scales), `decode(shape, values, scales)` takes them
+    back. `admits` says whether a tensor may be stored so; if not, it is stored in `finer`, and
+    `refusal` is the end of the note on it. `scales`: the encoding of the scales, if it has any;
+    `group`: rows of a column that share one, 0 for all rows. `relief`: the encoding of the few
+    matrices that this one would harm most.
+    """
+
+    name: str
+    bits: int
+    encode: Callable[[np.ndarray], tuple[Bytes, Bytes]]
+    decode: Callable[[tuple[int, ...], Bytes, Bytes], np.ndarray]
+    admits: Callable[[np.ndarray], bool] = lambda array: True
+    finer: str = PLAIN
+    refusal: str = ""
+    scales: str | None = None
+    group: int = 0
+    relief: str | None = None
 
 
 def plan(constants: Mapping[str, np.ndarray], encoding: str) -> dict[str, str]:
@@ -20,14 +51,33 @@ def plan(constants: Mapping[str, np.ndarray], encoding: str) -> dict[str, str]:
 
 def _of(array: np.ndarray, encoding: str) -> str:
     if array.ndim and array.size > array.shape[-1] and is_int8(array):
-        return "int8"
-    if encoding == "f32" or array.size < SMALL or array.ndim < 2:
-        return "f32"
-    if encoding == "f16":
-        return "f16" if fits_f16(array) else "f32"
-    if encoding == "int4" and array.size >= LARGE and _fits_int4(array):
-        return "int4"
-    return "int8"
+        return "int8"  # without loss
+    if array.size < SMALL or array.ndim < 2:
+        return PLAIN
+    while not ENCODINGS[encoding].admits(array):
+        encoding = ENCODINGS[encoding].finer
+    return encoding
+
+
+def encode(array: np.ndarray, encoding: str) -> tuple[str, Bytes, Bytes]:
+    """(`encoding`, values, scales) of a canonical f32 tensor; values in f32 are a view of it."""
+    return encoding, *ENCODINGS[encoding].encode(np.ascontiguousarray(array, dtype="<f4"))
+
+
+def decode(shape: Iterable[int], encoding: str, values: Bytes, scales: Bytes) -> np.ndarray:
+    """The f32 tensor that every target computes with; the inverse of `encode`."""
+    return ENCODINGS[encoding].decode(tuple(shape), values, scales)
+
+
+def round_trip(array: np.ndarray, encoding: str) -> np.ndarray:
+    """The values that every target computes with if `array` is stored in `encoding`."""
+    return decode(array.shape, *encode(array, encoding))
+
+
+def most_scales(shape: tuple[int, ...]) -> int:
+    """How many scales a tensor may have, however it is stored."""
+    columns = shape[-1] if shape else 1
+    return columns * -(-prod(shape) // (max(columns, 1) * GROUP))
 
 
 def pieces(array: np.ndarray) -> Iterator[slice]:
@@ -55,36 +105,52 @@ def fits_f16(array: np.ndarray) -> bool:
 
 
 def _fits_int4(array: np.ndarray) -> bool:
-    return bool(np.abs(array).max() / 8 <= np.finfo(np.float16).max)
+    return (array.size >= LARGE
+            and bool(np.abs(array).max() / 8 <= np.finfo(np.float16).max))
 
 
-def encode(array: np.ndarray, encoding: str) -> tuple[str, bytes | memoryview, bytes]:
-    """(`encoding`, values, scales) of a canonical f32 tensor; values in f32 are a view of it.
+def _encode_f32(flat: np.ndarray) -> tuple[Bytes, Bytes]:
+    return flat.reshape(-1).view(np.uint8).data, b""
 
-    int8 is symmetric per last axis (output channel), scale = max|w| / 127; whole numbers that fit
-    have scale 1, which is lossless. int4 is symmetric per GROUP rows of a column, rows being all
-    axes but the last: the value of greatest magnitude is -8 of an f16 scale (GGML's Q4_0).
-    """
-    flat = np.ascontiguousarray(array, dtype="<f4")
-    if encoding == "f32":
-        return encoding, flat.reshape(-1).view(np.uint8).data, b""
-    if encoding == "f16":
-        return encoding, flat.astype("<f2").tobytes(), b""
+
+def _decode_f32(shape: tuple[int, ...], values: Bytes, scales: Bytes) -> np.ndarray:
+    return np.frombuffer(values, "<f4").reshape(shape)
+
+
+def _encode_f16(flat: np.ndarray) -> tuple[Bytes, Bytes]:
+    return flat.astype("<f2").tobytes(), b""
+
+
+def _decode_f16(shape: tuple[int, ...], values: Bytes, scales: Bytes) -> np.ndarray:
+    return np.frombuffer(values, "<f2").astype(np.float32).reshape(shape)
+
+
+def _encode_int8(flat: np.ndarray) -> tuple[Bytes, Bytes]:
+    """Symmetric per last axis (output channel), scale f32[columns] = max|w| / 127; whole numbers
+    that fit have scale 1, which is lossless."""
     rows = flat.reshape(-1, flat.shape[-1])
-    if encoding == "int4":
-        return encoding, *_encode_int4(rows)
     if is_int8(rows):
-        return encoding, rows.astype(np.int8).tobytes(), np.ones(rows.shape[1], "<f4").tobytes()
+        return rows.astype(np.int8).tobytes(), np.ones(rows.shape[1], "<f4").tobytes()
     largest = np.maximum(rows.max(axis=0), -rows.min(axis=0))
     scale = np.maximum(largest, np.float32(1e-30)) / np.float32(127)
     values = np.empty(rows.shape, np.int8)
     for part in pieces(rows):
         values[part] = np.rint(rows[part] / scale)
-    return encoding, values.tobytes(), scale.astype("<f4").tobytes()
+    return values.tobytes(), scale.astype("<f4").tobytes()
 
 
-def _encode_int4(rows: np.ndarray) -> tuple[bytes, bytes]:
-    """Two values a byte in C order, the first in the low bits; scales f16[groups, columns]."""
+def _decode_int8(shape: tuple[int, ...], values: Bytes, scales: Bytes) -> np.ndarray:
+    scale = np.frombuffer(scales, "<f4")
+    flat = np.frombuffer(values, np.int8).reshape(-1, len(scale)).astype(np.float32)
+    flat *= scale
+    return flat.reshape(shape)
+
+
+def _encode_int4(flat: np.ndarray) -> tuple[Bytes, Bytes]:
+    """Symmetric per GROUP rows of a column, rows being all axes but the last: the value of greatest
+    magnitude is -8 of an f16 scale (GGML's Q4_0). Two values a byte in C order, the first in the
+    low bits; scales f16[groups, columns]."""
+    rows = flat.reshape(-1, flat.shape[-1])
     nibbles, scales = np.zeros(rows.size + rows.size % 2, np.uint8), []
     step = GROUP * max(1, PIECE // (GROUP * rows.shape[1]))
     for at in range(0, len(rows), step):
@@ -106,35 +172,22 @@ def _quantize_int4(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.reshape(-1, columns)[:count].ravel().view(np.uint8) & 15, scale
 
 
-def most_scales(shape: tuple[int, ...]) -> int:
-    """How many scales a tensor may have, however it is stored."""
-    columns = shape[-1] if shape else 1
-    return columns * -(-prod(shape) // (max(columns, 1) * GROUP))
-
-
-def decode(shape: Iterable[int], encoding: str, values: bytes, scales: bytes) -> np.ndarray:
-    """The f32 tensor that every target computes with; the inverse of `encode`."""
-    shape = tuple(shape)
-    if encoding == "f32":
-        return np.frombuffer(values, "<f4").reshape(shape)
-    if encoding == "f16":
-        return np.frombuffer(values, "<f2").astype(np.float32).reshape(shape)
-    if encoding == "int4":
-        return _decode_int4(shape, np.frombuffer(values, np.uint8), np.frombuffer(scales, "<f2"))
-    scale = np.frombuffer(scales, "<f4")
-    flat = np.frombuffer(values, np.int8).reshape(-1, len(scale)).astype(np.float32)
-    flat *= scale
-    return flat.reshape(shape)
-
-
-def round_trip(array: np.ndarray, encoding: str) -> np.ndarray:
-    """What every target gets of a tensor that is stored in `encoding`."""
-    return decode(array.shape, *encode(array, encoding))
-
-
-def _decode_int4(shape: tuple[int, ...], packed: np.ndarray, scales: np.ndarray) -> np.ndarray:
+def _decode_int4(shape: tuple[int, ...], values: Bytes, scales: Bytes) -> np.ndarray:
+    packed = np.frombuffer(values, np.uint8)
     nibbles = np.stack((packed & 15, packed >> 4), axis=1).ravel()[: int(np.prod(shape))]
-    values = ((nibbles ^ 8).astype(np.int8) - np.int8(8)).reshape(-1, shape[-1]).astype(np.float32)
-    for group, scale in enumerate(scales.astype(np.float32).reshape(-1, shape[-1])):
-        values[group * GROUP : (group + 1) * GROUP] *= scale
-    return values.reshape(shape)
+    whole = ((nibbles ^ 8).astype(np.int8) - np.int8(8)).reshape(-1, shape[-1]).astype(np.float32)
+    factors = np.frombuffer(scales, "<f2").astype(np.float32).reshape(-1, shape[-1])
+    for group, scale in enumerate(factors):
+        whole[group * GROUP : (group + 1) * GROUP] *= scale
+    return whole.reshape(shape)
+
+
+ENCODINGS: Mapping[str, Encoding] = {encoding.name: encoding for encoding in (
+    Encoding(PLAIN, 32, _encode_f32, _decode_f32),
+    Encoding("f16", 16, _encode_f16, _decode_f16, fits_f16,
+             refusal="do not fit f16; they stay in f32"),
+    Encoding("int8", 8, _encode_int8, _decode_int8, scales=PLAIN, relief="f16"),
+    Encoding("int4", 4, _encode_int4, _decode_int4, _fits_int4, finer="int8", scales="f16",
+             group=GROUP),
+)}
+WEIGHTS = (*ENCODINGS, AUTO)  # the choices of a spec

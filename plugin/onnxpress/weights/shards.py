@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import PackError
 from ..files import read_file, write_file
 from .compression import compress, decompress
-from .encodings import GROUP, decode, encode
+from .encodings import ENCODINGS, decode, encode
 
 SHARD_BYTES = 8 << 20  # GitHub refuses files over 100 MiB, Cloudflare Pages over 25 MiB
 ALIGN = 16  # bytes: any typed array may view a tensor in place
@@ -41,8 +41,8 @@ def write_weights(constants: Mapping[str, np.ndarray], encodings: Mapping[str, s
         entry = {"name": name, "shape": list(array.shape), "encoding": used, **writer.add(values)}
         if scales:
             entry["scale"] = writer.add(scales)
-        if used == "int4":
-            entry["group"] = GROUP
+        if ENCODINGS[used].group:
+            entry["group"] = ENCODINGS[used].group
         tensors.append(entry)
     shards = writer.finish()
     return {"bytes": sum(s["bytes"] for s in shards), "shards": shards, "tensors": tensors}

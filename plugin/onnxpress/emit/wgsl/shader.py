@@ -17,6 +17,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...graph.graph import Graph, Node
+from ...weights.encodings import ENCODINGS
 from .device import Device
 from .expr import with_helpers
 
@@ -25,7 +26,7 @@ MAX_BINDING = 128 << 20
 MAX_GROUPS = 65535
 MAX_BUFFERS = 8
 LANES = 64  # invocations of a workgroup that shares nothing
-BITS = {"f32": 32, "f16": 16, "int8": 8, "int4": 4, "scale": 32}  # of an element
+BITS = {**{e.name: e.bits for e in ENCODINGS.values()}, "scale": 32}  # of an element
 
 
 @dataclass(frozen=True, slots=True)

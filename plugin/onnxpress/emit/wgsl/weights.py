@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from ...graph.graph import Graph
-from ...weights.encodings import GROUP
+from ...weights.encodings import ENCODINGS, PLAIN
 from .shader import BITS, Port, Slice
 
 READERS = ("conv2d", "matmul")
@@ -20,7 +20,7 @@ def store(graph: Graph, encodings: Mapping[str, str]) -> Graph:
     """The graph whose weights say how the pack stores them; `graph` where all weights of
     products are f32, which shaders then read as such."""
     read = {n.inputs[1] for n in graph.nodes if n.op in READERS} & set(encodings)
-    if all(encodings[name] == "f32" for name in read):
+    if all(encodings[name] == PLAIN for name in read):
         return graph
     told = {n: replace(graph.values[n], stored=encodings[n]) for n in read}
     return replace(graph, values={**graph.values, **told})
@@ -28,7 +28,7 @@ def store(graph: Graph, encodings: Mapping[str, str]) -> Graph:
 
 def halved(encodings: Mapping[str, str]) -> dict[str, str]:
     """How a program in f16 keeps constants, of which only weights are asked for."""
-    return {n: "f16" if e == "f32" else e for n, e in encodings.items()}
+    return {n: "f16" if e == PLAIN else e for n, e in encodings.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ def read_weights(graph: Graph, part: str | Slice, shape: tuple[int, ...], wide: 
     held = replace(whole, kind=kind)
     packed = Port("b", held, shape, words=held.size // 4)
     scale, scales = (held, (1, 4)), 0
-    if kind in ("int8", "int4"):
-        groups = -(-prod(shape[:-1]) // GROUP) if kind == "int4" else 1
-        first = whole.start // GROUP if kind == "int4" else 0
+    if ENCODINGS[kind].scales:
+        group = ENCODINGS[kind].group
+        groups = -(-prod(shape[:-1]) // group) if group else 1
+        first = whole.start // group if group else 0
         scales = groups * shape[-1]
         scale = Slice(name, first, scales, kind="scale"), (groups, shape[-1])
     return Weights((packed, Port("scale", *scale, wide=True)), _packed(kind, shape[-1]), wide)
@@ -69,13 +70,14 @@ def made_weights(graph: Graph, name: str, port: Port) -> Weights:
         return Weights((port,), _plain(columns, True), True)
     words = replace(port, wide=False, words=prod(port.shape))
     return Weights((words, Port("scale", port.value, port.shape, wide=True)),
-                   _packed("f32", columns), True)
+                   _packed(PLAIN, columns), True)
 
 
 def _kept(stored: str, part: Slice, columns: int) -> str:
-    """The encoding in memory: rows put between others would change a group of four bits."""
-    if stored == "int4" and (columns % 8 or part.runs > 1):
-        return "f32"
+    """The encoding in memory: f32 where a row is not whole words, or where rows that are put
+    between others would change the groups that share a scale."""
+    if columns * BITS[stored] % 32 or (ENCODINGS[stored].group and part.runs > 1):
+        return PLAIN
     return stored
 
 
@@ -90,7 +92,7 @@ def _packed(kind: str, columns: int) -> str:
     bits = BITS[kind]
     ups = ", ".join(f"{32 - bits * i}u" if bits < 16 else "0u" for i in (1, 2, 3, 4))
     down = 32 - bits if bits < 16 else 0
-    group = GROUP if kind == "int4" else 1 << 31
+    group = ENCODINGS[kind].group or 1 << 31
     return f"""fn weights(row: u32, column: u32) -> vec4f {{
   let quad = (row * {columns}u + column) / 4u;
   let at = quad * {bits}u / 8u;

@@ -4,7 +4,8 @@
  * Attribute `state`: idle running done. Event `result` with what the visitor can download.
  */
 import { announce } from "../page/announce.js";
-import { LABELS, detect } from "../model/detect.js";
+import { detect } from "../model/detect.js";
+import { TARGETS } from "../targets.js";
 import { h } from "../page/dom.js";
 import { isAbort, sentence } from "../errors.js";
 import { fetchManifest } from "../load/fetch.js";
@@ -89,7 +90,7 @@ class OnnxBench extends HTMLElement {
       refused: refused.filter(({ target }) => !runs.has(target)),
     };
     for (const { target } of candidates) {
-      const onProgress = ({ state }) => this.#say(`${LABELS[target]}: ${DOING[state]}…`);
+      const onProgress = ({ state }) => this.#say(`${TARGETS[target].label}: ${DOING[state]}…`);
       try {
         results.targets.push(await measure(load, this.#url, manifest,
           { target, worker: true, signal, onProgress }, COUNT, PATIENCE));

@@ -1,7 +1,7 @@
 /** A pack measured on one target: for the command in a browser and in Node, and for visitors. */
-import { aboutBuild } from "../model/detect.js";
 import { median } from "../page/format.js";
 import { goldenInputs } from "../model/golden.js";
+import { aboutBuild } from "../targets/common/builds.js";
 import { writeOutputs } from "../tensors.js";
 import { measurePeak } from "./peak.js";
 

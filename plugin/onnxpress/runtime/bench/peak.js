@@ -19,12 +19,6 @@ const MODULES = {
 };
 const FLOPS = 96;
 
-const WHAT = {
-  relaxed: "fused f32 multiply-add on one thread of WebAssembly",
-  simd128: "f32 multiply, then add, on one thread of WebAssembly",
-  js: "f64 multiply, then add, in JavaScript",
-  webgpu: "fused f32 multiply-add on the graphics processor",
-};
 const LONG = 20; // ms of a measurement: far above the clock's steps
 const WARM = 200; // ms until the browser has compiled what it measures
 const GPU_LONG = 5; // ms, far below any watchdog
@@ -38,9 +32,21 @@ const MOST = 65535; // workgroups
  */
 export async function measurePeak(target, build) {
   const isa = build.includes("simd128") ? "simd128" : "relaxed";
-  const measure = { webgpu: peakOfGpu, wasm: () => peakOfWasm(isa), js: peakOfJs }[target];
-  return { gflops: (await measure()) / 1e9, what: WHAT[target === "wasm" ? isa : target] };
+  const { what, measure } = PEAKS[target](isa);
+  return { gflops: (await measure()) / 1e9, what };
 }
+
+/** By target: what is measured, and how; `isa` of WebAssembly. */
+const PEAKS = {
+  webgpu: () => ({
+    what: "fused f32 multiply-add on the graphics processor", measure: peakOfGpu,
+  }),
+  wasm: (isa) => ({
+    what: `${WORDS[isa]} on one thread of WebAssembly`, measure: () => peakOfWasm(isa),
+  }),
+  js: () => ({ what: "f64 multiply, then add, in JavaScript", measure: peakOfJs }),
+};
+const WORDS = { relaxed: "fused f32 multiply-add", simd128: "f32 multiply, then add," };
 
 async function peakOfWasm(isa) {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });

@@ -1,5 +1,5 @@
 /** What a visitor sees of a benchmark: a bar per target, the steps of one, the file. */
-import { LABELS } from "../model/detect.js";
+import { TARGETS } from "../targets.js";
 import { bar, h } from "../page/dom.js";
 import { formatTime } from "../page/format.js";
 import { saveAs } from "../page/save.js";
@@ -15,10 +15,10 @@ export function createReport(results) {
   const targets = [...results.targets].sort((a, b) => a.run.median_ms - b.run.median_ms);
   const longest = targets.at(-1)?.run.median_ms;
   const bars = targets.map(({ target, run }) => h("li", { className: "onnx-bar" },
-    h("span", {}, LABELS[target]), h("b", {}, formatTime(run.median_ms)),
+    h("span", {}, TARGETS[target].label), h("b", {}, formatTime(run.median_ms)),
     bar(run.median_ms / longest)));
   const others = refused.map(({ target, reason }) => (
-    h("p", { className: "hint" }, `${LABELS[target]} is left out: ${reason.replace(/\.$/, "")}.`)));
+    h("p", { className: "hint" }, `${TARGETS[target].label} is left out: ${reason.replace(/\.$/, "")}.`)));
   return h("div", {},
     h("div", { className: "body" },
       targets.length > 0 && h("p", { className: "hint" },
@@ -32,7 +32,7 @@ export function createReport(results) {
 function stepsOf(targets) {
   const place = h("div", { className: "tables" });
   const choose = h("select", { onchange: () => show() },
-    ...targets.map(({ target }, i) => h("option", { value: i }, LABELS[target])));
+    ...targets.map(({ target }, i) => h("option", { value: i }, TARGETS[target].label)));
   const show = () => place.replaceChildren(createTable(targets[choose.value]));
   show();
   return h("div", { className: "steps" },

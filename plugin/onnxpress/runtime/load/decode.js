@@ -47,19 +47,40 @@ export function decodeInt4(packed, scale, shape, group) {
   return out;
 }
 
+const as = (type, { buffer, byteOffset, byteLength }) =>
+  new type(buffer, byteOffset, byteLength / type.BYTES_PER_ELEMENT);
+
+/** The encoding that changes nothing. */
+export const PLAIN = "f32";
+
 /**
- * @param {"f32"|"f16"|"int8"|"int4"} encoding
+ * By the names of weights/encodings.py. `scales`: the encoding of the scales, where there are any.
+ * @type {Object<string, {bits: number, scales?: string,
+ *   decode: (bytes: Uint8Array, scale?: Uint8Array, shape?: number[], group?: number) =>
+ *     Float32Array}>}
+ */
+export const ENCODINGS = {
+  [PLAIN]: { bits: 32, decode: (bytes) => as(Float32Array, bytes) },
+  f16: { bits: 16, decode: (bytes) => decodeHalf(as(Uint16Array, bytes)) },
+  int8: {
+    bits: 8, scales: PLAIN,
+    decode: (bytes, scale) => decodeInt8(as(Int8Array, bytes), as(Float32Array, scale)),
+  },
+  int4: {
+    bits: 4, scales: "f16",
+    decode: (bytes, scale, shape, group) =>
+      decodeInt4(bytes, as(Uint16Array, scale), shape, group),
+  },
+};
+
+/**
+ * @param {keyof typeof ENCODINGS} encoding
  * @param {Uint8Array} bytes the values, 16-byte aligned
- * @param {Uint8Array} [scale] of int8 and int4
- * @param {number[]} [shape] of int4
- * @param {number} [group] of int4
+ * @param {Uint8Array} [scale] of an encoding with scales
+ * @param {number[]} [shape] of the tensor, where groups of rows share a scale
+ * @param {number} [group] rows that share a scale
  * @returns {Float32Array} for f32 a view of `bytes`
  */
 export function decode(encoding, bytes, scale, shape, group) {
-  const as = (type, { buffer, byteOffset, byteLength }) =>
-    new type(buffer, byteOffset, byteLength / type.BYTES_PER_ELEMENT);
-  if (encoding === "f32") return as(Float32Array, bytes);
-  if (encoding === "f16") return decodeHalf(as(Uint16Array, bytes));
-  if (encoding === "int4") return decodeInt4(bytes, as(Uint16Array, scale), shape, group);
-  return decodeInt8(as(Int8Array, bytes), as(Float32Array, scale));
+  return ENCODINGS[encoding].decode(bytes, scale, shape, group);
 }

@@ -1,5 +1,5 @@
 /** The model's constants as they arrive. */
-import { decode } from "./decode.js";
+import { PLAIN, decode } from "./decode.js";
 import { PressError } from "../errors.js";
 import { requireUnpacking, unpack } from "./unpack.js";
 
@@ -83,7 +83,7 @@ function cut(shards, tensors, receive) {
   const all = tensors.map((tensor) => {
     /** @type {Arriving} */
     const arriving = { tensor, missing: 0, bytes: new Uint8Array(0), write: null };
-    let direct = tensor.encoding === "f32" && tensor.bytes > 0;
+    let direct = tensor.encoding === PLAIN && tensor.bytes > 0;
     for (const [role, part] of [["bytes", tensor], ["scale", tensor.scale]]) {
       let { shard, offset } = part ?? {};
       for (let at = 0; at < (part?.bytes ?? 0); shard++, offset = 0) {

@@ -2,7 +2,7 @@
  * Targets whose preparation took the page down with it (phones end a page that takes too much
  * memory). A mark is set before and taken away after; one found on arrival tells of a crash.
  */
-import { LABELS } from "./detect.js";
+import { TARGETS } from "../targets.js";
 
 const KEY = "onnxpress:preparing:";
 
@@ -36,7 +36,7 @@ const known = new Map();
 export function watchAttempts(url) {
   const key = KEY + url;
   if (!known.has(key)) {
-    const crashed = memory.read(key).split(" ").filter((target) => target in LABELS);
+    const crashed = memory.read(key).split(" ").filter((target) => target in TARGETS);
     known.set(key, { crashed, preparing: [] });
   }
   const { crashed, preparing } = known.get(key);

@@ -1,6 +1,7 @@
 /** The street in the browser: detect, fetch, prepare, check, run; the next target on failure. */
-import { open as openWasm } from "../targets/wasm.js";
-import { aboutBuild, detect, explain, nameOf } from "./detect.js";
+import { TARGETS } from "../targets.js";
+import { aboutBuild } from "../targets/common/builds.js";
+import { detect, explain, nameOf } from "./detect.js";
 import { PressError, gone, isAbort, sentence } from "../errors.js";
 import { Downloads, fetchManifest } from "../load/fetch.js";
 import { checkGolden } from "./golden.js";
@@ -10,17 +11,6 @@ import { openCache } from "../load/store.js";
 import { readInputs, writeOutputs } from "../tensors.js";
 import { streamWeights } from "../load/weights.js";
 
-const BACKENDS = {
-  webgpu: () => import("../targets/webgpu.js"),
-  wasm: async () => ({ open: openWasm }),
-  js: () => import("../targets/js.js"),
-};
-
-/**
- * The build has run the WebAssembly program itself, and its specification leaves no choice, so the
- * first result need not wait for the check; the others' programs run here for the first time.
- */
-const CHECKED_LATER = new Set(["wasm"]);
 const EARLY = 3; // shards that are asked for at once: a fourth connection is the program's
 const UNASKED = 500; // ms without a run after which the check takes the first turn
 const PAINT = 100; // ms in which a page can show its first result: then the check takes a turn
@@ -188,7 +178,7 @@ class OpenModel {
   async open(from, downloads = this.#download()) {
     const { meter } = this.#options;
     try {
-      await this.#openNext(from, downloads, (target) => !CHECKED_LATER.has(target));
+      await this.#openNext(from, downloads, (target) => !TARGETS[target].checkedLater);
     } catch (error) {
       downloads.leave();
       throw error;
@@ -221,7 +211,7 @@ class OpenModel {
     const files = [...this.#manifest.weights.shards, about.files[build]];
     this.#options.meter.begin(target, files.reduce((sum, { bytes }) => sum + bytes, 0));
     this.check = null;
-    const { open } = await BACKENDS[target]();
+    const { open } = await TARGETS[target].load();
     this.#executable = await open(
       about, (...wanted) => downloads.file(...wanted), streamWeights(this.#manifest, downloads),
       { build, threads, loadModule: (entry) => downloads.module(entry) });

@@ -2,6 +2,7 @@
 import { gone, isAbort, unpackError } from "../errors.js";
 import { Host } from "./host.js";
 import { openModel } from "./model.js";
+import { TARGETS } from "../targets.js";
 
 /**
  * Same as openModel, off the page's thread. Where the browser has WebGPU in pages only, or refuses
@@ -21,10 +22,12 @@ export async function openInWorker(url, options) {
     here.notes.push("The browser refused a worker, so the model runs on the page's own thread.");
     return here;
   }
-  const wanted = target === "webgpu" || (target === "auto" && !options.avoid?.webgpu);
-  if (wanted && navigator.gpu && !hello.gpu) {
-    const here = await openModel(url, { ...options, target: "webgpu" }).catch((error) => {
-      if (target === "webgpu" || UNFINISHED.has(error.code)) throw error;
+  const wanted = (name) => target === name || (target === "auto" && !options.avoid?.[name]);
+  const [first] = Object.keys(TARGETS)
+    .filter((name) => wanted(name) && TARGETS[name].pageOnly?.(hello));
+  if (first) {
+    const here = await openModel(url, { ...options, target: first }).catch((error) => {
+      if (target === first || UNFINISHED.has(error.code)) throw error;
       return null;
     });
     if (here) {

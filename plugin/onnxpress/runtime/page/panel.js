@@ -1,6 +1,6 @@
 /** What stands around the view: samples, the run button, progress, status, faults. */
 import { IN_PAGE } from "../load/carried.js";
-import { LABELS } from "../model/detect.js";
+import { TARGETS } from "../targets.js";
 import { h } from "./dom.js";
 import { formatBytes, formatTime, median } from "./format.js";
 import { hasCameras } from "../kinds/picture/camera.js";
@@ -77,10 +77,10 @@ export class Panel {
     const own = image ? " Pictures never leave this browser." : "";
     const way = IN_PAGE ? "inside this page" : "downloaded once";
     this.hint.textContent = `The model is ${formatBytes(weights.bytes)}, ${way}.${own}`;
-    const names = Object.keys(LABELS).filter((name) => name in targets);
+    const names = Object.keys(TARGETS).filter((name) => name in targets);
     this.target.replaceChildren(
       h("option", { value: "auto" }, "Automatic"),
-      ...names.map((name) => h("option", { value: name }, LABELS[name])));
+      ...names.map((name) => h("option", { value: name }, TARGETS[name].label)));
     this.target.value = names.includes(chosen) ? chosen : "auto";
     this.foot.hidden = false;
     this.chooser.hidden = !image;
@@ -171,7 +171,7 @@ export class Panel {
     const later = runs[0] === first ? runs.slice(1) : runs;
     const warm = later.length ? median(later) : null;
     const auto = this.target.querySelector("option");
-    auto.textContent = `Automatic (${LABELS[model.target]})`;
+    auto.textContent = `Automatic (${TARGETS[model.target].label})`;
     this.facts.replaceChildren(
       h("span", {}, warm === null ? "First run " : "A run takes ",
         h("b", {}, formatTime(warm ?? first))),
@@ -182,7 +182,7 @@ export class Panel {
     this.measured.hidden = false;
     const rows = {
       "First run": formatTime(first),
-      "Threads": model.target === "wasm" ? `${model.threads}` : "",
+      "Threads": TARGETS[model.target].threads ? `${model.threads}` : "",
       "Later runs": warm === null ? "none yet" : `${formatTime(warm)} (median of ${later.length})`,
       "Against onnxruntime": model.check ? inWords(model.check) : "to be checked",
       "Download": formatTime(fetch),

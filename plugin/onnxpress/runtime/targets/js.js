@@ -1,8 +1,8 @@
 /** Runs a generated ES module on a Float32Array: where WebAssembly is not allowed. */
-import { executable, onHeap, placeWeights, timeSteps } from "./linear.js";
+import { executable, onHeap, placeWeights, timeSteps } from "./common/linear.js";
 
 /**
- * @param {import("./linear.js").LinearAbout & {files: Object}} about
+ * @param {import("./common/linear.js").LinearAbout & {files: Object}} about
  * @param {unknown} fetchFile  unused: a module can only be imported
  * @param {AsyncIterable<{name: string, data: Float32Array}>} weights
  * @param {{loadModule: (entry: Object) => Promise<Object>}} options

@@ -2,9 +2,9 @@
  * Runs a generated WebAssembly module: on one thread, on several that share its memory, or on
  * workers with memories of their own.
  */
-import { aboutBuild } from "../model/detect.js";
+import { aboutBuild } from "./common/builds.js";
 import { sharesMemory } from "./wasm/threads.js";
-import { executable, onHeap, placeWeights, timeSteps } from "./linear.js";
+import { executable, onHeap, placeWeights, timeSteps } from "./common/linear.js";
 import { compile } from "./wasm/compile.js";
 import { ALONE, heapOf, instantiate, memoryOf } from "../load/instance.js";
 import { placer } from "./wasm/place.js";
@@ -18,7 +18,7 @@ import { warm } from "./wasm/warm.js";
  * @property {number} [workers]  that share no memory: beyond which no more pay; 1
  * @property {number} [most_workers]  of which the file says what they tell each other; 1
  *
- * @param {import("../types.js").Target & import("./linear.js").LinearAbout & WasmAbout} target
+ * @param {import("../types.js").Target & import("./common/linear.js").LinearAbout & WasmAbout} target
  * @param {import("./wasm/compile.js").FetchFile} fetchFile
  * @param {AsyncIterable<import("../load/weights.js").Constant>} weights
  * @param {{build: string, threads: number}} options

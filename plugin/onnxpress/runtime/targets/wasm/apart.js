@@ -11,10 +11,10 @@ export { startPeer as startWorker };
 export const HERE = 1;
 
 /**
- * @param {import("../linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
+ * @param {import("../common/linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
  * @param {Promise<WebAssembly.Module>} compiling
  * @param {import("./team.js").Team} team
- * @returns {Promise<import("../linear.js").Program>}
+ * @returns {Promise<import("../common/linear.js").Program>}
  */
 export async function start(about, compiling, team) {
   const module = await compiling;

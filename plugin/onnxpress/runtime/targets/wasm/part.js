@@ -4,7 +4,7 @@
  * what they need of what it has computed.
  */
 import { exchangeOf } from "./exchange.js";
-import { onHeap } from "../linear.js";
+import { onHeap } from "../common/linear.js";
 import { ALONE, heapOf, instantiate, memoryOf } from "../../load/instance.js";
 import { placer } from "./place.js";
 import { warm } from "./warm.js";
@@ -13,10 +13,10 @@ const LOOKS = 400; // for a message, before a worker sleeps: some milliseconds
 
 /**
  * @param {WebAssembly.Module} module
- * @param {import("../linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
+ * @param {import("../common/linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
  * @param {number} me
  * @param {(MessagePort|null)[]} ports  to each other
- * @returns {Promise<import("../linear.js").Program>}  whose outputs are right where `me` is 0
+ * @returns {Promise<import("../common/linear.js").Program>}  whose outputs are right where `me` is 0
  */
 export async function openPart(module, about, me, ports) {
   const memory = memoryOf(about.pages);

@@ -1,13 +1,15 @@
 /** Puts constants where a WebAssembly program reads them; the program itself decodes and packs. */
+import { ENCODINGS, PLAIN } from "../../load/decode.js";
+
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 const SLACK = 16; // elements that are free past each slot and past what is staged, as in layout.py
 
 /**
- * @param {import("../linear.js").LinearAbout} about
+ * @param {import("../common/linear.js").LinearAbout} about
  * @param {Object<string, Function>} exports  of the program; emit/wasm/decode.py and wasm_packs.py
  *   tell how what stands here calls them
  * @param {WebAssembly.Memory} memory
- * @returns {import("../linear.js").Program["place"]}
+ * @returns {import("../common/linear.js").Program["place"]}
  */
 export function placer({ weights, staging }, exports, memory) {
   const heap = new Uint8Array(memory.buffer);
@@ -33,15 +35,15 @@ export function placer({ weights, staging }, exports, memory) {
   /** @param {import("../../load/weights.js").Stored} stored @returns {number} the address that follows */
   function placeScales({ encoding, scale }) {
     if (!scale) return scales;
-    const half = encoding === "int4";
-    const count = scale.length / (half ? BYTES / 2 : BYTES);
-    decode({ encoding: half ? "f16" : "f32", shape: [count], bytes: scale }, scales);
+    const { scales: stored } = ENCODINGS[encoding];
+    const count = (8 * scale.length) / ENCODINGS[stored].bits;
+    decode({ encoding: stored, shape: [count], bytes: scale }, scales);
     return scales + BYTES * count;
   }
 
   /** @param {import("../../load/weights.js").Stored} stored @param {number} target */
   function decode({ encoding, shape, bytes, group }, target) {
-    if (encoding === "f32") return heap.set(bytes, target);
+    if (encoding === PLAIN) return heap.set(bytes, target);
     const count = shape.reduce((product, n) => product * n, 1);
     const source = target + BYTES * (count + SLACK) - bytes.length;
     heap.set(bytes, source);

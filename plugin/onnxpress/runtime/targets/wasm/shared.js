@@ -1,6 +1,6 @@
 /** A program on several threads that share its memory; thread.js is the other end. */
 import { startThread } from "../../load/carried.js";
-import { onHeap } from "../linear.js";
+import { onHeap } from "../common/linear.js";
 import { heapOf, instantiate, memoryOf } from "../../load/instance.js";
 import { placer } from "./place.js";
 import { warm } from "./warm.js";
@@ -13,10 +13,10 @@ export { startThread as startWorker };
 export const HERE = 0;
 
 /**
- * @param {import("../linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
+ * @param {import("../common/linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
  * @param {Promise<WebAssembly.Module>} compiling
  * @param {import("./team.js").Team} team
- * @returns {Promise<import("../linear.js").Program>}
+ * @returns {Promise<import("../common/linear.js").Program>}
  */
 export async function start(about, compiling, team) {
   const { pages, bytes_per_thread: own } = about;

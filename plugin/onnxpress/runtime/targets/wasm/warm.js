@@ -10,7 +10,7 @@ const SLICE = 8; // ms until others on this thread have a turn
 /**
  * @param {{step: (index: number, part: number, parts: number, own: number) => void}} exports of a
  *   program whose heap holds nothing yet, and whose barrier does not wait
- * @param {import("../linear.js").LinearAbout} about
+ * @param {import("../common/linear.js").LinearAbout} about
  */
 export async function warm(exports, { steps }) {
   if (steps.reduce((sum, [, flops]) => sum + flops, 0) < WORTH) return;

@@ -1,5 +1,5 @@
 /** From a program's text to buffers, pipelines and bind groups, all made once. */
-import { decode } from "../../load/decode.js";
+import { ENCODINGS, PLAIN, decode } from "../../load/decode.js";
 import { PressError } from "../../errors.js";
 import { encode } from "./commands.js";
 import { guarded } from "./device.js";
@@ -72,7 +72,7 @@ export async function upload({ device }, places, weights, buffers) {
   }
   weights.into?.(({ name, bytes }) => {
     const [place, other] = waiting.get(name) ?? [];
-    if (!place || other || place.kind !== "f32" || place.runs > 1 || place.bytes !== bytes) return null;
+    if (!place || other || place.kind !== PLAIN || place.runs > 1 || place.bytes !== bytes) return null;
     waiting.set(name, []);
     return (run, at) => write(place, run, at);
   });
@@ -90,11 +90,11 @@ export async function upload({ device }, places, weights, buffers) {
 
 /** @param {import("../../load/weights.js").Constant} constant @returns {ArrayBufferView} */
 function inMemory(constant, kind) {
-  if (kind === "f32") return constant.data;
+  if (kind === PLAIN) return constant.data;
   const { bytes, scale, encoding } = constant.stored;
-  if (kind === "f16" && encoding === "f32") return new Float16Array(constant.data);
+  if (kind === "f16" && encoding === PLAIN) return new Float16Array(constant.data);
   if (kind !== "scale") return bytes;
-  return encoding === "int4" ? decode("f16", scale) : scale;
+  return decode(ENCODINGS[encoding].scales, scale);
 }
 
 /** @param {ArrayBuffer} bytes of its file @returns {Program} */

@@ -11,18 +11,18 @@
  * @property {[label: string, flops: number][]} steps
  *
  * @typedef {Object} Program  The compiled model on its heap, or on several.
- * @property {(constant: import("../load/weights.js").Constant) => void|Promise<void>} place
+ * @property {(constant: import("../../load/weights.js").Constant) => void|Promise<void>} place
  * @property {(inputs: Float32Array[]) => Promise<Float32Array[]>} run  in the model's order
  * @property {(inputs: Float32Array[]) => Promise<number[]>} profile  milliseconds of each step
  * @property {() => void} [end]  of its threads
  */
-import { PressError } from "../errors.js";
+import { PressError } from "../../errors.js";
 
 /**
  * Fills the heap's constants, in whatever order they arrive.
  * @param {LinearAbout} about
  * @param {Promise<Program>} compiling  may still be under way while the first weights arrive
- * @param {AsyncIterable<import("../load/weights.js").Constant>} weights
+ * @param {AsyncIterable<import("../../load/weights.js").Constant>} weights
  * @returns {Promise<Program>}
  * @throws {PressError} "prepare", where a constant does not arrive
  */
