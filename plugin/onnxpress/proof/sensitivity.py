@@ -1,8 +1,9 @@
 """Which matrices of a pack stay in a finer encoding: they gain the most accuracy for a byte.
 
 Each matrix is rounded alone and the program run. Their order is how far the result moves, for each
-byte that the finer encoding would cost. As few of the first ones as the gates need are kept, which a
-bisection finds; errors of rounding are independent, so more of them kept means a smaller error.
+byte that the finer encoding would cost. The first ones are kept, as few as the gates need; a
+bisection finds how many. Errors of rounding are independent: the more are kept, the smaller the
+error.
 """
 
 from collections.abc import Mapping

@@ -37,7 +37,7 @@ export async function measurePeak(target, build) {
 }
 
 /** By target: what is measured, and how; `isa` of WebAssembly. */
-const PEAKS = {
+export const PEAKS = {
   webgpu: () => ({
     what: "fused f32 multiply-add on the graphics processor", measure: peakOfGpu,
   }),
