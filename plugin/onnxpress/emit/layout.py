@@ -1,26 +1,42 @@
-"""What a kernel tells the planner, and what the planner hands back to a kernel.
+"""Linear memory, the layout language between kernels and the planner, for wasm and js.
 
-Linear memory is one heap of f32 elements, the same for the wasm and js targets: packed weights
-first, then an arena that steps share by lifetime. Every offset and stride counts elements; those of
-a tensor count its own elements, which are shorter than f32 where it is stored as whole numbers.
+A program's memory is one heap of f32 elements: constant weights first, then one arena in which
+values share space by lifetime. A kernel states its `Needs` for a node; the planner
+(programs/plan.py) answers with a `Step`, whose `Tensor`s say where each operand lies.
+
+An image tensor x[N,H,W,C] may carry a halo, so that windows at the border read memory and no kernel
+tests bounds. Its pixels may be padded, so that vectors of 4 channels stay inside a pixel. A
+3x3 convolution reads x[1,2,3,3] (1 image, 2 rows, 3 columns, 3 channels), pads 1:
+
+    Halo(extent=(1, 1, 1, 1))          stride of W:  4 elements, C = 3 rounded up to a vector
+    . . . . .                          stride of H: 20 elements, (1 + 3 + 1) pixels
+    . a b c .    a: pixel [0, 0, 0]    stride of N: 80 elements, (1 + 2 + 1) rows
+    . d e f .    .: halo, zeros
+    . . . . .    Tensor(shape=(1, 2, 3, 3), strides=(80, 20, 4, 1), base=b, offset=b + 24, size=80)
+
+Element [n, h, w, c] lies at offset + 80 n + 20 h + 4 w + c. `offset` skips one row of the halo (20)
+and one pixel of it (4). A window at output pixel (0, 0) starts 24 elements earlier, at `base`.
+
+Offsets and strides of a `Tensor` count the tensor's own elements: 4 bytes each in f32, 2 or 1 where
+it is stored as whole numbers (ELEMENT_BYTES). Every other number here counts f32 elements.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from ..graph.graph import Node
+from ..graph.graph import Node, Shape
 
-ALIGN = 16  # elements: one 64-byte cache line
-SLACK = 16  # elements a kernel may read or overwrite past a tensor's end
+ALIGN = 16  # f32 elements: one cache line of 64 bytes
+SLACK = 16  # f32 elements past a tensor's end that a kernel may read or overwrite
 
 
 @dataclass(frozen=True, slots=True)
 class Halo:
-    """Border elements around H and W of an NHWC tensor.
+    """Border around H and W of an NHWC tensor, in rows and pixels: (top, left, bottom, right).
 
-    `extent` (top, left, bottom, right) is allocated and zeroed; `pads` of it is then filled by
-    `mode`: "zero", "reflect" (mirror without the edge) or "edge".
+    `extent` is allocated and set to zero. Then `mode` fills the inner part `pads`: "zero" leaves
+    it, "reflect" mirrors without the edge, "edge" repeats the edge.
     """
 
     extent: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -34,14 +50,15 @@ ELEMENT_BYTES = {"f32": 4, "i16": 2, "u8": 1}
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How a value's elements lie in memory: as they are in "f32", or whole numbers as element -
-    `low` in "i16" or "u8"."""
+    """How a value's elements lie in memory. "f32" holds the value; "i16" and "u8" hold the whole
+    number value - `low`."""
 
     kind: str = "f32"
     low: int = 0
 
     @property
     def bytes(self) -> int:
+        """Bytes of one element."""
         return ELEMENT_BYTES[self.kind]
 
 
@@ -50,26 +67,27 @@ F32 = Storage()
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """How a product runs on whole numbers: the storage of its left operand, of its output and of
-    each operand of its epilogue."""
+    """How a product of whole numbers is stored: `x` its left operand, `out` its output, `extras`
+    its epilogue's operands in order."""
 
     x: Storage = F32
     out: Storage = F32
     extras: tuple[Storage, ...] = ()
 
     def wants(self, first: int) -> "dict[int, Want]":
-        """Of the epilogue's operands, the inputs from number `first` on."""
+        """Input index -> layout of the epilogue's operands, which start at input `first`."""
         return {i: Want(storage=s) for i, s in enumerate(self.extras, first) if s != F32}
 
     def packings(self, channels: int) -> "dict[int, Packing]":
-        """Of input 2, the bias."""
+        """Input index -> packing of the bias, input 2: i32[channels] in a product of whole numbers,
+        and nothing in f32."""
         return {2: Packing("i32", channels)} if self.x != F32 else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """How a kernel needs one operand laid out. `align`: the pixel stride is a multiple of it;
-    lanes beyond C hold garbage that must not reach lanes below C."""
+    """The layout a kernel needs of one operand. The stride of W is a multiple of `align` elements.
+    Lanes beyond C then hold garbage, which must never reach a lane below C."""
 
     halo: Halo = NO_HALO
     align: int = 1
@@ -81,9 +99,12 @@ ANY = Want()
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How a constant lies in the heap: `kind` names a packer of the target ("raw" copies, "i32"
-    holds whole numbers that the program brings itself), `elements` is the packed size, `args` are
-    the packer's numbers."""
+    """The order in which a kernel streams a constant.
+
+    `kind` names a packer of the target; "raw" copies, and "i32" is for whole numbers that the
+    program itself holds. `elements` is the packed size, in f32 elements. `args` are the packer's
+    arguments.
+    """
 
     kind: str
     elements: int
@@ -92,10 +113,11 @@ class Packing:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """A kernel's demands for one node on one linear-memory target.
+    """What a kernel asks of the planner for one node. Keys of `inputs` and `packings` are indices
+    of the node's inputs.
 
-    `strided`: operands may be strided NHWC (halo, padded channels); otherwise all are dense.
-    `same`: indices of inputs whose strides must equal the output's (residuals).
+    `scratch`: f32 elements of working memory. `strided`: operands may have halos and padded pixels;
+    otherwise all are dense. `same`: the inputs that must have the output's strides (residuals).
     """
 
     inputs: Mapping[int, Want] = field(default_factory=dict)
@@ -108,13 +130,16 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A value in linear memory. `offset` is the element index of its logical element [0, …, 0];
-    the innermost stride is 1. `base`..`base + size`, in f32 elements, is what is allocated, halo
-    included. `whole`: the concatenation among whose channels it lies."""
+    """A value in the heap.
+
+    `offset` is where element [0, ..., 0] lies; the stride of the last axis is 1. The allocation,
+    halo included, is the `size` f32 elements from f32 element `base` on. `whole` names the
+    concatenation among whose channels the tensor lies, if any.
+    """
 
     name: str
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
+    shape: Shape
+    strides: Shape
     offset: int = 0
     base: int = 0
     size: int = 0
@@ -125,12 +150,13 @@ class Tensor:
 
     @property
     def dense(self) -> bool:
+        """Whether elements follow each other without a gap."""
         return self.strides == dense_strides(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kernel call. `scratch` is the heap offset of the `room` elements it asked for."""
+    """One kernel call. The kernel's `room` elements of scratch begin at heap element `scratch`."""
 
     node: Node
     inputs: tuple[Tensor, ...]
@@ -141,7 +167,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A constant in the heap: canonical data of `constant`, laid out as `packing` says."""
+    """The graph's constant `constant` in the heap, laid out as `packing` from `offset` on."""
 
     constant: str
     packing: Packing
@@ -150,7 +176,8 @@ class Weight:
 
 @dataclass(frozen=True)
 class Slices:
-    """A batch runs in `count` slices: steps see `inputs` and `outputs`, a slice of the plan's."""
+    """A batch that runs in `count` slices along N, one after another. `inputs` and `outputs` hold
+    one slice; the plan's own hold the batch."""
 
     count: int
     inputs: tuple[Tensor, ...]
@@ -159,8 +186,11 @@ class Slices:
 
 @dataclass(frozen=True)
 class LinearPlan:
-    """A complete program: `elements` is the heap's length; `staging` is where a
-    constant is written, after its scales, before its packer runs (free until the first run)."""
+    """A complete program. The heap has `elements` f32 elements.
+
+    While the page loads, each constant passes through the heap from `staging` on: its scales, then
+    its stored values, which a packer turns into the packed weight. The first run reuses that space.
+    """
 
     target: str
     steps: tuple[Step, ...]
@@ -173,13 +203,15 @@ class LinearPlan:
 
     @property
     def times(self) -> int:
-        """How often a run takes each step."""
+        """How often one run executes each step."""
         return self.slices.count if self.slices else 1
 
 
-def dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+def dense_strides(shape: Shape) -> Shape:
+    """The strides of C order: the last axis runs fastest, without gaps."""
     return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
 
 
 def round_up(n: int, multiple: int) -> int:
+    """The smallest multiple of `multiple` that is at least `n`."""
     return -(-n // multiple) * multiple

@@ -1,6 +1,6 @@
-"""A WebAssembly assembler: functions of instructions named as in the specification, as bytes.
+"""A WebAssembly assembler: it encodes functions whose instructions bear the specification's names.
 
-V8 runs instructions in the order emitted, so the order written here is the schedule.
+V8 keeps the order of instructions, so the order in which a kernel emits them is the schedule.
 Source: WebAssembly Core Specification 2.0 (binary format) and the relaxed-simd proposal.
 """
 
@@ -14,8 +14,8 @@ MAX_PAGES = 65536
 I32, V128 = 0x7F, 0x7B
 _VOID = 0x40
 
-# Instructions without immediates: one byte, or the number after the 0xFD vector prefix; those on
-# whole runs of memory, which name it, after 0xFC.
+# Opcodes of instructions without immediates. Scalar ones are one byte. Vector ones follow the
+# prefix byte 0xFD. Bulk memory instructions (BULK) follow 0xFC, with the memory's index.
 SCALAR = {
     "unreachable": 0x00, "return": 0x0F, "drop": 0x1A, "select": 0x1B,
     "i32.eqz": 0x45, "i32.eq": 0x46, "i32.ne": 0x47, "i32.lt_s": 0x48, "i32.lt_u": 0x49,
@@ -48,9 +48,10 @@ VECTOR = {
     "i32x4.extend_high_i16x8_s": 0xA8, "i32x4.relaxed_dot_i8x16_i7x16_add_s": 0x113,
     "i64x2.shr_u": 0xCD,
 }
+# name -> (opcode, log2 of the alignment in bytes)
 LOAD_STORE = {"i32.load": (0x28, 2), "f32.load": (0x2A, 2), "i32.store": (0x36, 2),
               "f32.store": (0x38, 2)}
-# name -> (opcode, log2 alignment); alignment 0 keeps unaligned addresses legal and costs nothing.
+# Alignment 0 is written for all of them: unaligned addresses are legal, and it costs nothing.
 VECTOR_LOAD_STORE = {"v128.load": 0x00, "v128.load32_splat": 0x09, "v128.store": 0x0B,
                      "v128.load32_zero": 0x5C, "v128.load64_zero": 0x5D, "v128.load8x8_s": 0x01,
                      "v128.load8x8_u": 0x02, "v128.load16x4_s": 0x03, "v128.load16x4_u": 0x04}
@@ -59,7 +60,7 @@ LANE_STORE = {"v128.store32_lane": 0x5A, "v128.store64_lane": 0x5B}
 
 
 def unsigned(n: int) -> bytes:
-    """`n` >= 0 in LEB128."""
+    """`n` >= 0 as unsigned LEB128."""
     out = bytearray()
     while True:
         byte, n = n & 0x7F, n >> 7
@@ -69,7 +70,7 @@ def unsigned(n: int) -> bytes:
 
 
 def signed(n: int) -> bytes:
-    """`n` in signed LEB128."""
+    """`n` as signed LEB128."""
     out = bytearray()
     while True:
         byte, n = n & 0x7F, n >> 7
@@ -80,7 +81,8 @@ def signed(n: int) -> bytes:
 
 
 class Function:
-    """One function under construction; parameters are locals 0, 1, …"""
+    """One function under construction. Its parameters are locals 0, 1, ...; `locals` holds the
+    types of the others. Most methods append one instruction and return the function."""
 
     def __init__(self, name: str, params: Sequence[int] = (), result: int | None = None) -> None:
         self.name, self.params, self.result = name, tuple(params), result
@@ -88,17 +90,20 @@ class Function:
         self.export = False
         self.locals: list[int] = []
         self.body = bytearray()
-        self.accesses: list[tuple[int, str, int]] = []  # (where in the body, instruction, offset)
+        # Loads and stores: (position in the body, instruction, offset in bytes).
+        self.accesses: list[tuple[int, str, int]] = []
 
     def local(self, kind: int = I32) -> int:
+        """The index of a new local of type `kind`."""
         self.locals.append(kind)
         return len(self.params) + len(self.locals) - 1
 
     def many(self, count: int, kind: int = V128) -> list[int]:
+        """The indices of `count` new locals of type `kind`."""
         return [self.local(kind) for _ in range(count)]
 
     def op(self, *names: str) -> "Function":
-        """Instructions without immediates, in order."""
+        """Appends instructions without immediates, in order."""
         for name in names:
             if name in SCALAR:
                 self.body.append(SCALAR[name])
@@ -130,7 +135,7 @@ class Function:
         return self
 
     def f32x4(self, *lanes: float) -> "Function":
-        """A vector constant; one number fills all lanes."""
+        """A vector constant of 4, 2 or 1 numbers; fewer than 4 repeat."""
         self.body += b"\xfd\x0c" + struct.pack("<4f", *(lanes * (4 // len(lanes))))
         return self
 
@@ -140,7 +145,7 @@ class Function:
         return self
 
     def shuffle(self, *lanes: int) -> "Function":
-        """f32 lanes 0..3 of the first operand, 4..7 of the second."""
+        """A shuffle of 32-bit lanes: 0..3 of the first operand, 4..7 of the second."""
         self.body += b"\xfd\x0d" + bytes(4 * n + b for n in lanes for b in range(4))
         return self
 
@@ -155,7 +160,7 @@ class Function:
         return self
 
     def load(self, name: str, offset: int = 0) -> "Function":
-        """A load or store at (address on the stack) + `offset` bytes."""
+        """A load or store at the address on the stack plus `offset` bytes."""
         start = len(self.body)
         if name in LOAD_STORE:
             code, align = LOAD_STORE[name]
@@ -174,10 +179,11 @@ class Function:
         return self
 
     def add(self, index: int, amount: int) -> "Function":
-        """local += amount."""
+        """Local `index` += `amount`."""
         return self.get(index).i32(amount).op("i32.add").set(index)
 
     def add_local(self, index: int, other: int) -> "Function":
+        """Local `index` += local `other`."""
         return self.get(index, other).op("i32.add").set(index)
 
     def call(self, function: "Function") -> "Function":
@@ -200,7 +206,7 @@ class Function:
 
     @contextmanager
     def loop(self) -> Iterator[None]:
-        """`br(0)` inside continues; falling off the end leaves."""
+        """A loop: `br(0)` inside repeats it, reaching its end leaves it."""
         self.body += bytes([0x03, _VOID])
         yield
         self.body.append(0x0B)
@@ -217,14 +223,14 @@ class Function:
 
     @contextmanager
     def times(self, counter: int) -> Iterator[None]:
-        """The body runs `counter` times (>= 1); `counter` counts down to 0."""
+        """The body runs as often as local `counter` says, at least once; `counter` ends at 0."""
         with self.loop():
             yield
             self.get(counter).i32(-1).op("i32.add").tee(counter).br_if(0)
 
 
 def function(name: str, params: str) -> tuple[Function, SimpleNamespace]:
-    """A function of i32 parameters, named in `params`, and their locals by name."""
+    """A function with the i32 parameters named in `params`, and a namespace name -> local."""
     names = params.split()
     return Function(name, [I32] * len(names)), SimpleNamespace(
         **{n: i for i, n in enumerate(names)}
@@ -232,8 +238,9 @@ def function(name: str, params: str) -> tuple[Function, SimpleNamespace]:
 
 
 class Module:
-    """Functions, data, and an imported memory. `imports`, of module "", come before all other
-    functions; calls need callees added before."""
+    """Functions, data, and an imported memory. `imports` are functions of the module "" and get
+    the first indices. A function must be added before another one calls it. `segments` holds the
+    data: (byte address, content)."""
 
     def __init__(self, imports: Sequence[Function] = ()) -> None:
         self.imports = tuple(imports)
@@ -248,8 +255,9 @@ class Module:
         return function
 
     def encode(self, pages: int) -> bytes:
-        """The module's bytes; at least `pages` of 64 KiB are the memory that it imports. Its limits
-        are those that a shared memory needs, so one byte makes it so (runtime/targets/wasm.js)."""
+        """The module's bytes. It imports a memory of at least `pages` pages of 64 KiB. The memory
+        has an upper limit, as a shared memory must, so runtime/targets/wasm.js makes the import a
+        shared one by changing one byte."""
         types, indices = [], []
         for f in (*self.imports, *self.functions):
             result = b"\x01" + bytes([f.result]) if f.result is not None else b"\0"
@@ -272,7 +280,7 @@ class Module:
 
 
 def custom_section(name: str, numbers: Iterable[int]) -> bytes:
-    """What a module carries besides its program: numbers of either sign. It may follow a module."""
+    """A custom section with signed numbers, to append to a module's bytes."""
     body = _name(name) + b"".join(map(signed, numbers))
     return b"\0" + unsigned(len(body)) + body
 
@@ -288,6 +296,7 @@ def _name(text: str) -> bytes:
 
 
 def _code(f: Function) -> bytes:
+    """The function's entry in the code section; equal neighbours among its locals are one run."""
     runs: list[list[int]] = []
     for kind in f.locals:
         if runs and runs[-1][1] == kind:

@@ -1,9 +1,10 @@
-"""Decoders: functions that turn a constant as it is stored (weights/encodings.py) into f32.
+"""Decoders: functions that turn a constant from its encoding (weights/encodings.py) into f32.
 
-Each takes (src, dst, rows, columns, scales, group), addresses in bytes; rows are all axes but the
-last, scales are f32. They go forwards and read an element before they write its neighbours, so the
-stored bytes may lie where the f32 come to lie, if they end SLACK elements after them. Fewer than
-SLACK elements past the end are written.
+A decoder takes (src, dst, rows, columns, scales, group). src, dst and scales are byte addresses;
+`rows` is the product of all axes but the last, `columns` the last axis, scales are f32, and `group`
+is the number of rows that share an int4 scale. A decoder runs forwards and reads an element before
+it writes the element's neighbours, so source and target may overlap: it is enough that the stored
+bytes end SLACK elements behind the decoded ones. It writes fewer than SLACK elements past the end.
 """
 
 from collections.abc import Callable
@@ -15,15 +16,15 @@ PARAMETERS = "src dst rows columns scales group"
 
 
 def export_all(e: Emitter) -> None:
-    """The exported functions `decode_<encoding>`."""
+    """Adds the exported functions `decode_<encoding>`."""
     for encoding, build in DECODERS.items():
         e.kernel(("decode", encoding), build, export=True)
 
 
 def store_int8(f: Function, to: tuple[int, int], i16: int,
                scales: list[Callable[[], object]]) -> None:
-    """Stores i16 * scale at `to`, (local, offset): of vector local `i16` 4 for each of the
-    `scales`, which push a vector."""
+    """Stores i16 * scale as f32 at `to`, a pair (address local, offset in bytes). `i16` is a vector
+    local; each function in `scales` pushes the scales of the next 4 of its 8 lanes."""
     address, offset = to
     for v, scale in enumerate(scales):
         f.get(address, i16).op(f"i32x4.extend_{('low', 'high')[v]}_i16x8_s")
@@ -51,7 +52,7 @@ def _int8() -> Function:
 
 
 def _int4() -> Function:
-    """A nibble is moved to the top of a lane and down again with its sign."""
+    """Each nibble is shifted to the top of a 32-bit lane and back, which extends its sign."""
     f, p = function("decode_int4", PARAMETERS)
     at, src, scale, left, odd, rest = f.many(6, I32)
     nibbles = f.local(V128)
@@ -79,8 +80,9 @@ def _int4() -> Function:
 
 
 def _f16() -> Function:
-    """As `decodeHalf` of runtime/load/decode.js: a half's bits, moved up, are an f32 that lacks the
-    difference of the exponents' biases; infinities and NaN keep their exponent of ones."""
+    """As `decodeHalf` in runtime/load/decode.js. The bits of an f16, shifted to an f32's place,
+    are too small by the difference of the two exponent biases, which a multiplication mends.
+    Infinities and NaN get the exponent of all ones."""
     f, p = function("decode_f16", PARAMETERS)
     left = f.local(I32)
     half, bits = f.many(2)

@@ -1,4 +1,4 @@
-"""The floor of the WebAssembly kernels: one module under construction, for one instruction set."""
+"""One WebAssembly module under construction, for one instruction set: what kernels emit into."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ from .asm import I32, PAGE, Function, Module
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """base + sum of counter * stride: a call's argument that moves with the step's loops.
-    `terms` are (local of the step, stride)."""
+    """base + the sum of local * stride: a number that the step computes from its loop counters.
+    `terms` are pairs (local of the step, stride)."""
 
     base: int = 0
     terms: tuple[tuple[int, int], ...] = ()
@@ -29,6 +29,7 @@ class Affine:
     __rmul__ = __mul__
 
     def push(self, f: Function) -> None:
+        """Pushes the number; `f` is the step, or a phase of it."""
         f.i32(self.base)
         for counter, stride in self.terms:
             f.get(counter)
@@ -37,18 +38,25 @@ class Affine:
             f.op("i32.add")
 
 
-# Parameters of a step: which of how many threads calls it, and the address of the thread's own
-# memory beyond the heap, 0 for one alone. All threads run all steps; see wasm_share.py.
+# A number known at build, or one that the step computes.
+Argument = int | Affine
+
+# Parameters of a step: the thread's index, the number of threads, and the byte address of the
+# thread's own memory beyond the heap, 0 for a thread alone. Every thread runs every step: share.py.
 STEP = (PART, PARTS, MINE) = (0, 1, 2)
 
 
 class Emitter:
-    """A module under construction. Kernels are functions made on first use and shared by steps.
-    `phases`: of the current step, those before `step`; `sharing`: what is being emitted, "" for all
-    threads (loops only, so many around), "share" or "alone"; `pieces`: into how many the step can
-    be cut; `mine`: bytes of a thread's own."""
+    """A module under construction. Kernels are functions, made on first use and shared by steps.
 
-    def __init__(self, isa: str, plan: "LinearPlan") -> None:
+    A step is one function, or several: `phases` hold the finished ones, `step` the one being
+    emitted. `sharing` says which threads run what is emitted now: "" all of them, "share" each its
+    share, "alone" the first thread only. `loops` counts the step's open loops. `pieces` is the
+    most parts into which the step can be cut. `mine` is how many bytes of its own each thread
+    needs.
+    """
+
+    def __init__(self, isa: str, plan: LinearPlan) -> None:
         self.isa, self.plan = isa, plan
         self.barrier = Function("barrier", [I32])
         self.module = Module([self.barrier])
@@ -61,6 +69,7 @@ class Emitter:
 
     @property
     def relaxed(self) -> bool:
+        """Whether the module may use relaxed SIMD, such as fused multiply-adds."""
         return self.isa == "relaxed"
 
     def begin(self, name: str) -> Function:
@@ -69,7 +78,7 @@ class Emitter:
         return self._open(name)
 
     def cut(self) -> None:
-        """What follows in the current step is another phase: a function with locals of its own."""
+        """Starts the next phase of the current step: a function with locals of its own."""
         self.phases.append(self.step)
         self._open(self.step.name)
 
@@ -88,7 +97,7 @@ class Emitter:
         return self._kernels[key]
 
     def data(self, content: bytes) -> int:
-        """The byte address of constant `content` (index tables and the like)."""
+        """The byte address of the constant `content`, such as an index table."""
         if content not in self._data:
             at = -(-self._data_end // 16) * 16
             self._data[content] = at
@@ -96,8 +105,8 @@ class Emitter:
             self._data_end = at + len(content)
         return self._data[content]
 
-    def call(self, function: Function, *args: "int | Affine") -> None:
-        """A call in the current step: by one thread alone, where threads do not share the work."""
+    def call(self, function: Function, *args: Argument) -> None:
+        """A call in the current step. Outside of `share`, the first thread alone makes it."""
         with self.alone():
             for arg in args:
                 affine(arg).push(self.step)
@@ -105,7 +114,7 @@ class Emitter:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """The first thread does what is emitted inside, without the others."""
+        """The first thread alone runs what is emitted inside."""
         if self.sharing:
             yield
             return
@@ -116,8 +125,8 @@ class Emitter:
             self.sharing = ""
 
     @contextmanager
-    def times(self, count: "int | Affine") -> Iterator[Affine]:
-        """A loop of the current step around the calls made inside; its counter 0..count-1."""
+    def times(self, count: Argument) -> Iterator[Affine]:
+        """A loop of the current step around what is emitted inside: its counter, 0..count-1."""
         count = affine(count)
         if count == Affine(1):
             yield Affine()
@@ -138,7 +147,7 @@ class Emitter:
         f.set(acc)
 
     def fma(self, f: Function, a: int, b: int, c: Callable[[], object], sign: int = 1) -> None:
-        """Pushes c + sign * a * b; a and b are vector locals, `c()` pushes its vector."""
+        """Pushes c + sign * a * b; `a` and `b` are vector locals, `c()` pushes a vector."""
         if self.relaxed:
             f.get(a, b)
             c()
@@ -148,7 +157,8 @@ class Emitter:
             f.get(a, b).op("f32x4.mul", "f32x4.add" if sign > 0 else "f32x4.sub")
 
     def dot(self, f: Function, weights: int, values: int, acc: int, kind: str) -> None:
-        """acc += the products of 4 bytes or 2 i16 in each lane; `values` are 0..127 where bytes."""
+        """acc += the sum of products in each 32-bit lane: of 4 bytes (`kind` "u8", where `values`
+        are 0..127) or of 2 i16."""
         if kind == "u8":
             f.get(weights, values, acc).op("i32x4.relaxed_dot_i8x16_i7x16_add_s")
         else:
@@ -156,8 +166,9 @@ class Emitter:
         f.set(acc)
 
     def splat(self, f: Function, address: int, offset: int) -> None:
-        """Pushes the f32 at local `address` + `offset` in all lanes. JavaScriptCore, which has no
-        relaxed SIMD, is a third faster with a scalar load and a splat; V8 with load32_splat."""
+        """Pushes the f32 at local `address` + `offset` bytes in all lanes. JavaScriptCore, which
+        has no relaxed SIMD, is a third faster with a scalar load and a splat; V8 is faster with
+        load32_splat."""
         f.get(address)
         if self.relaxed:
             f.load("v128.load32_splat", offset)
@@ -166,17 +177,19 @@ class Emitter:
 
     @property
     def pages(self) -> int:
-        """Pages of 64 KiB that one thread needs."""
+        """Pages of 64 KiB that a run with one thread needs."""
         return -(-(self._data_end + 64) // PAGE)
 
     def encode(self) -> bytes:
+        """The module's bytes."""
         return self.module.encode(self.pages)
 
 
-def affine(n: "int | Affine") -> Affine:
+def affine(n: Argument) -> Affine:
+    """`n` as an Affine."""
     return n if isinstance(n, Affine) else Affine(n)
 
 
-def address(t: "Tensor") -> int:
-    """The byte address of a tensor's logical element [0, …, 0]."""
+def address(t: Tensor) -> int:
+    """The byte address of a tensor's element [0, ..., 0]."""
     return t.offset * t.storage.bytes

@@ -1,7 +1,7 @@
 """Scalar expressions as SIMD instructions on four f32 lanes.
 
-Minima and maxima are `pmin` and `pmax`, one instruction on x86: a NaN in the first operand
-stays, a NaN in the second yields the first; a constant therefore stands second, so that clamps
+Minima and maxima are `pmin` and `pmax`, which are one instruction on x86. A NaN in their first
+operand stays; a NaN in the second gives the first operand. So a constant stands second, and clamps
 keep NaN. Other targets may answer differently for NaN.
 """
 
@@ -13,21 +13,24 @@ from .asm import V128, Function
 from .emitter import Emitter
 from .math import DEFINITIONS
 
-Push = Callable[[], None]
-Rule = Callable[[Function, "Emitter", Sequence[Push]], None]
+Push = Callable[[], None]  # pushes one operand
+Rule = Callable[[Function, Emitter, Sequence[Push]], None]
 
-# A fused product would differ from the reference in the last bit, and these turn that into a
-# whole step: expressions with one of them stay unfused.
+# A fused multiply-add differs from the reference in the last bit. These primitives turn the last
+# bit into a difference of 1, so an expression that contains one of them is not fused.
 STEPS = frozenset(("round", "floor", "ceil", "trunc", "eq", "lt", "le"))
 
-INLINE = frozenset(("exp", "tanh", "erf"))  # what activations are made of
+INLINE = frozenset(("exp", "tanh", "erf"))  # the transcendentals of common activations
 
 
-def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: "Emitter",
+def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: Emitter,
            constants: Mapping[float, int] = {}, inline: bool = False, exact: bool = False) -> None:
-    """Pushes the value of `expr` on four lanes; `inputs` are v128 locals, as are those that hold
-    `constants`. Equal subexpressions are computed once. `inline` writes out the functions in
-    INLINE, which suits a loop over a whole tensor. `exact`: a rounding to whole numbers follows."""
+    """Pushes the value of `expr` in four lanes. Equal subexpressions are computed once.
+
+    `inputs[i]` is the v128 local of input i; `constants` maps a number to the v128 local that holds
+    it. `inline` writes out the functions in INLINE instead of calling them, which pays in a loop
+    over a whole tensor. `exact`: a rounding to whole numbers follows, so nothing is fused.
+    """
     nodes = _number(_prepared(expr, inline))
     steps = exact or any(op in STEPS for op, _, _ in _number(expr))
     fuse = emitter.relaxed and not steps
@@ -35,8 +38,8 @@ def render(expr: Expr, f: Function, inputs: Sequence[int], emitter: "Emitter",
 
 
 def hold_constants(expr: Expr, f: Function) -> dict[float, int]:
-    """Number -> the local that holds it, for `render` inline further on: V8 would rebuild it, lane
-    by lane, at each use. 0 costs nothing to make."""
+    """Number -> the local that holds it, as `render(inline=True)` takes them. V8 would otherwise
+    rebuild a constant, lane by lane, at each use. 0 costs nothing to make and is left out."""
     held = {}
     for op, value, _ in _number(_prepared(expr, inline=True)):
         if op == "const" and value and value == value:
@@ -45,12 +48,12 @@ def hold_constants(expr: Expr, f: Function) -> dict[float, int]:
     return held
 
 
-def size(expr: Expr) -> int:
-    """The number of values that `expr` computes inline."""
+def operations(expr: Expr) -> int:
+    """How many operations `expr` takes, with the functions in INLINE written out."""
     return sum(bool(args) for _, _, args in _number(_prepared(expr, inline=True)))
 
 
-def _render(nodes: Sequence[tuple], f: Function, inputs: Sequence[int], emitter: "Emitter",
+def _render(nodes: Sequence[tuple], f: Function, inputs: Sequence[int], emitter: Emitter,
             fuse: bool, constants: Mapping[float, int] = {}) -> None:
     uses = [0] * len(nodes)
     for _, _, args in nodes:
@@ -100,7 +103,8 @@ def _number(expr: Expr) -> list[tuple[str, float, tuple[int, ...]]]:
 
 
 def _fused(nodes: Sequence[tuple], i: int, uses: Sequence[int]) -> tuple[str, tuple] | None:
-    """The fused multiply-add that node i is, with its operands, if its product is used once."""
+    """("madd" or "nmadd", operands) if node i adds or subtracts a product that nothing else uses;
+    None otherwise."""
     op, _, args = nodes[i]
     candidates = {"add": (0, 1), "sub": (1,)}.get(op, ())
     for k in candidates:
@@ -112,7 +116,8 @@ def _fused(nodes: Sequence[tuple], i: int, uses: Sequence[int]) -> tuple[str, tu
 
 
 def _prepared(expr: Expr, inline: bool) -> Expr:
-    """`expr` with the numbers among minima's and maxima's operands second."""
+    """`expr` with constants as the second operands of min and max, and, if `inline`, with the
+    functions in INLINE written out."""
     memo: dict[int, Expr] = {}
 
     def visit(e: Expr) -> Expr:
@@ -131,7 +136,9 @@ def _prepared(expr: Expr, inline: bool) -> Expr:
 
 
 def _plain(*ops: str) -> Rule:
-    def rule(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+    """The operands, then these instructions."""
+
+    def rule(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
         for push in args:
             push()
         f.op(*ops)
@@ -140,7 +147,9 @@ def _plain(*ops: str) -> Rule:
 
 
 def _truth(compare: str) -> Rule:
-    def rule(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+    """A comparison, as 1.0 or 0.0."""
+
+    def rule(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
         args[0]()
         args[1]()
         f.op(compare).f32x4(1.0).op("v128.and")
@@ -149,9 +158,9 @@ def _truth(compare: str) -> Rule:
 
 
 def _integers(op: str) -> Rule:
-    """A bitwise operation on the operands as 32-bit integers."""
+    """A bitwise operation on the operands, converted to i32 and back."""
 
-    def rule(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+    def rule(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
         for push in args:
             push()
             f.op("i32x4.trunc_sat_f32x4_s")
@@ -160,18 +169,18 @@ def _integers(op: str) -> Rule:
     return rule
 
 
-def _isnan(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+def _isnan(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
     x = f.local(V128)
     args[0]()
     f.tee(x).get(x).op("f32x4.ne").f32x4(1.0).op("v128.and")
 
 
-def _isinf(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+def _isinf(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
     args[0]()
     f.op("f32x4.abs").f32x4(float("inf")).op("f32x4.eq").f32x4(1.0).op("v128.and")
 
 
-def _select(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+def _select(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
     condition, yes, no = args
     yes()
     no()
@@ -179,32 +188,32 @@ def _select(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
     f.f32x4(0.0).op("f32x4.ne", "v128.bitselect")
 
 
-def _pow2(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+def _pow2(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
     args[0]()
     f.op("i32x4.trunc_sat_f32x4_s").i32x4(127).op("i32x4.add").i32(23).op("i32x4.shl")
 
 
-def _exponent(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+def _exponent(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
     args[0]()
     f.i32(23).op("i32x4.shr_u").i32x4(255).op("v128.and").i32x4(126).op("i32x4.sub")
     f.op("f32x4.convert_i32x4_s")
 
 
-def _mantissa(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+def _mantissa(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
     args[0]()
     f.i32x4(0x007FFFFF).op("v128.and").i32x4(0x3F000000).op("v128.or")
 
 
-def _copysign(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+def _copysign(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
     args[0]()
     args[1]()
     f.i32x4(0x7FFFFFFF).op("v128.bitselect")
 
 
 def _function(name: str) -> Rule:
-    """A call of the module's vector function for a transcendental primitive."""
+    """A call of the vector function that computes the transcendental primitive `name`."""
 
-    def rule(f: Function, emitter: "Emitter", args: Sequence[Push]) -> None:
+    def rule(f: Function, emitter: Emitter, args: Sequence[Push]) -> None:
         function = emitter.kernel(("math", name), partial(_build, name, emitter))
         for push in args:
             push()
@@ -213,7 +222,7 @@ def _function(name: str) -> Rule:
     return rule
 
 
-def _build(name: str, emitter: "Emitter") -> Function:
+def _build(name: str, emitter: Emitter) -> Function:
     params = range(PRIMS[name].arity)
     f = Function(name, [V128] * len(params), V128)
     _render(_number(DEFINITIONS[name](*map(inp, params))), f, params, emitter, emitter.relaxed)

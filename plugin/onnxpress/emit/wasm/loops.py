@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from .asm import Function
 from .emitter import Emitter
 
-UNROLL = 4  # vectors a run computes at once: one 64-byte cache line
+UNROLL = 4  # vectors that one round of a run computes: one cache line of 64 bytes
 
 
 @contextmanager
 def at_least(f: Function, left: int, unit: int) -> Iterator[None]:
-    """The body runs while local `left` >= `unit`, which is taken off after each time."""
+    """The body runs while local `left` >= `unit`; each round takes `unit` off `left`."""
     with f.block():
         f.get(left).i32(unit).op("i32.lt_s").br_if(0)
         with f.loop():
@@ -21,10 +21,10 @@ def at_least(f: Function, left: int, unit: int) -> Iterator[None]:
 
 def store_run(f: Function, left: int, dst: int, sources: Sequence[int],
               compute: Callable[[int], Sequence[int]], unroll: int = UNROLL) -> None:
-    """Stores exactly `left` (a local, >= 1; consumed) contiguous f32 at `dst`.
+    """Stores exactly `left` contiguous f32 at `dst`. `left` is a local, at least 1; it is consumed.
 
-    compute(k) emits the next 4k values and returns the k v128 locals that hold them. `dst` and
-    `sources`, address locals, have advanced past all whole vectors in the end.
+    compute(k) emits code for the next 4k values and returns the k v128 locals that hold them.
+    `dst` and `sources` are locals with byte addresses; both advance past all whole vectors.
     """
     for k in dict.fromkeys((unroll, 1)):
         with at_least(f, left, 4 * k):
@@ -38,7 +38,8 @@ def store_run(f: Function, left: int, dst: int, sources: Sequence[int],
 
 
 def store_lanes(f: Function, count: int, dst: int, value: int) -> None:
-    """Stores the first `count` (a local, 1..3) lanes of `value` at `dst`; changes dst, value."""
+    """Stores the first `count` lanes of `value` at `dst`. All three are locals, `count` is 1..3;
+    `dst` and `value` change."""
     f.get(count).i32(2).op("i32.and")
     with f.if_():
         f.get(dst, value).store_lane("v128.store64_lane", 0)
@@ -49,13 +50,14 @@ def store_lanes(f: Function, count: int, dst: int, value: int) -> None:
 
 
 def first_lanes(f: Function, count: int) -> None:
-    """Pushes a mask of the lanes below local `count`."""
+    """Pushes a mask: all bits of the lanes below local `count`, none of the others."""
     f.i32x4(0, 1, 2, 3).get(count).op("i32x4.splat", "i32x4.lt_s")
 
 
 def load_or_splat(e: Emitter, f: Function, vector: bool, address: int, value: int,
                   offset: int = 0) -> None:
-    """`value` = four f32 at `address` + `offset`, or the one there in all lanes."""
+    """value = the four f32 at `address` + `offset` bytes (`vector`), or the one f32 at `address`
+    in all lanes."""
     if vector:
         f.get(address).load("v128.load", offset)
     else:

@@ -1,5 +1,5 @@
-"""An expression over strided operands, element by element: what pointwise operators, copies,
-fills and the last pass of a normalisation are."""
+"""Maps: an expression over strided operands, element by element. Pointwise operators, copies,
+fills and the last pass of a normalization are maps."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,19 +8,20 @@ from ...graph.expr import Expr, const, inp
 from ...graph.graph import Shape
 from .asm import I32, Function
 from .emitter import Emitter
-from .expr import hold_constants, render, size
+from .expr import hold_constants, operations, render
 from .loops import UNROLL, load_or_splat, store_run
-from .nest import Nest, View, call_nest, lane_nest, share_nest
+from .nest import Nest, View, blocks, call_nest, lane_nest, share_nest
 from .share import sync
 
-LONG = 12  # values from which an expression is its own unrolling
-SPAN = 64  # elements to which an operand that repeats in shorter rows is written out
+# Both chosen by trial.
+LONG = 12  # operations: a longer expression fills the processor's pipeline without unrolling
+SPAN = 64  # f32 elements: rows shorter than half of it are joined to rows of about this length
 
 
 def emit_map(e: Emitter, expr: Expr, shape: Shape, out: View, ins: Sequence[View],
              scratch: int | None = None) -> None:
-    """out = expr(*ins) in the current step. `out` may be one of `ins`. With `map_scratch` elements
-    at `scratch`, short rows whose operands repeat become long ones."""
+    """out = expr(*ins) in the current step. `out` may be one of `ins`. `scratch`: heap index of
+    `map_scratch(...)` elements, with which short rows are joined to long ones."""
     nest = lane_nest(shape, [out, *ins])
     for part in [nest] if scratch is None else _long_rows(e, nest, scratch):
         kinds = tuple(s[-1] == 1 for s in part.strides[1:])
@@ -31,17 +32,19 @@ def emit_map(e: Emitter, expr: Expr, shape: Shape, out: View, ins: Sequence[View
 
 
 def emit_fill(e: Emitter, value: float, shape: Shape, out: View) -> None:
+    """out = value"""
     emit_map(e, const(value), shape, out, [])
 
 
 def map_scratch(shape: Shape, operands: int) -> int:
-    """Elements of scratch for a map of so many operands."""
+    """f32 elements of scratch for a map over `shape` with `operands` operands."""
     return SPAN * operands if shape and shape[-1] <= SPAN // 2 else 0
 
 
-def _long_rows(e: Emitter, nest: Nest, scratch: int) -> list[Nest]:
-    """The nest with several rows in one, where rows follow each other without a gap and some
-    operand is the same in all of them, as a vector over few channels is."""
+def _long_rows(e: Emitter, nest: Nest[int], scratch: int) -> list[Nest[int]]:
+    """The nest with several rows joined to one. Rows must follow each other without a gap, and
+    some operand must be equal in all of them, as a vector over few channels is: that operand is
+    written out several times, one after another, at `scratch`."""
     n, rows = nest.lengths[-1], nest.lengths[-2]
     count = SPAN // n
     repeats = [s[-1] == 1 and not any(s[:-1]) for s in nest.strides]
@@ -59,13 +62,14 @@ def _long_rows(e: Emitter, nest: Nest, scratch: int) -> list[Nest]:
     return [
         Nest((*part.lengths[:-2], part.lengths[-2] * n),
              tuple((*s[:-2], s[-1]) for s in part.strides), part.offsets)
-        for part in nest.blocks(len(nest.lengths) - 2, count)
+        for part in blocks(nest, len(nest.lengths) - 2, count)
     ]
 
 
 def _build(e: Emitter, expr: Expr, kinds: tuple[bool, ...]) -> Function:
-    """map(out, *ins, n, rows, out step, *in steps): rows of n elements, steps in bytes. kinds[i]
-    tells an operand that walks along a row from one that is the same all along it."""
+    """The function map(out, *ins, n, rows, out step, *in steps): `rows` rows of `n` elements; a
+    step is the distance of two rows in bytes. `kinds[i]`: operand i walks along a row; if False,
+    one element of it serves the whole row."""
     count = len(kinds)
     f = Function("map", [I32] * (2 * count + 4))
     n, rows = count + 1, count + 2
@@ -95,7 +99,7 @@ def _build(e: Emitter, expr: Expr, kinds: tuple[bool, ...]) -> Function:
 
         f.get(n).set(left)
         walking = [a for a, walks in zip(at[1:], kinds, strict=True) if walks]
-        store_run(f, left, at[0], walking, compute, UNROLL if size(expr) < LONG else 1)
+        store_run(f, left, at[0], walking, compute, UNROLL if operations(expr) < LONG else 1)
         for pointer, step in enumerate(steps):
             f.add_local(pointer, step)
     return f

@@ -1,15 +1,15 @@
 """Transcendental primitives for WebAssembly, as expressions over arithmetic: DEFINITIONS.
 
-Each definition takes the operands' expressions and returns the value's; `wasm_expr.py` turns it
-into one vector function per module that needs it. BITS names the operations on the bits of an f32
-that definitions use besides `expr.PRIMS`.
+A definition takes the operands' expressions and returns the result's expression. `expr.py` turns
+it into one vector function of each module that needs it. Definitions use `graph.expr.PRIMS` and, on
+the bits of an f32, the operations in BITS.
 
-Sources: polynomials and range reductions of exp, log, sin, cos, tan, asin, acos, atan, sinh,
-asinh, acosh and atanh are those of S. Moshier's Cephes Mathematical Library 2.2, single precision
-(netlib.org/cephes); tanh and erf are the rational minimax approximations of Eigen's
-MathFunctionsImpl; double-length products and sums are Dekker's ("A floating-point technique for
-extending the available precision", 1971) and Knuth's (TAOCP 2, 4.2.2). tests/wasm/test_expr.py
-states the measured error of each.
+Source of exp, log, sin, cos, tan, asin, acos, atan, sinh, asinh, acosh and atanh (polynomials and
+range reductions): S. Moshier, Cephes Mathematical Library 2.2, single precision
+(netlib.org/cephes). Source of tanh and erf (rational minimax approximations): Eigen's
+MathFunctionsImpl. Source of double-length products: T. J. Dekker, "A floating-point technique for
+extending the available precision", 1971; of double-length sums: D. E. Knuth, TAOCP 2, 4.2.2.
+tests/wasm/test_expr.py states the measured error of each function.
 """
 
 import math
@@ -17,17 +17,18 @@ from collections.abc import Callable, Sequence
 
 from ...graph.expr import Expr, call, const
 
-# pow2(n): 2**n for integral n in [-126, 127]. exponent(x): e of x = m 2**e with m in [0.5, 1).
-# mantissa(x): that m, positive. copysign(x, s): x with the sign bit of s.
+# pow2(n) is 2**n for integral n in [-126, 127]. A finite x is m 2**e with |m| in [0.5, 1):
+# exponent(x) is e, mantissa(x) is |m|. copysign(x, s) is x with the sign bit of s.
 BITS = ("pow2", "exponent", "mantissa", "copysign")
 
 LOG2E = 1.44269504088896341
-LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4  # ln 2; the first has 10 bits, so n * it is exact
+# ln 2 in two parts; the first has 10 bits, so its product with the integer n is exact.
+LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
 INF, NAN = const(math.inf), const(math.nan)
 
 
 def _polynomial(x: Expr, coefficients: Sequence[float]) -> Expr:
-    """Horner's scheme, highest power first."""
+    """The polynomial in x by Horner's scheme; coefficients start at the highest power."""
     y = const(coefficients[0])
     for c in coefficients[1:]:
         y = y * x + const(c)
@@ -57,8 +58,9 @@ EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.666
 
 
 def _exp_scaled(x: Expr, scale: int = 0, low: Expr | None = None) -> Expr:
-    """2**scale * exp(x + low), |low| far below |x|. Powers of two are applied in two steps, so
-    that results overflow to infinity and underflow gradually; beyond [-104, 90] they have done."""
+    """2**scale * exp(x + low), where |low| is far below |x|. Powers of two are applied in two
+    steps, so that results overflow to infinity and underflow gradually. Outside of [-104, 90] the
+    result is 0 or infinity, so x is clamped to that range."""
     x = _clamp(x, -104.0, 90.0)
     n = _round(x * LOG2E)
     r = x - n * LN2_HIGH - n * LN2_LOW
@@ -114,11 +116,12 @@ def erf(x: Expr) -> Expr:
 
 LOG = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
        -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)
-TINY, TO_NORMAL = 1.17549435e-38, float(1 << 23)  # below the first a number is subnormal
+TINY = 1.17549435e-38  # the smallest normal f32
+TO_NORMAL = float(1 << 23)  # makes every subnormal f32 a normal one
 
 
 def _split(x: Expr) -> tuple[Expr, Expr]:
-    """e and m - 1 of positive finite x = m 2**e with m in [sqrt(1/2), sqrt(2))."""
+    """(e, m - 1) of a positive finite x = m 2**e, with m in [sqrt(1/2), sqrt(2))."""
     small = call("lt", x, TINY)
     scaled = _select(small, x * TO_NORMAL, x)
     e = Expr("exponent", (scaled,)) - small * 23
@@ -168,8 +171,8 @@ QUARTER = (1.5703125, 4.837512969970703125e-4, 7.549789948768648e-8)
 
 
 def _quadrant(x: Expr) -> tuple[Expr, Expr]:
-    """n and r = x - n pi/2 with |r| <= pi/4, accurate for |x| <= 10000; beyond that r is merely
-    bounded."""
+    """(n, r) with r = x - n pi/2 and |r| <= pi/4. r is accurate for |x| <= 10000, and only bounded
+    for larger |x|."""
     n = _round(x * (2 / math.pi))
     r = x - n * QUARTER[0] - n * QUARTER[1] - n * QUARTER[2]
     return n, _clamp(r, -0.8, 0.8)
@@ -212,7 +215,7 @@ ASIN = (4.2163199048e-2, 2.4181311049e-2, 4.5470025998e-2, 7.4953002686e-2, 1.66
 
 
 def _asin_folded(x: Expr) -> tuple[Expr, Expr, Expr]:
-    """|x|, whether it is above 1/2, and asin(|x|) or, above, asin(sqrt((1 - |x|) / 2))."""
+    """(|x|, outer = |x| > 1/2, y): y is asin(|x|), or asin(sqrt((1 - |x|) / 2)) if outer."""
     a = call("abs", x)
     outer = call("lt", 0.5, a)
     z = _select(outer, (1 - a) * 0.5, a * a)
@@ -244,7 +247,7 @@ def atan(x: Expr) -> Expr:
 
 
 def atan2(y: Expr, x: Expr) -> Expr:
-    """The angle of (x, y); IEEE 754 rules for zeros, infinities and their signs."""
+    """The angle of the point (x, y), with IEEE 754's rules for signed zeros and infinities."""
     a, b = call("abs", y), call("abs", x)
     ratio = _select(call("eq", a, b), const(1.0), a / b)  # two infinities count as equal
     angle = _select(call("eq", a, 0.0), const(0.0), call("atan", ratio))
@@ -258,14 +261,14 @@ def atan2(y: Expr, x: Expr) -> Expr:
 
 
 def _two_sum(a: Expr, b: Expr) -> tuple[Expr, Expr]:
-    """The rounded sum and its error."""
+    """(a + b rounded, its rounding error)"""
     s = a + b
     t = s - a
     return s, (a - (s - t)) + (b - t)
 
 
 def _two_product(a: Expr, b: Expr) -> tuple[Expr, Expr]:
-    """The rounded product and its error."""
+    """(a * b rounded, its rounding error)"""
 
     def halves(x: Expr) -> tuple[Expr, Expr]:
         c = x * 4097.0
@@ -278,7 +281,7 @@ def _two_product(a: Expr, b: Expr) -> tuple[Expr, Expr]:
 
 
 def _log_double(x: Expr) -> tuple[Expr, Expr]:
-    """log of positive finite x in two parts."""
+    """log of a positive finite x as an unevaluated sum (high, low)."""
     e, r = _split(x)
     square, square_low = _two_product(r, r)
     high, low = _two_sum(e * LN2_HIGH, r)
@@ -288,7 +291,7 @@ def _log_double(x: Expr) -> tuple[Expr, Expr]:
 
 
 def pow(x: Expr, y: Expr) -> Expr:
-    """exp(y log |x|) in double length, then IEEE 754's rules for the sign, zeros, infinities."""
+    """exp(y log |x|) in double length, then IEEE 754's rules for signs, zeros and infinities."""
     a, b = call("abs", x), _clamp(y, -4e9, 4e9)  # beyond, every |x| != 1 has left f32's range
     high, low = _log_double(a)
     product, error = _two_product(high, b)

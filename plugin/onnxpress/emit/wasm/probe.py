@@ -1,7 +1,7 @@
-"""The tiles of matrix products, in f32 and in integers, that runtime/targets/wasm/probe.js times.
+"""The modules in runtime/targets/wasm/probe.js, which times products of f32 and whole numbers.
 
-The tile is the programs' own, on operands that stay in the L1 cache: a loop of bare instructions
-would not see what loads and splats cost beside them.
+They run the programs' own tile, on operands that stay in the L1 cache. A loop of bare instructions
+would leave out the time of loads and splats.
 """
 
 from pathlib import Path
@@ -13,14 +13,15 @@ from .epilogue import Epilogue
 from .gemm import Gemm, emit_gemm
 
 KINDS = {"relaxed": ("f32", "u8", "i16"), "simd128": ("f32", "i16")}
-RUN, PIXELS, CHANNELS = 94, 96, 8  # elements of f32, or words of whole numbers: unrolled twice
-OUT, WEIGHTS, BIAS = 40_000, 48_000, 56_000  # bytes; operands from 0 on, all zero
-ELEMENTS = 16_000
+RUN = 94  # 4-byte elements along K: f32, or units of whole numbers; the kernel unrolls it twice
+PIXELS, CHANNELS = 96, 8
+OUT, WEIGHTS, BIAS = 40_000, 48_000, 56_000  # byte addresses; A lies at 0, and all operands are 0
+ELEMENTS = 16_000  # f32 elements of the heap
 
 
 def probe(isa: str) -> bytes:
-    """A module whose exports, named by kind, do PIXELS * CHANNELS * RUN multiply-adds in f32, and
-    as many steps of a dot product of whole numbers."""
+    """A module that exports one function for each of KINDS[isa], named so. A call does PIXELS *
+    CHANNELS * RUN multiply-adds of f32, or as many dot products of 4-byte units."""
     e = Emitter(isa, LinearPlan("wasm", (), (), (), (), 0, ELEMENTS))
     for kind in KINDS[isa]:
         e.begin(kind)
@@ -33,7 +34,7 @@ def probe(isa: str) -> bytes:
 
 
 def fill(script: str) -> str:
-    """probe.js with the modules as this generator makes them."""
+    """The text of probe.js with all modules made anew."""
     for isa in KINDS:
         script = embed(script, isa, probe(isa))
     return script

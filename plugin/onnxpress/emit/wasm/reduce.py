@@ -1,7 +1,8 @@
-"""Sums, products and extrema of an expression over axes of strided operands.
+"""Folds: sums, products and extrema of an expression over axes of strided operands.
 
-Partial results of at most BLOCK terms a lane are folded into the output one after another, so
-rounding errors grow with the length of a block and the number of blocks, not with their product.
+A lane folds at most BLOCK terms into a partial result, and partial results are folded into the
+output one after another. So the rounding error grows with BLOCK plus the number of blocks, not with
+their product.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from .emitter import Emitter
 from .expr import hold_constants, render
 from .loops import at_least, first_lanes, load_or_splat, store_run
 from .map import emit_fill
-from .nest import Nest, View, call_nest, lane_nest, share_nest
+from .nest import Nest, View, blocks, call_nest, lane_nest, share_nest
 from .share import sync
 
 # kind -> (instruction, neutral element)
@@ -25,14 +26,14 @@ FOLDS = {
     "max": ("f32x4.pmax", -inf),
     "min": ("f32x4.pmin", inf),
 }
-BLOCK = 128
-LANES = 16  # elements that the four accumulators of a row take at once
+BLOCK = 128  # terms of one lane; chosen by trial
+LANES = 16  # elements of a row that one round takes: four accumulators of four lanes
 
 
 def emit_reduce(e: Emitter, kind: str, shape: Shape, out: View, ins: Sequence[View],
                 expr: Expr | None = None) -> None:
-    """out = the fold of expr(*ins) (by default the first operand) over the axes along which `out`
-    does not step, in the current step."""
+    """out = the fold of expr(*ins) in the current step, over the axes along which `out` has stride
+    0. `expr` is the first operand by default."""
     emit_fill(e, FOLDS[kind][1], *_kept(shape, out))
     sync(e)
     expr = inp(0) if expr is None else expr
@@ -41,14 +42,16 @@ def emit_reduce(e: Emitter, kind: str, shape: Shape, out: View, ins: Sequence[Vi
 
 
 def _kept(shape: Shape, out: View) -> tuple[Shape, View]:
+    """The output's own shape, with length 1 along folded axes, and its view."""
     return tuple(n if s else 1 for n, s in zip(shape, out.strides, strict=True)), out
 
 
 # --- lanes are elements of the output -------------------------------------------------------------
 
 
-def _down(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
-    """The innermost folded axis next to the lanes, then a call for each index of the others."""
+def _down(e: Emitter, kind: str, expr: Expr, nest: Nest[int]) -> None:
+    """One call folds the innermost folded axis, for a run of lanes; there is a call for each index
+    of all other axes."""
     lanes = len(nest.lengths) - 1
     folded = [a for a in range(lanes) if nest.strides[0][a] == 0]
     axis = folded[-1] if folded else lanes
@@ -57,7 +60,7 @@ def _down(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
                     tuple((*s[:-1], 0, s[-1]) for s in nest.strides), nest.offsets)
         lanes += 1
     nest = nest.ordered([*(a for a in range(lanes) if a != axis), axis, lanes])
-    for part in nest.blocks(lanes - 1, BLOCK):
+    for part in blocks(nest, lanes - 1, BLOCK):
         kinds = tuple((s[-1] == 1, s[-2] == 0) for s in part.strides[1:])
         function = e.kernel(("down", kind, expr, kinds),
                             partial(_build_down, e, kind, expr, kinds))
@@ -68,9 +71,9 @@ def _down(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
 
 def _build_down(e: Emitter, kind: str, expr: Expr,
                 kinds: tuple[tuple[bool, bool], ...]) -> Function:
-    """down(out, *ins, n, count, *in steps): out[i] = fold(out[i], count terms of lane i), i < n;
-    steps in bytes. kinds[i] tells whether an operand walks along the lanes and whether it is
-    the same for all terms."""
+    """The function down(out, *ins, n, count, *in steps): out[i] = fold(out[i], `count` terms of
+    lane i) for i < n; a step is the distance of two terms in bytes. `kinds[i]`: (operand i walks
+    along the lanes, operand i is equal for all terms)."""
     operands = range(1, len(kinds) + 1)
     f = Function("down", [I32] * (2 * len(kinds) + 3))
     n, count = len(kinds) + 1, len(kinds) + 2
@@ -115,10 +118,11 @@ def _build_down(e: Emitter, kind: str, expr: Expr,
 # --- lanes are terms of one sum -------------------------------------------------------------------
 
 
-def _across(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
-    """Rows of at most BLOCK * LANES terms; a call takes the longest axis beside them."""
+def _across(e: Emitter, kind: str, expr: Expr, nest: Nest[int]) -> None:
+    """One call folds rows of at most BLOCK * LANES terms; its rows run along the longest of the
+    other axes."""
     lanes = len(nest.lengths) - 1
-    for part in nest.blocks(lanes, BLOCK * LANES):
+    for part in blocks(nest, lanes, BLOCK * LANES):
         kinds = tuple(s[-1] == 1 for s in part.strides[1:])
         function = e.kernel(("across", kind, expr, kinds),
                             partial(_build_across, e, kind, expr, kinds))
@@ -129,9 +133,9 @@ def _across(e: Emitter, kind: str, expr: Expr, nest: Nest) -> None:
 
 
 def _build_across(e: Emitter, kind: str, expr: Expr, kinds: tuple[bool, ...]) -> Function:
-    """across(out, *ins, n, rows, out step, *in steps): for each row, out = fold(out, n terms);
-    steps in bytes. kinds[i] tells an operand that walks along a row from one that is the same
-    all along it."""
+    """The function across(out, *ins, n, rows, out step, *in steps): out = fold(out, `n` terms) for
+    each row; a step is the distance of two rows in bytes. `kinds[i]`: operand i walks along a row;
+    if False, one element of it serves the whole row."""
     operands = range(1, len(kinds) + 1)
     f = Function("across", [I32] * (2 * len(kinds) + 4))
     n, rows = len(kinds) + 1, len(kinds) + 2
@@ -180,7 +184,7 @@ def _build_across(e: Emitter, kind: str, expr: Expr, kinds: tuple[bool, ...]) ->
 
 
 def _fold_lanes(f: Function, op: str, sums: Sequence[int]) -> None:
-    """sums[0] = the fold of all lanes of the four, in each lane."""
+    """sums[0] = the fold of all 16 lanes of the four vectors, in each lane."""
     a, b, c, d = sums
     f.get(a, b).op(op).get(c, d).op(op, op).set(a)
     f.get(a).get(a, a).shuffle(2, 3, 0, 1).op(op).set(a)

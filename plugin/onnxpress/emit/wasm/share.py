@@ -1,12 +1,19 @@
 """How the threads of a run share a step.
 
-All threads run all steps, each on its share of the rows (or columns, channels, tiles) of every
-phase. What a thread computes is what one thread alone would, in the same order, so the bits are the
-same for any number of threads; a thread without a share goes on to the next barrier.
+Every thread runs every step. In each phase of the step a thread computes its share: some of the
+rows, columns, channels or tiles. A thread computes its elements as a single thread would, in the
+same order, so the bits are equal for any number of threads. A thread whose share is empty goes on
+to the next barrier.
 
-Between a phase that writes and one that reads, or writes, the same memory by other shares stands
-`sync`; phases are functions of their own, which threads that share no memory go through one by one.
-What is emitted outside of `share` is done by the first thread alone.
+`sync` separates two phases where one thread reads or overwrites what another thread has written.
+Each phase is a WebAssembly function of its own, because workers without shared memory run the
+phases one by one and exchange elements in between (decision 0017). The first thread alone runs
+everything emitted outside of `share`.
+
+    with share(e, rows) as (first, count):       # this thread's rows: first..first + count
+        with e.times(count) as i:
+            e.call(kernel, out + (first + i) * pitch, ...)
+    sync(e)                                      # all rows are written
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,20 +21,27 @@ from contextlib import contextmanager
 
 from ..layout import ALIGN, SLACK, round_up
 from .asm import I32, Function, function
-from .emitter import MINE, PART, PARTS, STEP, Affine, Emitter, affine
+from .emitter import MINE, PART, PARTS, STEP, Affine, Argument, Emitter, affine
 
-MANY = 16  # pieces that so many threads as phones and laptops have share evenly enough
+# Pieces of work from which on the threads of a phone or a laptop get nearly equal shares. Chosen by
+# trial.
+MANY = 16
 
 
 @contextmanager
-def share(e: Emitter, count: "Affine | int", unit: int = 1, mirrored: bool = False
+def share(e: Emitter, count: Argument, unit: int = 1, mirrored: bool = False
           ) -> Iterator[tuple[Affine, Affine]]:
-    """(first, how many) of `count` are this thread's, in whole units but for the last. `mirrored`
-    gives the last thread the first ones: where a second share follows a first without a barrier,
-    that evens out what is left over. Inside another share it is all of them."""
+    """Cuts 0..count into one share for each thread, at multiples of `unit`. Gives (first, how
+    many) of this thread's share.
+
+    `mirrored` hands out shares in reverse thread order, so that two shares in a row balance their
+    remainders. Inside another share everything belongs to the calling thread; only there may
+    `count` be a number that the step computes.
+    """
     if e.sharing:
         yield Affine(), affine(count)
         return
+    assert isinstance(count, int), "threads share what is known at build"
     e.pieces = max(e.pieces, -(-count // unit))
     f, edge = e.step, e.kernel(("share",), _edge)
     first, many = f.many(2, I32)
@@ -46,7 +60,7 @@ def share(e: Emitter, count: "Affine | int", unit: int = 1, mirrored: bool = Fal
 
 
 def _edge() -> Function:
-    """share(count, unit, part, parts): where the share of `part` begins."""
+    """The function share(count, unit, part, parts): the first element of thread `part`'s share."""
     f, p = function("share", "count unit part parts")
     f.result = I32
     f.get(p.count, p.unit).op("i32.add").i32(1).op("i32.sub").get(p.unit).op("i32.div_u")
@@ -56,9 +70,9 @@ def _edge() -> Function:
 
 
 def sync(e: Emitter) -> None:
-    """All threads wait here for each other. One that works alone goes on. Outside of loops it ends
-    a phase of the step."""
-    assert e.sharing != "share", "a thread without a share would not come"
+    """All threads wait here for each other: inside loops by a call of the barrier, elsewhere by
+    ending a phase. Inside `alone` there is nothing to wait for."""
+    assert e.sharing != "share", "a thread whose share is empty would never arrive"
     if e.sharing:
         return
     if e.loops:
@@ -68,7 +82,7 @@ def sync(e: Emitter) -> None:
 
 
 def meet(e: Emitter) -> Function:
-    """meet(parts): the barrier, where there is more than one thread."""
+    """The function meet(parts): calls the barrier if there is more than one thread."""
     return e.kernel(("meet",), lambda: _meet(e))
 
 
@@ -82,14 +96,14 @@ def _meet(e: Emitter) -> Function:
 
 def in_turn(e: Emitter, name: str, phases: Sequence[Function],
             export: bool = False) -> Function:
-    """name(part, parts, own): these phases, with a barrier between."""
+    """The function name(part, parts, own): runs `phases` with a barrier between each two."""
     barrier, f = meet(e), Function(name, [I32] * len(STEP))
     call_in_turn(f, phases, barrier)
     return e.module.add(f, export)
 
 
 def call_in_turn(f: Function, phases: Sequence[Function], barrier: Function) -> None:
-    """`f`, a function of STEP, calls each of them, with the barrier between."""
+    """Lets `f`, a function with the parameters STEP, call `phases` with `barrier` between."""
     for i, phase in enumerate(phases):
         if i:
             f.get(PARTS).call(barrier)
@@ -97,8 +111,8 @@ def call_in_turn(f: Function, phases: Sequence[Function], barrier: Function) -> 
 
 
 def own(e: Emitter, scratch: int, elements: int) -> Affine:
-    """The byte address of so many elements for each thread: beyond the heap, where they stay in the
-    thread's own cache, or the step's `scratch` for one that runs alone."""
+    """The byte address of `elements` f32 elements that belong to the calling thread. They lie
+    beyond the heap, or in the step's `scratch` where a thread runs alone."""
     e.mine = max(e.mine, 4 * round_up(elements + SLACK, ALIGN))
     at = e.step.local()
     e.step.get(MINE).i32(4 * scratch).get(MINE).op("select").set(at)
@@ -107,7 +121,7 @@ def own(e: Emitter, scratch: int, elements: int) -> Affine:
 
 @contextmanager
 def runs(e: Emitter, first: Affine, count: Affine, most: int) -> Iterator[tuple[Affine, Affine]]:
-    """A loop over first..first + count in runs of `most` and what is left: (start, length)."""
+    """A loop over first..first + count in runs of `most`, the last one shorter: (start, length)."""
     with _walk(e, first, count) as (at, many):
         _bound(e.step, many, Affine(most))
         yield Affine(0, ((at, 1),)), Affine(0, ((many, 1),))
@@ -116,8 +130,8 @@ def runs(e: Emitter, first: Affine, count: Affine, most: int) -> Iterator[tuple[
 @contextmanager
 def strips(e: Emitter, first: Affine, count: Affine, length: int, most: int
            ) -> Iterator[tuple[Affine, Affine, Affine]]:
-    """A loop over first..first + count of the rows of images of `length` rows each, in runs of
-    `most` and what an image or the count leaves: (image, row, how many)."""
+    """A loop over rows first..first + count, counted through images of `length` rows each, in runs
+    of at most `most` rows of one image: (image, first row, number of rows)."""
     with _walk(e, first, count) as (at, many):
         image, row = divide(e, Affine(0, ((at, 1),)), length)
         for limit in (row * -1 + length, Affine(most)):
@@ -127,8 +141,8 @@ def strips(e: Emitter, first: Affine, count: Affine, length: int, most: int
 
 @contextmanager
 def _walk(e: Emitter, first: Affine, count: Affine) -> Iterator[tuple[int, int]]:
-    """A loop over first..first + count: the locals that hold where it stands and how far it goes
-    next, all that is left where nothing bounds it."""
+    """A loop over first..first + count. Gives two locals: the position, and the length of the next
+    run, which is the whole rest until the body lowers it."""
     f = e.step
     at, end, many = f.many(3, I32)
     first.push(f)
@@ -142,7 +156,7 @@ def _walk(e: Emitter, first: Affine, count: Affine) -> Iterator[tuple[int, int]]
 
 
 def _bound(f: Function, local: int, limit: Affine) -> None:
-    """The local is at most `limit`."""
+    """local = min(local, limit)"""
     for _ in range(2):
         f.get(local)
         limit.push(f)
@@ -150,9 +164,9 @@ def _bound(f: Function, local: int, limit: Affine) -> None:
 
 
 def divide(e: Emitter, n: Affine, by: int) -> tuple[Affine, Affine]:
-    """Quotient and remainder."""
+    """(quotient, remainder) of `n` / `by`."""
     if not n.terms:
-        return tuple(map(Affine, divmod(n.base, by)))
+        return Affine(n.base // by), Affine(n.base % by)
     f = e.step
     whole, quotient, rest = f.many(3, I32)
     n.push(f)
