@@ -14,7 +14,7 @@ from support.site_folder import copy_site
 
 LIVE = """
 import logging, sys, time
-from onnxpress.display import choose_display
+from onnxpress.build.display import choose_display
 handler = logging.StreamHandler()
 log = logging.getLogger("test")
 log.addHandler(handler)

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
-from onnxpress.build.sources import local_files, pinned
+from onnxpress.build.card_sources import local_files, pinned
 from onnxpress.errors import ModelError
 from onnxpress.model.frontends import rename, strip_remarks
 from onnxpress.model.frontends.recipe import run_recipe

@@ -1,7 +1,7 @@
-"""Demos -> packs: cached ones at once, the others in child processes, each built once.
+"""Demos -> packs: cached packs at once, the others by jobs in child processes, each built once.
 
-onnxsim may crash and compilation holds the interpreter's lock, so processes, not threads; they are
-spawned, so no state of the host is copied.
+Jobs run in processes and not in threads, because onnxsim may crash and compiling holds the
+interpreter's lock. The processes are spawned, so they copy no state of the parent.
 """
 
 import json
@@ -19,17 +19,16 @@ from ..errors import PackError
 from ..model.download import offline
 from ..spec import Demo
 from .cache import Cache, key_of
+from .card_sources import first_available, local_files, pinned
 from .display import Display
-from .sources import first_available, local_files, pinned
-from .worker import Press, Task, build_task, listen, press_demo
+from .worker import Job, Press, listen, run_job
 
 PROSE = ("where", "description", "card", "samples")
 
 
 @dataclass(frozen=True)
 class Built:
-    """A demo and its pack in the cache; `files` are what visitors may load, manifest excepted.
-    `seconds` is what it took to get the pack, 0 if it was here."""
+    """A demo and its pack in the cache folder `folder`; `seconds` it took to build, 0 if cached."""
 
     demo: Demo
     folder: Path
@@ -38,12 +37,18 @@ class Built:
 
     @property
     def files(self) -> list[Path]:
+        """The files that a visitor may load, without the manifest."""
         keep = {"manifest.json", "entry.json"}
         return sorted(p for p in self.folder.iterdir() if p.name not in keep)
 
 
 class Builds:
-    """Builds in flight. `start` may be called for the same demo again; `join` returns them all."""
+    """The packs of a site build, under way or done.
+
+    `start` may be called again for the same demo. `join` waits for all of them. `concurrency`:
+    child processes. `shared`: the URL of a cache behind `folder`, or "". `press`: by default the
+    compiler, which only child processes load.
+    """
 
     def __init__(self, folder: Path, concurrency: int, display: Display, shared: str = "",
                  press: Press | None = None) -> None:
@@ -51,7 +56,7 @@ class Builds:
         self.shared = shared
         self.concurrency = concurrency
         self.display = display
-        self.press = press or press_demo
+        self.press = press
         self._pool: ProcessPoolExecutor | None = None
         self._queue: Any = None
         self._entries: dict[str, Path | Future[tuple[Path, float]]] = {}
@@ -69,12 +74,15 @@ class Builds:
         if found is None:
             self.display.stage(demo.name, "queued")
             found = self._workers().submit(
-                build_task, Task(self.press, demo, keys, self.cache.folder, self.shared))
+                run_job, Job(self.press, demo, keys, self.cache.folder, self.shared))
         self._entries[keys[0]] = found
 
     def _find(self, demo: Demo, keys: tuple[str, ...]) -> Path | None:
-        """The pack of the card's first source; that of a later one only where no source before it
-        can be had: without a network, or if a worker has asked for them in this process."""
+        """The cached pack made from the card's first source, or None.
+
+        A pack made from a later source counts only if the sources before it cannot be reached:
+        without a network, or after a job of this process has tried them.
+        """
         found = self.cache.find(keys[0])
         here = first_available(demo.card, self.cache.folder / "models")
         if found is None and here and (offline() or keys[0] in self._asked):
@@ -96,11 +104,12 @@ class Builds:
             self.close()
 
     def close(self) -> None:
-        """Stops the workers and keeps the cache's memory; another `start` opens them again."""
+        """Stops the child processes and saves the cache's digests; `start` may be called again."""
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._queue.put(None)
-            self._reports.join(5)  # what is left to show; a worker that died may have cut it
+            # Seconds to show the last events, which a process that died may have cut off.
+            self._reports.join(5)
             self._pool = None
         self._entries.clear()
         self.display.close()
@@ -113,7 +122,7 @@ class Builds:
         try:
             folder, seconds = entry.result()
         except BrokenProcessPool:
-            raise PackError(f"{demo.where}: the compiling process ended without a word; "
+            raise PackError(f"{demo.where}: the compiling process ended without a message; "
                             "it may have run out of memory") from None
         self.cache.used.add(folder.name)
         return folder, seconds
@@ -137,7 +146,7 @@ class Builds:
                 getattr(self.display, kind)(*facts)
 
     def _note(self, about: str, text: str) -> None:
-        """Once for each `about`; a shared cache that cannot be read is not asked again."""
+        """Shows a note once per `about`; a shared cache that cannot be read is not used again."""
         if about not in self._noted:
             self._noted.add(about)
             self.display.note(text)
@@ -146,13 +155,16 @@ class Builds:
 
 
 def workers(asked: int) -> int:
-    """`asked` processes, or one for each processor if it is 0."""
+    """The number of child processes: `asked`, or one per processor if that is 0."""
     return asked or os.cpu_count() or 1
 
 
 def demo_keys(demo: Demo, cache: Cache) -> tuple[str, ...]:
-    """For each of the card's sources the cache key of the pack it gives: all that decides it. Prose
-    changes pages, not packs; a pack says which sources before its own could not be had."""
+    """One cache key per source of the demo's card: a hash of everything that decides the pack.
+
+    Prose changes pages but no packs, so it stays out. A key covers the sources before its own too,
+    because the pack's notes name them.
+    """
     plain = {k: v for k, v in asdict(demo).items() if k not in PROSE}
     sources = demo.card.sources
     return tuple(key_of({

@@ -1,7 +1,7 @@
-"""Finished packs by the hash of everything that made them.
+"""Finished packs, each under a key: a hash of everything that decides the pack.
 
-An entry is written beside its place and renamed into it, so two builds at once, or one that dies,
-leave whole entries or none. An entry whose files are not what was written is built again.
+An entry is written beside its place and renamed into it. So two site builds at once, or one that
+dies, leave whole entries or none. An entry whose files have changed is built again.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from typing import Any
 from ..errors import PackError
 
 PACKAGE = Path(__file__).parents[1]
-# What surrounds packs but does not decide their content.
+# Folders of the package that do not decide the content of packs.
 SURROUNDINGS = {"__pycache__", "build", "cli", "runtime", "schema", "site"}
 TOOLS = ("jinja2", "numpy", "onnx", "onnxruntime", "onnxsim", "pillow", "wasmtime")
 FRONTENDS = ("keras", "onnxscript", "tensorflow", "tf2onnx", "torch")
 LISTING = "entry.json"  # {"key", "files": file name -> sha256}
 DIGESTS = "digests.json"
-DAY = 86_400  # seconds; a build at work is younger
+DAY = 86_400  # seconds; the folder of a job under way is younger
 
 
 class Cache:
-    """A folder of entries; `used` are the keys asked for since it was opened."""
+    """A folder of entries. `used`: the keys asked for since the cache was opened."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,15 +58,15 @@ class Cache:
         return sha
 
     def save(self) -> None:
-        """Keeps the remembered digests of files that still exist."""
+        """Writes the digests of files that still exist."""
         if self._changed:
             alive = {k: v for k, v in sorted(self._digests.items()) if Path(k).exists()}
             _replace(self.folder / DIGESTS, json.dumps(alive).encode())
             self._changed = False
 
     def evict(self, keep: Collection[str] | None = None) -> int:
-        """The number of entries removed: all but `keep` (those used), and leftovers of builds
-        that died."""
+        """Removes all entries but `keep` (default: the used ones) and the leftovers of dead jobs;
+        returns how many."""
         keep = self.used if keep is None else keep
         packs = self.folder / "packs"
         gone = [p for p in packs.iterdir() if p.name not in keep] if packs.is_dir() else []
@@ -91,15 +91,15 @@ def write_entry(folder: Path, key: str, make: Callable[[Path], Any]) -> Path:
 
 
 def admit_entry(folder: Path, key: str, fetch: Callable[[Path], Any]) -> Path:
-    """The entry of `key` in the cache at `folder`, as `fetch` brings it from elsewhere.
+    """The entry of `key` in the cache at `folder`, which `fetch` brings from elsewhere.
 
     Raises:
-        PackError: what came is not the whole entry, or the cache cannot be written.
+        PackError: `fetch` did not bring the whole entry, or the cache cannot be written.
     """
     def checked(part: Path) -> None:
         fetch(part)
         if not is_whole(part, key):
-            raise PackError(f"{key}: the entry is damaged, or another's")
+            raise PackError(f"{key}: the entry is damaged, or has another key")
 
     return _put(folder, key, checked)
 
@@ -130,7 +130,7 @@ def key_of(parts: Mapping[str, Any]) -> str:
 
 @cache
 def code_version() -> str:
-    """A hash of the package's own compiler sources and of the tools that decide packs."""
+    """A hash of the package's own compiler sources and of the versions of its tools."""
     total = hashlib.sha256()
     total.update(versions(TOOLS).encode())
     for path in _sources(PACKAGE):
@@ -148,7 +148,7 @@ def _sources(folder: Path) -> list[Path]:
 
 
 def versions(tools: Sequence[str]) -> str:
-    """A line "NAME=VERSION" for each of the Python packages; "absent" for one not installed."""
+    """One line "NAME=VERSION" per Python package; "NAME=absent" if it is not installed."""
     lines = ""
     for tool in tools:
         try:
@@ -167,7 +167,7 @@ def _sha256(path: Path) -> str | None:
 
 
 def is_whole(entry: Path, key: str, digest: Callable[[Path], str | None] = _sha256) -> bool:
-    """Whether the folder is what was written under `key`: those files with those contents."""
+    """Whether the folder holds exactly the files that were written under `key`."""
     listing = _read_json(entry / LISTING)
     try:
         files = dict(listing["files"])
@@ -179,8 +179,8 @@ def is_whole(entry: Path, key: str, digest: Callable[[Path], str | None] = _sha2
 
 
 def _move_folder(source: Path, target: Path) -> None:
-    """Puts the folder in place. A whole one that another build put there meanwhile stays, for it
-    may be in use; a damaged one gives way."""
+    """Renames `source` to `target`. A whole `target` from another process stays, for it may be in
+    use; a damaged one is replaced."""
     try:
         source.rename(target)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a person sees while demos compile: live lines on a terminal, plain log lines elsewhere."""
+"""Progress while demos compile: live bars on a terminal, plain log lines elsewhere."""
 
 import logging
 import sys
@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-# How far along a demo is when a stage begins; a stage's own part leads on to the next.
+# The done part of a demo (0 to 1) when a stage begins; the stage's own part leads to the next one.
 STAGES = {"queued": 0.0, "downloading": 0.0, "loading": 0.2, "reading": 0.25, "compiling": 0.35,
           "running": 0.45, "proving": 0.6, "drawing": 0.9}
 ENDS = (*sorted(set(STAGES.values())), 1.0)
 
 
 class Display(Protocol):
-    """Shows what builds are at. A stage's `part` is how much of it is done, from 0 to 1."""
+    """Shows the stage of each demo. `part`: how much of the stage is done, 0 to 1."""
 
     def stage(self, name: str, stage: str, part: float | None = None, detail: str = "") -> None: ...
     def done(self, name: str, how: str, seconds: float) -> None: ...
@@ -24,7 +24,7 @@ class Display(Protocol):
 
 
 class LogDisplay:
-    """A line per stage, through `say`."""
+    """One line per stage, through `say`."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
@@ -46,13 +46,16 @@ class LogDisplay:
 
 
 class LiveDisplay:
-    """A bar for each demo and one for all; nothing is drawn before the first stage, and nothing
-    stays. Meanwhile the handlers of `log` write above the bars."""
+    """A bar for each demo and one for all of them.
+
+    Bars appear with the first stage and are removed by `close`. In between, the handlers of `log`
+    write above them.
+    """
 
     def __init__(self, log: logging.Logger) -> None:
         self.log = log
         self._progress: Progress | None = None
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._moved: list[logging.StreamHandler] = []
 
     def stage(self, name: str, stage: str, part: float | None = None, detail: str = "") -> None:
@@ -61,12 +64,13 @@ class LiveDisplay:
             self._tasks[name] = progress.add_task("", total=1.0, name=name)
         progress.update(self._tasks[name], description=f"{stage} {detail}".strip(),
                         completed=position(stage, part))
-        self._count()
+        self._count(progress)
 
     def done(self, name: str, how: str, seconds: float) -> None:
         self.stage(name, how)
-        self._progress.update(self._tasks[name], completed=1.0)
-        self._count()
+        progress = self._open()
+        progress.update(self._tasks[name], completed=1.0)
+        self._count(progress)
 
     def note(self, text: str) -> None:
         self._open().console.print(text, markup=False, highlight=False)
@@ -92,15 +96,16 @@ class LiveDisplay:
                 handler.setStream(sys.stderr)
         return self._progress
 
-    def _count(self) -> None:
-        tasks = [task for task in self._progress.tasks if task.id != self._all]
+    def _count(self, progress: Progress) -> None:
+        """Brings the bar of all demos up to date."""
+        tasks = [task for task in progress.tasks if task.id != self._all]
         done = sum(task.finished for task in tasks)
-        self._progress.update(self._all, description=f"{done} of {len(tasks)}",
-                              completed=sum(task.completed for task in tasks) / len(tasks))
+        progress.update(self._all, description=f"{done} of {len(tasks)}",
+                        completed=sum(task.completed for task in tasks) / len(tasks))
 
 
 def position(stage: str, part: float | None) -> float | None:
-    """How far along a demo is, 0 to 1; None for a stage whose place is unknown."""
+    """The done part of a demo, 0 to 1; None for an unknown stage."""
     begin = STAGES.get(stage.partition(" ")[0])
     if begin is None:
         return None
@@ -109,21 +114,21 @@ def position(stage: str, part: float | None) -> float | None:
 
 
 def _handlers(log: logging.Logger | None) -> Iterator[logging.StreamHandler]:
-    """Those that write what `log` says to a stream."""
+    """The handlers that write the records of `log` to a stream."""
     while log:
         yield from (h for h in log.handlers if isinstance(h, logging.StreamHandler))
         log = log.parent if log.propagate else None
 
 
 def choose_display(log: logging.Logger | logging.LoggerAdapter) -> LogDisplay | LiveDisplay:
-    """Live on a terminal, unless `log` is quiet."""
+    """Bars on a terminal, unless `log` is quiet; else lines."""
     live = sys.stderr.isatty() and log.isEnabledFor(logging.INFO)
     logger = log.logger if isinstance(log, logging.LoggerAdapter) else log
     return LiveDisplay(logger) if live else LogDisplay(log.info)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text; all but the first are set flush right."""
+    """Columns of text; all but the first are flush right."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width

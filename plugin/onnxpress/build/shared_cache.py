@@ -1,7 +1,7 @@
-"""Packs that machines share: one zip per key below any URL that fsspec knows, or in a folder.
+"""Packs that machines share: one zip file per key below any URL that fsspec knows, or in a folder.
 
-What is read is admitted by the local cache's own rule, file by file. What is written appears whole:
-object stores put whole objects, and a folder gets a finished file by renaming.
+The local cache checks every file of an entry that it reads. An entry that is written appears as a
+whole: object stores put whole objects, and a folder gets a finished file by renaming.
 """
 
 import re
@@ -20,14 +20,15 @@ from fsspec.implementations.local import LocalFileSystem
 from ..errors import PackError
 from .cache import admit_entry
 
-PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a file name that leaves no folder
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # zip has no earlier date; the same entry is the same bytes
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a file name without a folder
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # zip has no earlier date; one fixed date gives the same bytes
 CHUNK = 1 << 20
 
 
 def fetch_entry(url: str, key: str, folder: Path, note: Callable[[str], None]) -> Path | None:
-    """The entry of `key`, now in the cache at `folder`; None if the store has none that is whole,
-    with a note if it has one that is not.
+    """The entry of `key`, now in the cache at `folder`; None if the store has no whole one.
+
+    A damaged entry is told to `note`.
 
     Raises:
         PackError: the store cannot be read.
@@ -38,7 +39,7 @@ def fetch_entry(url: str, key: str, folder: Path, note: Callable[[str], None]) -
             store.get_file(place, str(archive))
         except FileNotFoundError:
             return None
-        except Exception as error:  # whatever a store's own package raises
+        except Exception as error:  # a store's own package may raise anything
             raise PackError(f"{shown(url)}: the shared cache cannot be read ({_words(error)}); "
                             "packs are built here") from error
         try:
@@ -62,9 +63,9 @@ def store_entry(url: str, key: str, entry: Path) -> None:
                 _rename_into(Path(place), archive)
             else:
                 store.put_file(str(archive), place)
-        except Exception as error:  # whatever a store's own package raises
+        except Exception as error:  # a store's own package may raise anything
             raise PackError(f"{shown(url)}: the shared cache cannot be written ({_words(error)}); "
-                            "packs that are built here stay here") from error
+                            "packs that are built here stay on this machine") from error
 
 
 def shown(url: str) -> str:
@@ -80,7 +81,7 @@ def _open(url: str, key: str) -> tuple[Any, str]:
 
 @contextmanager
 def _archive_beside(folder: Path) -> Iterator[Path]:
-    """A path for an archive on its way, in the cache at `folder`."""
+    """A path for an archive under way, in the cache at `folder`."""
     packs = folder / "packs"
     try:
         packs.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,7 @@ def _words(error: Exception) -> str:
 
 
 def _pack(entry: Path, archive: Path) -> None:
-    """Files as they are: what is published is compressed where that pays."""
+    """Zips without compression, because published files are compressed where that pays."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
         for path in sorted(entry.iterdir()):
             info = zipfile.ZipInfo(path.name, LONG_AGO)
@@ -117,12 +118,15 @@ def _pack(entry: Path, archive: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Raises PackError where the archive is none of `_pack`."""
+    """
+    Raises:
+        PackError: the archive was not written by `_pack`.
+    """
     try:
         with zipfile.ZipFile(archive) as packed:
             for info in packed.infolist():
                 if not PLAIN.fullmatch(info.filename) or info.compress_type != zipfile.ZIP_STORED:
-                    raise PackError(f'it holds "{info.filename[:80]}", which is no file of a pack')
+                    raise PackError(f'it holds "{info.filename[:80]}", which no pack has')
                 with packed.open(info) as source, (folder / info.filename).open("xb") as target:
                     shutil.copyfileobj(source, target, CHUNK)
     except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError,

@@ -1,4 +1,4 @@
-"""One demo's pack in a child process: from the shared cache, or compiled and proven here."""
+"""A job in a child process: one demo's pack, from the shared cache or compiled and proven here."""
 
 import ctypes
 import os
@@ -13,20 +13,24 @@ from ..errors import OnnxPressError, PackError
 from ..spec import Demo
 from ..words import size
 from .cache import is_whole, write_entry
-from .sources import first_available
+from .card_sources import first_available
 
 FOUND = "found again"
 M_MMAP_THRESHOLD = -3  # malloc.h
 
+# (demo, folder of the pack, folder of downloads, progress) -> anything; fills the folder.
 Press = Callable[[Demo, Path, Path, Callable[..., None]], Any]
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a worker is asked for. `keys[n]` is the key of the pack made from the card's source n,
-    `shared` the URL of the cache behind `folder`, or empty."""
+class Job:
+    """One demo's pack for the cache at `folder`.
 
-    press: Press
+    `keys[n]`: the cache key of the pack made from the card's source n. `shared`: the URL of a cache
+    behind `folder`, or "". `press`: None for the compiler.
+    """
+
+    press: Press | None
     demo: Demo
     keys: tuple[str, ...]
     folder: Path
@@ -42,31 +46,42 @@ _unreadable: set[str] = set()  # shared caches
 
 
 def listen(queue: Any) -> None:
-    """Sends what happens in this process to `queue`: ("stage", name, stage, part, detail),
-    ("done", name, how, seconds), ("note", about, text)."""
+    """Prepares this child process and sends its events to `queue`.
+
+    Events: ("stage", name, stage, part, detail), ("done", name, how, seconds), ("note", about,
+    text).
+    """
     global _events
     _events = queue
-    # Of BLAS, read when numpy is loaded: threads that wait for each other are slower than one alone
-    # where other workers or programs take the processors.
+    # numpy's BLAS reads this when it is loaded. Several threads that wait for each other are slower
+    # than one thread where other processes use the processors.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _return_freed_memory()
 
 
 def _return_freed_memory() -> None:
-    """Tells glibc's malloc to map every array of 8 MiB and more by itself. By default it learns to
-    keep larger ones on its heap, where small ones behind them hold hundreds of MB; mapping all of 1
-    MiB costs a fifth of the time."""
-    with suppress(AttributeError, TypeError):  # another C library
+    """Tells glibc's malloc to map every array of 8 MiB or more on its own.
+
+    By default malloc learns to keep such arrays on its heap. Small arrays behind them then hold
+    back hundreds of MB. Mapping arrays from 1 MiB on costs a fifth of the compile time.
+    """
+    with suppress(AttributeError, TypeError):  # another C library has no mallopt
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 8 << 20)
 
 
-def build_task(task: Task) -> tuple[Path, float]:
-    """The entry of the first source that serves, and the seconds it took, 0 if it was here."""
-    begin, demo = time.monotonic(), task.demo
+def run_job(job: Job) -> tuple[Path, float]:
+    """The cache entry for the first source that can be reached, and the seconds it took.
+
+    The seconds are 0 if the entry was in the cache.
+
+    Raises:
+        OnnxPressError: the demo cannot be built; the message names the spec.
+    """
+    begin, demo = time.monotonic(), job.demo
     try:
-        index = first_available(demo.card, task.downloads, lambda done, total: _stage(
+        index = first_available(demo.card, job.downloads, lambda done, total: _stage(
             demo, "downloading", done / total if total else None, size(done)))
-        entry, how = _entry(task, task.keys[index])
+        entry, how = _entry(job, job.keys[index])
     except OnnxPressError as error:
         if str(error).startswith(demo.where):
             raise
@@ -76,33 +91,34 @@ def build_task(task: Task) -> tuple[Path, float]:
     return entry, 0.0 if how == FOUND else seconds
 
 
-def _entry(task: Task, key: str) -> tuple[Path, str]:
-    """The entry and how it was had."""
-    entry = task.folder / "packs" / key
+def _entry(job: Job, key: str) -> tuple[Path, str]:
+    """The entry of `key`, and where it came from in words."""
+    entry = job.folder / "packs" / key
     if is_whole(entry, key):
         return entry, FOUND
-    found = task.shared and _ask_shared("fetch_entry", task, key, task.folder, _note_damage)
+    found = job.shared and _ask_shared("fetch_entry", job, key, job.folder, _note_damage)
     if found:
         return found, "taken from the shared cache"
-    entry = write_entry(task.folder, key, lambda part: task.press(
-        task.demo, part, task.downloads, lambda *stage: _stage(task.demo, *stage)))
-    if task.shared:
-        _ask_shared("store_entry", task, key, entry)
+    press = job.press or _compiler()
+    entry = write_entry(job.folder, key, lambda part: press(
+        job.demo, part, job.downloads, lambda *stage: _stage(job.demo, *stage)))
+    if job.shared:
+        _ask_shared("store_entry", job, key, entry)
     return entry, "compiled and proven"
 
 
-def _ask_shared(name: str, task: Task, *arguments: Any) -> Any:
-    """What a function of build/shared_cache.py returns; None and a note if the store fails."""
-    from . import shared_cache  # fsspec is loaded where a shared cache is
+def _ask_shared(name: str, job: Job, *arguments: Any) -> Any:
+    """The result of a function of build/shared_cache.py; None and a note if the store fails."""
+    from . import shared_cache  # loads fsspec, only where there is a shared cache
 
-    if task.shared in _unreadable:
+    if job.shared in _unreadable:
         return None
     try:
-        return getattr(shared_cache, name)(task.shared, *arguments)
+        return getattr(shared_cache, name)(job.shared, *arguments)
     except PackError as error:
         about = {"fetch_entry": "read", "store_entry": "write"}[name]
         if about == "read":
-            _unreadable.add(task.shared)
+            _unreadable.add(job.shared)
         _events.put(("note", about, str(error)))
         return None
 
@@ -115,8 +131,7 @@ def _stage(demo: Demo, *stage: Any) -> None:
     _events.put(("stage", demo.name, *stage))
 
 
-def press_demo(demo: Demo, folder: Path, downloads: Path, progress: Callable[..., None]) -> Any:
-    """As `demo.press_demo`."""
-    from ..demo.demo import press_demo as press  # the compiler is loaded in the workers only
+def _compiler() -> Press:
+    from ..demo.demo import press_demo  # loads the compiler, only in child processes
 
-    return press(demo, folder, downloads, progress)
+    return press_demo

@@ -1,4 +1,4 @@
-"""Which of a card's sources can be had, and what of them decides a pack."""
+"""Which of a card's sources can be reached, and which of their facts decide a pack."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,9 +15,10 @@ from .cache import FRONTENDS, versions
 
 def first_available(card: Card, downloads: Path,
                     progress: Callable[[int, int], None] | None = None) -> int:
-    """The index of the source that serves. With `progress`, of bytes as `download.fetch` says,
-    what the network has is fetched into `downloads`; without, only what is here counts. 0 where
-    none can be had: reading it says why.
+    """The index of the first source that can be reached; 0 if none can (reading it says why).
+
+    With `progress(received, total)` in bytes, sources from the network are fetched into
+    `downloads`. Without it, only files on this machine count.
 
     Raises:
         ModelError: a source can be reached and is wrong.
@@ -37,23 +38,25 @@ def _obtain(source: Source, downloads: Path,
         _obtain(source.weights, downloads, progress)
     if source.package:
         package_path(source.package, source.where)
-    if source.url and progress:
-        from ..model.source import MAX_MODEL_BYTES  # onnx is loaded where models are
+    if source.url is None or source.sha256 is None:  # a URL always has a hash
+        return
+    if progress:
+        from ..model.source import MAX_MODEL_BYTES  # loads onnx, only where models are read
 
         fetch(source.url, source.sha256, downloads, source.bytes or MAX_MODEL_BYTES,
               progress=progress)
-    elif source.url and not (downloads / source.sha256).is_file():
+    elif not (downloads / source.sha256).is_file():
         raise UnavailableError(f"{source.url}: not downloaded yet")
 
 
 def local_files(source: Source) -> list[Path]:
-    """The files here that decide the model's content. A URL's is none of them: its pin does."""
+    """The local files that decide the model's content. For a URL its pinned hash decides it."""
     files: dict[Path, None] = {}
     for part in filter(None, (source, source.weights)):
         if part.file:
             files[part.file] = None
         if part.package:
-            with suppress(SpecError):  # where it is not installed, another source serves
+            with suppress(SpecError):  # if it is not installed, another source is used
                 files[package_path(part.package, part.where)] = None
         if part.python:
             files |= dict.fromkeys(sorted(part.python.parent.glob("*.py")))
@@ -61,7 +64,7 @@ def local_files(source: Source) -> list[Path]:
 
 
 def pinned(source: Source | None) -> dict[str, Any] | None:
-    """The source without this machine's paths, with the versions of what may convert it."""
+    """The source as JSON: without this machine's paths, with the versions of its converters."""
     if source is None:
         return None
     plain = asdict(source)
