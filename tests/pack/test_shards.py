@@ -298,8 +298,8 @@ def test_a_browser_joins_planes_as_numpy_does(browser: Browser, engine: str) -> 
     got = browser.run(f"""
         export const run = async (cases, body) => {{
           const kept = globalThis.WebAssembly;
-          const {{ join }} = await import("/{engine}/join.js");
-          const {{ unpack }} = await import("/{engine}/unpack.js");
+          const {{ join }} = await import("/{engine}/load/join.js");
+          const {{ unpack }} = await import("/{engine}/load/unpack.js");
           const all = [];
           let at = 0;
           globalThis.WebAssembly = {own};

@@ -3,10 +3,12 @@
 What is loaded by itself stays a file under its own name, with all that it imports; what two or
 more of those share is part of the first. A module becomes a function's scope whose result is an
 object of its exports, so names may repeat. Comments stay in the source: they are a quarter of it.
-The runtime's own style of modules is all that is understood, with comments on lines of their own:
+The runtime's own style of modules is all that is understood, with comments on lines of their own,
+but for casts:
 
     import { a, b as c } from "./x.js";      export { a } from "./x.js";      export { a, b as c };
     export function | async function | class | const NAME ...
+    return /** @type {Type} */ (value);
 
 and no cycles.
 """
@@ -22,6 +24,8 @@ from posixpath import dirname, join, normpath, relpath
 LINK = re.compile(r'(import\(|new URL\()"(\.\.?/[^"]+)"')
 
 _COMMENT = ("/*", "*", "//")  # at the start of a line
+_CAST = re.compile(r"/\*\* @type \{[^*\n]*\} \*/ ")  # a type for the checker alone
+_BEHIND = re.compile(r"^[ \t]*/?\*.*\*/[ \t]*\S.*", re.MULTILINE)  # code behind a comment
 _IMPORT = re.compile(r'^(import|export) \{([^}]*)\} from "([^"]+)";\n', re.MULTILINE)
 _LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:(?:async )?function\*?|class|const) (\w+))", re.MULTILINE)
@@ -85,8 +89,8 @@ def read_module(name: str, text: str) -> Module:
 
     code = "".join(line for line in text.splitlines(keepends=True)
                    if not line.lstrip().startswith(_COMMENT))
-    body = _EXPORT.sub(give, _LIST.sub(give, _IMPORT.sub(take, code)))
-    if other := _OTHER.search(body):
+    body = _EXPORT.sub(give, _LIST.sub(give, _IMPORT.sub(take, _CAST.sub("", code))))
+    if other := _BEHIND.search(text) or _OTHER.search(body):
         raise ValueError(f"{name}: {other[0]}: not among the forms that runtime/bundle.py knows")
     later = [normpath(join(dirname(name), match[2])) for match in LINK.finditer(body)]
     return Module(name, body, uses, gives, later)

@@ -1,21 +1,52 @@
 /** Typed arrays of the ONNX types <-> the Float32Arrays that programs run on. */
 import { PressError } from "./errors.js";
 
-const ARRAYS = {
+/**
+ * @typedef {BigInt64Array|BigUint64Array} BigArray
+ * @typedef {Float32Array|Float64Array|Uint8Array|Int8Array|Uint16Array|Int16Array|Uint32Array|
+ *   Int32Array|BigArray} TypedArray
+ */
+
+const NUMBERS = {
   f32: Float32Array, f16: Float32Array, f64: Float64Array, bool: Uint8Array,
   i8: Int8Array, u8: Uint8Array, i16: Int16Array, u16: Uint16Array, i32: Int32Array,
-  u32: Uint32Array, i64: BigInt64Array, u64: BigUint64Array,
+  u32: Uint32Array,
 };
+const ARRAYS = { ...NUMBERS, i64: BigInt64Array, u64: BigUint64Array };
 
-/** Whether elements are BigInts, whose conversion costs a call per value. */
-const isBig = (dtype) => dtype === "i64" || dtype === "u64";
+/** Converting a BigInt costs a call. @param {TypedArray} values @returns {values is BigArray} */
+const isBig = (values) => values.constructor.name.startsWith("Big");
 
-/** @param {number[]} shape */
+/** @param {number} value */
+const toBig = (value) => BigInt(Math.round(value));
+
+/** @param {number[]} shape @returns {number} elements */
 export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
 
 /** @param {import("./types.js").Port} port */
 function wanted({ shape, dtype }) {
   return `a ${ARRAYS[dtype].name} of ${shape.join("×") || "1"} = ${sizeOf(shape)} values`;
+}
+
+/**
+ * @param {unknown} value
+ * @param {import("./types.js").Port} port
+ * @returns {asserts value is TypedArray}
+ * @throws {PressError} "input": the array is missing, or its type or length is wrong
+ */
+function requireArray(value, port) {
+  const where = `run(): input "${port.name}"`;
+  if (value === undefined) {
+    throw new PressError("input", `${where} is missing; give ${wanted(port)}.`);
+  }
+  const { constructor, length } = Object(value);
+  const kind = constructor?.name ?? typeof value;
+  if (kind !== ARRAYS[port.dtype].name) {
+    throw new PressError("input", `${where} is of type ${kind}; give ${wanted(port)}.`);
+  }
+  if (length !== sizeOf(port.shape)) {
+    throw new PressError("input", `${where} has ${length} values; give ${wanted(port)}.`);
+  }
 }
 
 /**
@@ -34,19 +65,10 @@ export function readInputs(ports, inputs, spare) {
       `run(): the model has no input "${name}"; its inputs are ${names}.`);
   }
   return ports.map((port, i) => {
+    /** @type {unknown} */
     const value = inputs?.[port.name];
-    const where = `run(): input "${port.name}"`;
-    if (value === undefined) {
-      throw new PressError("input", `${where} is missing; give ${wanted(port)}.`);
-    }
-    const kind = value?.constructor?.name ?? typeof value;
-    if (kind !== ARRAYS[port.dtype].name) {
-      throw new PressError("input", `${where} is of type ${kind}; give ${wanted(port)}.`);
-    }
-    if (value.length !== sizeOf(port.shape)) {
-      throw new PressError("input", `${where} has ${value.length} values; give ${wanted(port)}.`);
-    }
-    if (isBig(port.dtype)) return Float32Array.from(value, Number);
+    requireArray(value, port);
+    if (isBig(value)) return Float32Array.from(value, Number);
     const copy = spare?.[i] ?? new Float32Array(value.length);
     copy.set(value);
     return copy;
@@ -56,13 +78,14 @@ export function readInputs(ports, inputs, spare) {
 /**
  * @param {import("./types.js").Port[]} ports
  * @param {Float32Array[]} outputs
- * @returns {Object<string, ArrayBufferView>}
+ * @returns {Object<string, TypedArray>}
  */
 export function writeOutputs(ports, outputs) {
   return Object.fromEntries(ports.map(({ name, dtype }, i) => {
-    const kind = ARRAYS[dtype];
-    if (kind === Float32Array) return [name, outputs[i]];
-    const big = () => kind.from(outputs[i], (v) => BigInt(Math.round(v)));
-    return [name, isBig(dtype) ? big() : new kind(outputs[i])];
+    const values = outputs[i];
+    if (dtype === "i64") return [name, BigInt64Array.from(values, toBig)];
+    if (dtype === "u64") return [name, BigUint64Array.from(values, toBig)];
+    const kind = NUMBERS[dtype];
+    return [name, kind === Float32Array ? values : new kind(values)];
   }));
 }

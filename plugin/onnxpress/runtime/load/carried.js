@@ -1,16 +1,18 @@
 /**
- * Where files are: beside the runtime, or, with `onnxpress export`, in the page itself. There
- * site/templates/bootstrap.js sets `onnxpressCarried`, on the page and in the worker, before anything of
- * the runtime loads.
- * @type {{files: Object<string, string>, runtime: Object<string, string>,
- *   startWorker: (script: string) => Worker}|undefined}
- *   `files`: absolute URL -> blob: URL; `runtime`: name -> blob: URL
+ * Where files are: beside the runtime, or, in a page of `onnxpress export`, in the page itself. There
+ * site/templates/bootstrap.js sets `onnxpressCarried`, on the page and in each worker, before
+ * anything of the runtime loads.
+ *
+ * @typedef {Object} Carried
+ * @property {Object<string, string>} files  absolute URL -> blob: URL
+ * @property {Object<string, string>} runtime  the runtime's file -> blob: URL
+ * @property {(script: string) => Worker} startWorker  runs the runtime's file of that name
  */
 const carried = globalThis.onnxpressCarried;
 
 export const IN_PAGE = Boolean(carried);
 
-/** @param {string} url absolute @returns {string} the one to load the file from */
+/** @param {string} url absolute @returns {string} the URL to load the file from */
 export const place = (url) => carried?.files[url] ?? url;
 
 /** @returns {Worker} that runs worker.js */

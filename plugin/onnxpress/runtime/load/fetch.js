@@ -1,24 +1,38 @@
 /** Published files, verified: from the browser's cache if they are there, else from the server. */
 import { place } from "./carried.js";
-import { PressError, isAbort } from "../errors.js";
+import { PressError, factsOf, isAbort } from "../errors.js";
 import { alone } from "./locks.js";
 import { inTime, looksLikeHtml, request, unlessAborted } from "./request.js";
 import { Store } from "./store.js";
 
 const FORMAT = 1;
 
-/** Of this thread, over all its models: what is being fetched, and who may fetch next. */
+/** @typedef {import("../types.js").FileEntry} FileEntry */
+/** @typedef {import("./request.js").OnPart} OnPart */
+
+/** The files that this thread is fetching, for any of its models. @type {Map<string, Promise<ArrayBuffer>>} */
 const underway = new Map();
+
+/** Where the browser may take a file from, at each try. @type {RequestCache[]} */
+const CACHES = ["default", "reload"];
+
+/**
+ * How many more downloads may begin on this thread, and how those that wait are told of their turn.
+ * @type {{free: number, waiting: (() => void)[]}}
+ */
 const turns = { free: 4, waiting: [] };
 
 /** Downloads of one model. */
 export class Downloads {
-  /** When it began and when the latest byte came, as performance.now() tells it. */
+  /** When they began (performance.now()). */
   started = performance.now();
+  /** When the latest byte came (performance.now()). */
   last = 0;
   #base;
   #stop = new AbortController();
+  /** By sha256: what `begin` has asked for. @type {Map<string, Promise<ArrayBuffer>>} */
   #begun = new Map();
+  /** By sha256. @type {Map<string, OnPart|undefined>} */
   #parts = new Map();
   #onBytes;
   #store;
@@ -26,17 +40,18 @@ export class Downloads {
 
   /**
    * @param {string} base the manifest's absolute URL
-   * @param {import("../types.js").FileEntry[]} files all that may be asked for; they stay in the
-   *   cache or in memory until `release`
+   * @param {FileEntry[]} files  all that may be asked for; they stay in the cache or in memory until
+   *   `release`
    * @param {{signal?: AbortSignal, onBytes?: (bytes: number) => void,
-   *   note: (text: string) => void, cache?: Promise<Cache|null>|null}} options `onBytes`: negative where
-   *   some came in vain
+   *   note: (text: string) => void, cache?: Promise<Cache|null>|null}} options  `onBytes`: negative
+   *   where a try has failed; `cache`: null on a first visit, see Store
    */
   constructor(base, files, { signal, onBytes = () => {}, note, cache }) {
     this.#base = base;
     this.#store = new Store(files.map(({ sha256 }) => sha256), note, cache);
     if (signal?.aborted) this.stop(signal.reason);
     signal?.addEventListener("abort", () => this.stop(signal.reason), { signal: this.#signal });
+    /** @param {number} bytes */
     this.#onBytes = (bytes) => {
       if (this.#signal.aborted) return;
       this.last = performance.now();
@@ -51,7 +66,7 @@ export class Downloads {
     return this.#stop.signal;
   }
 
-  /** @param {Error} [reason] with which all that is under way fails: an AbortError */
+  /** All that is under way fails. @param {Error} [reason]  an AbortError */
   stop(reason) {
     this.leave();
     this.#stop.abort(reason);
@@ -78,7 +93,7 @@ export class Downloads {
     return place(new URL(url, this.#base).href);
   }
 
-  /** @param {import("../types.js").FileEntry[]} entries that `file` will be asked for */
+  /** Begins downloads that `file` will be asked for. @param {FileEntry[]} entries */
   begin(entries) {
     for (const entry of entries) {
       const file = this.#file(entry);
@@ -88,8 +103,8 @@ export class Downloads {
   }
 
   /**
-   * @param {import("../types.js").FileEntry} entry
-   * @param {import("./request.js").OnPart} [onPart]  as the file comes, if it does: not verified yet
+   * @param {FileEntry} entry
+   * @param {OnPart} [onPart]  called as the file comes from the server: its bytes are not verified yet
    * @returns {Promise<ArrayBuffer>} exactly the published bytes
    * @throws {PressError} "download" or "integrity"
    */
@@ -100,6 +115,7 @@ export class Downloads {
     return begun ?? this.#file(entry);
   }
 
+  /** @param {FileEntry} entry @returns {Promise<ArrayBuffer>} */
   async #file(entry) {
     const url = this.#resolve(entry.url);
     const key = `${entry.sha256} ${url}`;
@@ -121,10 +137,10 @@ export class Downloads {
   }
 
   /**
-   * A module can only be imported, and the browser fetches it anew then: from its HTTP cache, which
-   * now holds the verified bytes, unless the server forbids that.
-   * @param {import("../types.js").FileEntry} entry
-   * @returns {Promise<Object>} its exports
+   * A script's exports. Scripts can only be imported, and the browser fetches them anew then: from its
+   * HTTP cache, which now holds the verified bytes, unless the server forbids that.
+   * @param {FileEntry} entry
+   * @returns {Promise<Object<string, unknown>>}
    * @throws {PressError} "download" or "integrity"; what the import throws
    */
   async module(entry) {
@@ -133,8 +149,10 @@ export class Downloads {
     return inTime(import(url), entry.url);
   }
 
+  /** @param {FileEntry} entry @param {string} url @returns {Promise<ArrayBuffer>} */
   async #get(entry, url) {
     if (url.startsWith("blob:")) return this.#download(entry, url); // the page keeps it itself
+    /** @param {import("./locks.js").Until} [until] */
     const job = async (until) => (await this.#find(entry)) ?? this.#fetch(entry, url, until);
     return this.#inTurn(() => {
       const { full, first } = this.#store;
@@ -142,6 +160,7 @@ export class Downloads {
     });
   }
 
+  /** @param {FileEntry} entry @returns {Promise<ArrayBuffer|null>} null where nothing is kept */
   async #find(entry) {
     const kept = this.#hashes && (await this.#store.get(entry.sha256));
     if (!kept) return null;
@@ -153,7 +172,11 @@ export class Downloads {
     return kept;
   }
 
-  /** @param {(rest: Promise<void>) => void} [until] waits for what is still being stored */
+  /**
+   * @param {FileEntry} entry
+   * @param {string} url
+   * @param {import("./locks.js").Until} [until]  keeps the lock until the file is stored
+   */
   async #fetch(entry, url, until = () => {}) {
     const bytes = await this.#download(entry, url);
     if (this.#hashes) {
@@ -164,9 +187,19 @@ export class Downloads {
     return bytes;
   }
 
+  /**
+   * @template T
+   * @param {() => Promise<T>} job
+   * @returns {Promise<T>}
+   */
   async #inTurn(job) {
-    if (turns.free === 0) await new Promise((resolve) => { turns.waiting.push(resolve); });
-    else turns.free--;
+    if (turns.free === 0) {
+      /** @type {Promise<void>} */
+      const turn = new Promise((resolve) => { turns.waiting.push(resolve); });
+      await turn;
+    } else {
+      turns.free--;
+    }
     try {
       this.#signal.throwIfAborted();
       return await job();
@@ -177,10 +210,15 @@ export class Downloads {
     }
   }
 
-  /** Wrong bytes are fetched once more, past every cache on the way. */
+  /**
+   * Wrong bytes are fetched once more, past every cache on the way.
+   * @param {FileEntry} entry
+   * @param {string} url
+   * @returns {Promise<ArrayBuffer>}
+   */
   async #download(entry, url) {
     let fault;
-    for (const cache of ["default", "reload"]) {
+    for (const cache of CACHES) {
       const bytes = await request(url, {
         name: entry.url, bytes: entry.bytes, cache, signal: this.#signal, onBytes: this.#onBytes,
         onPart: this.#parts.get(entry.sha256),
@@ -193,7 +231,11 @@ export class Downloads {
       "help, the site needs to publish its files again.", { file: entry.url, final: true });
   }
 
-  /** @returns {Promise<string>} what is wrong with the bytes; empty if nothing */
+  /**
+   * @param {FileEntry} entry
+   * @param {ArrayBuffer} bytes
+   * @returns {Promise<string>} what is wrong with the bytes; empty where nothing is
+   */
   async #fault(entry, bytes) {
     const complete = bytes.byteLength === entry.bytes;
     if (complete && this.#hashes && (await sha256(bytes)) === entry.sha256) return "";
@@ -210,26 +252,33 @@ async function sha256(bytes) {
 }
 
 /**
- * A manifest, asked for once more past every cache where it is none. Where the server cannot be
- * reached, the one that the browser has kept: the files may be here as well.
+ * A manifest. An answer that is no manifest is asked for once more, past every cache. Where the server
+ * cannot be reached, the browser's kept copy serves: the files may be here as well.
  * @param {string} url absolute
  * @param {{signal?: AbortSignal, fresh?: boolean}} [options] `fresh`: never from a cache
  * @returns {Promise<import("../types.js").Manifest>}
  * @throws {PressError} "download" or "manifest"
  */
 export async function fetchManifest(url, { signal, fresh = false } = {}) {
+  /** @param {RequestCache} cache @param {number[]} [waits] */
   const read = async (cache, waits) => parse(await request(url, { name: url, cache, waits, signal }),
     url);
   try {
     return await read(fresh ? "reload" : "no-cache");
   } catch (error) {
-    if (fresh || isAbort(error) || error.final) throw error;
-    if (error.code === "manifest") return read("reload");
+    const { code, final } = factsOf(error);
+    if (fresh || isAbort(error) || final) throw error;
+    if (code === "manifest") return read("reload");
     return read("force-cache", []).catch(() => { throw error; });
   }
 }
 
-/** @param {ArrayBuffer} bytes @param {string} url */
+/**
+ * @param {ArrayBuffer} bytes
+ * @param {string} url
+ * @returns {import("../types.js").Manifest}
+ * @throws {PressError} "manifest"
+ */
 function parse(bytes, url) {
   let manifest;
   try {

@@ -1,5 +1,5 @@
-/** Bytes of equal significance -> the values that they are bytes of. */
-import { embedded, memoryOf } from "./instance.js";
+/** Planes (all first bytes, all second bytes, ...) -> values, whose bytes lie side by side. */
+import { embedded, functionsOf, memoryOf } from "./instance.js";
 
 // Exports join2 and join4; `python -m onnxpress.emit.wasm.join` writes it.
 const MODULE =
@@ -12,13 +12,16 @@ const MODULE =
   "IAr9DQgJGBkKCxobDA0cHQ4PHh8hDiACIAv9CwCAgBAgAiAM/QsAkIAQIAIgDf0LAKCAECACIA79CwCwgBAgAUEQ" +
   "aiEBIAJBwABqIQIgAEF/aiIADQALCw==";
 export const SLICE = 1 << 16; // bytes of a plane at a time, as in emit/wasm/join.py
-const PAGES = 8; // four slices and what they become
-const VALUES = 16; // of a step
+const PAGES = 8; // of 64 KiB: four slices and the values made of them
+const VALUES = 16; // per step of the module's loop
 
-let joined; // (planes) => Uint8Array, made when it is first needed
+/** @typedef {(planes: Uint8Array[]) => Uint8Array} Join */
+
+/** @type {Join|undefined} */
+let joined; // made when it is first needed
 
 /**
- * @param {Uint8Array[]} planes 1, 2 or 4 of equal length, up to SLICE; the lowest bytes first
+ * @param {Uint8Array[]} planes  1, 2 or 4 of equal length, up to SLICE bytes; the lowest bytes first
  * @returns {Uint8Array} byte p of value i is byte i of plane p; the next call overwrites it
  */
 export function join(planes) {
@@ -27,11 +30,11 @@ export function join(planes) {
   return joined(planes);
 }
 
-/** Null where WebAssembly, its SIMD or the page's leave to use it is missing. */
+/** @returns {Join|null} null where WebAssembly or its SIMD is missing, or the page may not use it */
 function byVectors() {
   try {
     const module = new WebAssembly.Module(embedded(MODULE)), memory = memoryOf(PAGES);
-    const { exports } = new WebAssembly.Instance(module, { "": { memory } });
+    const exports = functionsOf(new WebAssembly.Instance(module, { "": { memory } }));
     const heap = new Uint8Array(memory.buffer);
     return (planes) => {
       const [{ length }] = planes;
@@ -44,19 +47,16 @@ function byVectors() {
   }
 }
 
+/** @returns {Join} */
 function byBytes() {
-  const values = { 2: new Uint16Array(SLICE), 4: new Uint32Array(SLICE) };
-  const loops = {
-    2([a, b], out) {
-      for (let i = 0; i < a.length; i++) out[i] = a[i] | b[i] << 8;
-    },
-    4([a, b, c, d], out) {
-      for (let i = 0; i < a.length; i++) out[i] = a[i] | b[i] << 8 | c[i] << 16 | d[i] << 24;
-    },
-  };
-  return (planes) => {
-    const out = values[planes.length];
-    loops[planes.length](planes, out);
-    return new Uint8Array(out.buffer, 0, planes[0].length * planes.length);
+  const two = new Uint16Array(SLICE), four = new Uint32Array(SLICE);
+  return ([a, b, c, d]) => {
+    const { length } = a;
+    if (!c) {
+      for (let i = 0; i < length; i++) two[i] = a[i] | b[i] << 8;
+      return new Uint8Array(two.buffer, 0, 2 * length);
+    }
+    for (let i = 0; i < length; i++) four[i] = a[i] | b[i] << 8 | c[i] << 16 | d[i] << 24;
+    return new Uint8Array(four.buffer, 0, 4 * length);
   };
 }

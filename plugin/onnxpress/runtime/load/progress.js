@@ -1,25 +1,30 @@
-/** What a load has done so far, as one fraction that never falls, not even on a fallback. */
+/** How far a load is, as one fraction that never falls, not even when another target takes over. */
 
-const BYTES = 0.9;
-const PREPARED = 0.96;
+const BYTES = 0.9; // the fraction when all bytes are here
+const PREPARED = 0.96; // the fraction when the program is ready to run
+
+/** @typedef {import("../types.js").Progress} Progress */
 
 export class Meter {
   #onProgress;
+  /** @type {Progress["state"]} */
   #state = "detecting";
+  /** @type {string|undefined} */
   #target;
   #fraction = 0;
   #loaded = 0;
   #total = 0;
 
-  /** @param {(progress: import("../types.js").Progress) => void} [onProgress] */
+  /** @param {(progress: Progress) => void} [onProgress] */
   constructor(onProgress = () => {}) {
     this.#onProgress = onProgress;
     this.#report(0);
   }
 
   /**
-   * A target's turn begins; what came before the first one's counts.
-   * @param {string} target @param {number} total bytes
+   * A target's turn begins. Bytes that came before the first turn count.
+   * @param {string} target
+   * @param {number} total  bytes to download
    */
   begin(target, total) {
     const before = this.#target ? 0 : this.#loaded;
@@ -29,7 +34,7 @@ export class Meter {
     this.add(before);
   }
 
-  /** @param {number} bytes that arrived; negative where some were in vain */
+  /** @param {number} bytes that arrived; negative where a try has failed */
   add(bytes) {
     if (!this.#target) {
       this.#loaded += bytes;
@@ -50,6 +55,7 @@ export class Meter {
     this.#report(1);
   }
 
+  /** @param {number} fraction 0..1 */
   #report(fraction) {
     this.#fraction = Math.max(this.#fraction, fraction);
     this.#onProgress({

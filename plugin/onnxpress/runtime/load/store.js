@@ -1,4 +1,5 @@
 /** Verified files between visits, in the Cache API, else in memory; named by their content. */
+import { factsOf } from "../errors.js";
 import { pause } from "./request.js";
 
 const CACHE = "onnxpress";
@@ -7,27 +8,28 @@ const MONTH = 30 * 24 * 3600 * 1000;
 const BEGUN = "onnxpress:begun"; // in localStorage: this site's pages have downloaded before
 
 const LATER = 500; // ms after which content is stored though the model still loads
-const CROWD = 64e6; // bytes that may wait for it
+const CROWD = 64e6; // bytes that may wait to be stored
 
 /**
- * What the cache does not hold yet, or refused, until the load that needs it is complete:
- * sha256 -> content.
+ * sha256 -> content that the cache does not hold yet, or refused. It stays until the load that needs
+ * it is complete.
+ * @type {Map<string, ArrayBuffer>}
  */
 const memory = new Map();
 
-/** Loads under way: sha256 -> how many of them need the content. */
+/** sha256 -> how many of the loads under way need the content. @type {Map<string, number>} */
 const wanted = new Map();
 
 /** Contents that wait to be stored, one after the other. */
 const queue = { bytes: 0, tail: Promise.resolve() };
 
-/** The same on every page and in every version of a site. @param {string} sha256 */
+/** The cache's key, equal on all pages and in all versions of a site. @param {string} sha256 */
 const addressOf = (sha256) => new URL(`/onnxpress/sha256/${sha256}`, location.origin).href;
 
 /**
- * Whether this browser cannot have kept anything yet: asking the cache takes longer than a small
+ * Whether this browser cannot have kept anything yet. Asking the cache would take longer than a small
  * file does. The next call, in any tab, says no.
- * @returns {boolean} false where that cannot be told
+ * @returns {boolean} false where nobody can tell
  */
 export function firstVisit() {
   try {
@@ -39,7 +41,7 @@ export function firstVisit() {
   }
 }
 
-/** Takes the browser longer than a small file. @returns {Promise<Cache|null>} null where it cannot */
+/** It takes longer than a small download. @returns {Promise<Cache|null>} null where there is none */
 export async function openCache() {
   try {
     return await caches.open(CACHE);
@@ -51,20 +53,24 @@ export async function openCache() {
 export class Store {
   #needed;
   #note;
+  /** @type {Promise<Cache|null>|null} */
   #cache = null;
-  /** Whether others cannot find here what this page puts in. */
+  /** Whether the cache takes no more, so that other tabs cannot find this page's files. */
   full = false;
   #complete = false;
   #left = false;
   #wake = () => {};
+  /** @type {Promise<void>} */
   #woken = new Promise((resolve) => { this.#wake = resolve; });
+  /** @type {Promise<void>[]} */
   #puts = [];
 
   /**
    * @param {string[]} needed sha256 of each file of the model: these never make room for others, and
-   *   memory keeps what the cache refuses of them
+   *   memory keeps those that the cache refuses
    * @param {(text: string) => void} note
-   * @param {Promise<Cache|null>|null} [cache]  null on a first visit: opened to store
+   * @param {Promise<Cache|null>|null} [cache]  null on a first visit: then it is
+   *   opened when there is something to store
    */
   constructor(needed, note, cache = openCache()) {
     this.#needed = [...new Set(needed)];
@@ -73,7 +79,7 @@ export class Store {
     if (cache) this.#use(cache);
   }
 
-  /** Whether nothing can be here yet. */
+  /** Whether nothing is kept yet and nothing stored. */
   get first() {
     return !this.#cache;
   }
@@ -86,15 +92,16 @@ export class Store {
     this.#note("This browser keeps no files for this page; the next visit downloads them again.");
   }
 
-  /** @param {string} sha256 @returns {Promise<ArrayBuffer|null>} to be verified */
+  /** @param {string} sha256 @returns {Promise<ArrayBuffer|null>} not verified yet */
   async get(sha256) {
-    if (memory.has(sha256)) return memory.get(sha256);
+    const held = memory.get(sha256);
+    if (held) return held;
     try {
       const cache = await this.#cache;
       const found = await cache?.match(addressOf(sha256));
-      if (!found) return null;
+      if (!cache || !found) return null;
       const bytes = await found.arrayBuffer();
-      const age = Date.now() - Date.parse(found.headers.get("Date"));
+      const age = Date.now() - Date.parse(found.headers.get("Date") ?? "");
       if (!(age < MONTH)) await this.#write(cache, sha256, bytes);
       return bytes;
     } catch {
@@ -103,8 +110,8 @@ export class Store {
   }
 
   /**
-   * Into memory at once; into the cache when the model is complete or still waits for others, since
-   * storing can take longer than a download.
+   * Puts content into memory at once, and into the cache when the model is complete, or LATER: storing
+   * can take longer than a download.
    * @param {string} sha256
    * @param {ArrayBuffer} bytes
    * @returns {Promise<void>} when it is there, or cannot be
@@ -115,6 +122,7 @@ export class Store {
     return put;
   }
 
+  /** @param {string} sha256 @param {ArrayBuffer} bytes */
   async #put(sha256, bytes) {
     memory.set(sha256, bytes);
     queue.bytes += bytes.byteLength;
@@ -125,11 +133,12 @@ export class Store {
     queue.bytes -= bytes.byteLength;
   }
 
-  /** Whether memory holds much that waits to be stored, and can be. */
+  /** Whether much content waits in memory to be stored, and the cache may take it. */
   get crowded() {
     return !this.full && queue.bytes > CROWD;
   }
 
+  /** @param {string} sha256 @param {ArrayBuffer} bytes */
   async #save(sha256, bytes) {
     let refused = true;
     try {
@@ -148,8 +157,11 @@ export class Store {
   }
 
   /**
-   * Makes room where there is none: files of other models and of older versions go, those written
-   * first before others. One in use is written anew once a month, so it is not among the first.
+   * Writes a file, and makes room where there is none: files of other models and of older versions go,
+   * the oldest first. A file in use is written anew once a month, so it is not among the oldest.
+   * @param {Cache} cache
+   * @param {string} sha256
+   * @param {ArrayBuffer} bytes
    */
   async #write(cache, sha256, bytes) {
     for (;;) {
@@ -157,12 +169,13 @@ export class Store {
       try {
         return await cache.put(addressOf(sha256), new Response(bytes, { headers }));
       } catch (error) {
-        if (error.name !== "QuotaExceededError" || !(await this.#dropOldest(cache))) throw error;
+        const crowded = factsOf(error).name === "QuotaExceededError";
+        if (!crowded || !(await this.#dropOldest(cache))) throw error;
       }
     }
   }
 
-  /** @returns {Promise<boolean>} whether there was one to drop */
+  /** @param {Cache} cache @returns {Promise<boolean>} whether there was a file to drop */
   async #dropOldest(cache) {
     const needed = new Set(this.#needed.map(addressOf));
     const oldest = (await cache.keys()).find(({ url }) => !needed.has(url));
@@ -176,29 +189,29 @@ export class Store {
     try {
       await (await this.#cache)?.delete(addressOf(sha256));
     } catch {
-      // A cache that cannot delete cannot be read either; the server's copy follows.
+      // A cache that cannot delete cannot be read either; the server's file comes in its place.
     }
   }
 
-  /** Nothing else is waited for. @returns {Promise<void>} when all is stored, or cannot be */
+  /** Stores all content now. @returns {Promise<void>} when all is stored, or cannot be */
   async settle() {
     this.#wake();
     await Promise.all(this.#puts);
   }
 
-  /** The model is complete: memory need not hold copies, but for other loads. */
+  /** The model is complete: memory drops the copies that no other load needs. */
   release() {
     this.#complete = true;
     this.leave();
     for (const sha256 of this.#needed) if (!wanted.has(sha256)) memory.delete(sha256);
   }
 
-  /** The load is over; what memory holds may serve the next try. */
+  /** The load is over; the copies in memory may serve the next try. */
   leave() {
     if (this.#left) return;
     this.#left = true;
     for (const sha256 of this.#needed) {
-      const others = wanted.get(sha256) - 1;
+      const others = (wanted.get(sha256) ?? 1) - 1;
       if (others) wanted.set(sha256, others);
       else wanted.delete(sha256);
     }

@@ -1,11 +1,11 @@
-/** A shard as it was published -> its part of the weights' stream; compression.py packs it. */
+/** A published shard -> its part of the stream of weights; weights/compression.py packs it. */
 import { PressError } from "../errors.js";
 import { SLICE, join } from "./join.js";
 
 const MAX_BYTES = 64 << 20; // of one unpacked shard; builds cut the stream every 8 MiB
-const WRITE = 64 << 10; // bytes at a time: what it inflates to waits in memory until it is read
+const WRITE = 64 << 10; // bytes inflated at a time: the result waits in memory until it is read
 
-/** @param {import("../types.js").Shard[]} shards @throws {PressError} "browser" */
+/** @param {import("../types.js").Shard[]} shards @throws {PressError} "browser": too old */
 export function requireUnpacking(shards) {
   const packed = shards.find((entry) => entry.packed);
   if (!packed || globalThis.DecompressionStream) return;
@@ -15,10 +15,10 @@ export function requireUnpacking(shards) {
 
 /**
  * @param {import("../types.js").Shard} entry
- * @param {ArrayBuffer} content verified
- * @param {(bytes: Uint8Array, start: number) => void} take  gets the part run by run, each `start`
- *   bytes from the part's own start; it must copy what it keeps
- * @throws {PressError} "manifest", where the manifest does not describe the content
+ * @param {ArrayBuffer} content  verified
+ * @param {(bytes: Uint8Array, start: number) => void} take  gets the unpacked bytes run by run; a run
+ *   begins at byte `start` of the unpacked shard. It must copy the bytes that it keeps
+ * @throws {PressError} "manifest": the manifest does not describe the content
  */
 export async function unpack({ url, packed }, content, take) {
   if (!packed) return take(new Uint8Array(content), 0);
@@ -44,7 +44,7 @@ export async function unpack({ url, packed }, content, take) {
         else take(join([...others.map((other) => other.subarray(at, end)), part]), at * planes);
         used += part.length;
         at = end % size;
-        plane += end === size;
+        if (end === size) plane++;
       }
     }
   } catch (error) {
@@ -55,13 +55,13 @@ export async function unpack({ url, packed }, content, take) {
 
 /**
  * @param {ArrayBuffer} content
- * @param {number} start of what is deflated
+ * @param {number} start  the byte where the deflated part begins
  * @returns {AsyncGenerator<Uint8Array>}
- * @throws {TypeError}
+ * @throws {TypeError} the part is damaged
  */
 async function* inflated(content, start) {
   const { writable, readable } = new DecompressionStream("deflate");
-  feed(writable.getWriter(), content, start).catch(() => {}); // what fails here fails where it is read, too
+  feed(writable.getWriter(), content, start).catch(() => {}); // a failure shows where the result is read, too
   const reader = readable.getReader();
   try {
     for (;;) {
@@ -74,7 +74,12 @@ async function* inflated(content, start) {
   }
 }
 
-/** The stream takes the next as soon as it is free. @param {WritableStreamDefaultWriter} writer */
+/**
+ * Writes the content from byte `start` on; the stream takes each piece as soon as it is free.
+ * @param {WritableStreamDefaultWriter} writer
+ * @param {ArrayBuffer} content
+ * @param {number} start
+ */
 function feed(writer, content, start) {
   const writes = [];
   for (let at = start; at < content.byteLength; at += WRITE) {
