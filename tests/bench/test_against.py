@@ -8,7 +8,6 @@ import onnx
 import onnx.parser
 import pytest
 from onnxpress.cli import main
-from support import dawn
 
 pytestmark = pytest.mark.skipif(not shutil.which("node"), reason="no Node.js on PATH")
 
@@ -64,11 +63,9 @@ def test_ratios_are_those_of_rounds(capsys: pytest.CaptureFixture) -> None:
     assert ours.split() == ["ours-wasm", "2.00", "1.00", "1.00", "1.0e-07"]
 
 
-@pytest.mark.skipif(dawn.environment() is None, reason="no Dawn; see tests/support")
+@pytest.mark.usefixtures("dawn")
 def test_under_dawn_the_peers_take_turns_with_ours(monkeypatch: pytest.MonkeyPatch,
                                                    capsys: pytest.CaptureFixture) -> None:
-    for name, value in dawn.environment().items():
-        monkeypatch.setenv(name, value)
     Path("webgpu_dawn.mjs").write_text(DAWN_HARNESS)
     assert main(("bench", "net.onnx", "--target", "webgpu", "--engine", "dawn", "--against", ".",
                  "--runs", "1", "--json")) == 0

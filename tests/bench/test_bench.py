@@ -15,11 +15,8 @@ from onnxpress.cli import main
 from onnxpress.cli.bench import command as bench
 from onnxpress.compiler import BUILDERS, Notes, lower
 from onnxpress.emit.wasm.peak import FLOPS, peak_module
-from onnxpress.run.browser import find_chromium
 from onnxpress.runtime import RUNTIME
 from support.chromium import SWIFTSHADER
-
-chromium = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 NET = """<ir_version: 9, opset_import: ["" : 17]>
 net (float[1,4,8,8] x, int64[1] axis) => (float[1,8] y) {
@@ -49,7 +46,7 @@ def steps(model: onnx.ModelProto, target: str) -> list[str]:
     return [label for label, *_ in about["steps"]]
 
 
-@chromium
+@pytest.mark.usefixtures("chromium")
 @pytest.mark.parametrize(("target", "build"), [
     ("wasm", "relaxed"), ("js", "module"), ("webgpu", "integrated")])
 def test_the_table_has_every_step(net: onnx.ModelProto, target: str, build: str,
@@ -67,7 +64,7 @@ def test_the_table_has_every_step(net: onnx.ModelProto, target: str, build: str,
     assert ("the processor only emulates" in rows[-1]) == (target == "webgpu")
 
 
-@chromium
+@pytest.mark.usefixtures("chromium")
 def test_json_of_the_build_that_was_asked_for(net: onnx.ModelProto,
                                               capsys: pytest.CaptureFixture) -> None:
     assert main(("bench", "net.onnx", "--build", "simd128", "--runs", "3", "--json")) == 0
@@ -141,7 +138,7 @@ def test_a_wrong_chromium_is_named(net: onnx.ModelProto, path: str, sentence: st
     assert sentence in error and error.count("\n") == 1
 
 
-@chromium
+@pytest.mark.usefixtures("chromium")
 def test_what_the_runtime_refuses_is_its_sentence(net: onnx.ModelProto,
                                                   monkeypatch: pytest.MonkeyPatch,
                                                   capsys: pytest.CaptureFixture) -> None:

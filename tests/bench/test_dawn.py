@@ -10,25 +10,20 @@ import pytest
 from onnxpress.cli import main
 from onnxpress.cli.bench.dawn import SCRIPT
 from onnxpress.emit.wgsl.device import DEVICES
-from support import dawn
 from support.node import find_node
 
 NET = """<ir_version: 9, opset_import: ["" : 17]>
 net (float[1,24,32,3] x, float[1] s) => (float[1,24,32,3] y) { y = Mul(x, s) }"""
 
-with_dawn = pytest.mark.skipif(dawn.environment() is None, reason="no Dawn; see tests/support")
-
 
 @pytest.fixture(autouse=True)
 def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """net.onnx in the current folder, and Node with Dawn where there is one."""
+    """net.onnx in the current folder."""
     monkeypatch.chdir(tmp_path)
-    for name, value in (dawn.environment() or {}).items():
-        monkeypatch.setenv(name, value)
     onnx.save(onnx.parser.parse_model(NET), "net.onnx")
 
 
-@with_dawn
+@pytest.mark.usefixtures("dawn")
 def test_the_command_measures_under_dawn(capsys: pytest.CaptureFixture) -> None:
     asked = ("bench", "net.onnx", "--target", "webgpu", "--engine", "dawn", "--runs", "2")
     assert main((*asked, "--json")) == 0
@@ -42,7 +37,7 @@ def test_the_command_measures_under_dawn(capsys: pytest.CaptureFixture) -> None:
     assert found["run"]["load_ms"] > 0 and found["peak"]["gflops"] > 0
 
 
-@with_dawn
+@pytest.mark.usefixtures("dawn")
 def test_frames_go_from_texture_to_texture(capsys: pytest.CaptureFixture) -> None:
     assert main(("bench", "net.onnx", "--engine", "dawn", "--frames", "3")) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -50,7 +45,7 @@ def test_frames_go_from_texture_to_texture(capsys: pytest.CaptureFixture) -> Non
     assert lines[1].startswith("Dawn in Node ")
 
 
-@with_dawn
+@pytest.mark.usefixtures("dawn")
 def test_the_script_alone(capsys: pytest.CaptureFixture) -> None:
     assert main(("compile", "net.onnx", "--out", "pack", "--targets", "webgpu")) == 0
     done = script("pack", "--runs", "1")

@@ -9,7 +9,6 @@ import pytest
 from onnxpress.cli import main
 from onnxpress.cli.bench import command as bench
 from onnxpress.cli.bench import frames as bench_frames
-from onnxpress.run.browser import find_chromium
 from support.chromium import PAINTING, SWIFTSHADER
 
 NET = """<ir_version: 9, opset_import: ["" : 17]>
@@ -21,7 +20,7 @@ def save(channels: int) -> None:
     onnx.save(onnx.parser.parse_model(text), "net.onnx")
 
 
-@pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
+@pytest.mark.usefixtures("chromium")
 def test_it_counts_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                              capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(tmp_path)
@@ -35,7 +34,7 @@ def test_it_counts_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert "the processor only emulates" in found["reason"]
 
 
-@pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
+@pytest.mark.usefixtures("chromium")
 def test_no_picture_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                   capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(tmp_path)

@@ -7,12 +7,9 @@ from pathlib import Path
 import onnx.parser
 import pytest
 from onnxpress.compiler import Options, press
-from onnxpress.run.browser import find_chromium
 from onnxpress.runtime import RUNTIME
 from support.page_server import PageServer
 from support.tab import Tab
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 NET = """<ir_version: 9, opset_import: ["" : 17]>
 net (float[1,3,16,16] x) => (float[1,3] y) { a = Relu(x)  b = GlobalAveragePool(a)
@@ -26,7 +23,8 @@ BUTTON = f"{ROOT}.querySelector('.run')"
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PageServer, Tab]]:
+def pages(chromium: None, tmp_path_factory: pytest.TempPathFactory
+          ) -> Iterator[tuple[PageServer, Tab]]:
     folder = tmp_path_factory.mktemp("net")
     press(onnx.parser.parse_model(NET), folder, Options(name="net"))
     saved = tmp_path_factory.mktemp("saved")

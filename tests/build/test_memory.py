@@ -17,7 +17,7 @@ samples:
 """
 
 
-@pytest.mark.full
+@pytest.mark.large
 @pytest.mark.skipif(not PROC.is_dir(), reason="memory is read from /proc")
 @pytest.mark.parametrize("weights", ["f32", "auto"])
 def test_vgg16_builds_in_bounded_memory(tmp_path: Path, weights: str) -> None:

@@ -3,7 +3,6 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,7 @@ import pytest
 from onnxpress.demo.inputs import image_input
 from onnxpress.errors import SpecError
 from onnxpress.kinds.picture import MAX_SIDE, fit, open_picture, publish, to_picture, to_tensor
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
+from onnxpress.run.browser import Browser
 from onnxpress.spec import Card, Demo, Output, Preprocessing
 from PIL import Image
 from skimage import data
@@ -39,14 +37,6 @@ RULES = {
     "shorter": Preprocessing(resize="shorter:40", layout="nhwc", scale=1.0, mean=(127.0,)),
     "gray": Preprocessing(channels="gray", std=(0.5,)),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not find_chromium():
-        pytest.skip("no Chromium; see tests/support")
-    with Browser({"/runtime/": RUNTIME}) as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

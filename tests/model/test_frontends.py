@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,9 +20,8 @@ from onnxpress.model.frontends.recipe import run_recipe
 from onnxpress.model.source import load_card_model, load_model
 from onnxpress.pack.pack import Pack
 from onnxpress.proof.verify import QUANTIZED_L2, TOLERANCE, Reference
-from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.run.browser import Browser
 from onnxpress.run.wasmtime import WasmProgram
-from onnxpress.runtime import RUNTIME
 from onnxpress.spec import Card, Source
 from onnxpress.weights.shards import read_weights
 from support.packs import run_pack
@@ -46,13 +45,6 @@ keras_only = needs("torch", "onnxscript", "keras")
 tflite_only = needs("tensorflow", "tf2onnx")
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    folders = {"/runtime/": RUNTIME, "/packs/": tmp_path_factory.getbasetemp()}
-    with Browser(folders) as chromium:
-        yield chromium
-
-
 def numbers(shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(3).random(shape, np.float32)
 
@@ -71,14 +63,14 @@ def agree(got: np.ndarray, want: np.ndarray) -> None:
 
 def torch_result(feed: np.ndarray) -> np.ndarray:
     import torch
-    from frontends import torch_nets
+    from data.frontends import torch_nets
 
     with torch.no_grad():
         return torch_nets.build().eval()(torch.from_numpy(feed)).numpy()
 
 
 def keras_result(feed: np.ndarray) -> np.ndarray:
-    from frontends import keras_nets
+    from data.frontends import keras_nets
 
     return keras_nets.build().predict(feed, verbose=0)
 
@@ -103,7 +95,6 @@ def net(request: pytest.FixtureRequest) -> tuple[Net, ModelProto]:
     return request.param, request.param.export(NETS)
 
 
-@pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 def test_a_pack_computes_what_its_framework_does(
         net: tuple[Net, ModelProto], browser: Browser, tmp_path: Path) -> None:
     about, model = net
@@ -112,8 +103,7 @@ def test_a_pack_computes_what_its_framework_does(
     feeds = {name: numbers(shape) for name, shape in about.shapes.items()}
     want = about.result(*feeds.values())
     agree(on_wasmtime(pack, feeds)[0], want)
-    folder = pack.folder.relative_to(browser.folders["/packs/"]).as_posix()
-    agree(run_pack(browser, f"/packs/{folder}/manifest.json", "wasm", feeds)[0], want)
+    agree(run_pack(browser, pack.folder / "manifest.json", "wasm", feeds)[0], want)
 
 
 def test_equal_recipes_give_equal_bytes_from_any_folder(

@@ -34,7 +34,7 @@ def legacy(objects: list, storages: dict[str, np.ndarray]) -> bytes:
 
 
 @pytest.mark.parametrize("name, arguments", [
-    pytest.param("resnet50", {"version": "v1"}, marks=pytest.mark.full),  # v1.5's other strides
+    pytest.param("resnet50", {"version": "v1"}, marks=pytest.mark.large),  # v1.5's other strides
     ("resnet50", {"version": "v1.5"}),
     ("mobilenet_v2", {}), ("fast_style", {}),
 ])

@@ -35,7 +35,7 @@ LARGE = ("vgg19", "zfnet512")  # AlexNet's operators in hundreds of MB of weight
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[pytest.mark.full] * (name in LARGE))
+    pytest.param(name, marks=[pytest.mark.large] * (name in LARGE))
     for name in NETS if name not in OPTIMIZED])
 def test_light_nets(name: str) -> None:
     net = light(name)

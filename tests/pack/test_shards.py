@@ -15,7 +15,7 @@ from onnxpress.cli import main
 from onnxpress.emit.embed import embed
 from onnxpress.emit.wasm.join import SLICE, join_module
 from onnxpress.errors import BrowserError, PackError
-from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.run.browser import Browser
 from onnxpress.runtime import RUNTIME
 from onnxpress.weights import shards
 from onnxpress.weights.compression import LEAST_SAVING, MAX_RATIO, PLANES, compress, decompress
@@ -165,8 +165,6 @@ def test_demos_of_one_model_share_its_shards(
 
 # --- in the browser -------------------------------------------------------------------------------
 
-needs_browser = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
-
 STREAM = """
     import { streamWeights } from "/rt/load/weights.js";
     const load = async ({ url }) => (await fetch(`/pack/${url}`)).arrayBuffer();
@@ -179,13 +177,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(folder: Path) -> Iterator[Browser]:
+def browser(chromium: None, folder: Path) -> Iterator[Browser]:
     runtimes = {f"/{name}/": RUNTIME for name in ("rt", *ENGINES)}
     with Browser({**runtimes, "/pack/": folder}) as browser:
         yield browser
 
 
-@needs_browser
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("encoding", ["f32", "f16", "int8"])
 def test_a_browser_unpacks_the_same_numbers(
@@ -210,7 +207,6 @@ def test_a_browser_unpacks_the_same_numbers(
         flat = flat[length:]
 
 
-@needs_browser
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("encoding", ["f32", "f16"])
 def test_what_a_backend_takes_as_it_arrives_is_whole(
@@ -244,7 +240,6 @@ def test_what_a_backend_takes_as_it_arrives_is_whole(
     assert got.body == b"".join(wanted[name].tobytes() for name in got.value["names"])
 
 
-@needs_browser
 @pytest.mark.usefixtures("small_shards")
 def test_a_tensor_is_handed_on_before_the_last_shard_is_there(
         browser: Browser, folder: Path) -> None:
@@ -280,7 +275,6 @@ ENGINES = {
 COUNTS = (1, 15, 16, 17, 1000, SLICE + 33, 2 * SLICE)  # of values
 
 
-@needs_browser
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_browser_joins_planes_as_numpy_does(browser: Browser, engine: str) -> None:
     noise = np.random.default_rng(0)
@@ -323,7 +317,6 @@ def test_a_browser_joins_planes_as_numpy_does(browser: Browser, engine: str) -> 
     assert got.body == b"".join(wanted)
 
 
-@needs_browser
 def test_a_bomb_is_refused_before_it_is_in_memory(browser: Browser) -> None:
     """A shard of 64 KiB that is said to hold as much, and inflates to a thousand times that."""
     code, taken = browser.run("""
@@ -347,7 +340,6 @@ def test_a_bomb_is_refused_before_it_is_in_memory(browser: Browser) -> None:
     assert code == "manifest" and taken <= 2 << 16
 
 
-@needs_browser
 @pytest.mark.parametrize("lie", LIES)
 def test_a_browser_refuses_a_manifest_that_lies(browser: Browser, lie: str) -> None:
     content, packed = lying(lie)
@@ -359,7 +351,6 @@ def test_a_browser_refuses_a_manifest_that_lies(browser: Browser, lie: str) -> N
     assert caught.value.code == "manifest"
 
 
-@needs_browser
 def test_a_browser_refuses_what_is_not_compressed(browser: Browser) -> None:
     with pytest.raises(BrowserError, match=r"w\.bin: it does not unpack to the 8 bytes"):
         browser.run("""
@@ -369,7 +360,6 @@ def test_a_browser_refuses_what_is_not_compressed(browser: Browser) -> None:
         """, body=b"not deflated")
 
 
-@needs_browser
 def test_a_tensor_outside_the_shards_is_a_sentence(browser: Browser, folder: Path) -> None:
     manifest = {"weights": write_weights({"w": normal(100)}, {"w": "f32"}, folder)}
     manifest["weights"]["tensors"][0]["offset"] = SHARD_BYTES
@@ -380,7 +370,6 @@ def test_a_tensor_outside_the_shards_is_a_sentence(browser: Browser, folder: Pat
     assert caught.value.code == "manifest"
 
 
-@needs_browser
 def test_an_old_browser_is_told_before_it_downloads(browser: Browser, folder: Path) -> None:
     manifest = {"weights": write_weights({"w": normal(4000)}, {"w": "f32"}, folder)}
     with pytest.raises(BrowserError, match="This browser is too old to unpack") as caught:

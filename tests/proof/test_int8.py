@@ -12,7 +12,6 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxpress.compiler import Options, press
 from onnxpress.emit.wasm import probe as wasm_probe
-from onnxpress.run.browser import find_chromium
 from onnxpress.runtime import RUNTIME, write_runtime
 from onnxpress.site.recheck import recheck
 from onnxpress.tasks.gates import Task
@@ -134,9 +133,7 @@ def test_the_probe_times_the_programs_own_tiles() -> None:
 
 
 @pytest.fixture(scope="module")
-def tab(pack: Path) -> Iterator[Tab]:
-    if not find_chromium():
-        pytest.skip("no Chromium; see tests/support")
+def tab(chromium: None, pack: Path) -> Iterator[Tab]:
     folders = {"/pages/": PAGES, "/rt/": RUNTIME, "/": pack}
     with PageServer(folders) as host, Tab() as tab:
         tab.open(host.url + "/pages/plain.html")

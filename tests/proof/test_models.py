@@ -19,10 +19,8 @@ from onnxpress.model.source import read_model
 from onnxpress.pack.pack import Pack
 from onnxpress.proof.verify import Reference
 from onnxpress.run.browser import Browser
-from onnxpress.runtime import RUNTIME
 from onnxpress.spec.files import package_path
 from PIL import Image
-from support.chromium import SWIFTSHADER
 from support.onnx_models import NETS, light
 from support.packs import run_pack
 from support.paths import RECIPES
@@ -83,15 +81,8 @@ class Pressed:
     want: list[np.ndarray]
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    folders = {"/runtime/": RUNTIME, "/packs/": tmp_path_factory.getbasetemp()}
-    with Browser(folders, flags=SWIFTSHADER) as chromium:
-        yield chromium
-
-
 @pytest.fixture(scope="module", params=[
-    pytest.param(name, marks=[pytest.mark.full] * (name in LARGE | ALIKE)) for name in MODELS])
+    pytest.param(name, marks=[pytest.mark.large] * (name in LARGE | ALIKE)) for name in MODELS])
 def pressed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             ) -> Iterator[Pressed]:
     net = MODELS[request.param]
@@ -118,8 +109,8 @@ def _feed(port: dict, net: Net) -> np.ndarray:
 
 
 def check(pressed: Pressed, target: str, browser: Browser) -> None:
-    folder = pressed.pack.folder.relative_to(browser.folders["/packs/"]).as_posix()
-    got = run_pack(browser, f"/packs/{folder}/manifest.json", target, pressed.feeds, timeout=600)
+    manifest = pressed.pack.folder / "manifest.json"
+    got = run_pack(browser, manifest, target, pressed.feeds, timeout=600)
     for found, want in zip(got, pressed.want, strict=True):
         want = np.asarray(want, np.float64).ravel()
         error = found - want
@@ -149,7 +140,7 @@ def test_light_targets(pressed: Pressed, target: str, browser: Browser) -> None:
     check(pressed, target, browser)
 
 
-@pytest.mark.full
+@pytest.mark.large
 @pytest.mark.parametrize("target", ["js", "webgpu"])
 def test_heavy_targets(pressed: Pressed, target: str, browser: Browser) -> None:
     if pressed.pack.manifest["statistics"]["flops"] <= HEAVY[target]:

@@ -2,30 +2,20 @@
 
 import io
 import json
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from onnxpress.kinds.picture import fit, to_picture, to_tensor
 from onnxpress.proof.golden import draw
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
+from onnxpress.run.browser import Browser
 from onnxpress.spec import Output, Preprocessing
 from PIL import Image
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser({"/rt/": RUNTIME}) as browser:
-        yield browser
 
 
 def test_every_half_decodes_exactly(browser: Browser) -> None:
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     got = browser.run("""
-        import { decode } from "/rt/load/decode.js";
+        import { decode } from "/runtime/load/decode.js";
         export const run = (_, body) => ({ body: decode("f16", new Uint8Array(body)) });
     """, body=halves.tobytes()).body
     np.testing.assert_array_equal(np.frombuffer(got, np.float32), halves.astype(np.float32))
@@ -35,7 +25,7 @@ def test_int8_scales_by_the_last_axis(browser: Browser) -> None:
     q = np.arange(-12, 12, dtype=np.int8).reshape(6, 4)
     scale = np.array([0.5, 1, 2, 0.125], np.float32)
     got = browser.run("""
-        import { decode } from "/rt/load/decode.js";
+        import { decode } from "/runtime/load/decode.js";
         export const run = (_, body) => ({ body: decode("int8", new Uint8Array(body, 16),
           new Uint8Array(body, 0, 16)) });
     """, body=scale.tobytes() + q.tobytes()).body
@@ -47,7 +37,7 @@ def test_golden_inputs_are_the_same_numbers(browser: Browser) -> None:
              {"name": "n", "shape": [50], "dtype": "i64"}]
     bounds = [(-2.5, 1.25), (0.0, 9.0)]
     got = browser.run("""
-        import { goldenInputs } from "/rt/model/golden.js";
+        import { goldenInputs } from "/runtime/model/golden.js";
         export const run = ({ ports, ranges }) =>
           ({ body: goldenInputs({ seed: 1, ranges }, ports) });
     """, {"ports": ports, "ranges": bounds}).body
@@ -59,7 +49,7 @@ def test_golden_inputs_are_the_same_numbers(browser: Browser) -> None:
 def test_a_golden_error_is_measured_as_asked(
         browser: Browser, metric: str, wanted: float) -> None:
     got = browser.run("""
-        import { goldenError } from "/rt/model/golden.js";
+        import { goldenError } from "/runtime/model/golden.js";
         const outputs = [{ indices: [0, 2], values: [3, 4], peak: 4 }];
         export const run = ({ metric }) => ({ value: [
           goldenError({ metric, outputs }, [new Float32Array([3, 9, 5])]),
@@ -92,8 +82,8 @@ def test_a_picture_becomes_the_tensor_that_pillow_makes(
     if name != "shorter":
         image |= {"mean": rule.mean[0], "std": rule.std[0]}
     got = browser.run("""
-        import { readPicture } from "/rt/kinds/picture.js";
-        import { fit, toTensor } from "/rt/kinds/picture/tensor.js";
+        import { readPicture } from "/runtime/kinds/picture.js";
+        import { fit, toTensor } from "/runtime/kinds/picture/tensor.js";
         export const run = async (image, body) => {
           const picture = await readPicture(new Blob([body]), "noise");
           return { body: toTensor(fit(picture.pixels(), image), image) };
@@ -112,7 +102,7 @@ def test_a_transparent_upright_picture(browser: Browser) -> None:
     exif[0x0112] = 6
     picture.save(out, "PNG", exif=exif)
     got = browser.run("""
-        import { readPicture } from "/rt/kinds/picture.js";
+        import { readPicture } from "/runtime/kinds/picture.js";
         export const run = async (_, body) => {
           const { data, width, height } = (await readPicture(new Blob([body]), "t")).pixels();
           return { value: [width, height, [...data.slice(0, 6)]] };
@@ -129,7 +119,7 @@ def test_an_output_becomes_the_picture_that_pillow_makes(browser: Browser, layou
         values = np.ascontiguousarray(values.transpose(0, 2, 3, 1))
     output = {"layout": layout, "channels": "bgr", "range": [-1, 1]}
     got = browser.run("""
-        import { toImageData } from "/rt/kinds/picture/tensor.js";
+        import { toImageData } from "/runtime/kinds/picture/tensor.js";
         export const run = ({ shape, output }, body) =>
           ({ body: toImageData(new Float32Array(body), shape, output).data });
     """, {"shape": values.shape, "output": output}, values.tobytes()).body
@@ -141,7 +131,7 @@ def test_a_large_photo_is_reduced_before_its_pixels_are_read(browser: Browser) -
     out = io.BytesIO()
     Image.new("L", (9000, 6000), 200).save(out, "PNG")
     got = browser.run("""
-        import { readPicture } from "/rt/kinds/picture.js";
+        import { readPicture } from "/runtime/kinds/picture.js";
         export const run = async (_, body) => {
           const { canvas } = await readPicture(new Blob([body]), "large");
           return { value: [canvas.width, canvas.height] };
@@ -154,7 +144,7 @@ def test_segmentation_reads_each_kind_of_output(browser: Browser) -> None:
     scores = np.zeros((1, 3, 2, 2), np.float32)
     scores[0, [1, 2, 0, 2], [0, 0, 1, 1], [0, 1, 0, 1]] = 1
     got = browser.run("""
-        import { classMap } from "/rt/tasks/segmentation.js";
+        import { classMap } from "/runtime/tasks/segmentation.js";
         export const run = ({ scores }) => {
           const flat = scores.flat(9);
           const hwc = [0, 1, 2, 3].flatMap((i) => [0, 1, 2].map((c) => flat[c * 4 + i]));

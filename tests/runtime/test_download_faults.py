@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from onnxpress.run.browser import find_chromium
 from support.fault_page import (
     AGAIN,
     DEMO,
@@ -34,8 +33,6 @@ from support.fault_server import (
 )
 from support.tab import Tab
 from support.tiny_pack import tiny_demo
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 FILES = [f"/tiny/{name}" for name in ("manifest.json", "module.js", "labels.txt", "red.png",
                                       *SHARDS)]

@@ -4,12 +4,9 @@ import base64
 import json
 
 import pytest
-from onnxpress.run.browser import find_chromium
 from support.page_server import PageServer
 from support.tab import Tab
 from support.tiny_pack import MODULE, paint_pack, square, tiny_demo, tiny_pack
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 CSP = ("default-src 'none'; script-src 'self' {wasm}; style-src 'self'; "
        "img-src 'self' blob: data:; connect-src 'self'; worker-src 'self'")

@@ -8,14 +8,11 @@ from typing import Any
 import onnx.parser
 import pytest
 from onnxpress.compiler import Options, press
-from onnxpress.run.browser import find_chromium
 from onnxpress.runtime import RUNTIME
 from support.chromium import PAINTING
 from support.page_server import PageServer
 from support.paths import PAGES
 from support.tab import Tab
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 DEMO = "document.querySelector('onnx-demo')"
@@ -63,7 +60,6 @@ navigator.mediaDevices.getUserMedia = async (wanted) => (globalThis.stream = awa
 STRENGTH = {"kind": "slider", "input": "s", "label": "Strength", "min": 0, "max": 1, "value": 0.25}
 
 
-
 def demo(layout: str = "nchw", channels: str = "rgb", **image: Any) -> dict[str, Any]:
     return {
         "title": "Negative", "task": "image-to-image", "samples": [], "controls": [STRENGTH],
@@ -83,7 +79,7 @@ def pack(name: str, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+def camera(chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     """A browser with a camera, on a server that has the nets."""
     files: dict[str, bytes | Path] = {"/rt/": RUNTIME, "/pages/": PAGES}
     for name in PORTS:

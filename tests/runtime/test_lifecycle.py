@@ -8,7 +8,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxpress.compiler import Options, compile_model
-from onnxpress.run.browser import find_chromium
 from support.fault_page import (
     DEMO,
     END,
@@ -26,8 +25,6 @@ from support.fault_page import (
 )
 from support.fault_server import FaultServer, Gate, hold
 from support.tab import Tab
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 F = shard("f")
 LOCKS = "navigator.locks.query().then(({ held, pending }) => [held.length, pending.length])"
@@ -84,7 +81,7 @@ def test_a_hidden_page_goes_on_loading(faulty: FaultServer, tab: Tab) -> None:
     assert faulty.weights() == ONCE
 
 
-def test_a_page_that_was_frozen_goes_on(fault_server: FaultServer) -> None:
+def test_a_page_that_was_frozen_goes_on(chromium: None, fault_server: FaultServer) -> None:
     """As a laptop that sleeps, or a tab that the browser puts to rest."""
     with Tab() as tab:  # a page that was frozen stays hidden
         prepare(fault_server, tab)

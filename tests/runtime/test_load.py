@@ -5,12 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnxpress.run.browser import find_chromium
 from support.page_server import Answer, PageServer
 from support.tab import Tab, TabError
 from support.tiny_pack import SIDE, draw, reference, tiny_pack
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 AREA = 3 * SIDE * SIDE
 PICTURE = draw(AREA).astype(np.float32)

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from onnxpress.run.browser import find_chromium
 from support.fault_page import (
     DEMO,
     NO_CACHE,
@@ -21,8 +20,6 @@ from support.fault_page import (
 )
 from support.fault_server import FaultServer, drop, hold, html, refuse
 from support.tab import Tab
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 C, F = shard("c"), shard("f")
 KEYS = "(await (await caches.open('onnxpress')).keys()).map(({ url }) => new URL(url).pathname)"

@@ -10,12 +10,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxpress.compiler import Options, compile_model
-from onnxpress.run.browser import find_chromium
 from support.page_server import PageServer
 from support.paths import PAGES
 from support.tab import Tab
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium; see tests/support")
 
 RNG = np.random.default_rng(5)
 IMAGE = RNG.random((1, 3, 20, 24), np.float32)
@@ -55,7 +52,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tab(pack: Path) -> Iterator[Tab]:
+def tab(chromium: None, pack: Path) -> Iterator[Tab]:
     with PageServer({"/pages/": PAGES, "/": pack}) as host, Tab() as tab:
         tab.open(host.url + "/pages/plain.html")
         yield tab

@@ -9,7 +9,6 @@ import onnx
 import pytest
 import wasmtime
 from onnxpress.compiler import Options, compile_model
-from onnxpress.run.browser import find_chromium
 from onnxpress.runtime import RUNTIME, runtime_files
 from support.onnx_models import every_phase
 from support.page_server import PageServer
@@ -59,8 +58,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
 
 @pytest.fixture
 def page(site: PageServer, tab: Tab) -> Tab:
-    if not find_chromium():
-        pytest.skip("no Chromium; see tests/support")
     return visit(site, tab, isolated=True)
 
 

@@ -14,7 +14,7 @@ from support.paths import ROOT
 from support.site_folder import run
 from support.tab import Tab
 
-TARGETS = ("wasm", "js", pytest.param("webgpu", marks=pytest.mark.full))
+TARGETS = ("wasm", "js", pytest.param("webgpu", marks=pytest.mark.large))
 DEMO = "document.querySelector('onnx-demo')"
 SECONDS = 240  # webgpu runs on a software adapter here
 
@@ -61,7 +61,7 @@ def run_sample(tab: Tab, index: int, target: str) -> None:
 
 
 @pytest.mark.parametrize(("target", "photos"), [
-    ("wasm", 4), ("js", 4), ("webgpu", 1), pytest.param("webgpu", 4, marks=pytest.mark.full)])
+    ("wasm", 4), ("js", 4), ("webgpu", 1), pytest.param("webgpu", 4, marks=pytest.mark.large)])
 def test_efficientnet_names_the_photos(site: Site, tab: Tab, target: str, photos: int) -> None:
     open_demo(site, tab, "efficientnet-lite0", target)
     samples = manifest(site, "efficientnet-lite0")["demo"]["samples"]

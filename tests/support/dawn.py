@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from onnxpress.run.browser import find_chromium
@@ -32,11 +31,9 @@ def _driver() -> Path | None:
     return next(filter(Path.is_file, found), None)
 
 
-if __name__ == "__main__":
+def install() -> None:
     npm = shutil.which("npm")
     if npm and not (HOME / "node_modules/webgpu").is_dir():
         HOME.mkdir(parents=True, exist_ok=True)
         subprocess.run([npm, "install", "--silent", "--prefix", HOME, PACKAGE], check=False,
                        timeout=300)
-    sys.stdout.write("the benchmark's tests run under Dawn too\n" if environment() else
-                     "no Dawn in Node here; its tests are skipped\n")

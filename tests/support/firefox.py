@@ -4,15 +4,13 @@
         tab.open(url)
         tab.wait("document.querySelector('onnx-demo').state == 'done'")
 
-It speaks WebDriver BiDi (w3.org/TR/webdriver-bidi), which Firefox serves itself. Run as a script,
-this file installs a Firefox where there is none.
+It speaks WebDriver BiDi (w3.org/TR/webdriver-bidi), which Firefox serves itself.
 """
 
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -21,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from support.chromium import install_package
 from support.tab import TabError, wait_for
 from websockets.sync.client import connect
 
@@ -120,12 +117,3 @@ class Firefox:
     def wait(self, condition: str, seconds: float = 30) -> Any:
         """The first truthy value of `condition`."""
         return wait_for(self, condition, seconds)
-
-
-if __name__ == "__main__":
-    if not find_firefox():
-        install_package("firefox-esr")
-        find_firefox.cache_clear()
-    path = find_firefox()
-    sys.stdout.write(f"Firefox tests run in {path}\n" if path else
-                     "No Firefox, so its tests are skipped; apt install firefox-esr, as root.\n")

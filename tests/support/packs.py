@@ -45,10 +45,11 @@ export const run = async ({ url, target }, body) => {
 """
 
 
-def run_pack(browser: Browser, url: str, target: str, feeds: Mapping[str, np.ndarray],
+def run_pack(browser: Browser, manifest: Path, target: str, feeds: Mapping[str, np.ndarray],
              timeout: float = 120) -> list[np.ndarray]:
-    """The flat outputs of the pack at `url` on `target`, which must be the one that ran; `feeds`
-    are in the model's order."""
+    """The flat outputs on `target` of the pack of `manifest`, a file below the folder of all
+    temporary files. `target` must be the one that ran; `feeds` are in the model's order."""
+    url = f"/tmp/{manifest.relative_to(browser.folders['/tmp/']).as_posix()}"
     body = b"".join(np.asarray(array, "<f8").tobytes() for array in feeds.values())
     answer = browser.run(RUN, {"url": url, "target": target}, body, timeout)
     assert answer.value["target"] == target

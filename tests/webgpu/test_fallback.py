@@ -4,12 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.run.browser import Browser
 from onnxpress.runtime import RUNTIME
 from support.chromium import SWIFTSHADER
 from support.packs import product_pack
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 
 X = np.array([[1, -2, 3]], np.float32)
 W = np.array([[1, 2], [3, -4], [5, 6]], np.float32)
@@ -102,11 +100,11 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = product_pack(tmp_path_factory.mktemp("fallback"), W)
     files = {"/runtime/": RUNTIME, "/pack/": folder}
-    with Browser(files, flags=SWIFTSHADER) as chromium:
-        yield chromium
+    with Browser(files, flags=SWIFTSHADER) as browser:
+        yield browser
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from onnxpress.errors import BrowserError
 from onnxpress.graph.expr import inp
-from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.run.browser import Browser
 from onnxpress.runtime import RUNTIME
 from support.chromium import SWIFTSHADER
 from support.graphs import Draw, sample_inputs
 from support.webgpu_jobs import OPEN, package, program_of
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 
 # `device` is the page's shared one; `change` swaps a method and returns what puts it back.
 FAULTS = OPEN + """
@@ -43,9 +41,9 @@ export const run = async (args, body) => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
-        yield chromium
+def browser(chromium: None) -> Iterator[Browser]:
+    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as browser:
+        yield browser
 
 
 def job(browser: Browser, code: str, **changes: Any) -> Any:

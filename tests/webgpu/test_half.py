@@ -17,14 +17,14 @@ from onnxpress.ops import OPS, bound
 from onnxpress.programs.webgpu.build import build
 from onnxpress.proof.golden import MARGIN
 from onnxpress.proof.half import keep_constants, simulate
-from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.run.browser import Browser
 from onnxpress.runtime import RUNTIME
 from onnxpress.site.page_numbers import half_precision
 from onnxpress.weights.encodings import round_trip
 from support.chromium import SWIFTSHADER
 from support.graphs import Draw, sample_inputs
+from support.lavapipe import run_program
 from support.onnx_models import model, node
-from support.wgpu_runner import open_device, run_program
 
 EPSILON = float(np.finfo(np.float32).eps)
 STEP = 2.0**-10  # of a value in f16, relative; a sum at the border of two may fall to either
@@ -107,9 +107,7 @@ def drawn(name: str) -> Graph:
 @pytest.mark.parametrize("name, encoding", [
     *((name, "f32") for name in KERNELS), ("tiled", "int8"),
     ("winograd", "int8"), ("depthwise", "int8")])
-def test_kernels(name: str, encoding: str) -> None:
-    if not open_device():
-        pytest.skip("no wgpu, or no lavapipe with shader-f16, on this machine")
+def test_kernels(lavapipe: None, name: str, encoding: str) -> None:
     graph = drawn(name)
     encodings = {n: encoding if n == "c.w" else "f32" for n in graph.constants}
     feeds = {n: a.astype(np.float16).astype(np.float32) for n, a in sample_inputs(graph).items()}
@@ -187,8 +185,7 @@ export const run = async ({ url }) => {
 """
 
 
-@pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
-def test_f16_is_taken_where_it_is_and_f32_comes_next(tmp_path: Path) -> None:
+def test_f16_is_taken_where_it_is_and_f32_comes_next(chromium: None, tmp_path: Path) -> None:
     manifest = dict(press(net(0.5), tmp_path, Options()).manifest)
     target = manifest["targets"]["webgpu"]
     target["files"]["integrated-f16"] = target["files"]["integrated"]

@@ -1,25 +1,14 @@
 """Pools, reductions, resampling and moves on WebGPU, on shapes around the workgroups' sizes."""
 
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from onnxpress.graph.expr import call, inp
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
-from support.chromium import SWIFTSHADER
+from onnxpress.run.browser import Browser
 from support.graphs import Draw
 from support.webgpu_jobs import check, program_of
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
-        yield chromium
 
 
 @pytest.mark.parametrize("kind", ["max", "avg"])

@@ -1,6 +1,5 @@
 """Moves that convolutions make on WebGPU: planes that they read, concatenations that they write."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -8,9 +7,7 @@ from onnxpress.emit.wgsl.device import DISCRETE, TILES, Device
 from onnxpress.graph.expr import call, inp
 from onnxpress.graph.graph import Graph
 from onnxpress.programs.webgpu.build import build, fit
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
-from support.chromium import SWIFTSHADER
+from onnxpress.run.browser import Browser
 from support.graphs import Draw
 from support.webgpu_jobs import check
 
@@ -18,14 +15,6 @@ WHOLE = replace(DISCRETE, sizes=(1,), splits=(1,))
 WAYS = {"whole": WHOLE, "parts": replace(DISCRETE, sizes=(1,), tiles=TILES[3:4], kind=0),
         "winograd2": replace(DISCRETE, sizes=(2,)), "winograd4": replace(DISCRETE, sizes=(4,))}
 PIXELS = (0, 2, 3, 1)
-
-needs_chromium = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
-        yield chromium
 
 
 def steps(graph: Graph) -> list[str]:
@@ -45,7 +34,6 @@ def joined(draw: Draw, name: str, *counts: int) -> list[str]:
     return [both, draw.conv(f"{name}.y", both, 3, 8, pad=1)]
 
 
-@needs_chromium
 @pytest.mark.parametrize("device", WAYS.values(), ids=WAYS)
 def test_convolutions_write_into_their_concatenation(browser: Browser, device: Device) -> None:
     draw = Draw()
@@ -55,7 +43,6 @@ def test_convolutions_write_into_their_concatenation(browser: Browser, device: D
     check(browser, draw, *outputs, device=device)
 
 
-@needs_chromium
 def test_what_cannot_be_written_there_is_copied(browser: Browser) -> None:
     draw = Draw()
     draw.input("x", 1, 7, 6, 8)
@@ -75,7 +62,6 @@ def test_what_cannot_be_written_there_is_copied(browser: Browser) -> None:
     check(browser, draw, "twice", "rows", "told")
 
 
-@needs_chromium
 def test_channels_beside_fours_are_copied(browser: Browser) -> None:
     """A convolution that stores vec4f needs a place of whole ones."""
     draw = Draw()
@@ -87,7 +73,6 @@ def test_channels_beside_fours_are_copied(browser: Browser) -> None:
     check(browser, draw, "y")
 
 
-@needs_chromium
 @pytest.mark.parametrize("shape, kernel, o, pad, mode", [
     ((1, 3, 15, 17), 7, 8, 3, "zero"), ((2, 3, 9, 8), 3, 5, 1, "reflect"),
     ((2, 1, 6, 5), 3, 8, 0, "zero"), ((1, 6, 5, 7), 1, 4, 0, "edge"),
@@ -104,7 +89,6 @@ def test_thin_images_are_read_in_planes(browser: Browser, shape: tuple[int, ...]
     check(browser, draw, "y0", "y1")
 
 
-@needs_chromium
 @pytest.mark.parametrize("shape, kernel, others", [
     ((1, 4, 7, 6), 3, ()), ((1, 3, 1, 1), 1, ()), ((1, 3, 7, 6), 3, ("t",)),
 ])

@@ -1,7 +1,6 @@
 """Expressions on WebGPU: broadcasting, every primitive, values that are no numbers."""
 
 import re
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -9,19 +8,9 @@ import pytest
 from onnxpress.emit.wgsl.expr import HELPERS
 from onnxpress.graph.expr import PRIMS, call, inp
 from onnxpress.ops.interpret import interpret
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
-from support.chromium import SWIFTSHADER
+from onnxpress.run.browser import Browser
 from support.graphs import Draw
 from support.webgpu_jobs import EPSILON, check, run_graph
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
-        yield chromium
 
 
 @pytest.mark.parametrize(

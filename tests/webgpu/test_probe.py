@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from onnxpress.emit.wasm.asm import I32, Function, Module
-from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.run.browser import Browser
 from onnxpress.runtime import RUNTIME
 from support.chromium import SWIFTSHADER
 
@@ -37,17 +37,15 @@ def detect(sabotage: str) -> dict:
         return browser.run(DETECT, sabotage).value
 
 
-@pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
-def test_an_emulated_gpu_without_a_name_comes_last() -> None:
+def test_an_emulated_gpu_without_a_name_comes_last(chromium: None) -> None:
     found = detect("")
     assert found["order"] == ["wasm", "js", "webgpu"]
     assert "WebGPU is not used: one core of the processor is faster" in found["why"]
     assert found["alone"] == "the graphics processor is the fastest way"  # as asked: no race
 
 
-@pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 @pytest.mark.parametrize("how", SABOTAGE)
-def test_a_race_that_does_not_end_changes_nothing(how: str) -> None:
+def test_a_race_that_does_not_end_changes_nothing(chromium: None, how: str) -> None:
     assert detect(SABOTAGE[how])["order"] == SOUND
 
 

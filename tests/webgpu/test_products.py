@@ -1,26 +1,15 @@
 """Convolutions and matrix products on WebGPU, on shapes equal to, below, above and odd against the
 tiles of pixels and channels."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from onnxpress.emit.wgsl.device import DEVICES, DISCRETE, TILES, Device, Tile
 from onnxpress.graph.expr import call, inp
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
-from support.chromium import SWIFTSHADER
+from onnxpress.run.browser import Browser
 from support.graphs import Draw
 from support.webgpu_jobs import check, program_of
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
-        yield chromium
 
 
 def convolution(x: tuple[int, ...], kernel: tuple[int, int], o: int, **options: Any) -> Draw:
@@ -66,7 +55,8 @@ def test_conv2d(browser: Browser, x: tuple[int, ...], kernel: tuple[int, int], o
 # SwiftShader compiles a tile's shaders for many seconds; those between the extremes are full tests.
 @pytest.mark.parametrize("tile", [
     pytest.param(tile, id=f"{tile.rows}x{tile.cols}x{tile.depth}",
-                 marks=[] if i in (0, 3, 6) else pytest.mark.full) for i, tile in enumerate(TILES)])
+                 marks=[] if i in (0, 3, 6) else pytest.mark.large)
+    for i, tile in enumerate(TILES)])
 def test_every_tile(browser: Browser, tile: Tile) -> None:
     """Rows, columns and depth equal to, below, above and odd against the tile, and split sums; in
     one program, whose shaders they share."""

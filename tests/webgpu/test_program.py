@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from math import prod
@@ -17,17 +17,9 @@ from onnxpress.graph.expr import call, inp
 from onnxpress.programs.webgpu.build import build, fit, lower_all
 from onnxpress.programs.webgpu.cut import cut
 from onnxpress.programs.webgpu.memory import Life, place_constants, place_values
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
-from support.chromium import SWIFTSHADER
+from onnxpress.run.browser import Browser
 from support.graphs import Draw, sample_inputs
 from support.webgpu_jobs import check, program_of, run_graph
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
-        yield chromium
 
 
 def small_net() -> Draw:
@@ -49,7 +41,6 @@ def small_net() -> Draw:
     return draw
 
 
-@pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 def test_a_net_whose_buffers_are_reused(browser: Browser) -> None:
     draw = small_net()
     program = program_of(draw.graph("y", "c3"))
@@ -121,7 +112,6 @@ def winograd_net() -> Draw:
     return draw
 
 
-@pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 @pytest.mark.parametrize(("net", "size"), [(long_net, 1), (winograd_net, 2), (winograd_net, 4)])
 def test_long_dispatches_are_cut_and_make_the_same(
         browser: Browser, net: Callable[[], Draw], size: int) -> None:

@@ -1,6 +1,5 @@
 """Weights that stay as the pack stores them in GPU memory, against those decoded by numpy."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,29 +9,14 @@ from onnxpress.compiler import Options, press
 from onnxpress.emit.wgsl.device import DISCRETE, TILES
 from onnxpress.graph.expr import call, inp
 from onnxpress.proof.verify import Reference
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
+from onnxpress.run.browser import Browser
 from onnxpress.weights.encodings import LARGE
-from support.chromium import SWIFTSHADER
 from support.graphs import Draw
 from support.onnx_models import feeds, model, node
 from support.packs import run_pack
 from support.webgpu_jobs import RUN, check, package, program_of
 
 ENCODINGS = ("f16", "int8", "int4")
-needs_chromium = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("packs")
-
-
-@pytest.fixture(scope="module")
-def browser(packs: Path) -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME, "/packs/": packs}, flags=SWIFTSHADER) as chromium:
-        yield chromium
-
 
 # Rows put between others; split sums; one row; columns that are not whole words of four bits, and
 # columns that are not fours, which lie as f32; groups; several pixels an invocation.
@@ -48,7 +32,6 @@ CONVOLUTIONS = (
 )
 
 
-@needs_chromium
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_convolutions_of_awkward_shapes(browser: Browser, encoding: str) -> None:
     draw = Draw()
@@ -60,7 +43,6 @@ def test_convolutions_of_awkward_shapes(browser: Browser, encoding: str) -> None
     check(browser, draw, *(f"y{i}" for i in range(len(CONVOLUTIONS))), encoding=encoding)
 
 
-@needs_chromium
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_matrix_larger_than_a_binding_is_cut(browser: Browser, encoding: str,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +55,6 @@ def test_a_matrix_larger_than_a_binding_is_cut(browser: Browser, encoding: str,
     check(browser, draw, "y", "z", encoding=encoding)
 
 
-@needs_chromium
 def test_weights_in_f32_are_rounded_for_a_program_that_keeps_them_in_f16(browser: Browser) -> None:
     draw = Draw()
     draw.node("matmul", "y", draw.constant("one", np.eye(40)), draw.weights("b", 40, 24),
@@ -85,9 +66,8 @@ def test_weights_in_f32_are_rounded_for_a_program_that_keeps_them_in_f16(browser
     assert np.array_equal(np.frombuffer(answer.body, "<f4").reshape(40, 24), halves)
 
 
-@needs_chromium
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_pack_of_each_encoding(browser: Browser, packs: Path, encoding: str) -> None:
+def test_a_pack_of_each_encoding(browser: Browser, tmp_path: Path, encoding: str) -> None:
     """Through the public API, whose golden check holds it to the published numbers; here are those
     of onnxruntime for another input."""
     random = np.random.default_rng(1)
@@ -100,10 +80,10 @@ def test_a_pack_of_each_encoding(browser: Browser, packs: Path, encoding: str) -
              node("MatMul", "t c", "y")]
     net = model(nodes, {"x": [1, 3, 65, 65]},
                 weights={n: a.astype(np.float32) for n, a in weights.items()})
-    manifest = press(net, packs / encoding, Options(weights=encoding)).manifest
+    manifest = press(net, tmp_path, Options(weights=encoding)).manifest
     assert encoding in {t["encoding"] for t in manifest["weights"]["tensors"]}
     given = feeds(net)
-    (got,) = run_pack(browser, f"/packs/{encoding}/manifest.json", "webgpu", given)
+    (got,) = run_pack(browser, tmp_path / "manifest.json", "webgpu", given)
     (want,) = Reference(net.SerializeToString()).run(given)
     assert np.dot(got, want[0]) >= 0.999 * np.linalg.norm(got) * np.linalg.norm(want)
 

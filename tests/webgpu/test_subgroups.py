@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 from onnxpress.programs.webgpu.share import parse, share
-from onnxpress.run.browser import Browser, find_chromium
+from onnxpress.run.browser import Browser
 from onnxpress.runtime import RUNTIME
 from support.chromium import SWIFTSHADER
 from support.graphs import Draw, sample_inputs
 from support.webgpu_jobs import check, program_of
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 
 # The page counts the pipelines of either kind that it has been given.
 SPY = """
@@ -71,7 +69,7 @@ def reductions() -> tuple[Draw, list[str]]:
 
 
 @pytest.mark.parametrize("without", ["subgroups", None], ids=["portable", "subgroups"])
-def test_reductions(without: str | None) -> None:
+def test_reductions(chromium: None, without: str | None) -> None:
     draw, outputs = reductions()
     graph = draw.graph(*outputs)
     feeds = sample_inputs(graph)

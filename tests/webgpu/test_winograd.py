@@ -1,7 +1,6 @@
 """Winograd's algorithm on WebGPU: images equal to, below, above and odd against its tiles of 2x2
 and 4x4 pixels, what may take it, and what a device chooses."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,25 +9,15 @@ import pytest
 from onnxpress.emit.wgsl.device import DEVICES, DISCRETE, Device
 from onnxpress.graph.expr import call, inp
 from onnxpress.ops.interpret import interpret
-from onnxpress.run.browser import Browser, find_chromium
-from onnxpress.runtime import RUNTIME
-from support.chromium import SWIFTSHADER
+from onnxpress.run.browser import Browser
 from support.graphs import Draw, sample_inputs
 from support.webgpu_jobs import EPSILON, program_of, run_graph
 from support.winograd_error import magnitude
-
-pytestmark = pytest.mark.skipif(not find_chromium(), reason="no Chromium on this machine")
 
 DIRECT, F2, F4 = (replace(DISCRETE, sizes=(size,)) for size in (1, 2, 4))
 SAME = (1, 1, 1, 1)
 RELU_RESIDUAL = call("max", inp(0) + inp(1), 0.0)
 SCALED = call("max", inp(0) + inp(1) * inp(2), 0.0)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser({"/runtime/": RUNTIME}, flags=SWIFTSHADER) as chromium:
-        yield chromium
 
 
 def convolve(draw: Draw, name: str, x: str, o: int, pads: tuple[int, ...] = SAME,

@@ -3,7 +3,6 @@
 SwiftShader, on which Chromium's tests run, lacks that feature.
 """
 
-import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 from onnxpress.graph.graph import Graph
 from onnxpress.weights.encodings import encode
-from support.chromium import install_package
 
 ICDS = Path("/usr/share/vulkan/icd.d")
 
@@ -97,11 +95,3 @@ def _held(array: np.ndarray, encoding: str, kind: str) -> bytes:
         return np.asarray(array, "<f4").astype("<f2").tobytes()
     _, values, scales = encode(array, encoding)
     return bytes(scales if kind == "scale" else values)
-
-
-if __name__ == "__main__":
-    if not find_lavapipe():
-        install_package("mesa-vulkan-drivers")
-    found = find_lavapipe()
-    sys.stdout.write(f"f16 shaders run in {found}\n" if found else
-                     "no lavapipe: f16 shaders are not run (apt install mesa-vulkan-drivers)\n")

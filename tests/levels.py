@@ -1,0 +1,43 @@
+"""Which loop runs a test: every mark but `large` is assigned here, from the fixtures of the test.
+
+`make quick` runs the tests of level quick, `make test` those of levels quick and test, `make
+test-full` all. A new test without a browser is quick and one with a browser is full, unless a row
+of the tables below says otherwise. A row is the beginning of a test's name.
+"""
+
+import pytest
+
+# Fixtures of conftest.py that stand for a program beside Python; each is also a mark.
+ENGINES = ("chromium", "firefox", "dawn", "lavapipe")
+
+# Without a browser, but too slow for a loop at each save: whole sites, whole nets, commands.
+SLOW = (
+)
+
+# In Chromium: what a visitor meets on a sound page, and every case on every target.
+SOUND = (
+)
+
+
+def engines(item: pytest.Item) -> set[str]:
+    """The engines that the test needs, by its fixtures or by a parameter such as "firefox"."""
+    call = getattr(item, "callspec", None)
+    named = {value for value in call.params.values() if isinstance(value, str)} if call else set()
+    return {name for name in ENGINES if name in item.fixturenames or name in named}
+
+
+def level(item: pytest.Item) -> str:
+    """quick, test or full."""
+    needed = engines(item)
+    name = item.nodeid.removeprefix("tests/")
+    if item.get_closest_marker("large") or needed - {"chromium"}:
+        return "full"
+    if needed:
+        return "test" if name.startswith(SOUND) else "full"
+    return "test" if name.startswith(SLOW) else "quick"
+
+
+def assign(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in (level(item), *engines(item)):
+            item.add_marker(mark)
