@@ -1,13 +1,16 @@
-# make site   builds the demo site into site/         make test       the tests (make test-full: every net on every target)
-# make serve  serves it on localhost:8000             make clean      removes what these made
-# Each target sets up what it needs in .venv; PYTHON chooses the interpreter (3.11 or newer).
+# make site   builds the demo site into site/    make quick      the tests without a browser, at each save
+# make serve  serves it on localhost:8000        make test       these and the main tests in Chromium
+# make clean  removes what these made            make test-full  all tests: every engine, large nets
+# Each target sets up what it needs in .venv; PYTHON chooses the interpreter (3.11 or newer),
+# JOBS the number of test processes.
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 BIN := .venv/bin
+JOBS ?= auto
 export NO_MKDOCS_2_WARNING := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: site serve test test-full clean
+.PHONY: site serve quick test test-full clean
 
 site: .venv/demos
 	$(BIN)/mkdocs build --strict
@@ -15,23 +18,21 @@ site: .venv/demos
 serve: .venv/demos
 	$(BIN)/mkdocs serve
 
-# Of the reference's sums: threads of two test processes would wait for each other.
-test test-full: export OPENBLAS_NUM_THREADS := 1
+# NumPy's threads in two test processes would wait for each other.
+quick test test-full: export OPENBLAS_NUM_THREADS := 1
+quick test test-full: export PYTHONPATH := tests
+PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
+
+quick: .venv/test
+	$(PYTEST) -m quick
 
 test: .venv/test
-	$(BIN)/python tests/support/chromium.py
-	$(BIN)/python tests/support/firefox.py
-	$(BIN)/python tests/support/dawn.py
-	$(BIN)/python tests/support/wgpu_runner.py
-	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not full"
+	$(BIN)/python -m support.install chromium
+	$(PYTEST) -m "quick or test"
 
 test-full: .venv/test
-	$(BIN)/python tests/support/chromium.py
-	$(BIN)/python tests/support/firefox.py
-	$(BIN)/python tests/support/dawn.py
-	$(BIN)/python tests/support/wgpu_runner.py
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m support.install chromium firefox dawn lavapipe
+	$(PYTEST)
 
 .venv/bin/pip:
 	@test -n "$(PYTHON)" || { echo "onnxpress needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }

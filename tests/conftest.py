@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 SLOW = ("tests/cases", "tests/proof/test_models", "tests/site/test_site", "tests/webgpu")
 
 
-# --- programs beside Python: a test asks for what it starts, and is skipped where that is missing ---
+# --- programs beside Python: a test asks for what it starts, and is skipped where it is missing -
 
 FIND: dict[str, Callable[[], Any]] = {
     "chromium": find_chromium, "firefox": find_firefox, "dawn": dawn_in_node.environment,
