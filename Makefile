@@ -20,18 +20,17 @@ serve: .venv/demos
 
 # NumPy's threads in two test processes would wait for each other.
 quick test test-full: export OPENBLAS_NUM_THREADS := 1
-quick test test-full: export PYTHONPATH := tests
 PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 
 quick: .venv/test
 	$(PYTEST) -m quick
 
 test: .venv/test
-	$(BIN)/python -m support.install chromium
+	PYTHONPATH=tests $(BIN)/python -m support.install chromium
 	$(PYTEST) -m "quick or test"
 
 test-full: .venv/test
-	$(BIN)/python -m support.install chromium firefox dawn lavapipe
+	PYTHONPATH=tests $(BIN)/python -m support.install chromium firefox dawn lavapipe
 	$(PYTEST)
 
 .venv/bin/pip:
