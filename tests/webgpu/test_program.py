@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from onnxpress.emit.wgsl.cost import choose, palette
+from onnxpress.emit.wgsl.cost import palette, quickest_tile
 from onnxpress.emit.wgsl.device import DEVICES, DISCRETE, SPLITS, TILES, Device
 from onnxpress.emit.wgsl.shader import MAX_BINDING, MAX_GROUPS, Dispatch, Work
 from onnxpress.errors import PlanError
@@ -164,7 +164,7 @@ def test_tiles_fit_the_guaranteed_limits() -> None:
 
 @pytest.mark.parametrize("m, n, k", [(49, 512, 4608), (49, 2048, 512), (196, 256, 2304)])
 def test_small_images_still_fill_a_large_gpu(m: int, n: int, k: int) -> None:
-    tile, parts = choose(Work(m, n, k, 1), DISCRETE)
+    tile, parts = quickest_tile(Work(m, n, k, 1), DISCRETE)
     assert parts in SPLITS
     assert -(-m // tile.rows) * -(-n // tile.cols) * parts >= 64
 
@@ -174,7 +174,7 @@ def test_a_program_keeps_to_few_tiles() -> None:
     for device in DEVICES:
         chosen = palette(works, device)
         assert len(chosen.tiles) <= 3
-        assert {choose(work, chosen)[0] for work in works} == set(chosen.tiles)
+        assert {quickest_tile(work, chosen)[0] for work in works} == set(chosen.tiles)
 
 
 @pytest.mark.parametrize("layers, kind, half, splits", [

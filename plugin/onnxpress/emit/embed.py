@@ -1,16 +1,16 @@
-"""Generated WebAssembly inside scripts of the runtime, which need it before any pack is there."""
+"""Puts generated WebAssembly into scripts of the runtime that need it before any pack is loaded."""
 
 import base64
 import re
 
-WIDTH = 88  # characters of a line's string
+WIDTH = 88  # characters of base64 in one line
 
 
 def embed(script: str, name: str, module: bytes) -> str:
-    """The script with `module`, in base64, as the string that it gives `name`.
+    """The script, with `module` in base64 as the string that it assigns to `name`.
 
     Raises:
-        ValueError: it gives `name` no string.
+        ValueError: the script assigns no string to `name`.
     """
     text = base64.b64encode(module).decode()
     rows = [text[i : i + WIDTH] for i in range(0, len(text), WIDTH)]

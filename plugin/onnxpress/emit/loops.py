@@ -1,4 +1,4 @@
-"""Loop nests over strided operands, and their JavaScript."""
+"""Loop nests over strided operands, and their JavaScript. Strides count elements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from ..graph.graph import Shape
 
 
 def broadcast_strides(shape: Shape, strides: Shape, out: Shape) -> Shape:
-    """The strides with which an operand of `shape` walks over `out`: 0 where it repeats."""
+    """The strides with which an operand of `shape` walks over the axes of `out`; 0 along an axis
+    where the operand repeats."""
     held = tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
     return (0,) * (len(out) - len(shape)) + held
 
 
 def collapse(shape: Shape, operands: Sequence[Shape]) -> tuple[Shape, list[Shape]]:
-    """The same nest with fewer loops: axes of length 1 go, and an axis merges into its outer
-    neighbour where every operand steps over both as over one."""
+    """(lengths, strides of each operand) of the same nest with fewer loops. Axes of length 1 are
+    dropped. Two neighbours become one axis where every operand walks over both without a gap."""
     axes: list[tuple[int, ...]] = []  # (length, stride of operand 0, of operand 1, ...)
     for axis in zip(shape, *operands, strict=True):
         n, *strides = axis
@@ -32,8 +33,8 @@ def collapse(shape: Shape, operands: Sequence[Shape]) -> tuple[Shape, list[Shape
 
 @dataclass(frozen=True)
 class Nest:
-    """JavaScript of a loop nest: the function's parameters, the loops' heads, their closing
-    braces, and how each operand's element index is spelled innermost."""
+    """JavaScript of a loop nest: the function's parameters, the loops' heads, their closing braces,
+    and for each operand the expression of its element index in the innermost loop."""
 
     parameters: str
     head: str
@@ -42,8 +43,8 @@ class Nest:
 
 
 def nest(depth: int, operands: Mapping[str, str], loop: str = "n") -> Nest:
-    """`depth` loops named `loop`; operands map to the index at which they start. The parameters
-    are the lengths, then each operand's stride in each loop."""
+    """`depth` loops named `loop`. `operands`: name -> the JavaScript expression of the index where
+    the operand starts. The parameters are the lengths, then each operand's stride in each loop."""
     at = dict(operands)
     heads = []
     for d in range(depth):

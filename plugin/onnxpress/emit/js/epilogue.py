@@ -1,4 +1,4 @@
-"""The epilogue of a kernel in JavaScript: what becomes of a finished sum."""
+"""Epilogues in JavaScript: the expression that a kernel applies to a finished sum."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from .module import assign, lift
 
 @dataclass(frozen=True)
 class Epilogue:
-    """`names` and `values` are parameters of a kernel's function and their arguments: one for
-    each extra, then the numbers of the expression.
+    """`names` are parameters of the kernel's function and `values` their arguments: one for each
+    extra operand, then one for each number in the expression.
 
-    An extra as large as the output (`whole`) lies at the output's index plus its argument, a
-    vector of channels at the channel plus its argument.
+    `whole[i]`: extra i has the output's shape and lies at the output's index plus its argument.
+    Otherwise it is a vector over channels and lies at the channel plus its argument.
     """
 
     expr: Expr
@@ -30,6 +30,7 @@ class Epilogue:
 
 
 def epilogue(node: Node, out: Tensor, extras: tuple[Tensor, ...]) -> Epilogue:
+    """The epilogue of `node`, with `extras` as its extra operands."""
     expr, numbers = lift(node.attrs.get("epilogue") or inp(0), 1 + len(extras))
     whole = tuple(t.shape == out.shape for t in extras)
     return Epilogue(

@@ -1,8 +1,8 @@
 """An ES module under construction: functions rendered from kernel.js templates, tables, steps.
 
-A kernel.js is JavaScript with Jinja2 tags; its function is called NAME, and a helper that only it
-calls NAME_something. Equal texts are one function, so every convolution of a net with the same
-epilogue shares one compiled loop.
+A kernel.js is JavaScript with Jinja2 tags. It calls its function NAME and its own helpers
+NAME_something. Equal texts become one function, so all convolutions of a net that have the same
+epilogue share one compiled loop.
 """
 
 import math
@@ -30,7 +30,7 @@ def _template(path: Path) -> Template:
 
 
 class JsModule:
-    """Functions and tables are made on first use; `call` appends to the current step."""
+    """Functions and tables are added on first use; `call` appends to the current step."""
 
     def __init__(self) -> None:
         self._functions: dict[str, tuple[str, str]] = {}  # template text -> (name, final text)
@@ -39,7 +39,7 @@ class JsModule:
         self._steps: list[list[str]] = []
 
     def function(self, kernel: str, file: str = "kernel.js", **parameters: Any) -> str:
-        """The name of the function that kernels/<kernel>/<file> gives with `parameters`."""
+        """Renders kernels/<kernel>/<file> with `parameters`; returns the function's name."""
         source = _template(KERNELS / kernel / file).render(parameters)
         if source not in self._functions:
             stem = Path(file).stem
@@ -54,11 +54,11 @@ class JsModule:
         return f"pack_{kind}"
 
     def table(self, kind: str, numbers: Iterable[float]) -> str:
-        """The name of a module-level typed array, `kind` being "Int32" or "Float64"."""
+        """The name of a constant typed array of the module; `kind` is "Int32" or "Float64"."""
         return self._define(f"new {kind}Array([{','.join(map(number, numbers))}])")
 
     def sums(self, length: int) -> str:
-        """The name of a Float64Array for running sums, free at the start of every call."""
+        """The name of a Float64Array of `length` that every call may overwrite."""
         return self._define(f"new Float64Array({length})")
 
     def _define(self, definition: str) -> str:
@@ -83,6 +83,7 @@ class JsModule:
         self._steps[-1].append(f"{function}({shown});")
 
     def encode(self) -> bytes:
+        """The module's text in UTF-8."""
         body = "\n\n".join(source for _, source in self._functions.values())
         helpers = [h for h in _helpers() if re.search(rf"\b{h[0]}\(", body)]
         tables = [f"const {name} = {made};" for made, name in self._tables.items()]
@@ -102,10 +103,10 @@ class JsModule:
 
 @cache
 def _helpers() -> list[tuple[str, str]]:
-    """(name, text) of each function that the primitives' JavaScript calls."""
-    source = HELPERS.read_text(encoding="utf-8").strip()
-    return [(re.search(r"^function (\w+)", part, re.M).group(1), part)
-            for part in source.split("\n\n")]
+    """(name, text) of each function in helpers.js, which the primitives' JavaScript calls."""
+    parts = HELPERS.read_text(encoding="utf-8").strip().split("\n\n")
+    return [(found[1], part) for part in parts
+            if (found := re.search(r"^function (\w+)", part, re.M))]
 
 
 def number(value: float) -> str:
@@ -120,8 +121,8 @@ def number(value: float) -> str:
 
 
 def assign(target: str, expr: Expr, names: Sequence[str]) -> str:
-    """JavaScript that stores `expr` in `target`; names[i] spells input i. What occurs twice is
-    computed once: fusion copies whole subtrees, and exp is dear."""
+    """JavaScript that stores `expr` in `target`; `names[i]` spells input i. A subexpression that
+    occurs twice is computed once: fusion copies whole subtrees, and exp takes long."""
     names = list(names)
     lines = []
     while (shared := _shared(expr)) is not None:
@@ -134,8 +135,8 @@ def assign(target: str, expr: Expr, names: Sequence[str]) -> str:
 
 
 def lift(expr: Expr, count: int) -> tuple[Expr, tuple[float, ...]]:
-    """The expression with its numbers, other than 0 and 1, as inputs `count`, `count` + 1, ...,
-    and those numbers: kernels that differ in numbers only are one function, compiled once."""
+    """(expression, numbers): each number but 0 and 1 becomes an input, from index `count` on.
+    So kernels that differ only in numbers are one function, which the browser compiles once."""
     found: list[float] = []
 
     def walk(e: Expr) -> Expr:

@@ -1,10 +1,11 @@
-"""From one storage of elements to another, through an expression of one operand."""
+"""Conversions: out = expr(x), where x and out may be stored as f32, i16 or u8."""
 
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from ...graph.expr import Expr, inp, substitute
+from ...graph.graph import Shape
 from ..layout import ELEMENT_BYTES, F32, Storage, Tensor, round_up
 from ..loops import collapse
 from .asm import I32, V128, Function, function
@@ -15,14 +16,15 @@ from .requantize import MAGIC, MAGIC_BITS, load_vectors, store_vectors, without_
 
 
 def words(t: Tensor) -> Tensor:
-    """The memory of an NHWC tensor whose pixels are whole words, as f32 elements."""
+    """The same memory as a tensor of f32. Each pixel must take a multiple of 4 bytes."""
     per = ELEMENT_BYTES["f32"] // t.storage.bytes
     return replace(t, shape=(*t.shape[:3], -(-t.shape[3] // per)), offset=t.offset // per,
                    strides=(*(s // per for s in t.strides[:3]), 1), storage=F32)
 
 
 def emit_convert(e: Emitter, expr: Expr, out: Tensor, x: Tensor) -> None:
-    """out = expr(x), of one shape; whole numbers within bounds where `out` is stored as such."""
+    """out = expr(x) for tensors of one shape. If `out` is stored as whole numbers, `expr` gives
+    whole numbers within that storage's bounds."""
     kinds = x.storage, out.storage
     build = e.kernel(("convert", expr, kinds), partial(_build, e, expr, *kinds))
     lengths, strides = collapse(_whole_pixels(out, x), [out.strides, x.strides])
@@ -38,8 +40,8 @@ def emit_convert(e: Emitter, expr: Expr, out: Tensor, x: Tensor) -> None:
         e.call(build, *at, lengths[-1], lengths[-2], *(side[-2] for side in sides))
 
 
-def _whole_pixels(out: Tensor, x: Tensor) -> tuple[int, ...]:
-    """The shape, with the padding lanes that both sides have."""
+def _whole_pixels(out: Tensor, x: Tensor) -> Shape:
+    """The shape, with C rounded up to 4 where the pixels of both tensors have that padding."""
     if len(out.shape) != 4:
         return out.shape
     channels = round_up(out.shape[3], 4)
@@ -48,7 +50,8 @@ def _whole_pixels(out: Tensor, x: Tensor) -> tuple[int, ...]:
 
 
 def _build(e: Emitter, expr: Expr, source: Storage, target: Storage) -> Function:
-    """convert(dst, src, n, rows, dst_row, src_row): rows of n elements, steps in bytes."""
+    """The function convert(dst, src, n, rows, dst_row, src_row): `rows` rows of `n` elements;
+    `dst_row` and `src_row` are distances of two rows in bytes."""
     f, p = function("convert", "dst src n rows dst_row src_row")
     src, dst, left = f.many(3, I32)
     values, spare, bits = f.many(2), f.local(V128), f.local(V128)

@@ -1,7 +1,8 @@
-"""What becomes of an accumulator before a kernel stores it: an expression over it and extras.
+"""Epilogues: the expression that a kernel applies to an accumulator before it stores it.
 
-An extra is a residual (the output's shape and strides: read at the output's address plus a
-constant distance) or a channel vector (read at the channel's byte offset).
+The expression reads the accumulator and the node's extra operands. An extra is either a residual,
+with the output's shape and strides, or a vector over channels. A residual is read at the output's
+address plus a constant distance, a vector at the channel's byte offset.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from ...graph.expr import Expr, inp
 from ..layout import F32, Step, Storage
 from .asm import I32, V128, Function
-from .emitter import Affine, Emitter, address
+from .emitter import Affine, Argument, Emitter, address
 from .expr import render
 
 ACCUMULATOR = inp(0)
@@ -18,8 +19,11 @@ ACCUMULATOR = inp(0)
 
 @dataclass(frozen=True, slots=True)
 class Epilogue:
-    """Input 0 of `expr` is the accumulator, input i the extra of `kinds[i - 1]`, stored as
-    `extras[i - 1]` says; the result is stored as `out` says. `whole`: accumulators are i32."""
+    """Input 0 of `expr` is the accumulator; input i is extra i - 1.
+
+    `kinds`: "residual" or "channel" for each extra. `extras`: their storage. `out`: the storage of
+    the result. `whole`: accumulators are i32, not f32.
+    """
 
     expr: Expr = ACCUMULATOR
     kinds: tuple[str, ...] = ()
@@ -29,11 +33,11 @@ class Epilogue:
 
     @property
     def params(self) -> str:
-        """Names of the parameters a kernel takes for it, to append to its own."""
+        """Names of the parameters that a kernel takes for the extras, to append to its own."""
         return "".join(f" extra{i}" for i in range(len(self.kinds)))
 
-    def args(self, extras: Sequence[Affine], channel: "Affine | int") -> list[Affine]:
-        """The arguments for an output that starts `channel` bytes further in its pixel."""
+    def args(self, extras: Sequence[Affine], channel: Argument) -> list[Affine]:
+        """The arguments for those parameters, if the output starts `channel` bytes into a pixel."""
         return [x + channel if kind == "channel" else x
                 for x, kind in zip(extras, self.kinds, strict=True)]
 
@@ -41,8 +45,9 @@ class Epilogue:
 IDENTITY = Epilogue()
 
 
-def epilogue(step: "Step", first: int) -> tuple[Epilogue, list[Affine]]:
-    """The step's epilogue and its arguments; its extras start at input `first`."""
+def epilogue(step: Step, first: int) -> tuple[Epilogue, list[Affine]]:
+    """The step's epilogue, whose extras are the inputs from `first` on, and its arguments: a
+    residual's distance from the output, or a vector's address, in bytes."""
     out = step.outputs[0]
     kinds, args = [], []
     for t in step.inputs[first:]:
@@ -55,8 +60,9 @@ def epilogue(step: "Step", first: int) -> tuple[Epilogue, list[Affine]]:
 
 
 class Finisher:
-    """Stores finished vectors inside one kernel. `params` are the locals of the extras. Constants
-    are held from the kernel's start: V8 would rebuild them, lane by lane, at each use."""
+    """Applies an epilogue and stores the result, inside one kernel. `params` are the locals of the
+    extras. The expression's constants are loaded into locals at the kernel's start, because V8
+    would rebuild them, lane by lane, at each use."""
 
     def __init__(self, e: Emitter, f: Function, epilogue: Epilogue, params: Sequence[int]) -> None:
         self.e, self.f, self.epilogue, self.params = e, f, epilogue, params
@@ -67,15 +73,15 @@ class Finisher:
             f.f32x4(value).set(self.constants[value])
 
     def store_pixel(self, pixel: int, channel: int, acc: Sequence[int]) -> None:
-        """Stores a pixel's vectors `acc`, of channels from local `channel` on."""
+        """Stores the vectors `acc` of the pixel at local `pixel`, from byte offset `channel` on."""
         at = self.at
         self.f.get(pixel, channel).op("i32.add").set(at)
         for v, vector in enumerate(acc):
             self.store(at, channel, vector, 16 * v)
 
     def store(self, at: int, channel: int, acc: int, offset: int = 0) -> None:
-        """Stores `acc`, finished, at local address `at` + `offset`; `channel` is the local with
-        its byte offset in the pixel (without `offset`)."""
+        """Applies the epilogue to `acc` and stores it at local `at` + `offset` bytes. Local
+        `channel` is `at`'s byte offset in its pixel."""
         f = self.f
         for kind, param, extra in zip(self.epilogue.kinds, self.params, self.extras, strict=True):
             f.get(param, at if kind == "residual" else channel).op("i32.add")
@@ -86,6 +92,6 @@ class Finisher:
 
 
 def _constants(expr: Expr) -> set[float]:
-    """The numbers in `expr`, but for 0, which costs nothing to make."""
+    """The constants in `expr` except 0, which costs nothing to make."""
     own = {expr.value} if expr.op == "const" and expr.value else set()
     return own.union(*map(_constants, expr.args))

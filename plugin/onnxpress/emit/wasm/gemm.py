@@ -1,8 +1,8 @@
 """Implicit matrix products: out[pixel, n] = finish(bias[n] + sum_k a[pixel, k] * b[k, n]).
 
-Pixels walk an output image row by row; each sees a window of contiguous runs of `a`. One tile of
-6 pixels x 8 channels keeps 12 accumulators, 2 vectors of b and 1 splat: the 15 vector registers
-that V8 and SpiderMonkey allocate on x86-64.
+A pixel is one output position; pixels walk the output image row by row. Each pixel sees a window of
+`a`, which consists of contiguous runs. A tile of 6 pixels x 8 channels keeps 12 accumulators, 2
+vectors of b and 1 splat of a: V8 and SpiderMonkey allocate these 15 vector registers on x86-64.
 
 Source: implicit GEMM after Chetlur et al., "cuDNN: Efficient Primitives for Deep Learning", 2014.
 """
@@ -10,35 +10,41 @@ Source: implicit GEMM after Chetlur et al., "cuDNN: Efficient Primitives for Dee
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from types import SimpleNamespace
 
 from .asm import I32, V128, Function, function
-from .emitter import Affine, Emitter
+from .emitter import Affine, Argument, Emitter, affine
 from .epilogue import IDENTITY, Epilogue, Finisher
 from .requantize import Requantizer
 from .share import MANY, divide, runs, share, sync
 
-GROUP_BYTES = 192 << 10  # of b that tiles share: stays in the L2 cache of small cores
-MAX_UNROLL = 9  # k steps in the innermost loop, a divisor of the run
+# Both chosen by trial.
+GROUP_BYTES = 192 << 10  # of b, which all tiles read in turn: they fit the L2 cache of small cores
+MAX_UNROLL = 9  # the most steps of k in a round of the innermost loop; they divide the run
 
-# Time of one k step of a tile, in that of one pixel of the 6-pixel tile: fewer accumulators leave
-# latency unhidden and amortise the loads of b less.
+# Pixels of a tile -> time of one step of k, in units of a sixth of the 6 x 8 tile's step; TILES_8
+# for tiles of 8 channels, TILES_4 for tiles of 4. A smaller tile takes more time per pixel: fewer
+# accumulators hide less latency, and each load of b serves fewer pixels. Chosen by trial.
 TILES_8 = {6: 6.0, 5: 5.2, 4: 4.7, 3: 4.3, 2: 4.1, 1: 4.0}
 TILES_4 = {12: 12.0, 6: 7.0, 4: 6.0, 2: 5.0, 1: 4.0}
 
 
 @dataclass(frozen=True)
 class Gemm:
-    """One product; addresses and pitches are bytes.
+    """One product, for `width` x `height` pixels and `n` channels. Addresses and pitches are bytes.
 
-    `a`: the first window. Windows lie `a_x` apart in a row of `width` outputs, rows `a_row`.
-    `taps`: (count, pitch) from the outer to the inner level of runs; a run has `run` elements.
-    `dot`: "f32", or the kind of whole numbers of which an element of 4 bytes holds several; their
-    sums are i32, as is `bias`.
-    `b`: packed [n/8][k][8] (+ [k][4], see wasm_packs), or rows of k when `b_row` is their pitch.
-    `bias`: None is zero. `extras` are the epilogue's arguments. `limit`: pixels, where they are
-    fewer than width * height.
+    `a`: address of the first pixel's window. Windows lie `a_x` apart along a row and `a_row` apart
+    from row to row; outputs lie `out_x` and `out_row` apart, from `out` on.
+    `taps`: (count, pitch) of each level of runs in a window, from the outer to the inner level.
+    `run`: elements of 4 bytes in one run.
+    `dot`: kind of the elements. "f32" is one number; "u8" and "i16" are 4 or 2 whole numbers, whose
+    sums and bias are i32.
+    `b`: weights as packings.gemm lays them out, or, where `b_row` is not 0, rows [k][n] that lie
+    `b_row` apart.
+    `bias`: address of bias[n]; None stands for 0. `extras`: the epilogue's arguments.
+    `limit`: a number of pixels that the step computes, if only so many of them are wanted.
     """
 
     a: Affine
@@ -54,7 +60,7 @@ class Gemm:
     out_x: int = 0
     out_row: int = 0
     taps: tuple[tuple[int, int], ...] = ()
-    b_row: int | None = None
+    b_row: int = 0
     dot: str = "f32"
     epilogue: Epilogue = IDENTITY
     extras: Sequence[Affine] = field(default=())
@@ -62,15 +68,16 @@ class Gemm:
 
     @property
     def k(self) -> int:
+        """Elements of a window."""
         return self.run * prod(count for count, _ in self.taps)
 
 
 def emit_gemm(e: Emitter, g: Gemm) -> None:
-    """The calls for one product.
+    """Emits the calls for one product.
 
-    The channel block that is not full goes first: where pixels are packed without padding, its
-    spare lanes fall on the next pixel's first channels, which later calls overwrite. Threads share
-    the pixels, or the channels where tiles are few.
+    Channels go in blocks of 8. A last block that is not full is computed first: where pixels have
+    no padding, its spare lanes fall on the next pixel's first channels, which later calls
+    overwrite. Threads share the pixels, or the channels if there are few tiles of pixels.
     """
     full = g.n // 8
     rest = g.n - 8 * full
@@ -100,22 +107,23 @@ def emit_gemm(e: Emitter, g: Gemm) -> None:
 
 
 def emit_channels(e: Emitter, g: Gemm, first: Affine, count: Affine) -> None:
-    """The calls for `count` blocks of 8 channels from `first` on."""
+    """Emits the calls for `count` blocks of 8 channels from block `first` on."""
     with runs(e, first, count, _group(g)) as (block, many):
         _emit_blocks(e, g, block, many, 8)
 
 
 def _group(g: Gemm) -> int:
-    """Blocks of 8 channels that tiles go through together."""
+    """How many blocks of 8 channels all tiles pass before the next blocks: their part of b is at
+    most GROUP_BYTES."""
     return max(1, GROUP_BYTES // (32 * g.k))
 
 
-def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: "Affine | int", lanes: int
-                 ) -> None:
-    """Blocks first..first+count of 8 channels, or one of 4 after `first` blocks of 8."""
-    block = Affine(first) if isinstance(first, int) else first
+def _emit_blocks(e: Emitter, g: Gemm, first: Argument, count: Argument, lanes: int) -> None:
+    """Emits the calls for `count` blocks of 8 channels from block `first` on, or, with 4 `lanes`,
+    for the 4 channels behind `first` blocks of 8."""
+    block = affine(first)
     channel, out = block * 32, g.out + block * (8 * g.epilogue.out.bytes)
-    b = g.b + (channel if g.b_row is not None else block * (32 * g.k))
+    b = g.b + (channel if g.b_row else block * (32 * g.k))
     levels = tuple(t for t in g.taps if t[0] > 1)
     advance, steps = 4 * g.run, []
     for times, pitch in reversed(levels):
@@ -125,16 +133,16 @@ def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: "Affine | in
     unroll = max(u for u in range(1, MAX_UNROLL + 1) if g.run % u == 0)
     start = 0
     for rows, pixels in cover(g.width * g.height, TILES_8 if lanes == 8 else TILES_4):
-        key = ("gemm", rows, lanes, unroll, len(steps), bool(bias), g.b_row is None, g.dot,
-               g.epilogue)
-        tile = e.kernel(key, lambda key=key: _tile(e, *key[1:]))
+        variant = Variant(rows=rows, lanes=lanes, unroll=unroll, levels=len(steps),
+                          bias=bool(bias), packed=not g.b_row, dot=g.dot, epilogue=g.epilogue)
+        tile = e.kernel(("gemm", variant), partial(_tile, e, variant))
         with (share(e, pixels, rows, mirrored=start > 0) as (at, many),
               _below(e, g.limit, start, many) as many):
             y, x = divide(e, at + start, g.width) if g.height > 1 else (Affine(), at + start)
             e.call(
                 tile, g.a + (y * g.a_row + x * g.a_x), out + (y * g.out_row + x * g.out_x),
                 x, many, g.width, g.a_x, g.a_row - g.width * g.a_x, g.out_x,
-                g.out_row - g.width * g.out_x, g.run // unroll, advance, b, g.b_row or 0,
+                g.out_row - g.width * g.out_x, g.run // unroll, advance, b, g.b_row,
                 4 * lanes * count, *bias, *(n for level in reversed(steps) for n in level),
                 *g.epilogue.args(g.extras, channel),
             )
@@ -143,7 +151,7 @@ def _emit_blocks(e: Emitter, g: Gemm, first: "Affine | int", count: "Affine | in
 
 @contextmanager
 def _below(e: Emitter, limit: Affine | None, start: int, many: Affine) -> Iterator[Affine]:
-    """How many of the pixels `start`..`start + many` lie below `limit`, if any do."""
+    """Runs the body if pixels start..start + many reach below `limit`; gives how many do."""
     if limit is None:
         yield many
         return
@@ -159,8 +167,9 @@ def _below(e: Emitter, limit: Affine | None, start: int, many: Affine) -> Iterat
 
 
 def cover(pixels: int, tiles: dict[int, float]) -> tuple[tuple[int, int], ...]:
-    """(rows of the tile, pixels it does) of one or two tiles that take the least time. One tile
-    alone may repeat the last pixel; two cover exactly and cost another 2 % for the second call."""
+    """The quickest cover of `pixels` by one tile or two: (pixels of the tile, pixels it computes).
+    A single tile may compute the last pixel several times. Two tiles cover exactly; the second
+    call adds 2 % to the time, chosen by trial."""
     best, choice = float("inf"), ()
     for rows, time in tiles.items():
         if -(-pixels // rows) * time < best and rows < pixels + 4:
@@ -178,40 +187,76 @@ def cover(pixels: int, tiles: dict[int, float]) -> tuple[tuple[int, int], ...]:
 # --- the kernel ----------------------------------------------------------------------------------
 
 
-def _tile(e: Emitter, rows: int, lanes: int, unroll: int, levels: int, bias: bool, packed: bool,
-          dot: str, finish: Epilogue) -> Function:
-    """A function that computes `rows` pixels x `lanes` channels at a time."""
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What the code of one tile function depends on: `rows` pixels x `lanes` channels, `unroll`
+    steps of k per round, `levels` loops over taps, whether there is a bias, whether b is packed,
+    the kind of elements, and the epilogue."""
+
+    rows: int
+    lanes: int
+    unroll: int
+    levels: int
+    bias: bool
+    packed: bool
+    dot: str
+    epilogue: Epilogue
+
+    @property
+    def vectors(self) -> int:
+        """Vectors of 4 channels."""
+        return self.lanes // 4
+
+
+@dataclass(frozen=True, slots=True)
+class Locals:
+    """The locals of a tile function.
+
+    `p`: the parameters by name. `a`: address of each pixel's window. `acc`: accumulators
+    [pixel][vector]. `w`: address in b, `b`: the current vectors of it. `s`: a splat of a.
+    `counters`: of the loops over taps. `k`: counter of the rounds of a run.
+    """
+
+    p: SimpleNamespace
+    a: list[int]
+    acc: list[list[int]]
+    w: int
+    b: list[int]
+    s: int
+    counters: list[int]
+    k: int
+
+
+def _tile(e: Emitter, v: Variant) -> Function:
+    """The function that computes `v.rows` pixels x `v.lanes` channels at a time."""
     names = "a out x pixels width a_x a_wrap out_x out_wrap k back b b_row n_end"
-    names += " bias" if bias else ""
-    names += "".join(f" taps{i} step{i}" for i in range(levels)) + finish.params
-    f, p = function(f"gemm{rows}x{lanes}{dot}", names)
-    finisher = (Requantizer if finish.whole else Finisher)(
-        e, f, finish, [getattr(p, x) for x in finish.params.split()])
-    a, out, n = f.many(rows, I32), f.many(rows, I32), f.local(I32)
-    t = SimpleNamespace(
-        a=a, rows=rows, vectors=lanes // 4, unroll=unroll, packed=packed, dot=dot, p=p,
-        w=f.local(I32),
-        acc=[f.many(lanes // 4) for _ in range(rows)], b=f.many(lanes // 4), s=f.local(V128),
-        counters=f.many(levels, I32), k=f.local(I32),
-    )
+    names += " bias" if v.bias else ""
+    names += "".join(f" taps{i} step{i}" for i in range(v.levels)) + v.epilogue.params
+    f, p = function(f"gemm{v.rows}x{v.lanes}{v.dot}", names)
+    finisher = (Requantizer if v.epilogue.whole else Finisher)(
+        e, f, v.epilogue, [getattr(p, x) for x in v.epilogue.params.split()])
+    a, out, n = f.many(v.rows, I32), f.many(v.rows, I32), f.local(I32)
+    t = Locals(
+        p=p, a=a, w=f.local(I32), acc=[f.many(v.vectors) for _ in range(v.rows)],
+        b=f.many(v.vectors), s=f.local(V128), counters=f.many(v.levels, I32), k=f.local(I32))
     with f.loop():
         _place(f, p, a, out)
         f.i32(0).set(n).get(p.b).set(t.w)
         with f.loop():
-            if not packed:
+            if not v.packed:
                 f.get(p.b, n).op("i32.add").set(t.w)
-            _start(f, t, p.bias if bias else None, n)
-            _window(e, f, t, 0)
-            for i in range(rows):
+            _start(f, t.acc, p.bias if v.bias else None, n)
+            _window(e, f, v, t, 0)
+            for i in range(v.rows):
                 finisher.store_pixel(out[i], n, t.acc[i])
                 f.get(a[i], p.back).op("i32.sub").set(a[i])
-            f.get(n).i32(4 * lanes).op("i32.add").tee(n).get(p.n_end).op("i32.lt_u").br_if(0)
+            f.get(n).i32(4 * v.lanes).op("i32.add").tee(n).get(p.n_end).op("i32.lt_u").br_if(0)
         f.get(p.pixels).i32(0).op("i32.gt_s").br_if(0)
     return f
 
 
 def _place(f: Function, p: SimpleNamespace, a: list[int], out: list[int]) -> None:
-    """Addresses of the tile's pixels; after the last pixel they repeat it."""
+    """Sets the addresses of the tile's windows and outputs. Past the last pixel they repeat it."""
     for i in range(len(a)):
         f.get(p.a).set(a[i]).get(p.out).set(out[i])
         f.get(p.pixels).i32(1).op("i32.sub").tee(p.pixels).i32(0).op("i32.gt_s")
@@ -222,45 +267,47 @@ def _place(f: Function, p: SimpleNamespace, a: list[int], out: list[int]) -> Non
                 f.add_local(p.a, p.a_wrap).add_local(p.out, p.out_wrap).i32(0).set(p.x)
 
 
-def _start(f: Function, t: SimpleNamespace, bias: int | None, n: int) -> None:
-    for v in range(t.vectors):
+def _start(f: Function, acc: list[list[int]], bias: int | None, n: int) -> None:
+    """Sets all accumulators to the bias at byte offset `n`, or to 0."""
+    first, *others = acc
+    for v, vector in enumerate(first):
         if bias is None:
             f.f32x4(0.0)
         else:
             f.get(bias, n).op("i32.add").load("v128.load", 16 * v)
-        f.set(t.acc[0][v])
-    for row in t.acc[1:]:
-        for v in range(t.vectors):
-            f.get(t.acc[0][v]).set(row[v])
+        f.set(vector)
+    for row in others:
+        for source, vector in zip(first, row, strict=True):
+            f.get(source).set(vector)
 
 
-def _window(e: Emitter, f: Function, t: SimpleNamespace, level: int) -> None:
-    """All runs of a window: loops of taps, then k steps over one run."""
-    if level < len(t.counters):
+def _window(e: Emitter, f: Function, v: Variant, t: Locals, level: int) -> None:
+    """Adds all runs of a window: loops over taps from `level` inwards, then k along one run."""
+    if level < v.levels:
         counter = t.counters[level]
         f.get(getattr(t.p, f"taps{level}")).set(counter)
         with f.times(counter):
-            _window(e, f, t, level + 1)
+            _window(e, f, v, t, level + 1)
             for a in t.a:
                 f.add_local(a, getattr(t.p, f"step{level}"))
         return
     f.get(t.p.k).set(t.k)
     with f.times(t.k):
-        for u in range(t.unroll):
-            row = 16 * t.vectors * u if t.packed else 0
-            for v in range(t.vectors):
-                f.get(t.w).load("v128.load", row + 16 * v).set(t.b[v])
-            if not t.packed:
+        for u in range(v.unroll):
+            row = 16 * v.vectors * u if v.packed else 0
+            for i, b in enumerate(t.b):
+                f.get(t.w).load("v128.load", row + 16 * i).set(b)
+            if not v.packed:
                 f.add_local(t.w, t.p.b_row)
-            for i in range(t.rows):
-                e.splat(f, t.a[i], 4 * u)
+            for a, acc in zip(t.a, t.acc, strict=True):
+                e.splat(f, a, 4 * u)
                 f.set(t.s)
-                for v in range(t.vectors):
-                    if t.dot == "f32":
-                        e.madd(f, t.s, t.b[v], t.acc[i][v])
+                for b, vector in zip(t.b, acc, strict=True):
+                    if v.dot == "f32":
+                        e.madd(f, t.s, b, vector)
                     else:
-                        e.dot(f, t.b[v], t.s, t.acc[i][v], t.dot)
-        if t.packed:
-            f.add(t.w, 16 * t.vectors * t.unroll)
+                        e.dot(f, b, t.s, vector, v.dot)
+        if v.packed:
+            f.add(t.w, 16 * v.vectors * v.unroll)
         for a in t.a:
-            f.add(a, 4 * t.unroll)
+            f.add(a, 4 * v.unroll)

@@ -1,7 +1,8 @@
 """One row times a matrix in rows of k: out[n] = finish(bias[n] + sum_k a[k] * b[k, n]).
 
-The matrix is read once, in the order it lies, so nothing repacks it; sums stay in the output,
-which the L1 cache holds, while eight rows at a time stream past. Threads share the columns.
+The matrix is read once, in the order in which it lies, so nothing repacks it. The sums stay in the
+output, which the L1 cache holds, while ROWS rows of b at a time stream past. Threads share the
+columns.
 """
 
 from ..layout import ALIGN
@@ -11,17 +12,17 @@ from .epilogue import IDENTITY, Epilogue, Finisher
 from .gemm import Gemm
 from .share import share
 
-ROWS = 8
+ROWS = 8  # rows of b that one pass adds; chosen by trial
 
 
 def emit_gemv(e: Emitter, g: Gemm) -> None:
-    """The calls for a product of one pixel and one run; `g.b_row` is the pitch of b's rows."""
+    """Emits the calls for a product of one pixel with one run; `g.b_row` is not 0."""
     with share(e, g.n, ALIGN) as (first, count):
         _emit_columns(e, g, first * 4, count * 4)
 
 
 def _emit_columns(e: Emitter, g: Gemm, first: Affine, size: Affine) -> None:
-    """Columns from `first` on; both in bytes."""
+    """Emits the calls for `size` bytes of columns from byte `first` on."""
     out, bias = g.out + first, [] if g.bias is None else [g.bias + first]
     key = ("gemv_start", bool(bias))
     e.call(e.kernel(key, lambda: _start(bool(bias))), out, size, *bias)
@@ -52,7 +53,8 @@ def _start(bias: bool) -> Function:
 
 
 def _rows(e: Emitter, rows: int) -> Function:
-    """out += a[k] * b[k] for `passes` times `rows` values of k."""
+    """The function gemv(a, b, b_row, out, size, passes): out += a[k] * b[k] for `passes` * `rows`
+    values of k."""
     f, p = function(f"gemv{rows}", "a b b_row out size passes")
     x, row = f.many(rows), [p.b, *f.many(rows - 1, I32)]
     acc, value, at, left = f.local(V128), f.local(V128), f.local(I32), f.local(I32)

@@ -1,7 +1,8 @@
-"""Packers: functions that lay a canonical constant out as a kernel streams it.
+"""Packers: functions that write a constant in the order in which a kernel streams it.
 
-Each takes (src, dst, *args), addresses in bytes and counts in elements. Lanes beyond the last
-channel are whatever follows in memory: they reach padding only.
+A packer takes (src, dst, *args). `src` and `dst` are byte addresses; args come from the `Packing`
+(packings.py) and count elements. Lanes beyond the last channel get whatever follows in memory; a
+kernel's results from them reach padding only.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from .asm import I32, Function, function
 from .decode import store_int8
 from .emitter import Emitter
 
-UNROLL = 8  # rows: V8 runs packers in code that keeps nothing in registers between two rounds
+# Rows per round. Packers run before V8 optimizes them, and its baseline code keeps nothing in
+# registers from one round to the next. Chosen by trial.
+UNROLL = 8
 
 
 def export(kind: str, e: Emitter) -> Function:
@@ -21,8 +24,8 @@ def export(kind: str, e: Emitter) -> Function:
 
 
 def export_all(kind: str, e: Emitter) -> None:
-    """The exported functions `pack_<kind>`, if there is any, and `pack_<kind>_<encoding>`, which
-    decode as they pack."""
+    """Adds the exported functions `pack_<kind>`, if the kind has a packer, and
+    `pack_<kind>_<encoding>`, which decode while they pack."""
     for name in PACKERS:
         if name == kind or name.startswith(f"{kind}_"):
             export(name, e)
@@ -44,7 +47,7 @@ def _gemm(e: Emitter) -> Function:
 
 
 def _gemm_int8(e: Emitter) -> Function:
-    """As `_gemm`, of i8 with an f32 scale per column at `scales`; a pitch is as many bytes."""
+    """As `_gemm`, from i8 with an f32 scale per column at `scales`; `pitch` then counts bytes."""
     f, p = function("pack_gemm_int8", "src dst k n groups pitch scales")
     values, *scale = f.many(3)
 
@@ -64,9 +67,12 @@ def _gemm_int8(e: Emitter) -> Function:
 
 def _by_columns(f: Function, p: SimpleNamespace, size: int, row: Callable[[int, int, int], None],
                 begin: Callable[[int, int], None] = lambda column, vectors: None) -> None:
-    """Per group and 8 columns, or the last 4: `begin(column, vectors)`, of the local with their
-    address; then for each of k rows `row(s, offset, vectors)`, by which what stands at local `s`
-    goes to dst + `offset` bytes. Source elements are of `size` bytes."""
+    """Emits the loops over groups, blocks of 8 columns (or the last 4), and the k rows of a block.
+
+    begin(column, vectors) runs once per block; `column` is the local with the block's address.
+    row(s, offset, vectors) packs the part of one row: from local address `s` to dst + `offset`
+    bytes, `vectors` vectors. Source elements have `size` bytes.
+    """
     left, column, s, i = f.many(4, I32)
 
     def rows(vectors: int, unroll: int) -> None:
@@ -104,13 +110,13 @@ def _blocks(e: Emitter) -> Function:
     f.get(p.c, p.merge).op("i32.mul").tee(deep).get(p.taps).op("i32.mul").set(rows)
 
     def begin(row: int) -> None:
-        """Row (tap, ci) is of the group ci / c; it starts at src[(tap * c + ci % c) * pitch]."""
+        """Row (tap, ci) belongs to group ci / c and starts at src[(tap * c + ci % c) * pitch]."""
         f.get(row, deep).op("i32.rem_u").get(p.c).op("i32.div_u").set(group)
         f.get(row, deep).op("i32.div_u").get(p.c).op("i32.mul")
         f.get(row, p.c).op("i32.rem_u", "i32.add").get(p.pitch).op("i32.mul").set(start)
 
     def element(column: int) -> None:
-        """That of the row's column where it is of the row's group, else 0."""
+        """The row's element in this column if the column belongs to the row's group, else 0."""
         f.get(start, column).op("i32.add").i32(2).op("i32.shl").get(p.src).op("i32.add")
         f.load("f32.load").f32(0.0)
         f.get(column, p.o).op("i32.div_u").get(group).op("i32.eq", "select")
@@ -134,7 +140,7 @@ def _spread(e: Emitter) -> Function:
         f.get(row, p.c).op("i32.rem_u", "i32.add").get(p.o).op("i32.mul").set(start)
 
     def element(column: int) -> None:
-        """Column (kx, oi) is kx taps and oi further on."""
+        """Column (kx, oi) lies kx taps and oi elements behind the row's start."""
         f.get(start, column, p.o).op("i32.div_u").get(tap).op("i32.mul", "i32.add")
         f.get(column, p.o).op("i32.rem_u", "i32.add").i32(2).op("i32.shl").get(p.src)
         f.op("i32.add").load("f32.load")
@@ -145,9 +151,9 @@ def _spread(e: Emitter) -> Function:
 
 def _look_up(f: Function, dst: int, rows: int, columns: int, width: int,
              begin: Callable[[int], None], element: Callable[[int], None]) -> None:
-    """Writes [columns/8][rows][8] (+ [rows][4]), one element after the other; columns beyond the
-    last repeat it. After `begin(row)`, `element(column)` pushes one of that row, both of locals;
-    `dst` advances."""
+    """Writes [columns/8][rows][8] and, for 1 to 4 last columns, [rows][4], one element at a time;
+    lanes beyond the last column repeat it. begin(row) starts a row, then element(column) pushes an
+    element of it; `row` and `column` are locals. Local `dst` advances."""
     first, row, lane, column = f.many(4, I32)
     f.i32(0).set(first)
     with f.loop():
@@ -168,7 +174,7 @@ def _look_up(f: Function, dst: int, rows: int, columns: int, width: int,
 
 
 def _winograd(kh: int, kw: int, e: Emitter) -> Function:
-    """Per channel block and k: one or two vectors through `_filter`."""
+    """For each block of channels and each k: one or two vectors through `_filter`."""
     one = e.kernel(("winograd_filter", kh, kw), partial(_filter, kh, kw))
     f, p = function(f"pack_winograd_{kh}x{kw}", "src dst c o")
     left, column, s, i, tap, row, matrix = f.many(7, I32)
@@ -190,9 +196,12 @@ def _winograd(kh: int, kw: int, e: Emitter) -> Function:
 
 
 def _filter(kh: int, kw: int) -> Function:
-    """36 vectors, `matrix` bytes apart: U = G g G^T of F(4x4, 3x3) for the kh * kw vectors of g,
-    `tap` bytes apart; the last taps of a smaller kernel stay 0, as locals begin. Source: Lavin and
-    Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.3."""
+    """Writes U = G g G^T of F(4x4, 3x3), for 4 channels at once: 36 vectors, `matrix` bytes apart.
+    g has kh * kw vectors, `tap` bytes apart; taps that a smaller kernel lacks stay 0, the value
+    with which locals begin.
+
+    Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.3.
+    """
     f, p = function("winograd_filter", "src dst tap matrix")
     g = [f.many(3) for _ in range(3)]
     half = [f.many(3) for _ in range(6)]
@@ -213,7 +222,8 @@ def _filter(kh: int, kw: int) -> Function:
 
 
 def _filter_row(f: Function, g: list[int], even: int, odd: int) -> list[Callable[[], object]]:
-    """The six products of G with (g0, g1, g2), to be pushed in this order."""
+    """Functions that push the six elements of G (g0, g1, g2). They must run in this order, because
+    some reuse the locals `even` and `odd`."""
 
     def scaled(x: int, k: float) -> Function:
         return f.get(x).f32x4(k).op("f32x4.mul")
@@ -237,7 +247,7 @@ def _filter_row(f: Function, g: list[int], even: int, odd: int) -> list[Callable
 
 
 def _dot(kind: str) -> Function:
-    """Per channel block and tap, a unit of 4 or 2 rows at a time."""
+    """For each block of channels and each tap, a unit of 4 ("u8") or 2 ("i16") rows at a time."""
     f, p = function(f"pack_dot_{kind}", "src dst taps c n")
     count = {"u8": 4, "i16": 2}[kind]
     left, column, s, tap, rest = f.many(5, I32)
@@ -266,7 +276,7 @@ def _dot(kind: str) -> Function:
 
 
 def _interleave(f: Function, kind: str, rows: list[int], out: list[int]) -> None:
-    """out = what stands in one column of `rows`, side by side, for columns 0..3 and 4..7."""
+    """out[0] and out[1] = columns 0..3 and 4..7 of `rows`; a column's elements lie side by side."""
     if kind == "u8":
         for pair in (0, 2):
             f.get(rows[pair], rows[pair + 1])

@@ -1,9 +1,11 @@
-"""Epilogues of products of whole numbers: i32 sums become f32, pass the expression, and are stored
-as f32 or, rounded, as whole numbers.
+"""Epilogues of products of whole numbers.
 
-Nothing here is fused, so that every device rounds alike. A whole number below 2^22 in magnitude is
-rounded and becomes an integer by adding 1.5 * 2^23, whose last mantissa bit counts ones: the sum's
-bits, less the constant's, are the number. Source: the "magic bias" of XNNPACK's requantization.
+An i32 sum is converted to f32 and passes the expression. The result is stored as f32, or rounded
+and stored as a whole number. No multiply-add is fused, so every device rounds alike.
+
+Rounding adds 1.5 * 2^23 to a number below 2^22 in magnitude. The last mantissa bit of the sum
+counts ones, so the sum's bits minus the constant's bits are the rounded number. Source: the "magic
+bias" of XNNPACK's requantization.
 """
 
 from collections.abc import Sequence
@@ -18,7 +20,8 @@ MAGIC, MAGIC_BITS = 1.5 * 2**23, 0x4B400000
 
 
 def without_rounding(expr: Expr) -> Expr:
-    """`expr`, whole numbers between bounds, as numbers whose nearest whole ones it is."""
+    """`expr` without its outer rounding, which the store does. Bounds that are whole numbers may
+    stand outside of the rounding; they stay."""
     if expr.op in ("min", "max") and expr.args[1].op == "const" and _whole(expr.args[1]):
         return call(expr.op, without_rounding(expr.args[0]), expr.args[1])
     return expr.args[0] if expr.op == "round" else expr
@@ -29,7 +32,7 @@ def _whole(expr: Expr) -> bool:
 
 
 class Requantizer:
-    """Stores finished pixels inside one kernel; see wasm_epilogue.Finisher."""
+    """Applies an epilogue to i32 sums and stores the result; as epilogue.Finisher for f32."""
 
     def __init__(self, e: Emitter, f: Function, epilogue: Epilogue, params: Sequence[int]) -> None:
         self.e, self.f, self.epilogue, self.params = e, f, epilogue, params
@@ -46,8 +49,8 @@ class Requantizer:
             f.i32x4(MAGIC_BITS + epilogue.out.low).set(self.bits)
 
     def store_pixel(self, pixel: int, channel: int, acc: Sequence[int]) -> None:
-        """Stores a pixel's vectors `acc`, of channels from local `channel` on, which counts the
-        bytes of i32."""
+        """Stores the vectors `acc` of the pixel at local `pixel`, from local `channel` on, a byte
+        offset that counts 4 bytes a channel."""
         f, out = self.f, self.epilogue.out
         f.get(pixel, channel)
         if self.to_whole:
@@ -74,7 +77,7 @@ class Requantizer:
 
 
 def load_vectors(f: Function, at: int, kind: str, into: Sequence[int], spare: int) -> None:
-    """One or two vectors of f32 from 4 elements each of `kind` at local address `at`."""
+    """Loads elements of `kind` at local address `at` as f32, 4 into each of one or two vectors."""
     for v, vector in enumerate(into):
         if kind == "f32":
             f.get(at).load("v128.load", 16 * v).set(vector)
@@ -89,7 +92,8 @@ def load_vectors(f: Function, at: int, kind: str, into: Sequence[int], spare: in
 
 
 def store_vectors(f: Function, at: int, kind: str, vectors: Sequence[int]) -> None:
-    """One or two vectors, f32 or i32 that fit `kind`, as elements of it at local address `at`."""
+    """Stores one or two vectors as elements of `kind` at local address `at`. The vectors hold f32
+    for "f32", and i32 that fit `kind` otherwise."""
     if kind == "f32":
         for v, vector in enumerate(vectors):
             f.get(at, vector).store("v128.store", 16 * v)

@@ -1,9 +1,9 @@
-"""Classes of GPUs that programs are made for, and the tiles of matrix products.
+"""Classes of GPUs for which programs are compiled, and the tiles of matrix products.
 
-runtime/targets/webgpu/device.js tells the class by maker and architecture, and by the textures
-that a GPU reads, as some browsers hide the maker. Every WebGPU device has BC, or ETC2 and ASTC;
-those without BC are phones. Direct3D 12 knows BC only, so what has no ASTC is no phone, whoever
-made it (github.com/gpuweb/gpuweb/issues/144). What else is not known counts as integrated.
+runtime/targets/webgpu/device.js tells a GPU's class by its maker and architecture. Some browsers
+hide the maker; then the compressed textures that the GPU reads decide. Every WebGPU device reads
+BC, or ETC2 and ASTC. A device without BC is a phone. Direct3D 12 knows only BC, so a device without
+ASTC is no phone (github.com/gpuweb/gpuweb/issues/144). Every other device counts as integrated.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A workgroup makes `rows` x `cols` of C, `depth` of K at a time; an invocation makes
-    `height` x 4 of it. `gain`: the share of peak arithmetic that its ratio of loads to
-    multiplications allows. Tiles of A and B fit 16 KiB of workgroup memory."""
+    """A workgroup computes `rows` x `cols` elements of C, `depth` of K at a time; an invocation
+    computes `height` x 4 of them. `gain`: the share of peak arithmetic that the tile's ratio of
+    loads to multiplications allows. The tiles of A and B fit 16 KiB of workgroup memory."""
 
     rows: int
     cols: int
@@ -23,9 +23,11 @@ class Tile:
 
     @property
     def lanes(self) -> int:
+        """Invocations of a workgroup."""
         return self.rows // self.height * self.cols // 4
 
 
+# Sizes and gains are chosen by trial.
 TILES = (
     Tile(128, 64, 16, 8, 0.6),
     Tile(64, 64, 16, 4, 0.45),
@@ -36,18 +38,27 @@ TILES = (
     Tile(256, 4, 8, 4, 0.2),
 )
 
-SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # parts of K
+SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # numbers of parts into which K may be cut
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A GPU of `processors`, each with `rate` fused multiply-adds a cycle and `resident`
-    invocations at once. In cycles: a step from one tile of K to the next waits `latency` for
-    memory unless other workgroups fill the time; a further dispatch costs `start`; to compile one
-    more kind of product, spread over the runs of a visit, costs `kind`. `bandwidth`: bytes a
-    cycle. `submit`: operations of one command buffer. `sizes`: how 3x3 convolutions may be made,
-    directly (1) or in Winograd's tiles of so many pixels down and across; `splits`: in how many
-    parts K may be summed."""
+    """A class of GPUs.
+
+    processors  compute units
+    rate        fused multiply-adds per cycle and processor
+    resident    invocations that a processor holds at once
+    latency     cycles that a step to the next tile of K waits for memory, unless other workgroups
+                fill the time
+    start       cycles of one more dispatch
+    kind        cycles to compile one more kind of product shader, spread over the runs of a visit
+    bandwidth   bytes of memory traffic per cycle
+    submit      operations of one command buffer
+    tiles       tiles of products to choose from
+    sizes       algorithms for 3x3 convolutions to choose from: 1 is direct, n is Winograd's in
+                tiles of n x n pixels
+    splits      numbers of parts of K to choose from
+    """
 
     name: str
     processors: int
@@ -63,11 +74,11 @@ class Device:
     splits: tuple[int, ...] = SPLITS
 
 
-# A driver takes 60 to 110 ms to compile one kind of product and works on two at a time (NVIDIA
-# 580 through Dawn); half of that over 125 runs at 1.7 GHz are 400,000 cycles. DISCRETE was measured
-# on an NVIDIA H100; the others are makers' figures for GPUs that share the memory of the CPU: with
-# 96 execution units (Intel Xe), and in phones (Arm Mali-G78, Qualcomm Adreno 650). What is
-# submitted at once takes the slowest of a class (400 and 100 GFLOP/s) a tenth of a second.
+# `kind`: a driver compiles one kind of product in 60 to 110 ms, two at a time (NVIDIA 580 through
+# Dawn). Half of that, spread over 125 runs at 1.7 GHz, is 400,000 cycles.
+# DISCRETE is measured on an NVIDIA H100. INTEGRATED and MOBILE are makers' figures for GPUs that
+# share the CPU's memory: Intel Xe with 96 execution units; Arm Mali-G78 and Qualcomm Adreno 650.
+# `submit`: one command buffer takes the slowest GPU of its class (400 and 100 GFLOP/s) 0.1 s.
 DISCRETE = Device("discrete", 128, 128, 2048, 700, 4000, 400_000, 1500, 40_000_000_000)
 INTEGRATED = Device("integrated", 12, 64, 1024, 500, 4000, 300_000, 40, 10_000_000_000)
 MOBILE = Device("mobile", 8, 64, 512, 400, 8000, 200_000, 30, 10_000_000_000)

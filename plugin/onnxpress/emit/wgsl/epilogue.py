@@ -1,4 +1,4 @@
-"""What happens to a sum before it is stored: bias, then the node's epilogue, in registers."""
+"""Epilogues in WGSL: a kernel adds the bias to a sum and applies the node's epilogue to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ from .shader import LANES, Dispatch, Port, dispatch
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """`text` declares `finish(sum: T, at: u32, channel: u32) -> T`, T being f32 or vec4f, which
-    reads `ports`; `at` and `channel` count elements of type T."""
+    """`text` declares `finish(sum: T, at: u32, channel: u32) -> T`, where T is f32 or vec4f. The
+    function reads `ports`; `at` and `channel` count elements of type T."""
 
     ports: tuple[Port, ...]
     text: str
 
 
 def finish(node: Node, graph: Graph, extras: int, wide: bool, bias: str | None = None) -> Finish:
-    """The end of `node`, whose inputs from index `extras` on are its epilogue's operands."""
+    """The epilogue of `node`, whose inputs from index `extras` on are the epilogue's operands.
+    `wide`: the kernel computes vec4f. `bias`: the name of the bias, if there is one."""
     names = node.inputs[extras:]
     expr = node.attrs.get("epilogue") or inp(0)
     bounds = _bounds(expr)
@@ -42,14 +43,15 @@ def finish(node: Node, graph: Graph, extras: int, wide: bool, bias: str | None =
 
 
 def unfinished(node: Node, graph: Graph, wide: bool, bias: str) -> Finish:
-    """Sums as they are, in the words of those that end with a bias."""
+    """The identity, in the same WGSL as `finish` with a bias, so that both share a shader."""
     return _plain(node, graph, wide, bias, (), (-inf, inf), biased=False)
 
 
 def _plain(node: Node, graph: Graph, wide: bool, bias: str | None, names: Sequence[str],
            bounds: tuple[float, float], biased: bool = True) -> Finish:
-    """bias, at most one addend, bounds. What is missing is switched off by a number, so that steps
-    with and without it share a shader (wgsl_share.py); another operand is bound in its place."""
+    """A bias, at most one addend, and bounds. A missing part is switched off by a number, and
+    another operand is bound in its place. So steps with and without it differ only in numbers and
+    share a shader (programs/webgpu)."""
     addend = names[0] if names else node.inputs[0]
     index = "at" if not names or graph.shape(addend) == graph.shape(node.name) else "channel"
     kind = "vec4f" if wide else "f32"
@@ -66,7 +68,7 @@ def _plain(node: Node, graph: Graph, wide: bool, bias: str | None, names: Sequen
 
 
 def _bounds(expr: Expr) -> tuple[float, float] | None:
-    """The clamps of a plain sum of all inputs; None where `expr` is something else."""
+    """(low, high) if `expr` is the sum of all inputs, clamped or not; None otherwise."""
     low, high = -inf, inf
     while expr.op in ("min", "max") and expr.args[1].op == "const":
         bound = expr.args[1].value
@@ -79,7 +81,8 @@ def _bounds(expr: Expr) -> tuple[float, float] | None:
 
 
 def spread(name: str, args: Sequence[str], wide: bool) -> str:
-    """A call of the scalar function `name`, once per lane where the arguments are vec4f."""
+    """A call of the scalar function `name`; if `wide`, the arguments are vec4f, and each lane has
+    its own call."""
     if not wide:
         return f"{name}({', '.join(args)})"
     lanes = (f"{name}({', '.join(f'{a}.{lane}' for a in args)})" for lane in "xyzw")
@@ -88,7 +91,8 @@ def spread(name: str, args: Sequence[str], wide: bool) -> str:
 
 def sum_parts(node: Node, graph: Graph, parts: int, partial: str, end: Finish, wide: bool
               ) -> Dispatch:
-    """out = finish(sum over p of partial[p]); partial[parts, *out.shape] is a scratch value."""
+    """The dispatch out = finish(sum over p of partial[p]). partial[parts, *out.shape] is a
+    temporary."""
     out = graph.shape(node.name)
     whole, start = node.attrs.get("into", (node.name, 0))
     target = Port("out", whole, graph.shape(whole), wide)

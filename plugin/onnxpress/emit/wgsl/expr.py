@@ -1,9 +1,11 @@
 """Scalar expressions as WGSL functions, and the helper functions that PRIMS' WGSL text calls.
 
-WGSL's own transcendentals may be off by thousands of ULP or overflow inside; the helpers reduce
-the argument and use polynomials fitted (weighted minimax in float64) to a few ULP on the interval
-that each one names. What a NaN or an infinity does inside arithmetic is open in WGSL (section
-15.7.2): only `isnan_`, `isinf_` and constants that are one are exact, because they look at bits.
+WGSL's own transcendentals may be off by thousands of ULP, or overflow inside. The helpers reduce
+the argument to an interval and evaluate a polynomial there, which is off by a few ULP. The
+polynomials are our own fits: weighted minimax in float64. Each helper's comment names its interval.
+
+WGSL does not say what NaN and infinity do in arithmetic (section 15.7.2). Only `isnan_`, `isinf_`
+and constants that are NaN or infinite are exact, because they look at bits.
 """
 
 import re
@@ -131,15 +133,15 @@ def number(value: float) -> str:
 
 
 def bits(value: float) -> str:
-    """The same by its bits, whatever the value."""
+    """`value` as a WGSL expression that gives its bits; right for every value."""
     return f"bits_(0x{np.float32(value).view(np.uint32):08x}u)"
 
 
 def function(name: str, expr: Expr, arity: int) -> str:
-    """`fn name(x0: f32, ...) -> f32`, every distinct subexpression computed once.
+    """The WGSL function `fn name(x0: f32, ...) -> f32`. Equal subexpressions are computed once.
 
-    Subexpressions of constants are folded here in f32: WGSL rejects a shader whose constant
-    arithmetic overflows.
+    Subexpressions of constants are folded here, in f32, because WGSL rejects a shader whose
+    constant arithmetic overflows.
     """
     lines: list[str] = []
     seen: dict[int, str] = {}
@@ -184,7 +186,7 @@ def _folded(expr: Expr) -> Expr:
 
 
 def with_helpers(text: str) -> str:
-    """The shader `text` followed by the helpers that it calls, and those that they call."""
+    """The shader `text`, followed by all helpers that it calls, directly or through a helper."""
     used: dict[str, str] = {}
     queue = [text]
     while queue:

@@ -1,26 +1,28 @@
-"""Reductions on the GPU: how a workgroup's invocations share the rows that they fold.
+"""Reductions on the GPU: how the invocations of a workgroup share rows.
 
-A tensor is seen as [outputs, length]: the kept axes, and the axes that are folded, each walked
-with its own strides. A workgroup is `along` x `across` invocations: `across` outputs at once, so
-that neighbours read neighbours where the last axis is kept; `along` share one row and meet in a
-tree. A row may be cut into `parts` that different workgroups fold.
+A tensor is seen as x[outputs, length]: the product of the kept axes by the product of the folded
+axes. A workgroup has `along` x `across` invocations. It folds `across` rows at once, so that
+neighbours read neighbouring elements where the last axis is kept. `along` invocations share one row
+and add up their results in a tree. A long row may be cut into `parts` for different workgroups.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from ...graph.graph import Shape
 from .shader import Dispatch, Port, coalesce, dispatch, walk
 
-GROUP = 256  # invocations, the guaranteed limit
-ENOUGH = 64  # workgroups below which a long row is cut
-MIN_PART = 128  # rows shorter than two of these stay whole; 512 is 5 to 9 % slower on an H100
+GROUP = 256  # invocations of a workgroup, WebGPU's guaranteed limit
+ENOUGH = 64  # workgroups: with fewer, long rows are cut; chosen by trial
+MIN_PART = 128  # elements of a part at least; with 512, an NVIDIA H100 is 5 to 9 % slower
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`output_places` and `element_places` are WGSL statements: for each operand, NAME_o from
-    `o` and NAME_r from `r`, in units of f32, or of vec4f where `wide`."""
+    """How a reduction is divided. `output_places` and `element_places` are WGSL statements: for
+    each operand they set NAME_o, the offset of row `o`, and NAME_r, the offset of element `r` in
+    the row. Offsets count f32, or vec4f if `wide`."""
 
     outputs: int
     length: int
@@ -41,14 +43,14 @@ class Rows:
 
     @property
     def run(self) -> int:
-        """Elements of a row in one part; the last part may have fewer."""
+        """Elements of one part of a row; the last part may have fewer."""
         return -(-self.length // self.parts)
 
 
 def view(shape: Sequence[int], axes: Sequence[int], strides: Mapping[str, Sequence[int]],
          cut: bool = False, wide: bool = True) -> Rows:
-    """`shape` folded over `axes`; `strides`: operand -> strides over `shape`, in elements.
-    `cut` allows parts, `wide` allows vec4f."""
+    """The division of a fold over `axes` of `shape`. `strides`: operand -> its strides over
+    `shape`, in elements. `cut` allows parts of rows, `wide` allows vec4f."""
     kept = [a for a in range(len(shape)) if a not in axes]
     outer, o_strides = _pick(shape, kept, strides)
     inner, r_strides = _pick(shape, list(axes), strides)
@@ -75,13 +77,16 @@ def view(shape: Sequence[int], axes: Sequence[int], strides: Mapping[str, Sequen
     )
 
 
-def fold(template: str, rows: Rows, reads: Sequence[Port], write: Port,
+def fold(template: str, rows: Rows, reads: Sequence[Port], write: Port[str],
          scratch: Mapping[str, int] = {}, **context: object) -> Dispatch:
-    return dispatch(template, reads, [write], rows.tiles * rows.parts, scratch, rows=rows,
+    """The dispatch of `template` for `rows`: one workgroup for each tile of rows and part."""
+    return dispatch(template, reads, [write], rows.tiles * rows.parts, scratch, {}, rows=rows,
                     **context)
 
 
-def _pick(shape: Sequence[int], axes: Sequence[int], strides: Mapping[str, Sequence[int]]):
+def _pick(shape: Sequence[int], axes: Sequence[int], strides: Mapping[str, Sequence[int]]
+          ) -> tuple[Shape, dict[str, Shape]]:
+    """(lengths, strides of each operand) of `axes` only, with fewer axes where that is possible."""
     return coalesce([shape[a] for a in axes],
                     {n: [own[a] for a in axes] for n, own in strides.items()})
 

@@ -1,11 +1,12 @@
-"""What WGSL kernels are built from: ports, dispatches, templates and index arithmetic.
+"""The parts of WGSL kernels: ports, dispatches, templates and index arithmetic.
 
-A kernel's `lower(node, graph, device)` returns dispatches in order. Every shape is baked into the
-text; tensors are dense buffers, read as vec4f where shapes allow.
+A kernel's `lower(node, graph, device)` returns dispatches in the order in which they run. Every
+shape is a number in the shader's text. Tensors are dense buffers, read as vec4f where shapes allow.
 
-Lines that begin with `//+ ` are code where the device has the feature `subgroups`. They assume that
-`local_invocation_index` runs along each subgroup in order. WGSL does not promise it, but drivers
-lay workgroups of one dimension out so, and the golden check finds one that does not.
+Lines of a template that begin with `//+ ` become code on devices with the feature `subgroups`. They
+assume that `local_invocation_index` runs along each subgroup in order. WGSL does not promise that,
+but drivers lay out workgroups of one dimension so. The golden check would find a driver that does
+not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,27 +14,31 @@ from dataclasses import dataclass, field
 from functools import cache
 from math import prod
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ...graph.graph import Graph, Node
+from ...graph.graph import Graph, Node, Shape
 from ...weights.encodings import ENCODINGS
 from .device import Device
 from .expr import with_helpers
 
-# The guaranteed limits of WebGPU (W3C, section 3.6.2), in bytes where it is memory.
-MAX_BINDING = 128 << 20
-MAX_GROUPS = 65535
-MAX_BUFFERS = 8
+# Limits that every WebGPU device guarantees. Source: W3C, WebGPU, section 3.6.2.
+MAX_BINDING = 128 << 20  # bytes of one storage buffer binding
+MAX_GROUPS = 65535  # workgroups along one dimension of a dispatch
+MAX_BUFFERS = 8  # storage buffers of one shader
 LANES = 64  # invocations of a workgroup that shares nothing
-BITS = {**{e.name: e.bits for e in ENCODINGS.values()}, "scale": 32}  # of an element
+BITS = {**{e.name: e.bits for e in ENCODINGS.values()}, "scale": 32}  # bits of an element
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Elements of a constant, bound on their own: `runs` of `length` from `start` on, which lie
-    `pitch` apart with zeros between. `kind`: decoded to f32, in the encoding that the pack stores,
-    or the f32 "scale" of such."""
+    """A part of the constant `name` with a buffer of its own.
+
+    The constant's elements from `start` on fill `runs` runs of `length` elements. Runs start
+    `pitch` elements apart in the buffer, with zeros between. `kind`: "f32" for decoded elements, an
+    encoding for elements as the pack stores them, or "scale" for the encoding's f32 scales.
+    """
 
     name: str
     start: int
@@ -44,20 +49,26 @@ class Slice:
 
     @property
     def size(self) -> int:
+        """Bytes of the buffer."""
         return self.bytes(max(self.length, self.runs * self.pitch))
 
     def bytes(self, elements: int) -> int:
+        """Bytes of so many elements of this kind."""
         return elements * BITS[self.kind] // 8
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One binding: the shader's variable `var` holds `value` as f32, as vec4f where `wide`, as
-    vec2f where `pair`, or as the `words` u32 of packed weights."""
+# A shader reads a value or a part of a constant; it writes values only.
+Bound = TypeVar("Bound", bound=str | Slice, covariant=True)
+
+
+@dataclass(frozen=True)
+class Port(Generic[Bound]):
+    """One binding: the shader's variable `var` holds `value`, of `shape`. Its elements are f32,
+    vec4f if `wide`, vec2f if `pair`, or the `words` u32 of packed weights."""
 
     var: str
-    value: str | Slice
-    shape: tuple[int, ...]
+    value: Bound
+    shape: Shape
     wide: bool = False
     pair: bool = False
     words: int = 0
@@ -65,8 +76,9 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A matrix product C[batch,m,n] over k. `image`: it is a 3x3 convolution of stride 1 to so many
-    images, rows and columns, which may take Winograd's algorithm."""
+    """A matrix product C[batch,m,n], summed over k. `image` is set if the product is a 3x3
+    convolution of stride 1 that may take Winograd's algorithm: (images, rows, columns) of its
+    output."""
 
     m: int
     n: int
@@ -77,11 +89,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """One shader run. `reads`, then `writes`, are bound in order. `scratch` are temporaries that
-    it makes, in elements; `tables` are constants that the kernel adds to the graph's own; `work`
-    is the product that tiles are chosen for. `operations`: those of it, of the dispatches of a node
-    that do the work. `once`: it runs when the weights are there, and what it writes serves all
-    runs."""
+    """One run of a shader. `reads` and then `writes` are bound in order.
+
+    `scratch`: temporaries that the dispatch writes first, name -> f32 elements. `tables`: constants
+    that the kernel adds to the graph's. `work`: the product for which the tile was chosen.
+    `operations`: floating-point operations, set on the dispatch that does most of a node's.
+    `once`: the dispatch runs when the weights have arrived, and its result serves all runs.
+    """
 
     shader: str
     reads: tuple[str | Slice, ...]
@@ -106,13 +120,14 @@ def _environment() -> Environment:
     )
 
 
-def dispatch(template: str, reads: Sequence[Port], writes: Sequence[Port], workgroups: int,
+def dispatch(template: str, reads: Sequence[Port], writes: Sequence[Port[str]], workgroups: int,
              scratch: Mapping[str, int] = {}, tables: Mapping[str, tuple[float, ...]] = {},
              **context: object) -> Dispatch:
-    """`template` rendered with `context` for `workgroups` workgroups.
+    """`template` rendered with `context`, to run in `workgroups` workgroups.
 
-    The template finds `bindings`, and `grid_x`: the workgroups fold into rows of that length,
-    so its index is `group.x + group.y * grid_x`, and those beyond `workgroups` must do nothing.
+    The template also finds `bindings`, the declarations of all ports, and `grid_x`. Workgroups form
+    a grid with rows of `grid_x`, so a workgroup's index is `group.x + group.y * grid_x`. The grid
+    may exceed `workgroups`; the surplus must do nothing.
     """
     y = -(-workgroups // MAX_GROUPS)
     x = -(-workgroups // y)
@@ -136,10 +151,11 @@ def _declare(index: int, port: Port, access: str) -> str:
             f"array<{kind}, {count}>;  // {list(port.shape)}")
 
 
-def over_elements(template: str, reads: Sequence[Port], write: Port,
+def over_elements(template: str, reads: Sequence[Port], write: Port[str],
                   scratch: Mapping[str, int] = {}, tables: Mapping[str, tuple[float, ...]] = {},
                   **context: object) -> Dispatch:
-    """One invocation per element (or vec4f) of the output; `count` of them."""
+    """The dispatch with one invocation for each element of the output, or each vec4f if it is
+    `wide`. The template finds their number as `count`."""
     count = prod(write.shape) // (4 if write.wide else 1)
     return dispatch(template, reads, [write], -(-count // LANES), scratch, tables, count=count,
                     lanes=LANES, **context)
@@ -149,7 +165,8 @@ def over_elements(template: str, reads: Sequence[Port], write: Port,
 
 
 def broadcast_strides(shape: Sequence[int], out: Sequence[int]) -> tuple[int, ...]:
-    """Element strides of a dense `shape` walked over `out`; 0 where numpy would repeat it."""
+    """The strides, in elements, with which a dense `shape` walks over the axes of `out`; 0 where
+    numpy would repeat it."""
     padded = (1,) * (len(out) - len(shape)) + tuple(shape)
     return tuple(
         0 if size == 1 else prod(padded[axis + 1 :]) for axis, size in enumerate(padded)
@@ -158,8 +175,9 @@ def broadcast_strides(shape: Sequence[int], out: Sequence[int]) -> tuple[int, ..
 
 def coalesce(shape: Sequence[int], strides: Mapping[str, Sequence[int]]) -> tuple[
         tuple[int, ...], dict[str, tuple[int, ...]]]:
-    """The same walk over fewer axes: unit axes go, neighbours that all operands cross evenly
-    become one. At least one axis stays."""
+    """(lengths, strides of each operand) of the same walk over fewer axes. Axes of length 1 are
+    dropped; two neighbours become one axis where every operand walks over both without a gap. At
+    least one axis stays."""
     sizes: list[int] = []
     steps: dict[str, list[int]] = {name: [] for name in strides}
     for axis, size in enumerate(shape):
@@ -180,8 +198,9 @@ def coalesce(shape: Sequence[int], strides: Mapping[str, Sequence[int]]) -> tupl
 
 def walk(flat: str, shape: Sequence[int], strides: Mapping[str, Sequence[int]],
          offsets: Mapping[str, int] = {}, prefix: str = "d") -> str:
-    """WGSL statements: for the row-major index `flat` (u32) over `shape`, `let NAME = ...` (u32)
-    for each entry of `strides`: its offset plus the sum of coordinate times stride."""
+    """WGSL statements `let NAME = ...` (u32), one for each operand in `strides`: the operand's
+    offset at the row-major index `flat` (u32) over `shape`. That is its entry in `offsets` plus the
+    sum of coordinate times stride. `prefix` starts the names of the coordinates."""
     lines, rest = [], flat
     coordinates = []
     for axis in reversed(range(len(shape))):
@@ -202,7 +221,7 @@ def _sum(coordinates: Sequence[str], strides: Sequence[int], offset: int) -> str
     if offset < 0 or any(s < 0 for s in strides):
         terms = [f"i32({c}) * {s}" for c, s in zip(coordinates, strides, strict=True) if s]
         return f"u32({' + '.join([str(offset), *terms])})"
-    # A stride of 1 is multiplied all the same: texts that differ in numbers only share a shader.
+    # A stride of 1 is multiplied too: texts that differ only in numbers share a shader.
     terms = [f"{c} * {s}u" for c, s in zip(coordinates, strides, strict=True) if s]
     if offset or not terms:
         terms.append(f"{offset}u")

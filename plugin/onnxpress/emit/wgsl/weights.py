@@ -1,15 +1,15 @@
-"""Weights in GPU memory as the pack stores them; shaders decode four at a time.
+"""Weights in GPU memory, in the encoding that the pack stores; shaders decode four at a time.
 
-All weights of a pack share one wording, whatever each is stored in: the encoding is a number, so
-that small tensors, which stay f32, cost no shader of their own (wgsl_share.py). A matrix whose rows
-are not whole words in its encoding lies in memory as f32.
+All weights of a pack are read by the same WGSL text. The encoding is a number in it, so small
+tensors, which stay f32, need no shader of their own (programs/webgpu). A matrix lies in memory as
+f32 if its rows are not whole 32-bit words in its encoding.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
-from ...graph.graph import Graph
+from ...graph.graph import Graph, Shape
 from ...weights.encodings import ENCODINGS, PLAIN
 from .shader import BITS, Port, Slice
 
@@ -17,8 +17,8 @@ READERS = ("conv2d", "matmul")
 
 
 def store(graph: Graph, encodings: Mapping[str, str]) -> Graph:
-    """The graph whose weights say how the pack stores them; `graph` where all weights of
-    products are f32, which shaders then read as such."""
+    """The graph, with each weight of a product marked with its encoding; `graph` itself if all of
+    them are f32."""
     read = {n.inputs[1] for n in graph.nodes if n.op in READERS} & set(encodings)
     if all(encodings[name] == PLAIN for name in read):
         return graph
@@ -27,24 +27,23 @@ def store(graph: Graph, encodings: Mapping[str, str]) -> Graph:
 
 
 def halved(encodings: Mapping[str, str]) -> dict[str, str]:
-    """How a program in f16 keeps constants, of which only weights are asked for."""
+    """The encodings in an f16 program: f16 in place of f32. Only weights are looked up in it."""
     return {n: "f16" if e == PLAIN else e for n, e in encodings.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """`text` declares `weights(row: u32, column: u32)`, which gives the vec4f from `column` (a
-    multiple of four) on where `wide`, else one f32, and reads `ports`. Rows are all axes but the
-    last."""
+    """`text` declares `weights(row: u32, column: u32)`, which reads `ports`. It gives the vec4f
+    from `column` on, a multiple of four, if `wide`; otherwise one f32. Rows are the product of all
+    axes but the last."""
 
     ports: tuple[Port, ...]
     text: str
     wide: bool
 
 
-def read_weights(graph: Graph, part: str | Slice, shape: tuple[int, ...], wide: bool) -> Weights:
-    """The second operand of a product, or the part of it that `shape` tells of: a constant, or
-    any other value."""
+def read_weights(graph: Graph, part: str | Slice, shape: Shape, wide: bool) -> Weights:
+    """The second operand of a product, or a part of it, of `shape`: a constant or another value."""
     name = part.name if isinstance(part, Slice) else part
     stored = graph.values[name].stored
     if not (wide and stored):
@@ -64,7 +63,8 @@ def read_weights(graph: Graph, part: str | Slice, shape: tuple[int, ...], wide: 
 
 
 def made_weights(graph: Graph, name: str, port: Port) -> Weights:
-    """What the GPU itself makes of the constant `name`, f32, in the words of its other weights."""
+    """f32 weights that the GPU computes from the constant `name`, read by the same WGSL text as
+    the pack's other weights."""
     columns = port.shape[-1]
     if not graph.values[name].stored:
         return Weights((port,), _plain(columns, True), True)
@@ -74,8 +74,8 @@ def made_weights(graph: Graph, name: str, port: Port) -> Weights:
 
 
 def _kept(stored: str, part: Slice, columns: int) -> str:
-    """The encoding in memory: f32 where a row is not whole words, or where rows that are put
-    between others would change the groups that share a scale."""
+    """The encoding in GPU memory. It is f32 if a row is not whole 32-bit words, or if rows of zeros
+    between the others would shift the groups that share a scale."""
     if columns * BITS[stored] % 32 or (ENCODINGS[stored].group and part.runs > 1):
         return PLAIN
     return stored
@@ -88,7 +88,8 @@ def _plain(columns: int, wide: bool) -> str:
 
 
 def _packed(kind: str, columns: int) -> str:
-    """Whole numbers are moved to the top of an i32 and down again, which repeats their sign."""
+    """WGSL that decodes `kind`. It shifts whole numbers to the top of an i32 and back, which
+    extends their sign."""
     bits = BITS[kind]
     ups = ", ".join(f"{32 - bits * i}u" if bits < 16 else "0u" for i in (1, 2, 3, 4))
     down = 32 - bits if bits < 16 else 0

@@ -66,7 +66,7 @@ def emit(step: Step, e: Emitter) -> None:
             a=at[0], b=at[1], out=at[2], bias=Affine(address(bias)), n=out.shape[-1],
             run=-(-a.shape[-1] * a.storage.bytes // ELEMENT_BYTES["f32"]), width=rows,
             a_x=a.storage.bytes * a.strides[-2], out_x=out.storage.bytes * out.strides[-2],
-            dot=a.storage.kind, b_row=None if packed else 4 * b.strides[-2], epilogue=finish,
+            dot=a.storage.kind, b_row=0 if packed else 4 * b.strides[-2], epilogue=finish,
             extras=extras,
         )
         if rows > 1 or packed:
