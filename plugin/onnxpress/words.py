@@ -20,9 +20,9 @@ def flops(number: int) -> str:
     return f"{number / 1e9:.2f} GFLOP" if number >= 1e8 else f"{number / 1e6:.1f} MFLOP"
 
 
-def exponent(value: float) -> str:
-    """'1.2e-6', or 0"""
+def exponent(value: float, digits: int = 2) -> str:
+    """'1.2e-6', or '0'; `digits`: significant ones"""
     if not value:
         return "0"
-    digits, _, power = f"{value:.1e}".partition("e")
-    return f"{digits}e{int(power)}"
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+    return f"{mantissa}e{int(power)}"

@@ -151,7 +151,7 @@ def test_a_pack_whose_values_may_be_rounded_has_programs_in_f16(tmp_path: Path) 
     assert row["build"] == "f16" and row["holds"] and row["psnr_db"] > 40
     for check in target["checks"].values():
         assert MARGIN * row["max_error_over_peak"] * 0.2 < check["tolerance"] < 0.1
-    assert "keeps them in it (PSNR" in half_precision(manifest)
+    assert "keeps them in f16 (PSNR" in half_precision(manifest)
 
 
 def test_a_pack_that_rounding_would_harm_has_none(tmp_path: Path) -> None:

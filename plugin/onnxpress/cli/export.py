@@ -15,5 +15,5 @@ def run(options: argparse.Namespace) -> None:
         say(f"{options.html}: {page}")
     write_chunks(options.html, page.chunks())
     if options.json:
-        say_json({**demo_json(built), "html": str(options.html), "bytes": page.bytes,
+        say_json({**demo_json(built), "html": str(options.html), "bytes": page.total,
                   "parts": dict(page.sizes)})

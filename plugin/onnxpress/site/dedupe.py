@@ -1,9 +1,9 @@
 """A site with many versions -> the same site with one copy of the files that versions share.
 
-Manifests name shards and programs by relative URLs, so a file that several need moves into one
-folder at the site's root. New places are filled first, then manifests are rewritten one by one,
-then what nobody names goes: each version works at every moment, and a run that was cut short is
-completed by the next.
+Manifests name shards and programs by relative URLs, so a file that several versions need can move
+into one folder at the site's root. The files are copied there first. Then manifests are rewritten
+one by one, and files that no manifest names are removed. So each version works at every moment, and
+the next run completes a run that was cut short.
 """
 
 import json
@@ -25,20 +25,20 @@ PAGE_PARTS = re.compile(r".+-page-[0-9a-f]{12}\.json")  # as site/publish.py nam
 
 @dataclass(frozen=True)
 class Published:
-    """A manifest and the list of its page's parts, if it names one; both are rewritten in place."""
+    """A manifest and, if it names one, its page's list of parts; both are rewritten in place."""
 
     path: Path
     manifest: dict[str, Any]
     parts: list[Any]
 
     def entries(self) -> list[dict[str, Any]]:
-        """Shards and programs; pictures stay, for pages name them too."""
+        """The entries of shards and programs, without pictures, because pages name those too."""
         targets = self.manifest["targets"].values()
         return [*self.manifest["weights"]["shards"],
                 *(entry for about in targets for entry in about["files"].values())]
 
     def named(self) -> Iterator[dict[str, Any]]:
-        """The same files' entries, wherever they stand."""
+        """The entries of the same files in the manifest and in the list."""
         yield from self.entries()
         known = {entry["sha256"] for entry in self.entries()}
         yield from (p for p in self.parts if isinstance(p, dict) and p["sha256"] in known)
@@ -49,7 +49,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Report:
-    """`manifests` in the site name files of `before` bytes, which now take `after`."""
+    """How many manifests and shared files a site has; its shards' and programs' bytes."""
 
     manifests: int
     shared: int
@@ -58,11 +58,11 @@ class Report:
 
 
 def dedupe(site: Path) -> Report:
-    """What came of sharing files below `site`, a folder as it is published.
+    """Shares files below `site`, a folder as it is published.
 
     Raises:
         PackError: a file is missing or damaged, a manifest leads out of the site, or a link to a
-            folder would change what relative URLs mean. Then nothing has been changed.
+            folder would change the meaning of relative URLs. Then nothing has been changed.
     """
     site = site.resolve()
     packs = [read_published(path) for path in find_manifests(site)]
@@ -103,7 +103,11 @@ def _is_manifest(path: Path) -> bool:
 
 
 def read_published(path: Path) -> Published:
-    """The manifest at `path`, whose entries are sound in form."""
+    """The manifest at `path`.
+
+    Raises:
+        PackError: it is not a manifest, or its entries are malformed.
+    """
     try:
         manifest = json.loads(path.read_bytes())
         page = manifest.get("oneFile")
@@ -116,7 +120,7 @@ def read_published(path: Path) -> Published:
 
 
 def _check_links(site: Path) -> None:
-    """A folder that is a link at another depth would look for shared files elsewhere."""
+    """Refuses links to folders at another depth, which would look for shared files elsewhere."""
     for folder, inner, _ in os.walk(site):
         for link in (p for p in (Path(folder, name) for name in inner) if p.is_symlink()):
             target = link.resolve()
@@ -126,7 +130,7 @@ def _check_links(site: Path) -> None:
 
 
 def _distinct_files(packs: Iterable[Published], site: Path) -> dict[str, dict[Path, None]]:
-    """sha256 -> the verified files that have it."""
+    """sha256 -> the files with this content, verified."""
     found: dict[str, dict[Path, None]] = {}
     for pack in packs:
         for entry in pack.entries():
@@ -145,8 +149,10 @@ def _total(files: Mapping[str, Iterable[Path]]) -> int:
 
 
 def _places(wanted: Mapping[str, Iterable[Path]], folder: Path) -> dict[str, Path]:
-    """sha256 -> the place in `folder` of a file that several need. Of two files with one name,
-    whose hashes begin alike, the second stays where it is."""
+    """sha256 -> the place in `folder` of a file that several versions need.
+
+    Two files whose hashes begin alike have one name; then the second stays where it is.
+    """
     places: dict[Path, str] = {}
     for sha, paths in wanted.items():
         names = [path.name for path in paths]
@@ -169,7 +175,7 @@ def _copy(source: Path, place: Path) -> None:
 
 
 def _rewrite(pack: Published, places: Mapping[str, Path]) -> None:
-    """The manifest, naming what is shared where it is shared."""
+    """Lets the manifest name shared files at their shared place."""
     changed = False
     for entry in pack.named():
         place = places.get(entry["sha256"])
@@ -187,8 +193,8 @@ def _rewrite(pack: Published, places: Mapping[str, Path]) -> None:
 
 def _remove_unnamed(packs: Iterable[Published], site: Path, moved: set[Path], kept: set[Path]
                     ) -> None:
-    """Copies that moved, also in a run before, lists of parts that were rewritten, and shared files
-    that no version needs any more."""
+    """Removes files that no manifest names: copies that moved (also in an earlier run), old lists
+    of parts, and shared files that no version needs any more."""
     shared = {path.name: path for path in kept if path.parent == site / FOLDER}
     pages = {pack.file(pack.manifest["oneFile"]) for pack in packs if pack.parts}
     gone = set(moved)

@@ -1,10 +1,11 @@
 """A demo -> one HTML file with everything in it: page, styles, runtime, programs, weights, samples.
 
-The files of the pack stay what they are, as base64 in scripts that no browser runs. With
-site/templates/bootstrap.js each gets a blob: URL; runtime/load/carried.js looks there first.
+The pack's files stay as they are, as base64 in script elements that no browser runs.
+site/templates/bootstrap.js gives each a blob: URL, and runtime/load/carried.js looks there first.
 
-A page is a list of parts: text, and published files whose base64 stands between. `onnxpress export`
-joins them here; a site publishes the list, and runtime/page/save.js joins the same bytes.
+A page is a list of parts: pieces of text, and between them published files, which stand there as
+base64. `onnxpress export` joins the parts here. A site publishes the list, and
+runtime/page/save.js joins the same bytes.
 """
 
 import base64
@@ -34,47 +35,49 @@ TEMPLATES = Path(__file__).parent / "templates"
 MAX_BYTES = 1_000_000_000  # opens in Chromium 150 and Firefox 153, in about a minute
 TYPES = {".js": "text/javascript", ".json": "application/json", ".webp": "image/webp",
          ".txt": "text/plain;charset=utf-8"}
-SHRINKING = {".js", ".json", ".txt", ".wasm"}  # kinds of files that are published uncompressed
-# By the stem of a file's name.
-KINDS = {"weights": "weights", **dict.fromkeys(TARGETS, "programs"), "runtime": "runtime"}
+SHRINKING = {".js", ".json", ".txt", ".wasm"}  # files that are published uncompressed
+# Stem of a file's name -> what it holds.
+CONTENTS = {"weights": "weights", **dict.fromkeys(TARGETS, "programs"), "runtime": "runtime"}
 OTHER = "page and pictures"
-SHOWN_BY_PAGES = {"card", "before", "after"}  # in a manifest: pictures that no script asks for
+SHOWN_BY_PAGES = {"card", "before", "after"}  # keys of pictures that no script asks for
 PAGE, WORKER = "onnxpress.js", "worker.js"
 
 # How one file of the runtime names another: import ... from "./x.js", import("./x.js"),
 # new URL("./x.css", import.meta.url).
 LINK = re.compile(r'(from |import\(|new URL\()"(\.\.?/[^"]+)"')
 
-# Where the base64 of a published file goes; what specs say is escaped and has no "<".
+# Marks the place for a published file's base64. Texts of specs are escaped and have no "<".
 PLACE = re.compile("<!--file:([^>]+)-->")
 
 
 @dataclass(frozen=True)
 class Carried:
-    """A file in the page. `text`: base64 of its gzip, or the place for its own; of `bytes`."""
+    """A file in the page. `text`: base64 of its gzip, or a mark for the base64 of the file itself.
+    `length`: bytes of the base64."""
 
     url: str
     type: str
     gzip: bool
-    bytes: int
+    length: int
     text: Markup
 
 
 @dataclass(frozen=True)
 class OneFile:
-    """A page: text and published files in turn. `sizes` of its kinds of content, in bytes of the
-    page, add up to the whole."""
+    """A page: text and published files in turn. `sizes`: content (such as "weights") -> its bytes
+    in the page, which add up to the whole page."""
 
     parts: tuple[str | Path, ...]
     sizes: Mapping[str, int]
 
     @property
-    def bytes(self) -> int:
+    def total(self) -> int:
+        """Bytes of the page."""
         return sum(self.sizes.values())
 
     def __str__(self) -> str:
         """'12.3 MB (weights 9.4 MB, programs 0.2 MB, ...)'"""
-        return f"{size(self.bytes)} ({', '.join(f'{k} {size(n)}' for k, n in self.sizes.items())})"
+        return f"{size(self.total)} ({', '.join(f'{k} {size(n)}' for k, n in self.sizes.items())})"
 
     def chunks(self) -> Iterator[bytes]:
         """The page, a part at a time.
@@ -86,18 +89,22 @@ class OneFile:
             yield part.encode() if isinstance(part, str) else base64.b64encode(_read(part))
 
     def published(self) -> bytes:
-        """The list of parts as JSON, for runtime/page/save.js."""
+        """The list of parts as JSON, for runtime/page/save.js.
+
+        Raises:
+            PackError: a file of the pack cannot be read.
+        """
         return json_bytes([p if isinstance(p, str) else _entry(p) for p in self.parts])
 
 
 def export(built: Built) -> OneFile:
-    """The page of `built` in one file.
+    """The page of a demo in one file.
 
     Raises:
         PackError: a file of the pack cannot be read, or the page would be too large for browsers.
     """
     found = one_file(built)
-    if found.bytes > MAX_BYTES:
+    if found.total > MAX_BYTES:
         raise PackError(f"{built.demo.where}: the page would have {found}, and browsers are not "
                         f"known to open more than {size(MAX_BYTES)}; use weights: int8, or publish "
                         "it with onnxpress build")
@@ -105,7 +112,7 @@ def export(built: Built) -> OneFile:
 
 
 def one_file(built: Built) -> OneFile:
-    """The page of `built` in one file, whatever its size.
+    """The page of a demo in one file of any size.
 
     Raises:
         PackError: a file of the pack cannot be read.
@@ -125,7 +132,7 @@ def one_file(built: Built) -> OneFile:
 
 @cache
 def carry(url: str, path: Path) -> Carried:
-    """The file at `path`, for the page to load from `url`."""
+    """The file at `path`, which the page loads from `url`."""
     if path.suffix in SHRINKING:
         return _zipped(url, _read(path))
     return Carried(url, _type(url), False, _length(path), _place(path.name))
@@ -154,8 +161,10 @@ def _styles() -> Markup:
 
 
 def linked_runtime(targets: tuple[str, ...]) -> dict[str, str]:
-    """Name -> text of all that the page and its worker need, each after what it imports: there
-    "carried:NAME" stands for a relative URL. What runs later asks for URLs by name."""
+    """Name -> text of each script that the page and its worker need, imported ones first.
+
+    An import names "carried:NAME" in place of a relative URL. Later code asks for a URL by name.
+    """
     files = runtime_files(targets)
     texts: dict[str, str] = {}
     uses: dict[str, list[str]] = {}
@@ -169,13 +178,13 @@ def linked_runtime(targets: tuple[str, ...]) -> dict[str, str]:
 
 
 def _link(name: str, files: Mapping[str, bytes]) -> tuple[str, list[str], list[str]]:
-    """The file's text with links to files that the page carries; those it imports, those it loads
-    later."""
+    """(the file's text with links to carried files, the files that it imports, the files that it
+    loads later)"""
     used: dict[bool, dict[str, None]] = {True: {}, False: {}}
 
     def point(match: re.Match[str]) -> str:
         other = normpath(join(dirname(name), match[2]))
-        # Backends without a program are not there; the bootstrap starts workers.
+        # The code of a target without a program is not there; the bootstrap starts workers.
         if other not in files or other == WORKER:
             return match[0]
         imported = match[1] == "from "
@@ -187,7 +196,7 @@ def _link(name: str, files: Mapping[str, bytes]) -> tuple[str, list[str], list[s
 
 
 def _loaded(value: Any, names: Collection[str]) -> Iterator[str]:
-    """Those of `names` that stand in the manifest for the runtime, in its order."""
+    """The `names` that the manifest gives to the runtime, in the manifest's order."""
     if isinstance(value, Mapping):
         value = [v for k, v in value.items() if k not in SHOWN_BY_PAGES]
     if isinstance(value, list):
@@ -198,7 +207,7 @@ def _loaded(value: Any, names: Collection[str]) -> Iterator[str]:
 
 
 def _poster_pictures(built: Built) -> list[str]:
-    """The names of the pictures that stand in the page itself."""
+    """The names of the pictures that the poster shows."""
     samples = built.manifest["demo"].get("samples", ())
     if not samples:
         return []
@@ -207,25 +216,25 @@ def _poster_pictures(built: Built) -> list[str]:
 
 
 def _sizes(parts: tuple[str | Path, ...], files: list[Carried]) -> dict[str, int]:
-    sizes = dict.fromkeys((*KINDS.values(), OTHER), 0)
+    sizes = dict.fromkeys((*CONTENTS.values(), OTHER), 0)
     for file in files:
-        sizes[_kind(file.url)] += file.bytes
+        sizes[_content(file.url)] += file.length
     sizes[OTHER] += sum(map(_length, parts)) - sum(sizes.values())
     return sizes
 
 
 def _length(part: str | Path) -> int:
-    """Of the part in the page, in bytes."""
+    """The part's bytes in the page."""
     return len(part.encode()) if isinstance(part, str) else 4 * -(-_entry(part)["bytes"] // 3)
 
 
-def _kind(url: str) -> str:
-    return KINDS.get(PurePosixPath(url).name.partition("-")[0], OTHER)
+def _content(url: str) -> str:
+    return CONTENTS.get(PurePosixPath(url).name.partition("-")[0], OTHER)
 
 
 @cache
 def _entry(path: Path) -> Mapping[str, Any]:
-    """The published file as manifests name it."""
+    """The published file's entry, as in a manifest."""
     content = _read(path)
     return {"url": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 

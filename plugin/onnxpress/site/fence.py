@@ -1,8 +1,8 @@
 """```onnx-demo fences in Markdown -> demos; the only file that imports markdown.
 
-Works wherever Python-Markdown runs. With the MkDocs plugin, `render` is the plugin's; without it
-(Zensical, plain Markdown) packs come from `onnxpress build SPEC... --out FOLDER`, and `assets` is
-that folder.
+The extension works wherever Python-Markdown runs. Under MkDocs the plugin sets `render`. Without
+the plugin (Zensical, plain Markdown) packs come from `onnxpress build SPEC... --out FOLDER`, and
+`assets` names that folder.
 """
 
 import json
@@ -19,11 +19,12 @@ from ..errors import did_you_mean
 from .page import element, message
 from .publish import published_packs
 
-KINDS = ("onnx-demo", "onnx-gallery", "onnx-bench", "onnx-lead", "onnx-compiled", "onnx-model")
+FENCES = ("onnx-demo", "onnx-gallery", "onnx-bench", "onnx-lead", "onnx-compiled", "onnx-model")
+RENDER = "onnxpress_render"  # the attribute of a Markdown object
 USUAL_ASSETS = ("docs/assets/onnxpress", "demos/assets/onnxpress")
 OPENING = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)$")
 
-Render = Callable[[str, str], str]  # (kind, text between the fences) -> HTML
+Render = Callable[[str, str], str]  # (fence, text inside it) -> HTML
 
 
 class OnnxDemoExtension(Extension):
@@ -38,26 +39,26 @@ class OnnxDemoExtension(Extension):
 
     def extendMarkdown(self, md: Markdown) -> None:
         render = self.getConfig("render") or renderer(self.getConfig("assets"))
-        md.onnxpress_render = render  # for `formatter`, which SuperFences calls
-        # Before fenced code (25), which would show the fence as text.
+        setattr(md, RENDER, render)  # for `formatter`, which SuperFences calls
+        # Runs before fenced code (priority 25), which would show the fence as text.
         md.preprocessors.register(_Fences(md, render), "onnxpress", 27)
 
 
 def renderer(assets: str) -> Render:
-    """Renders from built packs in the folder `assets`, or in the first usual one that exists."""
-    def render(kind: str, text: str) -> str:
+    """Renders from built packs in the folder `assets`, or else in the first usual folder."""
+    def render(fence: str, text: str) -> str:
         places = [Path(assets)] if assets else [Path(p) for p in USUAL_ASSETS]
         folder = next((p for p in places if p.is_dir()), None)
-        return render_built(kind, text, folder)
+        return render_built(fence, text, folder)
 
     return render
 
 
-def render_built(kind: str, text: str, folder: Path | None) -> str:
-    """The element for a demo that stands built in `folder`; a sentence where there is none."""
+def render_built(fence: str, text: str, folder: Path | None) -> str:
+    """The element for a demo whose pack is in `folder`, or a box with a sentence."""
     name = text.strip().removesuffix(".yml")
-    if kind != "onnx-demo":
-        return message(f"{kind} needs the onnxpress plugin of MkDocs or ProperDocs.")
+    if fence != "onnx-demo":
+        return message(f"{fence} needs the onnxpress plugin of MkDocs or ProperDocs.")
     if "\n" in name or ":" in name:
         return message("A spec inside a page needs the onnxpress plugin of MkDocs or ProperDocs. "
                        "Keep the spec in a file, run onnxpress build, and write its name here.")
@@ -72,8 +73,7 @@ def render_built(kind: str, text: str, folder: Path | None) -> str:
 
 
 class _Fences(Preprocessor):
-    """Replaces our fences by stashed HTML; fences of other languages pass untouched, with whatever
-    stands in them."""
+    """Replaces our fences by stashed HTML. Other fences pass unchanged, with all text in them."""
 
     def __init__(self, md: Markdown, render: Render) -> None:
         super().__init__(md)
@@ -89,17 +89,17 @@ class _Fences(Preprocessor):
                 out.append(lines[at])
                 at += 1
                 continue
-            kind = opening["info"].partition(" ")[0].strip()
-            if kind in KINDS:
-                out += self._stash(kind, lines[at + 1 : end], opening["indent"])
+            fence = opening["info"].partition(" ")[0].strip()
+            if fence in FENCES:
+                out += self._stash(fence, lines[at + 1 : end], opening["indent"])
             else:
                 out += lines[at : end + 1]
             at = end + 1
         return out
 
-    def _stash(self, kind: str, body: list[str], indent: str) -> list[str]:
+    def _stash(self, fence: str, body: list[str], indent: str) -> list[str]:
         text = "\n".join(line.removeprefix(indent) for line in body)
-        placeholder = self.md.htmlStash.store(self.render(kind, text))
+        placeholder = self.md.htmlStash.store(self.render(fence, text))
         return ["", indent + placeholder, ""]
 
 
@@ -113,12 +113,12 @@ def _closing(lines: list[str], at: int, mark: str) -> int | None:
 
 def formatter(source: str, language: str, css_class: str, options: dict[str, Any], md: Markdown,
               **_: Any) -> str:
-    """For pymdownx.superfences' custom_fences, where fences stand in lists or admonitions."""
-    render = getattr(md, "onnxpress_render", None) or renderer("")
+    """For custom_fences of pymdownx.superfences, which finds fences in lists and admonitions."""
+    render = getattr(md, RENDER, None) or renderer("")
     return render(language, source)
 
 
 def validator(language: str, inputs: dict[str, str], options: dict[str, Any],
               attrs: dict[str, str], md: Markdown) -> bool:
-    """Every `onnx-…` fence without options is ours."""
-    return language in KINDS and not inputs
+    """Whether the fence is ours: an `onnx-…` fence without options."""
+    return language in FENCES and not inputs

@@ -1,7 +1,7 @@
 """The plugin for MkDocs and ProperDocs; the only file that imports mkdocs.
 
-Builds start when the files are known and run beside MkDocs's own work on pages; `on_env` waits for
-them and fills the slots that fences left in pages. Nothing is written below docs_dir.
+Jobs start when the files are known, and run beside MkDocs' own work on pages. `on_env` waits for
+the packs and fills the slots that fences left in pages. Nothing is written below docs_dir.
 """
 
 import re
@@ -33,23 +33,28 @@ log = get_plugin_logger("onnxpress")
 
 class OnnxPressConfig(Config):
     enabled = c.Type(bool, default=True)
-    specs = c.Type(str, default="*.yml")  # in docs_dir; * does not cross folders, ** does
+    specs = c.Type(str, default="*.yml")  # in docs_dir; * stays in a folder, ** crosses folders
     models = c.Type(str, default="models")  # model cards and labels, beside mkdocs.yml
     cache_dir = c.Type(str, default=".cache/onnxpress")
-    cache = c.Type(str, default="")  # behind it: a URL or folder that machines share
-    concurrency = c.Type(int, default=0)  # processes; 0: one for each processor
+    cache = c.Type(str, default="")  # a URL or folder that machines share, asked after cache_dir
+    concurrency = c.Type(int, default=0)  # child processes; 0: one per processor
 
 
 class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
-    """One object for all rebuilds of a `serve`."""
+    """One object serves all rebuilds of `mkdocs serve`."""
 
     def __init__(self) -> None:
-        self.builds: Builds | None = None
+        self._builds: Builds | None = None
         self.demos: dict[str, Demo] = {}  # by the page that shows it
         self.slots = Slots()
         self.page: Any = None
-        self.order: list[str] = []  # pages as the navigation has them
+        self.order: list[str] = []  # pages in the order of the navigation
         self.serving = False
+
+    @property
+    def builds(self) -> Builds:
+        assert self._builds, "on_config comes first"
+        return self._builds
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
         self.serving = command == "serve"
@@ -63,15 +68,15 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         if cache.is_relative_to(Path(config.docs_dir).resolve()):
             raise PluginError(f"cache_dir: {self.config.cache_dir} lies in docs_dir, where every "
                               "build would start the next one; choose a folder outside of it")
-        if self.builds is None:
+        if self._builds is None:
             shared = self.config.cache
             if shared and "://" not in shared:
                 shared = str(root / shared)
-            self.builds = Builds(cache, workers(self.config.concurrency), choose_display(log),
-                                 shared)
+            self._builds = Builds(cache, workers(self.config.concurrency), choose_display(log),
+                                  shared)
         config.extra_css += [f"{ASSETS}onnxpress.css", f"{ASSETS}pages.css"]
         script = c.ExtraScriptValue(f"{ASSETS}onnxpress.js")
-        script.type = "module"
+        script["type"] = "module"
         config.extra_javascript.append(script)
         if "onnxpress" not in config.markdown_extensions:
             config.markdown_extensions.append("onnxpress")
@@ -81,9 +86,9 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         if not self.config.enabled:
             return files
         self.slots, self.demos, self.begin = Slots(), {}, time.monotonic()
-        for file in [f for f in files if self._is_spec(f, config)]:
-            demo = self._read(load_demo, Path(file.abs_src_path), self.models,
-                              where=_shown(file.abs_src_path, config))
+        specs = [(f, f.abs_src_path) for f in files if f.abs_src_path and self._is_spec(f)]
+        for file, source in specs:
+            demo = self._read(load_demo, Path(source), self.models, where=_shown(source, config))
             uri = file.src_uri.removesuffix(".yml") + ".md"
             if any(other.name == demo.name for other in self.demos.values()):
                 raise PluginError(f'{demo.where}: a second spec is named "{demo.name}"; '
@@ -119,8 +124,8 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             raise PluginError(str(error)) from None
         for url, file in pack_files(builts.values()).items():
             files.append(_published(config, url, file))
-        urls = {demo.name: files.get_file_from_path(uri).url
-                for uri, demo in sorted(self.demos.items(), key=self._place)}
+        urls = {demo.name: file.url for uri, demo in sorted(self.demos.items(), key=self._place)
+                if (file := files.get_file_from_path(uri))}
         for file in files.documentation_pages():
             if file.page and file.page.content:
                 file.page.content = self.slots.fill(
@@ -129,7 +134,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         log.debug(f"waited {time.monotonic() - begin:.2f} s for packs")
 
     def _sum_up(self, builts: list[Built]) -> None:
-        """A table where packs were built; a line where all were there."""
+        """Logs a table if packs were built, or one line if all were cached."""
         rows = [sizes_of(built.manifest) for built in builts]
         made = sum(built.seconds > 0 for built in builts)
         count = f"{made or len(rows)} pack{'s'[:(made or len(rows)) > 1]}"
@@ -144,7 +149,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             server.watch(str(self.models))
 
     def on_post_build(self, *, config: Any) -> None:
-        # While serving, an undone edit should find its pack again.
+        # While serving, packs stay, so that an undone edit finds its pack again.
         if self.config.enabled and not self.serving:
             removed = self.builds.cache.evict()
             log.debug(f"removed {removed} unused cache entries")
@@ -153,15 +158,15 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         self.on_shutdown()
 
     def on_shutdown(self) -> None:
-        if self.builds:
-            self.builds.close()
+        if self._builds:
+            self._builds.close()
 
     def _place(self, item: tuple[str, Demo]) -> tuple[int, str]:
-        """Where the gallery shows a demo: as the navigation has it, others after."""
+        """The demo's place in the gallery: as in the navigation, and pages outside of it last."""
         uri = item[0]
         return (self.order.index(uri) if uri in self.order else len(self.order), uri)
 
-    def _is_spec(self, file: File, config: Any) -> bool:
+    def _is_spec(self, file: File) -> bool:
         path = Path(file.src_uri)
         return (file.src_uri.endswith(".yml") and not path.name.startswith((".", "_"))
                 and re.fullmatch(_pattern(self.config.specs), file.src_uri) is not None)
@@ -179,7 +184,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             raise PluginError(str(error)) from None
 
     def _render(self, kind: str, text: str) -> str:
-        """A slot for the fence's content, which is known once packs are built."""
+        """A slot for the fence's content, which depends on the packs."""
         name = text.strip().removesuffix(".yml")
         uri, url = self.page.file.src_uri, self.page.url
         if kind == "onnx-gallery":
@@ -213,19 +218,20 @@ def _content(slot: Slot, builts: Mapping[str, Built], urls: Mapping[str, str]) -
 
 
 def _published(config: Any, url: str, file: Path | bytes) -> File:
-    """The file at `url` below ASSETS, from its place or its content."""
-    way = {"content": file} if isinstance(file, bytes) else {"abs_src_path": str(file)}
-    return File.generated(config, ASSETS + url, **way)
+    """The file at `url` below ASSETS, given by its path or its content."""
+    if isinstance(file, bytes):
+        return File.generated(config, ASSETS + url, content=file)
+    return File.generated(config, ASSETS + url, abs_src_path=str(file))
 
 
 def _pattern(glob: str) -> str:
-    """The glob as a regular expression: * within a folder, ** across folders."""
+    """The glob as a regular expression: * stays within a folder, ** crosses folders."""
     marks = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return "".join(marks.get(p, re.escape(p)) for p in re.split(r"(\*\*/|\*\*|\*|\?)", glob))
 
 
 def _shown(path: str, config: Any) -> str:
-    """The path as the author would write it, from the folder of mkdocs.yml."""
+    """The path as an author writes it, from the folder of mkdocs.yml."""
     root = Path(config.config_file_path or ".").parent.resolve()
     full = Path(path).resolve()
     return (full.relative_to(root) if full.is_relative_to(root) else full).as_posix()

@@ -1,6 +1,6 @@
-"""Demo + manifest -> HTML: the element with its poster, and what a reader should know about it.
+"""Demo + manifest -> HTML: the element with its poster, and the facts about the model.
 
-Every text of a spec goes through Jinja's autoescape; nothing here needs JavaScript to be read.
+Jinja's autoescape escapes every text of a spec. Readers need no JavaScript for anything here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,10 +20,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def element(name: str, manifest: Mapping[str, Any], base: str | None,
             carried: Mapping[str, str] = {}) -> Markup:
-    """`<onnx-demo>` with its poster. `base`: the assets folder's URL, relative to the page, with a
-    slash at the end; None where the page's place is unknown: then the element finds the pack by its
-    name beside onnxpress.js, and the poster has no pictures. `carried`: pictures' names -> URLs of
-    their own."""
+    """`<onnx-demo>` with its poster.
+
+    `base`: the assets folder's URL, relative to the page, with a slash at the end. It is None where
+    the page's place is unknown. Then the element finds the pack by its name beside onnxpress.js,
+    and the poster has no pictures. `carried`: picture name -> its data: URL.
+    """
     demo = manifest["demo"]
     samples = demo.get("samples", ())
     return _render("element.html", base=base, name=name, loading=demo["loading"],
@@ -32,37 +34,37 @@ def element(name: str, manifest: Mapping[str, Any], base: str | None,
 
 
 def bench(built: Built, base: str) -> Markup:
-    """`<onnx-bench>`, whose modules come with it. `base` as in `element`."""
+    """`<onnx-bench>` and the script that defines it. `base` as in `element`."""
     return _render("visitor_bench.html", base=base, name=built.demo.name, title=built.demo.title)
 
 
 def message(text: str) -> Markup:
-    """What stands where a demo cannot."""
+    """The box that stands in place of a demo that cannot be shown."""
     return _render("message.html", text=text)
 
 
 def lead(built: Built) -> Markup:
-    """The description."""
+    """The demo's description, a paragraph each."""
     paragraphs = [p.strip() for p in built.demo.description.split("\n\n") if p.strip()]
     return _render("lead.html", paragraphs=paragraphs)
 
 
 def compiled(built: Built, carried: bool = False) -> Markup:
-    """Sizes, proof and notes; `carried`: the page holds the pack."""
+    """Sizes, proof and notes. `carried`: the page itself holds the pack."""
     manifest = built.manifest
     return _render("compiled.html", model=built.demo.card, facts=facts_of(manifest),
                    proof=manifest["proof"], notes=manifest["notes"], carried=carried)
 
 
 def model(built: Built) -> Markup:
-    """The model card, the pictures' licences, and the promise that pictures stay."""
+    """The model card, the pictures' licences, and the promise about pictures."""
     card = built.demo.card
     return _render("model.html", model=card, sources=[_source(s) for s in card.sources],
                    samples=built.manifest["demo"].get("samples", ()))
 
 
 def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Markup:
-    """A card per demo that leads to `hrefs[name]`."""
+    """One box per demo, which links to `hrefs[name]`."""
     cards = []
     for built in builts:
         samples = built.manifest["demo"].get("samples", ())
@@ -86,21 +88,24 @@ def standalone(built: Built, base: str) -> str:
 
 
 def chart(facts: Mapping[str, Any], steps: Iterable[Mapping[str, Any]]) -> str:
-    """A whole HTML page that shows what `onnxpress bench` found; `steps` with their shares and
-    rates, the sum last."""
+    """A whole HTML page with the results of `onnxpress bench`. `steps`: with shares and rates; the
+    last one is the sum."""
     *rows, total = steps
     return _render("bench.html", facts=facts, steps=rows, total=total,
                    longest=max((row["ms"] for row in rows), default=0))
 
 
 def one_file(built: Built, pictures: Mapping[str, str], **parts: Any) -> str:
-    """A whole HTML page that needs no other file, for `onnxpress export`. `pictures`: the poster's,
-    name -> data: URL; `parts`: what else site/templates/export.html holds."""
+    """A whole HTML page that needs no other file, for `onnxpress export`.
+
+    `pictures`: the poster's pictures, name -> data: URL. `parts`: further values of
+    site/templates/export.html.
+    """
     return _render("export.html", title=built.demo.title, body=_body(built, "", pictures), **parts)
 
 
 def _body(built: Built, base: str, pictures: Mapping[str, str] | None = None) -> Markup:
-    """`pictures`: of a page that holds the pack."""
+    """`pictures`: the poster's data: URLs, in a page that holds the pack."""
     return Markup("\n").join((
         lead(built), element(built.demo.name, built.manifest, base, pictures or {}),
         Markup("<h2>How it was compiled</h2>"), compiled(built, pictures is not None),

@@ -1,6 +1,7 @@
-"""Numbers of a manifest as a reader wants them."""
+"""Facts of a manifest in words and rounded numbers, for pages and tables."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..targets import TARGETS
@@ -47,13 +48,14 @@ def _main_encoding(tensors: Sequence[Mapping[str, Any]]) -> str:
 
 
 def build(row: Mapping[str, Any]) -> str:
-    """The name of a row of the proof."""
+    """The title of a row of the proof."""
     named = BUILDS.get(row["target"]) or BUILDS.get(row["build"])
     return named or f"{row['target']} {row['build']}"
 
 
 def required(row: Mapping[str, Any]) -> str:
-    """What the row was judged by, with its value where it is not the column before."""
+    """The row's limit; with the figure, unless that is the largest error, which has its own column.
+    """
     limit = row["limit"]
     match row["judged"]:
         case "psnr_db":
@@ -67,33 +69,56 @@ def required(row: Mapping[str, Any]) -> str:
     return f"at most {exponent(limit)}"
 
 
-# A figure's name, how it is written, and whether more of it is better.
-FIGURES: Mapping[str, tuple[str, Callable[[float], str], bool]] = {
-    "psnr_db": ("PSNR", lambda value: f"{value:.3g} dB", True),
-    "cosine": ("cosine", lambda value: f"{value:.4g}", True),
-    "iou": ("IoU", lambda value: f"{value:.4g}", True),
-    "relative_l2": ("relative L2", lambda value: f"{value:.2g}", False),
-    "max_error_over_peak": ("error", lambda value: exponent(value), False),
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How a figure of the proof is written. `digits`: at least so many significant ones."""
+
+    title: str
+    digits: int
+    more_is_better: bool
+    write: Callable[[float, int], str]
+
+
+def _general(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}"
+
+
+FIGURES: Mapping[str, Figure] = {
+    "psnr_db": Figure("PSNR", 3, True, lambda value, digits: f"{value:.{digits}g} dB"),
+    "cosine": Figure("cosine", 4, True, _general),
+    "iou": Figure("IoU", 4, True, _general),
+    "relative_l2": Figure("relative L2", 2, False, _general),
+    "max_error_over_peak": Figure("error", 2, False, exponent),
 }
 
 
 def _tried(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An encoding that was tried, in words."""
+    """An encoding that was tried, and its figure in words."""
     return {"encoding": row["encoding"] + (f", {row['reason']}" if row["reason"] else ""),
             "bytes": row["bytes"], "figure": _figure(row), "holds": row["holds"]}
 
 
 def _figure(row: Mapping[str, Any]) -> str:
-    """'cosine 0.9729 < 0.999'"""
-    name, write, more = FIGURES[row["judged"]]
+    """'cosine 0.9729 < 0.999', with digits enough that a missed limit looks missed"""
+    figure = FIGURES[row["judged"]]
     value, limit = row["value"], row["limit"]
-    sign = ("≥" if value >= limit else "<") if more else ("≤" if value <= limit else ">")
-    figure = f"{name} {write(value)} {sign} {write(limit)}"
-    return figure + (", another first class" if row["same_top1"] is False else "")
+    missed = value < limit if figure.more_is_better else value > limit
+    digits = figure.digits
+    while missed and _rounded(value, digits) == _rounded(limit, digits):
+        digits += 1
+    sign = {(True, True): "<", (True, False): "≥", (False, True): ">", (False, False): "≤"}
+    words = (f"{figure.title} {figure.write(value, digits)} {sign[figure.more_is_better, missed]} "
+             f"{figure.write(limit, digits)}")
+    return words + (", another first class" if row["same_top1"] is False else "")
+
+
+def _rounded(value: float, digits: int) -> float:
+    """The value to so many significant digits."""
+    return float(f"{value:.{digits - 1}e}")
 
 
 def half_precision(manifest: Mapping[str, Any]) -> str:
-    """A sentence on f16 arithmetic, or nothing for a pack that does not say."""
+    """A sentence on f16, or "" for a pack that says nothing about it."""
     facts = manifest.get("f16")
     if not facts or not facts["layer"]:
         return ""
@@ -102,13 +127,13 @@ def half_precision(manifest: Mapping[str, Any]) -> str:
         figure = _figure({**facts["proof"], "value": facts["proof"][facts["proof"]["judged"]]})
         if facts["holds"]:
             return (f"Its values reach {peak} at most, in {facts['layer']}; "
-                    f"a GPU with f16 keeps them in it ({figure}).")
+                    f"a GPU with f16 keeps them in f16 ({figure}).")
         return f"Values kept in f16 would harm its results ({figure}); they stay in f32."
     if facts["holds"]:
         return (f"Its values reach {peak} at most, in {facts['layer']}; "
-                "arithmetic in f16 could hold that.")
+                "arithmetic in f16 could hold them.")
     return (f"Arithmetic in f16 could not hold {facts['layer']}, whose values reach {peak}; "
-            "it runs in f32.")
+            "the model runs in f32.")
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {

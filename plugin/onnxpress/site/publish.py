@@ -1,4 +1,4 @@
-"""What a site publishes under assets/onnxpress/: the runtime once, then packs side by side.
+"""The files that a site publishes under assets/onnxpress/: the runtime once, and all packs.
 
 All packs share one folder, so a shard that two demos have in common is one file.
 """
@@ -18,8 +18,7 @@ HASHED = re.compile(r"-[0-9a-f]{12}$")
 
 
 def shared_files() -> dict[str, Path | bytes]:
-    """URL relative to ASSETS -> file or its content: the browser's runtime, the pages' style, the
-    schemas."""
+    """URL below ASSETS -> path or content of the runtime, the pages' style and the schemas."""
     files: dict[str, Path | bytes] = dict(runtime_files())
     files["pages.css"] = HERE / "templates" / "pages.css"
     files |= {f"schema/{p.name}": p for p in sorted((HERE.parent / "spec/schema").glob("*.json"))}
@@ -27,7 +26,7 @@ def shared_files() -> dict[str, Path | bytes]:
 
 
 def pack_files(builts: Iterable[Built]) -> dict[str, Path | bytes]:
-    """URL relative to ASSETS -> file or its content, for every pack."""
+    """URL below ASSETS -> path or content of every pack's files."""
     files: dict[str, Path | bytes] = {}
     for built in builts:
         files |= {f"demos/{path.name}": path for path in built.files}
@@ -36,19 +35,21 @@ def pack_files(builts: Iterable[Built]) -> dict[str, Path | bytes]:
 
 
 def _page_files(built: Built) -> dict[str, bytes]:
-    """What pages add to the pack: the page in one file, as a list of its parts, and the manifest,
-    which names that list in "oneFile"; the one in the page itself does not."""
+    """The files that pages add to the pack: the one-file page's list of parts, and the manifest.
+
+    The published manifest names the list in "oneFile". The manifest inside that page does not.
+    """
     name, page = built.demo.name, one_file(built)
-    if page.bytes > MAX_BYTES:
+    if page.total > MAX_BYTES:
         return {f"{name}.json": (built.folder / "manifest.json").read_bytes()}
     parts = page.published()
     entry = entry_of(f"{name}-page", parts, "json")
-    manifest = {**built.manifest, "oneFile": {**entry, "total": page.bytes}}
+    manifest = {**built.manifest, "oneFile": {**entry, "total": page.total}}
     return {f"{name}.json": json_bytes(manifest), entry["url"]: parts}
 
 
 def published_packs(folder: Path) -> dict[str, Path]:
-    """Demo name -> manifest, in an assets folder; programs for WebGPU are JSON too, with a hash in
+    """Demo name -> manifest in an assets folder. WebGPU programs are JSON too, but have a hash in
     their names."""
     return {path.stem: path for path in sorted((folder / "demos").glob("*.json"))
             if not HASHED.search(path.stem)}

@@ -1,5 +1,7 @@
-"""The proof of a pack that stands built, from its files alone: their hashes, and its golden check
-in wasmtime and, on request, in Node."""
+"""The proof of a built pack from its files alone: their hashes, and the golden outputs.
+
+Programs run in wasmtime and, on request, in Node.
+"""
 
 import hashlib
 import json
@@ -32,7 +34,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Recheck:
-    """A pack whose `files` are what was published and whose programs pass `checks`."""
+    """A pack whose files have their hashes and whose programs pass `checks`. `files`: how many."""
 
     path: Path
     manifest: Mapping[str, Any]
@@ -41,10 +43,10 @@ class Recheck:
 
 
 def find_packs(folder: Path) -> list[Path]:
-    """The manifests in what `compile`, `build` or a site generator wrote.
+    """The manifests in a folder that `compile`, `build` or a site generator wrote.
 
     Raises:
-        PackError: there is none.
+        PackError: the folder has none.
     """
     single = folder / "manifest.json"
     found = ([single] if single.is_file() else list(published_packs(folder).values())
@@ -56,11 +58,11 @@ def find_packs(folder: Path) -> list[Path]:
 
 
 def recheck(path: Path, js: bool = False) -> Recheck:
-    """The pack's proof: one check per WebAssembly build, and with `js` one of the js target.
+    """Runs the pack: one check per WebAssembly build, and with `js` one of the JavaScript program.
 
     Raises:
-        PackError: a file is missing or is not what was published.
-        ProofError: a program's numbers are off.
+        PackError: a file is missing, or its content is not the published one.
+        ProofError: a program's error exceeds the tolerance.
     """
     try:
         manifest = json.loads(path.read_text("utf-8"))
@@ -85,8 +87,10 @@ def recheck(path: Path, js: bool = False) -> Recheck:
 
 
 def _verified(part: Any, folder: Path) -> Iterator[str]:
-    """URLs of the published files that `part` of a manifest names, each with its hash as stated:
-    a sha256, or the first of its digits in the name."""
+    """Verifies the files that `part` of a manifest names, and yields their URLs.
+
+    A file's hash is stated as a sha256, or by its first digits in the file's name.
+    """
     if isinstance(part, list):
         for inner in part:
             yield from _verified(inner, folder)
@@ -109,4 +113,4 @@ def _verify_name(path: Path, digits: str) -> None:
     except OSError as error:
         raise PackError(f"{path}: cannot be read: {error.strerror}") from error
     if not digest.startswith(digits):
-        raise PackError(f"{path}: its content is not what its name says; build the pack again")
+        raise PackError(f"{path}: its name states another hash; build the pack again")

@@ -1,4 +1,4 @@
-"""What each demo weighs: the ONNX model, what is published of it, what a first visit downloads."""
+"""The sizes of each demo: its ONNX model, its published files, the bytes of a first visit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,11 @@ from .page_numbers import facts_of
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes, before a host's own compression. `programs`: by target, the larger build; `runtime`:
-    the scripts and styles that a page with the demo may load, by target."""
+    """Bytes, before a host's own compression.
+
+    `programs`: target -> its largest build. `runtime`: target -> the scripts and styles that a page
+    with the demo may load.
+    """
 
     name: str
     onnx: int
@@ -25,7 +28,7 @@ class Sizes:
 
     @property
     def first_visit(self) -> int:
-        """Runtime, program and weights, on the target with most of them."""
+        """Runtime, program and weights, on the target for which they are largest."""
         return self.weights + max(n + self.runtime[t] for t, n in self.programs.items())
 
     def json(self) -> dict[str, Any]:
@@ -44,7 +47,7 @@ def sizes_of(manifest: Mapping[str, Any]) -> Sizes:
 
 
 def size_table(rows: Sequence[Sizes]) -> str:
-    """A line per demo and, for several, their sum."""
+    """One line per demo and, if there are several, their sum."""
     lines = [[row.name, size(row.onnx), f"{size(row.weights)} {row.encoding}",
               *(size(row.programs[t]) if t in row.programs else "–" for t in TARGETS),
               size(row.first_visit), _share(row.first_visit, row.onnx)] for row in rows]

@@ -1,4 +1,4 @@
-"""Slots: places in rendered pages that wait for packs; and the Markdown of a demo's own page."""
+"""Slots, which are places in rendered pages that wait for packs; the Markdown of a demo's page."""
 
 import hashlib
 import re
@@ -19,13 +19,13 @@ class Slot:
 
 
 class Slots:
-    """The slots of one build of a site."""
+    """The slots of one site build."""
 
     def __init__(self) -> None:
         self._slots: list[Slot] = []
 
     def add(self, slot: Slot) -> str:
-        """HTML that stands for the slot until `fill`."""
+        """The HTML that keeps the slot's place until `fill`."""
         self._slots.append(slot)
         return f'<div id="onnxpress-slot-{len(self._slots) - 1}"></div>'
 
@@ -42,8 +42,10 @@ class Slots:
 
 
 def demo_page(demo: Demo, prose: str) -> str:
-    """Markdown of the demo's page: title and element first, then the author's own text, then how
-    it was compiled. Text that places the demo itself stays as it is."""
+    """The Markdown of the demo's page: title, demo, the author's own text, facts about the pack.
+
+    If the author's text has the demo's fence, the demo stays there.
+    """
     heading = re.match(r"\s*# .*\n?", prose)
     title = heading[0].strip() if heading else f"# {_as_text(demo.title)}"
     parts = [title, prose[heading.end() :] if heading else prose]
@@ -59,6 +61,6 @@ def _fence(kind: str, name: str) -> str:
 
 
 def _as_text(text: str) -> str:
-    """`text` so that neither Markdown nor a templating plugin reads anything into it."""
+    """`text` with every mark escaped that Markdown or a templating plugin could read."""
     return "".join(c if c.isalnum() or c in " ,'-" or ord(c) > 127 else f"&#{ord(c)};"
                    for c in text)
