@@ -4,7 +4,7 @@ of all that a page may use of onnxpress.js."""
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from .manifest import Manifest
 from .shapes import (
@@ -32,16 +32,15 @@ EXPORTED = re.compile(r"^export interface (\w+)", re.M)
 COMMAND = "python -m onnxpress.pack"
 
 
-def javascript_types(others: Mapping[str, str]) -> str:
-    """The text of runtime/types.js. It names the types in `others` too, declarations by file."""
+def javascript_types(file: str, api: str) -> str:
+    """The text of runtime/types.js. It names the interfaces of `api` too, the text of `file`."""
     blocks = [_comment([
         "The types of everything that the runtime reads (manifest.json) and gives (Model).",
         "URLs in a manifest are relative to the manifest itself.",
-        f"Made by `{COMMAND}`: change onnxpress/pack, api.d.ts or internal.d.ts instead."])]
+        f"Made by `{COMMAND}`: change onnxpress/pack or {file} instead."])]
     blocks += [_typedef(kind) for kind in records_below(Manifest)]
     named = {"Target": _targets()} | {
-        name: f'import("./{file}").{name}'
-        for file, text in others.items() for name in EXPORTED.findall(text)}
+        name: f'import("./{file}").{name}' for name in EXPORTED.findall(api)}
     blocks.append("\n".join(f"/** @typedef {{{of}}} {name} */" for name, of in named.items()))
     return "\n".join((*blocks, "export {};")) + "\n"
 

@@ -10,14 +10,14 @@ from .schema import manifest_schema
 
 HERE = Path(__file__).parent
 RUNTIME = HERE.parent / "runtime"
-DECLARED = ("api.d.ts", "internal.d.ts")  # types that are not the manifest's
+API = "api.d.ts"  # in RUNTIME: the types that pages use and that are not the manifest's
 SCHEMA = HERE / "schema" / "manifest.schema.json"
 
 
 def generated() -> dict[Path, str]:
     """Path -> what it has to hold."""
     return {
-        RUNTIME / "types.js": javascript_types({name: _text(name) for name in DECLARED}),
+        RUNTIME / "types.js": javascript_types(API, _text(API)),
         RUNTIME / "load" / "shapes.js": javascript_shapes(),
         SCHEMA: json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n",
     }
@@ -26,7 +26,7 @@ def generated() -> dict[Path, str]:
 @cache
 def onnxpress_declarations() -> str:
     """The text of onnxpress.d.ts, which stands beside onnxpress.js."""
-    return declarations(_text("api.d.ts"))
+    return declarations(_text(API))
 
 
 def _text(name: str) -> str:

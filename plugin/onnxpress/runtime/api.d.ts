@@ -1,4 +1,4 @@
-import type { Manifest, Port } from "./types.js";
+import type { Manifest, Port, Targets } from "./types.js";
 
 /**
  * Opens a model.
@@ -7,14 +7,16 @@ import type { Manifest, Port } from "./types.js";
  */
 export function load(url: string | URL, options?: LoadOptions): Promise<Model>;
 
+export type TargetName = keyof Targets;
+
 export interface LoadOptions {
   /** "auto", the default, obeys ?target=... in the page's address. */
-  target?: "auto" | "webgpu" | "wasm" | "js";
+  target?: "auto" | TargetName;
   /** Of WebAssembly. By default what the spec says, or else "auto": as many as pay and as the device has. */
   threads?: "auto" | number;
   onProgress?: (progress: Progress) => void;
   /** A target has failed and the next one is tried. */
-  onFallback?: (fallback: { from: string; to: string; reason: string }) => void;
+  onFallback?: (fallback: { from: TargetName; to: TargetName; reason: string }) => void;
   /** Run in a module worker. */
   worker?: boolean;
   signal?: AbortSignal;
@@ -30,7 +32,7 @@ export interface Progress {
   loaded: number;
   /** Bytes in all. */
   total: number;
-  target?: string;
+  target?: TargetName;
 }
 
 /** Milliseconds. */
@@ -50,9 +52,13 @@ export interface Check {
   maxError?: number;
 }
 
+/** The values of an input or output; its kind of array follows the port's `dtype`. */
+export type TypedArray = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array |
+  Uint32Array | Int32Array | BigUint64Array | BigInt64Array;
+
 /** A model that is ready to run. */
 export interface Model {
-  readonly target: string;
+  readonly target: TargetName;
   readonly build: string;
   readonly threads: number;
   /** Why this target. */
@@ -71,10 +77,10 @@ export interface Model {
   readonly inputs: Port[];
   readonly outputs: Port[];
   /** Flat arrays by the port's name, in and out. */
-  run(inputs: Record<string, ArrayBufferView>, options?: { signal?: AbortSignal }):
-    Promise<Record<string, ArrayBufferView>>;
+  run(inputs: Record<string, TypedArray>, options?: { signal?: AbortSignal }):
+    Promise<Record<string, TypedArray>>;
   /** The time of one run, step by step. */
-  profile(inputs: Record<string, ArrayBufferView>): Promise<{ label: string; ms: number }[]>;
+  profile(inputs: Record<string, TypedArray>): Promise<{ label: string; ms: number }[]>;
   /** WebGPU, image-to-image: the canvas that drawFrame paints from now on. */
   openFrames(canvas: OffscreenCanvas): Promise<void>;
   /**

@@ -1,11 +1,7 @@
 /** Typed arrays of the ONNX types <-> the Float32Arrays that programs run on. */
 import { PressError } from "./errors.js";
 
-/**
- * @typedef {BigInt64Array|BigUint64Array} BigArray
- * @typedef {Float32Array|Float64Array|Uint8Array|Int8Array|Uint16Array|Int16Array|Uint32Array|
- *   Int32Array|BigArray} TypedArray
- */
+/** @typedef {import("./api.d.ts").TypedArray} TypedArray */
 
 const NUMBERS = {
   f32: Float32Array, f16: Float32Array, f64: Float64Array, bool: Uint8Array,
@@ -14,7 +10,7 @@ const NUMBERS = {
 };
 const ARRAYS = { ...NUMBERS, i64: BigInt64Array, u64: BigUint64Array };
 
-/** Converting a BigInt costs a call. @param {TypedArray} values @returns {values is BigArray} */
+/** Converting a BigInt costs a call. @param {TypedArray} values @returns {values is BigInt64Array|BigUint64Array} */
 const isBig = (values) => values.constructor.name.startsWith("Big");
 
 /** @param {number} value */
@@ -51,7 +47,7 @@ function requireArray(value, port) {
 
 /**
  * @param {import("./types.js").Port[]} ports
- * @param {Object<string, ArrayBufferView>} inputs
+ * @param {Object<string, TypedArray>} inputs
  * @param {Float32Array[]|null} [spare] an earlier result that nobody reads any more: new memory costs
  *   more than a copy
  * @returns {Float32Array[]} copies, in the order of the ports

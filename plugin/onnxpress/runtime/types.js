@@ -1,7 +1,7 @@
 /**
  * The types of everything that the runtime reads (manifest.json) and gives (Model).
  * URLs in a manifest are relative to the manifest itself.
- * Made by `python -m onnxpress.pack`: change onnxpress/pack, api.d.ts or internal.d.ts instead.
+ * Made by `python -m onnxpress.pack`: change onnxpress/pack or api.d.ts instead.
  */
 /**
  * @typedef {Object} Manifest  A pack: the model's weights, its program for each target, and their
@@ -358,6 +358,4 @@
 /** @typedef {import("./api.d.ts").Timings} Timings */
 /** @typedef {import("./api.d.ts").Check} Check */
 /** @typedef {import("./api.d.ts").Model} Model */
-/** @typedef {import("./internal.d.ts").Candidate} Candidate */
-/** @typedef {import("./internal.d.ts").Executable} Executable */
 export {};

@@ -15,20 +15,9 @@ export const IN_PAGE = Boolean(carried);
 /** @param {string} url absolute @returns {string} the URL to load the file from */
 export const place = (url) => carried?.files[url] ?? url;
 
-/** @returns {Worker} that runs worker.js */
-export function startWorker() {
-  if (carried) return carried.startWorker("worker.js");
-  return new Worker(new URL("../worker.js", import.meta.url), { type: "module" });
-}
-
-/** @returns {Worker} that runs targets/wasm/thread.js */
-export function startThread() {
-  if (carried) return carried.startWorker("targets/wasm/thread.js");
-  return new Worker(new URL("../targets/wasm/thread.js", import.meta.url), { type: "module" });
-}
-
-/** @returns {Worker} that runs targets/wasm/peer.js */
-export function startPeer() {
-  if (carried) return carried.startWorker("targets/wasm/peer.js");
-  return new Worker(new URL("../targets/wasm/peer.js", import.meta.url), { type: "module" });
-}
+/**
+ * Starts a worker.
+ * @param {string} script  its file, below the runtime's folder
+ * @param {() => Worker} start  starts the same file where it lies beside the runtime
+ */
+export const startScript = (script, start) => carried?.startWorker(script) ?? start();

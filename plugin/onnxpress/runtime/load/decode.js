@@ -1,9 +1,9 @@
 /** Stored weights -> Float32Array in canonical (C) order. */
 
-/** The value of float32 bits that were a half's, moved up, lacks the difference of the biases. */
+/** Exponents are stored with a bias: 127 in f32, 15 in f16. */
 const HALF_SCALE = 2 ** (127 - 15);
 
-/** @param {Uint16Array} half IEEE 754 binary16 @returns {Float32Array} */
+/** @param {Uint16Array} half  IEEE 754 binary16 @returns {Float32Array} */
 export function decodeHalf(half) {
   const out = new Float32Array(half.length);
   const bits = new Uint32Array(out.buffer);
@@ -17,7 +17,7 @@ export function decodeHalf(half) {
   return out;
 }
 
-/** @param {Int8Array} q @param {Float32Array} scale one per index of the last axis */
+/** @param {Int8Array} q @param {Float32Array} scale  one value per index of the last axis */
 export function decodeInt8(q, scale) {
   const out = new Float32Array(q.length);
   const n = scale.length;
@@ -28,13 +28,14 @@ export function decodeInt8(q, scale) {
 }
 
 /**
- * @param {Uint8Array} packed two values a byte, the first in the low bits
- * @param {Uint16Array} scale one half per `group` rows and column
- * @param {number[]} shape rows are all axes but the last
- * @param {number} group
+ * @param {Uint8Array} packed  two values a byte, the first in the low bits
+ * @param {Uint16Array} scale  scale[rows / group, columns] as f16
+ * @param {number[]} shape  columns are the last axis, rows all others
+ * @param {number} group  rows that share a scale
+ * @returns {Float32Array}
  */
 export function decodeInt4(packed, scale, shape, group) {
-  const columns = shape.at(-1);
+  const columns = shape[shape.length - 1];
   const out = new Float32Array(shape.reduce((product, n) => product * n, 1));
   const scales = decodeHalf(scale);
   for (let i = 0, row = 0; i < out.length; row++) {
@@ -47,40 +48,55 @@ export function decodeInt4(packed, scale, shape, group) {
   return out;
 }
 
-const as = (type, { buffer, byteOffset, byteLength }) =>
-  new type(buffer, byteOffset, byteLength / type.BYTES_PER_ELEMENT);
+/** @param {Uint8Array} bytes @returns {Float32Array} a view */
+const floats = ({ buffer, byteOffset, length }) => new Float32Array(buffer, byteOffset, length / 4);
+
+/** @param {Uint8Array} bytes @returns {Uint16Array} a view */
+const halves = ({ buffer, byteOffset, length }) => new Uint16Array(buffer, byteOffset, length / 2);
+
+/** @param {Uint8Array} bytes @returns {Int8Array} a view */
+const signed = ({ buffer, byteOffset, length }) => new Int8Array(buffer, byteOffset, length);
 
 /** The encoding that changes nothing. */
 export const PLAIN = "f32";
 
 /**
- * By the names of weights/encodings.py. `scales`: the encoding of the scales, where there are any.
- * @type {Object<string, {bits: number, scales?: string,
- *   decode: (bytes: Uint8Array, scale?: Uint8Array, shape?: number[], group?: number) =>
- *     Float32Array}>}
+ * @typedef {import("../types.js").WeightTensor["encoding"]} EncodingName
+ *
+ * @typedef {Object} Encoding
+ * @property {number} bits  of a value
+ * @property {EncodingName} [scales]  the encoding of the scales, where there are any
+ * @property {(bytes: Uint8Array, scale: Uint8Array, shape: number[], group: number) =>
+ *   Float32Array} decode
  */
+
+/** By the names of weights/encodings.py. @type {{[name in EncodingName]: Encoding}} */
 export const ENCODINGS = {
-  [PLAIN]: { bits: 32, decode: (bytes) => as(Float32Array, bytes) },
-  f16: { bits: 16, decode: (bytes) => decodeHalf(as(Uint16Array, bytes)) },
+  [PLAIN]: { bits: 32, decode: floats },
+  f16: { bits: 16, decode: (bytes) => decodeHalf(halves(bytes)) },
   int8: {
     bits: 8, scales: PLAIN,
-    decode: (bytes, scale) => decodeInt8(as(Int8Array, bytes), as(Float32Array, scale)),
+    decode: (bytes, scale) => decodeInt8(signed(bytes), floats(scale)),
   },
   int4: {
     bits: 4, scales: "f16",
-    decode: (bytes, scale, shape, group) =>
-      decodeInt4(bytes, as(Uint16Array, scale), shape, group),
+    decode: (bytes, scale, shape, group) => decodeInt4(bytes, halves(scale), shape, group),
   },
 };
 
+const NOTHING = new Uint8Array(0);
+
 /**
- * @param {keyof typeof ENCODINGS} encoding
- * @param {Uint8Array} bytes the values, 16-byte aligned
- * @param {Uint8Array} [scale] of an encoding with scales
- * @param {number[]} [shape] of the tensor, where groups of rows share a scale
- * @param {number} [group] rows that share a scale
+ * @param {EncodingName} encoding
+ * @param {Uint8Array} bytes  the values, which begin at a multiple of 4 bytes
+ * @param {Uint8Array} [scale]  of an encoding with scales
+ * @param {number[]} [shape]  of the tensor, where groups of rows share a scale
+ * @param {number} [group]  rows that share a scale
  * @returns {Float32Array} for f32 a view of `bytes`
+ * @throws {TypeError} the scales are missing
  */
-export function decode(encoding, bytes, scale, shape, group) {
-  return ENCODINGS[encoding].decode(bytes, scale, shape, group);
+export function decode(encoding, bytes, scale, shape = [0], group = 1) {
+  const { scales, decode: one } = ENCODINGS[encoding];
+  if (scales && !scale) throw new TypeError(`${encoding} weights lack their scales`);
+  return one(bytes, scale ?? NOTHING, shape, group);
 }

@@ -3,52 +3,88 @@ import { PLAIN, decode } from "./decode.js";
 import { PressError } from "../errors.js";
 import { requireUnpacking, unpack } from "./unpack.js";
 
-const AHEAD = 6; // shards that are here or under way while a backend is busy with one
+const AHEAD = 6; // shards that are here or under way while a target is busy with one
 
 /**
- * @typedef {Object} Stored  A tensor as it is stored.
- * @property {string} encoding
+ * @typedef {import("../types.js").Shard} Shard
+ * @typedef {import("../types.js").WeightTensor} WeightTensor
+ */
+
+/**
+ * @typedef {Object} Stored  A tensor as the pack stores it.
+ * @property {import("./decode.js").EncodingName} encoding
  * @property {number[]} shape
  * @property {Uint8Array} bytes
- * @property {Uint8Array} [scale]
- * @property {number} [group]
+ * @property {Uint8Array} [scale]  of int8 and int4
+ * @property {number} [group]  of int4
  */
+
 /**
  * @typedef {Object} Constant
  * @property {string} name
  * @property {Float32Array} data  decoded when it is read, each time
  * @property {Stored} stored
  */
-/**
- * @typedef {{tensor: import("../types.js").WeightTensor, missing: number, bytes: Uint8Array,
- *   scale?: Uint8Array, write: Write|null}} Arriving  `missing` pieces are yet to come
- */
-/** @typedef {(bytes: Uint8Array, at: number) => void} Write  copies a run of a tensor's bytes, whole
- *   f32, from its byte `at` on */
 
 /**
- * Tensors, each as soon as its shards are there: a backend packs one while the next load and unpack,
- * side by side where the browser has threads for that. Few do so at a time and a shard is let go
- * before the next, so that memory holds the weights hardly more than once.
- * @param {import("../types.js").Manifest} manifest
- * @param {import("./fetch.js").Downloads} downloads
- * @returns {AsyncGenerator<Constant> & {into: (receive: Receive) => void}} of a tensor that `receive`
- *   has taken, only the name comes
+ * @typedef {(bytes: Uint8Array, at: number) => void} Write  copies a run of a tensor's bytes, which
+ *   begins at byte `at` of the tensor and holds whole f32 values
  *
- * @typedef {(tensor: import("../types.js").WeightTensor) => Write|null} Receive  takes a tensor in f32
- *   as it arrives, so that it is not put together first
+ * @typedef {(tensor: WeightTensor) => Write|null} Receive  says where the bytes of an f32 tensor go as
+ *   they arrive, or null where the whole tensor is wanted
+ *
+ * @typedef {AsyncIterable<Constant> & {into?: (receive: Receive) => void}} WeightStream  Constants in the
+ *   order of their arrival. After `into`, a tensor that `receive` has taken comes with its name only
+ */
+
+/**
+ * @typedef {Object} Arriving  A tensor whose shards are on their way.
+ * @property {WeightTensor} tensor
+ * @property {number} missing  pieces that are yet to come
+ * @property {Uint8Array} bytes
+ * @property {Uint8Array} [scale]
+ * @property {Write|null} write
+ *
+ * @typedef {Object} Piece  The part of a tensor that lies in one shard; all lengths in bytes.
+ * @property {Arriving} arriving
+ * @property {"bytes"|"scale"} role
+ * @property {number} at  where it begins in the tensor
+ * @property {number} offset  where it begins in the shard
+ * @property {number} length
+ * @property {number} whole  the tensor's length
+ */
+
+/**
+ * Tensors, each as soon as its shards are there. A target packs one while the next ones load and
+ * unpack, side by side where the browser has threads for that. Few shards are in memory at a time, so
+ * memory holds the weights hardly more than once.
+ * @param {import("../types.js").Manifest} manifest
+ * @param {Files} downloads
+ * @returns {WeightStream}
+ *
+ * @typedef {{file: (entry: import("../types.js").FileEntry) => Promise<ArrayBuffer>}} Files
  */
 export function streamWeights(manifest, downloads) {
+  /** @type {Receive} */
   let receive = () => null;
   const stream = generate(manifest, downloads, (tensor) => receive(tensor));
-  return Object.assign(stream, { into(given) { receive = given; } });
+  /** @param {Receive} given */
+  const into = (given) => { receive = given; };
+  return Object.assign(stream, { into });
 }
 
+/**
+ * @param {import("../types.js").Manifest} manifest
+ * @param {Files} downloads
+ * @param {Receive} receive
+ * @returns {AsyncGenerator<Constant>}
+ */
 async function* generate(manifest, downloads, receive) {
   const { shards, tensors } = manifest.weights;
   requireUnpacking(shards);
   const { empty, pieces } = cut(shards, tensors, receive);
   yield* empty.map(constant);
+  /** @type {Map<number, Promise<number>>} */
   const loading = new Map();
   for (let next = 0; ;) {
     while (next < shards.length && loading.size < AHEAD) {
@@ -56,7 +92,7 @@ async function* generate(manifest, downloads, receive) {
       const file = downloads.file(shards[shard])
         .then((content) => unpack(shards[shard], content, placer(pieces[shard])))
         .then(() => shard);
-      file.catch(() => {}); // one failure ends the stream; the others' are the same news
+      file.catch(() => {}); // the first failure ends the stream; later ones are the same news
       loading.set(shard, file);
     }
     if (!loading.size) return;
@@ -65,28 +101,36 @@ async function* generate(manifest, downloads, receive) {
     for (const { arriving } of pieces[shard]) {
       if (--arriving.missing === 0) yield constant(arriving);
     }
-    pieces[shard] = null; // they hold on to the tensors
+    pieces[shard] = []; // else they would keep the tensors in memory
   }
 }
 
+/** @type {Piece["role"][]} */
+const ROLES = ["bytes", "scale"];
+
 /**
- * Which pieces of which tensors each shard holds.
- * @param {import("../types.js").Shard[]} shards
- * @param {import("../types.js").WeightTensor[]} tensors
+ * Cuts the tensors at the borders of the shards.
+ * @param {Shard[]} shards
+ * @param {WeightTensor[]} tensors
  * @param {Receive} receive
- * @throws {PressError} "manifest", where a tensor lies outside the shards
+ * @returns {{pieces: Piece[][], empty: Arriving[]}} `pieces` of each shard, in its order; `empty`:
+ *   tensors without bytes
+ * @throws {PressError} "manifest": a tensor lies outside the shards
  */
 function cut(shards, tensors, receive) {
-  const whole = shards.map(({ packed }) => !packed || packed.planes === 4); // runs of f32
+  const whole = shards.map(({ packed }) => !packed || packed.planes === 4); // its runs are of f32
   const sizes = shards.map((entry) => entry.packed?.bytes ?? entry.bytes);
+  /** @type {Piece[][]} */
   const pieces = shards.map(() => []);
   const all = tensors.map((tensor) => {
     /** @type {Arriving} */
     const arriving = { tensor, missing: 0, bytes: new Uint8Array(0), write: null };
     let direct = tensor.encoding === PLAIN && tensor.bytes > 0;
-    for (const [role, part] of [["bytes", tensor], ["scale", tensor.scale]]) {
-      let { shard, offset } = part ?? {};
-      for (let at = 0; at < (part?.bytes ?? 0); shard++, offset = 0) {
+    for (const role of ROLES) {
+      const part = role === "bytes" ? tensor : tensor.scale;
+      if (!part) continue;
+      let { shard, offset } = part;
+      for (let at = 0; at < part.bytes; shard++, offset = 0) {
         const length = Math.min(part.bytes - at, sizes[shard] - offset);
         if (!(length > 0)) {
           throw new PressError("manifest", `The manifest places the weights "${tensor.name}" ` +
@@ -106,12 +150,13 @@ function cut(shards, tensors, receive) {
 }
 
 /**
- * @param {Object[]} pieces of a shard, as they lie in it
+ * @param {Piece[]} pieces of a shard, in its order
  * @returns {(bytes: Uint8Array, start: number) => void} copies runs of the shard, one after the
- *   other, to the tensors
+ *   other, to the tensors; a run begins at byte `start` of the shard
  */
 function placer(pieces) {
-  let first = 0; // that is not complete
+  let first = 0; // the first piece that is not complete
+  /** @param {Piece} piece */
   const endOf = ({ offset, length }) => offset + length;
   return (bytes, start) => {
     const end = start + bytes.length;
@@ -122,14 +167,20 @@ function placer(pieces) {
   };
 }
 
-/** Copies what a run of a shard, from its byte `start` on, holds of a piece. */
+/**
+ * Copies the part of a piece that lies in a run of its shard.
+ * @param {Piece} piece
+ * @param {Uint8Array} bytes  the run
+ * @param {number} start  the byte of the shard where the run begins
+ */
 function place({ arriving, role, at, offset, length, whole }, bytes, start) {
   const from = Math.max(offset, start), end = Math.min(offset + length, start + bytes.length);
   if (from >= end) return;
   const run = bytes.subarray(from - start, end - start), target = at + from - offset;
   if (arriving.write) return arriving.write(run, target);
-  if (arriving[role]?.length !== whole) arriving[role] = new Uint8Array(whole);
-  arriving[role].set(run, target);
+  let array = arriving[role];
+  if (array?.length !== whole) arriving[role] = array = new Uint8Array(whole);
+  array.set(run, target);
 }
 
 /** @param {Arriving} arriving @returns {Constant} */

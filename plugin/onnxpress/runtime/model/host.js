@@ -1,11 +1,14 @@
 /** The page's end of its worker: calls and their answers, events, and when the worker ends. */
-import { startWorker } from "../load/carried.js";
+import { startScript } from "../load/carried.js";
 import { PressError, gone, unpackError } from "../errors.js";
 
 const LINGER = 60_000; // ms that a worker keeps what unfinished downloads have got
 
 /** All models of a page live in one worker: they share downloads and the graphics device. */
 let shared = null;
+
+const startWorker = () => startScript("worker.js",
+  () => new Worker(new URL("../worker.js", import.meta.url), { type: "module" }));
 
 export class Host {
   #worker;

@@ -3,25 +3,22 @@
  * workers with memories of their own.
  */
 import { aboutBuild } from "./common/builds.js";
-import { sharesMemory } from "./wasm/threads.js";
 import { executable, onHeap, placeWeights, timeSteps } from "./common/linear.js";
-import { compile } from "./wasm/compile.js";
 import { ALONE, heapOf, instantiate, memoryOf } from "../load/instance.js";
+import { compile } from "./wasm/compile.js";
 import { placer } from "./wasm/place.js";
+import { sharesMemory } from "./wasm/threads.js";
 import { warm } from "./wasm/warm.js";
 
+/** @typedef {import("../types.js").WasmTarget} WasmTarget */
+
 /**
- * @typedef {Object} WasmAbout
- * @property {number} pages  of 64 KiB, for one thread
- * @property {number} bytes_per_thread  beyond them for each of several
- * @property {number} threads  beyond which no more pay
- * @property {number} [workers]  that share no memory: beyond which no more pay; 1
- * @property {number} [most_workers]  of which the file says what they tell each other; 1
- *
- * @param {import("../types.js").Target & import("./common/linear.js").LinearAbout & WasmAbout} target
- * @param {import("./wasm/compile.js").FetchFile} fetchFile
+ * @param {WasmTarget} target
+ * @param {import("./contract.d.ts").FetchFile} fetchFile
  * @param {AsyncIterable<import("../load/weights.js").Constant>} weights
- * @param {{build: string, threads: number}} options
+ * @param {Pick<import("./contract.d.ts").OpenOptions, "build"|"threads">} options
+ * @returns {Promise<import("./contract.d.ts").Executable>}
+ * @throws {PressError} "prepare", "threads"
  */
 export async function open(target, fetchFile, weights, { build, threads = 1 }) {
   const about = aboutBuild(target, build);
@@ -42,6 +39,11 @@ export async function open(target, fetchFile, weights, { build, threads = 1 }) {
   }
 }
 
+/**
+ * @param {WasmTarget} about
+ * @param {Promise<WebAssembly.Module>} compiling
+ * @returns {Promise<import("./common/linear.js").Program>}
+ */
 async function startAlone(about, compiling) {
   const memory = memoryOf(about.pages);
   const exports = await instantiate(await compiling, memory);

@@ -9,23 +9,28 @@ import { makeBuffers, makeStaging, prepare, readProgram, setUp, upload } from ".
 
 export { probe };
 
-/** @typedef {import("./webgpu/device.js").Gpu} Gpu */
-/** @typedef {import("./webgpu/prepare.js").Commands} Commands */
-/** @typedef {import("./webgpu/prepare.js").Program} Program */
+/**
+ * @typedef {import("../types.js").WebgpuTarget} WebgpuTarget
+ * @typedef {import("./webgpu/device.js").Gpu} Gpu
+ * @typedef {import("./webgpu/prepare.js").Commands} Commands
+ * @typedef {import("./webgpu/prepare.js").Program} Program
+ * @typedef {(encoder: GPUCommandEncoder) => void} Encode
+ */
 
 /**
- * @param {{steps: [string, number][], files: Object<string, import("../types.js").FileEntry>}} about
- * @param {(entry: import("../types.js").FileEntry) => Promise<ArrayBuffer>} fetchFile
- * @param {AsyncIterable<import("../load/weights.js").Constant>} weights
- * @param {{build: string}} options which of the files
- * @returns {Promise<import("../types.js").Executable>}
+ * @param {WebgpuTarget} about
+ * @param {import("./contract.d.ts").FetchFile} fetchFile
+ * @param {import("../load/weights.js").WeightStream} weights
+ * @param {Pick<import("./contract.d.ts").OpenOptions, "build">} options
+ * @returns {Promise<import("./contract.d.ts").Executable>}
  * @throws {PressError} "webgpu-" and missing, adapter, device, limits, memory, compile, validation,
  *   weights or lost
  */
 export async function open(about, fetchFile, weights, { build }) {
   const fetched = fetchFile(about.files[build]);
-  fetched.catch(() => {}); // told of below, unless there is no device
+  fetched.catch(() => {}); // a failure is reported below, unless there is no device
   const gpu = await acquire();
+  /** @type {GPUBuffer[]} */
   const buffers = [];
   try {
     const program = readProgram(await fetched);
@@ -40,7 +45,9 @@ export async function open(about, fetchFile, weights, { build }) {
   }
 }
 
-/** @implements {import("../types.js").Executable} */
+/** @typedef {import("./contract.d.ts").Executable} Contract */
+
+/** @implements {Contract} */
 class Executable {
   #gpu;
   #steps;
@@ -50,7 +57,13 @@ class Executable {
   #staging;
   #checked = false;
 
-  /** @param {Gpu} gpu @param {Program} program @param {GPUBuffer[]} buffers @param {Commands} commands */
+  /**
+   * @param {Gpu} gpu
+   * @param {WebgpuTarget["steps"]} steps
+   * @param {Program} program
+   * @param {GPUBuffer[]} buffers
+   * @param {Commands} commands
+   */
   constructor(gpu, steps, program, buffers, commands) {
     this.#gpu = gpu;
     this.#steps = steps;
@@ -60,7 +73,7 @@ class Executable {
     this.#staging = makeStaging(gpu.device, program.outputs);
   }
 
-  /** One run at a time; the caller queues. @param {Float32Array[]} inputs */
+  /** @param {Float32Array[]} inputs @returns {Promise<Float32Array[]>} */
   async run(inputs) {
     const { device } = this.#gpu;
     try {
@@ -79,8 +92,7 @@ class Executable {
   }
 
   /**
-   * Milliseconds of each step, by timestamps where the device has them (browsers round them), else
-   * by waiting for each dispatch.
+   * By timestamps where the device has them (browsers round them), else by waiting for each dispatch.
    * @param {Float32Array[]} inputs
    * @returns {Promise<{label: string, ms: number}[]>}
    */
@@ -98,9 +110,10 @@ class Executable {
     }
   }
 
-  /** Frames to a canvas without a read-back; see webgpu_frames.js. */
+  /** @type {NonNullable<Contract["openFrames"]>} */
   async openFrames(canvas, demo, shape) {
     const { openFrames } = await import("./webgpu/frames.js");
+    /** @param {Encode} before @param {Encode} after */
     const submit = (before, after) => this.#submit(before, after);
     const host = { gpu: this.#gpu, program: this.#program, buffers: this.#buffers, submit };
     return openFrames(host, canvas, demo, shape);
@@ -111,6 +124,7 @@ class Executable {
     for (const buffer of [...this.#buffers, numbers, this.#staging.buffer]) buffer.destroy();
   }
 
+  /** @param {Float32Array[]} inputs */
   #write(inputs) {
     this.#program.inputs.forEach(({ name, buffer, offset, length }, i) => {
       const data = inputs[i];
@@ -122,6 +136,7 @@ class Executable {
     });
   }
 
+  /** The model between two encoders of the caller's. @param {Encode} before @param {Encode} after */
   #submit(before = () => {}, after = (encoder) => this.#copyOutputs(encoder)) {
     const { device } = this.#gpu;
     const { list, submits } = this.#commands;
@@ -136,6 +151,7 @@ class Executable {
     });
   }
 
+  /** @param {GPUCommandEncoder} encoder */
   #copyOutputs(encoder) {
     this.#program.outputs.forEach(({ buffer, offset, length }, i) => {
       const { buffer: to, at } = this.#staging;

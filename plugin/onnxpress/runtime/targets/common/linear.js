@@ -1,33 +1,28 @@
 /**
- * What the js and wasm targets share: one heap of f32 elements, laid out at build time.
- * All offsets and lengths in `about` count elements.
+ * The parts that the js and wasm targets share. Both run on one heap of f32 elements that the build
+ * has laid out; all offsets and lengths count elements.
  *
- * @typedef {Object} LinearAbout
- * @property {number} elements  the heap's length
- * @property {number} staging  where a constant waits for its packer; free until the first run
- * @property {{tensor: string, offset: number, pack: string, args: number[]}[]} weights
- * @property {{name: string, offset: number, length: number}[]} inputs
- * @property {{name: string, offset: number, length: number}[]} outputs
- * @property {[label: string, flops: number][]} steps
+ * @typedef {Omit<import("../../types.js").JsTarget, "files">} LinearAbout
+ * @typedef {import("../../load/weights.js").Constant} Constant
  *
- * @typedef {Object} Program  The compiled model on its heap, or on several.
- * @property {(constant: import("../../load/weights.js").Constant) => void|Promise<void>} place
+ * @typedef {Object} Program  A compiled model with its heap, or with several heaps.
+ * @property {(constant: Constant) => void|Promise<void>} place  puts a constant where it is read
  * @property {(inputs: Float32Array[]) => Promise<Float32Array[]>} run  in the model's order
  * @property {(inputs: Float32Array[]) => Promise<number[]>} profile  milliseconds of each step
- * @property {() => void} [end]  of its threads
+ * @property {() => void} [end]  ends its threads
  */
-import { PressError } from "../../errors.js";
+import { PressError, gone } from "../../errors.js";
 
 /**
- * Fills the heap's constants, in whatever order they arrive.
+ * Places the constants in the order of their arrival.
  * @param {LinearAbout} about
  * @param {Promise<Program>} compiling  may still be under way while the first weights arrive
- * @param {AsyncIterable<import("../../load/weights.js").Constant>} weights
+ * @param {AsyncIterable<Constant>} weights
  * @returns {Promise<Program>}
- * @throws {PressError} "prepare", where a constant does not arrive
+ * @throws {PressError} "prepare": a constant does not arrive
  */
 export async function placeWeights(about, compiling, weights) {
-  // A failure is reported where it is awaited, below.
+  // A failure is reported below, where the promise is awaited.
   compiling.catch(() => {});
   const waiting = new Set(about.weights.map((slot) => slot.tensor));
   for await (const constant of weights) {
@@ -40,7 +35,7 @@ export async function placeWeights(about, compiling, weights) {
   return compiling;
 }
 
-/** @param {LinearAbout} about @param {Float32Array} heap @param {Float32Array[]} arrays */
+/** @param {LinearAbout} about @param {Float32Array} heap @param {Float32Array[]} arrays of all inputs */
 export function writeInputs({ inputs }, heap, arrays) {
   inputs.forEach(({ offset }, i) => heap.set(arrays[i], offset));
 }
@@ -51,12 +46,14 @@ export function readOutputs({ outputs }, heap) {
 }
 
 /**
- * The program whose functions work on `heap`.
+ * A program with one heap.
+ * @template {Program["place"]} Place
  * @param {LinearAbout} about
  * @param {Float32Array} heap
- * @param {{place: Program["place"], run: () => void|Promise<void>,
- *   profile: (steps: number) => number[]|Promise<number[]>, end?: () => void}} functions
- * @returns {Program}
+ * @param {{place: Place, run: () => unknown,
+ *   profile: (steps: number) => number[]|Promise<number[]>, end?: () => void}} functions  that work
+ *   on the heap
+ * @returns {Program & {place: Place}}
  */
 export function onHeap(about, heap, { place, run, profile, end }) {
   return {
@@ -66,7 +63,7 @@ export function onHeap(about, heap, { place, run, profile, end }) {
       await run();
       return readOutputs(about, heap);
     },
-    profile(inputs) {
+    async profile(inputs) {
       writeInputs(about, heap, inputs);
       return profile(about.steps.length);
     },
@@ -74,7 +71,11 @@ export function onHeap(about, heap, { place, run, profile, end }) {
   };
 }
 
-/** @param {number} steps @param {(index: number) => void} step */
+/**
+ * @param {number} steps
+ * @param {(index: number) => void} step
+ * @returns {number[]} milliseconds of each step
+ */
 export function timeSteps(steps, step) {
   return Array.from({ length: steps }, (_, i) => {
     const started = performance.now();
@@ -84,24 +85,29 @@ export function timeSteps(steps, step) {
 }
 
 /**
- * The executable that a backend's `open` returns.
+ * The executable that a target's `open` returns.
  * @param {LinearAbout} about
  * @param {Program} program
+ * @returns {import("../contract.d.ts").Executable}
  */
 export function executable(about, program) {
+  /** @type {Program|null} */
+  let held = program; // until it is disposed: then its memory can be freed
+  const live = () => {
+    if (held) return held;
+    throw gone();
+  };
   return {
-    /** @param {Float32Array[]} inputs @returns {Promise<Float32Array[]>} in the model's order */
-    run: (inputs) => program.run(inputs),
+    run: async (inputs) => live().run(inputs),
 
-    /** @param {Float32Array[]} inputs @returns {Promise<{label: string, ms: number}[]>} */
     async profile(inputs) {
-      const times = await program.profile(inputs);
+      const times = await live().profile(inputs);
       return about.steps.map(([label], i) => ({ label, ms: times[i] }));
     },
 
     dispose() {
-      program?.end?.();
-      program = null;
+      held?.end?.();
+      held = null;
     },
   };
 }

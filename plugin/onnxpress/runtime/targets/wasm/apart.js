@@ -1,17 +1,20 @@
 /**
- * A program on workers that share no memory: each holds all constants, and they tell each other what
- * the build has found that they must. Who asks does the first part; peer.js does the others.
+ * A program on workers that share no memory. Each holds all constants, and they send each other the
+ * elements that the build has found to be needed elsewhere. This side does the first part; peer.js
+ * does the others.
  */
-import { startPeer } from "../../load/carried.js";
+import { startScript } from "../../load/carried.js";
 import { openPart } from "./part.js";
 
-export { startPeer as startWorker };
-
-/** Parts that are done here. */
+/** Parts that this side does. */
 export const HERE = 1;
 
+/** @returns {Worker} that runs peer.js */
+export const startWorker = () => startScript("targets/wasm/peer.js",
+  () => new Worker(new URL("./peer.js", import.meta.url), { type: "module" }));
+
 /**
- * @param {import("../common/linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
+ * @param {import("../../types.js").WasmTarget} about
  * @param {Promise<WebAssembly.Module>} compiling
  * @param {import("./team.js").Team} team
  * @returns {Promise<import("../common/linear.js").Program>}
@@ -23,8 +26,14 @@ export async function start(about, compiling, team) {
   const [part] = await Promise.all([
     openPart(module, about, 0, mine),
     team.all((worker) => ({ job: "start", module, about, me: worker + HERE, ports: others[worker],
-      moved: others[worker].filter(Boolean) })),
+      moved: others[worker].filter((port) => port !== null) })),
   ]);
+  /**
+   * @template T
+   * @param {(inputs: Float32Array[]) => Promise<T>} doPart  does the part of this side
+   * @param {Float32Array[]} inputs
+   * @returns {Promise<T>}
+   */
   const together = async (doPart, inputs) => {
     const others = team.all(() => ({ job: "run", ...moving(inputs) }));
     return (await Promise.all([doPart(inputs), others]))[0];
@@ -46,14 +55,21 @@ export async function start(about, compiling, team) {
   };
 }
 
-/** A job's copies of the arrays that there are; a view itself would bring all of its buffer. */
+/**
+ * Copies of arrays for a job: a view itself would bring all of its buffer.
+ * @param {(Float32Array|Uint8Array|undefined)[]} arrays
+ */
 function moving(arrays) {
   const copies = arrays.map((array) => array?.slice());
-  return { arrays: copies, moved: copies.filter(Boolean).map(({ buffer }) => buffer) };
+  return { arrays: copies, moved: copies.flatMap((copy) => (copy ? [copy.buffer] : [])) };
 }
 
-/** @param {number} size @returns {(MessagePort|null)[][]} of each part, to each other */
+/**
+ * @param {number} size
+ * @returns {(MessagePort|null)[][]} ports[from, to] between all parts; null from a part to itself
+ */
 function connect(size) {
+  /** @type {(MessagePort|null)[][]} */
   const ports = Array.from({ length: size }, () => Array(size).fill(null));
   for (let a = 0; a < size; a++) {
     for (let b = 0; b < a; b++) {

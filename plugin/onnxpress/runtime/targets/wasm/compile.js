@@ -1,49 +1,56 @@
 /** A program's file -> its module. */
 
-/** @typedef {(entry: import("../../types.js").FileEntry, onPart?: import("../../load/request.js").OnPart) =>
- *   Promise<ArrayBuffer>} FetchFile */
-
 /**
- * Compiles while the file comes, if it does in parts; the module counts once the file is verified.
- * @param {FetchFile} fetchFile
+ * Compiles while the file comes, if it comes in parts. The module is used once the file is verified.
+ * @param {import("../contract.d.ts").FetchFile} fetchFile
  * @param {import("../../types.js").FileEntry} entry
- * @param {boolean} shared  whether its memory will be
+ * @param {boolean} shared  whether threads will share its memory
  * @returns {Promise<WebAssembly.Module>}
  */
 export async function compile(fetchFile, entry, shared) {
   if (shared) return WebAssembly.compile(sharing(await fetchFile(entry)));
-  let stream, module, length = 0;
+  /** @type {Compiling|undefined} */
+  let compiling;
+  let length = 0;
   const stop = () => { length = NaN; };
   const bytes = await fetchFile(entry, (part, at) => {
     if (part.length === entry.bytes) return stop();
-    if (!stream) [stream, module] = compileStream(stop);
-    if (at !== length) return stop(); // parts of two tries are not to be mixed
-    stream.enqueue(part);
+    compiling ??= compileStream(stop);
+    if (at !== length) return stop(); // parts of two tries do not make one file
+    compiling.stream.enqueue(part);
     length += part.length;
   }).finally(() => {
-    if (length !== entry.bytes) stream?.error();
+    if (length !== entry.bytes) compiling?.stream.error();
   });
-  if (length !== entry.bytes) return WebAssembly.compile(bytes);
-  stream.close();
-  return module;
+  if (!compiling || length !== entry.bytes) return WebAssembly.compile(bytes);
+  compiling.stream.close();
+  return compiling.module;
 }
 
 /**
- * @param {() => void} stop  called where what comes is no program
- * @returns {[ReadableStreamDefaultController, Promise<WebAssembly.Module>]}
+ * @typedef {Object} Compiling
+ * @property {ReadableStreamDefaultController<Uint8Array>} stream  takes the file
+ * @property {Promise<WebAssembly.Module>} module
+ *
+ * @param {() => void} stop  called where the file is no program
+ * @returns {Compiling}
  */
 function compileStream(stop) {
-  let stream;
-  const body = new ReadableStream({ start(controller) { stream = controller; }, cancel: stop });
+  /** @type {Partial<Compiling>} */
+  const compiling = {};
+  const body = new ReadableStream({
+    start(controller) { compiling.stream = controller; },
+    cancel: stop,
+  });
   const headers = { "Content-Type": "application/wasm" }; // whatever the host calls it
-  const module = WebAssembly.compileStreaming(new Response(body, { headers }));
-  module.catch(() => {}); // the file's fault is told by who verifies it
-  return [stream, module];
+  compiling.module = WebAssembly.compileStreaming(new Response(body, { headers }));
+  compiling.module.catch(() => {}); // the file's fault is told where it is verified
+  return /** @type {Compiling} */ (compiling);
 }
 
 /**
- * The same program for a shared memory: its one import of a memory says so in the byte of flags that
- * follows the name and the kind.
+ * The same program for a shared memory: the byte of flags behind the name and the kind of its imported
+ * memory says so.
  * @param {ArrayBuffer} bytes
  */
 function sharing(bytes) {

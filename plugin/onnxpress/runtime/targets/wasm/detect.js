@@ -1,4 +1,6 @@
-/** Which build of a WebAssembly program runs here, and which is the fastest. */
+/** Which build of a WebAssembly program runs here, and which one is the fastest. */
+
+/** @typedef {import("../contract.d.ts").Verdict} Verdict */
 
 const WORTH = 1e9; // multiply-adds: for fewer, finding out what is faster costs several runs
 
@@ -14,23 +16,29 @@ const RELAXED = [
 ];
 
 /**
- * The build in f32, before it one of whole numbers where that is faster.
- * @param {import("../../targets.js").Built} target
- * @returns {Promise<import("../../targets.js").Verdict|import("../../targets.js").Verdict[]>}
+ * The build in f32; before it a build of whole numbers, where one is faster.
+ * @param {import("../../types.js").WasmTarget} target
+ * @returns {Promise<Verdict[]>}
  */
-export async function probeWasm(target) {
-  const plain = probeFloats(target.files);
-  if (plain.refusal || !target.arithmetic || target.work.f32 < WORTH) return plain;
-  // What cannot be timed is not taken; f32 runs in any case.
+export async function probeWasm({ files, work, arithmetic }) {
+  const plain = probeFloats(files);
+  if ("refusal" in plain || !work || !arithmetic || work.f32 < WORTH) return [plain];
+  // A build that cannot be timed is not taken; f32 runs in any case.
   const found = await import("./probe.js")
-    .then(({ fastestBuild }) => fastestBuild(target, plain.build)).catch(() => null);
-  if (!found) return plain;
+    .then(({ fastestBuild }) => fastestBuild({ files, work, arithmetic }, plain.build))
+    .catch(() => null);
+  if (!found) return [plain];
   const speed = found.speed.toFixed(1);
   const reason = `with products of whole numbers, about ${speed} times as fast here as in f32`;
   return [{ build: found.build, reason }, plain];
 }
 
-/** @param {Object<string, unknown>} files @returns {import("../../targets.js").Verdict} */
+/**
+ * @param {Object<string, unknown>} files
+ * @returns {{build: ISA, reason: string} | import("../contract.d.ts").Refusal}
+ *
+ * @typedef {import("./probe.js").ISA} ISA
+ */
 function probeFloats(files) {
   if (typeof WebAssembly !== "object") {
     return { refusal: "this browser has WebAssembly switched off" };

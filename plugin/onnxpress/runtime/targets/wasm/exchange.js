@@ -1,38 +1,49 @@
 /**
- * What workers without a shared memory tell each other, as the program's own file says.
+ * The messages of workers without a shared memory. The program's own file lists them, in its section
+ * "exchange" (programs/exchange.py).
  *
  * @typedef {Object} Exchange
- * @property {number[]} phases  of each step
- * @property {Set<number>} whole  the phases that all workers do, since a share would not pay
+ * @property {number[]} phases  how many phases each step has
+ * @property {Set<number>} whole  phases that every worker does alone, as sharing them would not pay
  * @property {Message[]} messages
  *
  * @typedef {Object} Message
- * @property {number} after  which phase it is sent
- * @property {number} before  which phase it is needed, or after the last
+ * @property {number} after  the phase that computes its elements
+ * @property {number} before  the phase that needs them; the count of phases where none does
  * @property {number} sender
  * @property {number} receiver
- * @property {number[][]} runs  [offset, length, count, stride], in elements of the heap
+ * @property {Run[]} runs
+ *
+ * @typedef {[offset: number, length: number, count: number, stride: number]} Run  `count` pieces of
+ *   `length` elements that lie `stride` apart, the first one at `offset` of the heap
  */
 
 /** @param {WebAssembly.Module} module @param {number} workers @returns {Exchange} */
 export function exchangeOf(module, workers) {
   const numbers = read(new Uint8Array(WebAssembly.Module.customSections(module, "exchange")[0]));
-  const next = () => numbers.next().value;
+  const next = () => numbers.next().value ?? 0;
+  /**
+   * @template T
+   * @param {() => T} item
+   * @returns {T[]}
+   */
   const list = (item) => Array.from({ length: next() }, item);
   const phases = list(next);
   for (;;) {
     const found = next();
     let last = 0, before = 0, at = 0;
     const whole = new Set(list(() => (last += next())));
+    /** @returns {Run} */
+    const run = () => [at += next(), next(), next(), next()];
     const messages = list(() => ({
       before: before += next(), after: before - next(), sender: next(), receiver: next(),
-      runs: list(() => [at += next(), next(), next(), next()]),
+      runs: list(run),
     }));
     if (found === workers) return { phases, whole, messages };
   }
 }
 
-/** Numbers in signed LEB128. @param {Uint8Array} bytes */
+/** @param {Uint8Array} bytes @returns {Generator<number, undefined>} its numbers in signed LEB128 */
 function* read(bytes) {
   let value = 0, shift = 0;
   for (const byte of bytes) {

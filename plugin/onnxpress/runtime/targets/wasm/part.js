@@ -1,7 +1,7 @@
 /**
- * What one of several workers without a shared memory does: its shares of all phases, on a heap of
- * its own. Before a phase it waits for what it was told to expect from others; after one it sends
- * what they need of what it has computed.
+ * The part of one of several workers without a shared memory: its shares of all phases, on a heap of
+ * its own. Before a phase it waits for the messages that the phase needs; after a phase it sends the
+ * elements that other workers need.
  */
 import { exchangeOf } from "./exchange.js";
 import { onHeap } from "../common/linear.js";
@@ -9,14 +9,23 @@ import { ALONE, heapOf, instantiate, memoryOf } from "../../load/instance.js";
 import { placer } from "./place.js";
 import { warm } from "./warm.js";
 
-const LOOKS = 400; // for a message, before a worker sleeps: some milliseconds
+const LOOKS = 400; // turns in which a worker looks for a message before it sleeps: some milliseconds
+
+/**
+ * @typedef {import("./exchange.js").Run} Run
+ *
+ * @typedef {Object} Phase  The part of one worker in a phase.
+ * @property {number[]} share  part, parts, and the address of its own bytes, for the program's exports
+ * @property {{number: number, runs: Run[]}[]} expected  messages that it needs before
+ * @property {{number: number, receiver: number, runs: Run[]}[]} sent  messages that it sends after
+ */
 
 /**
  * @param {WebAssembly.Module} module
- * @param {import("../common/linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
- * @param {number} me
- * @param {(MessagePort|null)[]} ports  to each other
- * @returns {Promise<import("../common/linear.js").Program>}  whose outputs are right where `me` is 0
+ * @param {import("../../types.js").WasmTarget} about
+ * @param {number} me  the worker's number
+ * @param {(MessagePort|null)[]} ports  to each worker, null to itself
+ * @returns its program; the outputs are right where `me` is 0
  */
 export async function openPart(module, about, me, ports) {
   const memory = memoryOf(about.pages);
@@ -28,7 +37,7 @@ export async function openPart(module, about, me, ports) {
   const { plan, most } = schedule(exchange, count, me, ports.length);
   const letters = new Letters(ports, most);
 
-  /** @returns {Promise<number[]>} milliseconds of each phase, with what it waits for */
+  /** @returns {Promise<number[]>} milliseconds of each phase, its waiting included */
   const run = async () => {
     const times = [];
     for (const [phase, { share, expected, sent }] of plan.entries()) {
@@ -61,10 +70,14 @@ export async function openPart(module, about, me, ports) {
 
 /**
  * @param {import("./exchange.js").Exchange} exchange
- * @returns {{plan: {share: number[], expected: Object[], sent: Object[]}[], most: number}} `plan` by
- *   phase, and after the last; `most`: elements of a message
+ * @param {number} phases  of all steps
+ * @param {number} me
+ * @param {number} size  workers
+ * @returns {{plan: Phase[], most: number}} `plan` by phase, with one more that only waits; `most`:
+ *   elements of the longest message
  */
 function schedule({ whole, messages }, phases, me, size) {
+  /** @type {Phase[]} */
   const plan = Array.from({ length: phases + 1 },
     () => ({ share: [me, size, 0], expected: [], sent: [] }));
   whole.forEach((phase) => (plan[phase].share = ALONE));
@@ -78,20 +91,23 @@ function schedule({ whole, messages }, phases, me, size) {
 }
 
 /**
- * Messages by number. A buffer that has come goes out again: new memory costs more than a copy. Who
- * waits for one sends itself empty ones for a while, as waking takes longer than most waits.
+ * Messages by number. A buffer that has come goes out again: new memory costs more than a copy. A
+ * worker that waits sends itself empty messages for a while, as waking takes longer than most waits.
  */
 class Letters {
   #ports;
   #size;
+  /** @type {Float32Array<ArrayBuffer>[]} */
   #spare = [];
+  /** Messages that nobody has asked for yet. @type {Map<number, Float32Array<ArrayBuffer>>} */
   #arrived = new Map();
+  /** @type {Map<number, (content: Float32Array<ArrayBuffer>) => void>} */
   #waiting = new Map();
   #self = new MessageChannel();
   #looking = false;
   #looks = 0;
 
-  /** @param {(MessagePort|null)[]} ports @param {number} size elements of each buffer */
+  /** @param {(MessagePort|null)[]} ports @param {number} size  elements of each buffer */
   constructor(ports, size) {
     this.#ports = ports;
     this.#size = size;
@@ -108,15 +124,24 @@ class Letters {
     return this.#spare.pop() ?? new Float32Array(this.#size);
   }
 
-  /** As many as go out at once; who receives more than it sends would heap them up. */
+  /**
+   * Keeps a buffer to send it again, but no more than go out at once: a worker that receives more than
+   * it sends would heap them up.
+   * @param {Float32Array<ArrayBuffer>} content
+   */
   keep(content) {
     if (this.#spare.length < this.#ports.length) this.#spare.push(content);
   }
 
+  /** @param {number} receiver @param {number} number @param {Float32Array<ArrayBuffer>} content */
   send(receiver, number, content) {
-    this.#ports[receiver].postMessage({ number, content }, [content.buffer]);
+    this.#ports[receiver]?.postMessage({ number, content }, [content.buffer]);
   }
 
+  /**
+   * @param {number} number
+   * @returns {Float32Array<ArrayBuffer>|Promise<Float32Array<ArrayBuffer>>}
+   */
   receive(number) {
     const content = this.#arrived.get(number);
     this.#arrived.delete(number);
@@ -132,6 +157,7 @@ class Letters {
     this.#self.port2.postMessage(null);
   }
 
+  /** @param {{number: number, content: Float32Array<ArrayBuffer>}} message */
   #hear({ number, content }) {
     const resolve = this.#waiting.get(number);
     this.#waiting.delete(number);
@@ -140,6 +166,7 @@ class Letters {
   }
 }
 
+/** Fills a message with runs of the heap. @type {Mover} */
 function gather(heap, content, runs) {
   let at = 0;
   each(runs, (from, size) => {
@@ -148,6 +175,7 @@ function gather(heap, content, runs) {
   });
 }
 
+/** Puts a message's content into runs of the heap. @type {Mover} */
 function scatter(heap, content, runs) {
   let at = 0;
   each(runs, (to, size) => {
@@ -156,6 +184,9 @@ function scatter(heap, content, runs) {
   });
 }
 
+/** @typedef {(heap: Float32Array, content: Float32Array, runs: Run[]) => void} Mover */
+
+/** @param {Run[]} runs @param {(offset: number, length: number) => void} move */
 function each(runs, move) {
   for (const [offset, length, count, stride] of runs) {
     for (let k = 0; k < count; k++) move(offset + k * stride, length);

@@ -2,14 +2,16 @@
 import { ENCODINGS, PLAIN } from "../../load/decode.js";
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
-const SLACK = 16; // elements that are free past each slot and past what is staged, as in layout.py
+const SLACK = 16; // elements that are free behind each slot and behind a staged constant (layout.py)
+
+/** @typedef {import("../../load/weights.js").Stored} Stored */
 
 /**
  * @param {import("../common/linear.js").LinearAbout} about
- * @param {Object<string, Function>} exports  of the program; emit/wasm/decode.py and wasm_packs.py
- *   tell how what stands here calls them
+ * @param {import("../../load/instance.js").Functions} exports  of the program; emit/wasm/decode.py
+ *   and packers.py describe them
  * @param {WebAssembly.Memory} memory
- * @returns {import("../common/linear.js").Program["place"]}
+ * @returns {(constant: {name: string, stored: Stored}) => void}
  */
 export function placer({ weights, staging }, exports, memory) {
   const heap = new Uint8Array(memory.buffer);
@@ -32,22 +34,22 @@ export function placer({ weights, staging }, exports, memory) {
     }
   };
 
-  /** @param {import("../../load/weights.js").Stored} stored @returns {number} the address that follows */
+  /** @param {Stored} constant @returns {number} the byte address behind the scales */
   function placeScales({ encoding, scale }) {
-    if (!scale) return scales;
     const { scales: stored } = ENCODINGS[encoding];
+    if (!scale || !stored) return scales;
     const count = (8 * scale.length) / ENCODINGS[stored].bits;
     decode({ encoding: stored, shape: [count], bytes: scale }, scales);
     return scales + BYTES * count;
   }
 
-  /** @param {import("../../load/weights.js").Stored} stored @param {number} target */
-  function decode({ encoding, shape, bytes, group }, target) {
+  /** @param {Stored} stored @param {number} target  a byte address */
+  function decode({ encoding, shape, bytes, group = 0 }, target) {
     if (encoding === PLAIN) return heap.set(bytes, target);
     const count = shape.reduce((product, n) => product * n, 1);
     const source = target + BYTES * (count + SLACK) - bytes.length;
     heap.set(bytes, source);
-    const columns = shape.at(-1);
+    const columns = shape[shape.length - 1];
     exports[`decode_${encoding}`](source, target, count / columns, columns, scales, group);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Which build of whole numbers is faster here than the one in f32, by a test run of about a
- * millisecond. That a browser knows an instruction says nothing: where the processor lacks it, three
- * or more others take its place.
+ * Which build of whole numbers is faster here than the build in f32, by a test run of about a
+ * millisecond. A browser that knows an instruction says nothing of its speed: where the processor
+ * lacks it, three or more others take its place.
  */
 import { embedded, instantiate, memoryOf } from "../../load/instance.js";
 
@@ -120,23 +120,34 @@ const MODULES = {
     "QQBqIAEQAiEDQeAAQQYgAEEBaiABEAIhBCAEIANrIgQEQEEAIANB+AJsakHAuAIgA0EgbGpBACADakEAIARqQeAA" +
     "QfgCQYDmfUEgQYBoQS9B+AJBgPcCQQBBIEHAtQMQBAsL",
 };
-const STEPS = 96 * 8 * 94; // of a tile: each as many multiply-adds as its operand has elements
-const WIDTH = { f32: 1, i16: 2, u8: 4 };
+const STEPS = 96 * 8 * 94; // of a tile: each does one multiply-add for every element of its operand
+const WIDTH = { f32: 1, i16: 2, u8: 4 }; // elements of an operand
 const ROUNDS = { least: 4, most: 12 }; // until the engine's optimizer brings nothing more
-const FASTER = 1.15;
-const PAUSE = 4; // milliseconds for it between rounds
-const MOST = 2000; // calls: a clock that stands still for them all tells nothing
-const WINDOW = 0.4; // milliseconds, or a tick of the browser's clock if that is longer
-const GAIN = 0.9; // of the time in f32: less is not worth the coarser numbers
+const FASTER = 1.15; // times the best rate so far: then another round may bring more
+const PAUSE = 4; // ms for the optimizer between rounds
+const MOST = 2000; // calls: a clock that stands still during all of them tells nothing
+const WINDOW = 0.4; // ms, or a tick of the browser's clock if that is longer
+const GAIN = 0.9; // of the time in f32: a smaller gain is not worth the coarser numbers
 
 /**
- * @param {import("../../types.js").Target} target
- * @param {"relaxed"|"simd128"} isa  the instruction set that f32 runs with
- * @returns {Promise<{build: string, speed: number} | null>} `speed`: how many times f32's
+ * @typedef {keyof typeof MODULES} ISA  a set of instructions
+ * @typedef {keyof typeof WIDTH} Operand  the kind of operand of a product
+ * @typedef {Object<string, number>} Work  kind of operand -> multiply-adds of one run
+ */
+
+/** @type {Operand[]} */
+const KINDS = ["f32", "i16", "u8"];
+
+/**
+ * @param {{files: Object<string, unknown>, work: Work, arithmetic: Object<string, {work: Work}>}}
+ *   target  `work`: in f32
+ * @param {ISA} isa  the instruction set that f32 runs with
+ * @returns {Promise<{build: string, speed: number} | null>} `speed`: as a multiple of f32's
  */
 export async function fastestBuild({ files, work, arithmetic }, isa) {
   const rates = await measure(isa);
   if (!rates) return null;
+  /** @param {Work} amounts @returns {number} ms */
   const time = (amounts) =>
     Object.entries(amounts).reduce((sum, [kind, count]) => sum + count / rates[kind], 0);
   const found = Object.entries(arithmetic)
@@ -147,13 +158,14 @@ export async function fastestBuild({ files, work, arithmetic }, isa) {
 }
 
 /**
+ * @param {ISA} isa
  * @returns {Promise<Object<string, number> | null>} kind of operand -> multiply-adds per
  *   millisecond; null where the clock does not tell
  */
 async function measure(isa) {
   const module = await WebAssembly.compile(embedded(MODULES[isa]));
   const exports = await instantiate(module, memoryOf(1));
-  const kinds = Object.keys(WIDTH).filter((name) => name in exports);
+  const kinds = KINDS.filter((name) => name in exports);
   const rates = Object.fromEntries(kinds.map((kind) => [kind, 0]));
   for (let round = 1, better = true; round <= ROUNDS.least || better; round++) {
     better = false;
@@ -169,8 +181,10 @@ async function measure(isa) {
 }
 
 /**
- * From one tick of the clock to another: browsers let it jump by a tenth or a whole millisecond.
- * @returns {number} 0 where it does not tick
+ * Counts calls from one tick of the clock to another: in browsers it jumps by a tenth of a millisecond
+ * or a whole one.
+ * @param {() => void} run
+ * @returns {number} 0 where the clock does not tick
  */
 function callsPerMs(run) {
   const before = performance.now();

@@ -1,5 +1,5 @@
 /** A program on several threads that share its memory; thread.js is the other end. */
-import { startThread } from "../../load/carried.js";
+import { startScript } from "../../load/carried.js";
 import { onHeap } from "../common/linear.js";
 import { heapOf, instantiate, memoryOf } from "../../load/instance.js";
 import { placer } from "./place.js";
@@ -7,13 +7,15 @@ import { warm } from "./warm.js";
 
 const PAGE = 65536; // bytes
 
-export { startThread as startWorker };
-
-/** Parts that are done here: waiting for others would block. */
+/** Threads whose part this side does: none, as waiting for the others would block it. */
 export const HERE = 0;
 
+/** @returns {Worker} that runs thread.js */
+export const startWorker = () => startScript("targets/wasm/thread.js",
+  () => new Worker(new URL("./thread.js", import.meta.url), { type: "module" }));
+
 /**
- * @param {import("../common/linear.js").LinearAbout & import("../wasm.js").WasmAbout} about
+ * @param {import("../../types.js").WasmTarget} about
  * @param {Promise<WebAssembly.Module>} compiling
  * @param {import("./team.js").Team} team
  * @returns {Promise<import("../common/linear.js").Program>}
@@ -31,7 +33,10 @@ export async function start(about, compiling, team) {
   return onHeap(about, heapOf(about, memory), {
     place: placer(about, exports, memory),
     run: () => team.all(() => ({ job: "run" })),
-    profile: async (steps) => (await team.all(() => ({ job: "profile", steps })))[0],
+    profile: async (steps) => {
+      const [times] = await team.all(() => ({ job: "profile", steps }));
+      return /** @type {number[]} */ (times);
+    },
     end: () => team.end(),
   });
 }

@@ -1,15 +1,27 @@
 /**
- * Workers that run one model together. The side that asks never waits for them but for their
- * messages, so it may be a page.
+ * Workers that run one model together. The side that asks waits for their messages only and never
+ * blocks, so it may be a page.
  */
-import { PressError } from "../../errors.js";
+import { PressError, gone } from "../../errors.js";
+
+/**
+ * @typedef {{job: string, moved?: Transferable[]} & Object<string, unknown>} Job  a message to a
+ *   worker, which calls its function of that name; `moved` goes over to it
+ */
 
 export class Team {
+  /** @type {Worker[]} */
   #workers;
+  /** Whom a failure is told. @type {Set<(reason: Error) => void>} */
   #pending = new Set();
+  /** @type {Error|null} */
   #failure = null;
 
-  /** @param {number} size @param {() => Worker} startWorker @throws where a browser refuses them */
+  /**
+   * @param {number} size
+   * @param {() => Worker} startWorker
+   * @throws {Error} the browser refuses a worker
+   */
   constructor(size, startWorker) {
     this.#workers = Array.from({ length: size }, () => startWorker());
     for (const worker of this.#workers) {
@@ -19,9 +31,9 @@ export class Team {
         this.end(new PressError("threads", `a thread has failed (${why})`));
       });
     }
-    /** Settles when all are there or one has failed. */
+    /** Settles when all workers are there or one has failed. */
     this.here = this.#ask();
-    this.here.catch(() => {}); // whoever awaits it is told
+    this.here.catch(() => {}); // the failure is for those who await it
   }
 
   get size() {
@@ -29,29 +41,34 @@ export class Team {
   }
 
   /**
-   * Gives each worker a job, at once; they must be there.
-   * @param {(worker: number) => {job: string, moved?: Transferable[]}} job  `moved` goes over to it
-   * @returns {Promise<unknown[]>} the answers of all
+   * Gives each worker a job, all at once; they must be there.
+   * @param {(worker: number) => Job} job
+   * @returns {Promise<unknown[]>} the workers' answers
    */
   all(job) {
     return this.#ask(job);
   }
 
-  /** @param {Error} [error] for who still waits */
-  end(error = new PressError("disposed", "run(): the model is disposed; load() it again.")) {
-    this.#failure ??= error;
+  /** Ends the workers. @param {Error} [error]  for those who still wait */
+  end(error = gone()) {
+    const failure = this.#failure ??= error;
     this.#workers.forEach((worker) => worker.terminate());
-    this.#pending.forEach((reject) => reject(this.#failure));
+    this.#pending.forEach((reject) => reject(failure));
   }
 
+  /**
+   * @param {(worker: number) => Job} [job]  none: waits for the next message of each worker
+   * @returns {Promise<unknown[]>}
+   */
   #ask(job) {
     return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);
       this.#pending.add(reject);
       const answers = this.#workers.map((worker, i) => new Promise((heard) => {
         worker.addEventListener("message", ({ data }) => heard(data.value), { once: true });
-        const { moved = [], ...message } = job?.(i) ?? {};
-        if (job) worker.postMessage(message, moved);
+        if (!job) return;
+        const { moved = [], ...message } = job(i);
+        worker.postMessage(message, moved);
       }));
       Promise.all(answers).then((values) => {
         this.#pending.delete(reject);

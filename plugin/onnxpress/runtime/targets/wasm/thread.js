@@ -1,11 +1,12 @@
 /**
  * One of the threads that run a WebAssembly program together, in a worker of its own; team.js is the
- * other end. All of them call the same export on the same memory, each with its own number.
+ * other end. All threads call the same export on the same memory, each with its own number.
  */
 
-// They wait for each other here. `control` holds how many have come, the turn, and how many sleep;
-// a thread looks for the next turn a while before it sleeps, as most steps end at nearly the same
-// time for all, and waking takes longer than that.
+// The barrier: threads wait there for each other. `control` holds the number of threads that have come
+// (byte 0), the turn (byte 64) and the number of threads that sleep (byte 128). A thread looks for the
+// next turn a while before it sleeps: most steps end at nearly the same time for all threads, and
+// waking takes longer than the difference.
 // (module
 //   (import "" "control" (memory 1 1 shared))
 //   (func (export "barrier") (param $threads i32) (local $turn i32) (local $looks i32)
@@ -41,20 +42,39 @@ const BARRIER = [
   111, 107, 115, 3, 16, 1, 0, 2, 2, 4, 108, 111, 111, 107, 3, 5, 115, 108, 101, 101, 112,
 ];
 
-let exports, barrier, place;
+/** @typedef {Object<string, (...numbers: number[]) => number>} Functions */
+
+/** @type {Functions} */
+let exports;
+/** @type {Functions[string]} */
+let barrier;
+/** The thread's number, the count of threads, and the address of the bytes that it alone uses. */
+let place = [0, 1, 0];
+
+/**
+ * @param {WebAssembly.Module} module
+ * @param {WebAssembly.ModuleImports} imports
+ */
+function functionsOf(module, imports) {
+  const instance = new WebAssembly.Instance(module, { "": imports });
+  return /** @type {Functions} */ (instance.exports);
+}
 
 const JOBS = {
-  /** `own`: the byte address of what this thread alone uses. */
+  /**
+   * @param {{module: WebAssembly.Module, memory: WebAssembly.Memory, control: WebAssembly.Memory,
+   *   thread: number, threads: number, own: number}} job
+   */
   start({ module, memory, control, thread, threads, own }) {
     const waiting = new WebAssembly.Module(new Uint8Array(BARRIER));
-    ({ barrier } = new WebAssembly.Instance(waiting, { "": { control } }).exports);
-    ({ exports } = new WebAssembly.Instance(module, { "": { memory, barrier } }));
+    ({ barrier } = functionsOf(waiting, { control }));
+    exports = functionsOf(module, { memory, barrier });
     place = [thread, threads, own];
   },
 
   run: () => exports.run(...place),
 
-  /** Milliseconds of each step. */
+  /** @param {{steps: number}} job @returns {number[]} milliseconds of each step */
   profile: ({ steps }) => Array.from({ length: steps }, (_, i) => {
     const started = performance.now();
     exports.step(i, ...place);
@@ -63,5 +83,9 @@ const JOBS = {
   }),
 };
 
-addEventListener("message", ({ data }) => postMessage({ value: JOBS[data.job](data) }));
+addEventListener("message", ({ data }) => {
+  /** @type {keyof typeof JOBS} */
+  const job = data.job;
+  postMessage({ value: JOBS[job](data) });
+});
 postMessage({ value: "here" });

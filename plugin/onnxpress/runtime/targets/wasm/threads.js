@@ -1,18 +1,18 @@
 /** How many threads a model runs on here. */
 import { PressError } from "../../errors.js";
 
-const FEW = 4; // processors that are all used; of more, half are siblings or slow cores of others
-const MOST = 64;
+const FEW = 4; // cores: all of so few are used. Of more, half may be siblings or slow ones
+const MOST = 64; // threads
 
-/** Whether threads may share a memory here; else they are workers with memories of their own. */
+/** Whether threads may share a memory here. Else they are workers with memories of their own. */
 export const sharesMemory = () =>
   Boolean(globalThis.crossOriginIsolated) && typeof SharedArrayBuffer === "function";
 
 /**
  * @param {"auto"|number} asked
- * @param {import("../wasm.js").WasmAbout} about the program
- * @returns {{threads: number, refusal?: string}} `refusal`: why they are not as many as asked for
- * @throws {PressError} "threads"
+ * @param {import("../../types.js").WasmTarget} about
+ * @returns {{threads: number, refusal?: string}} `refusal`: a sentence on why they are fewer than asked
+ * @throws {PressError} "threads": `asked` is no number of threads
  */
 export function threadsHere(asked, { threads: paying, workers = 1, most_workers: known = 1 }) {
   const auto = asked === "auto";

@@ -1,16 +1,16 @@
 /**
- * Engines compile WebAssembly twice: at once, and well when a function has run for a while; a call
- * that has begun stays slow to its end. So while the weights are on their way, every kernel of a model
- * that takes a while is called on a small part of its work.
+ * Engines compile WebAssembly twice: quickly at first, and well when a function has run for a while. A
+ * call that has begun stays slow to its end. So while the weights are on their way, every step of a
+ * large model is called on a small part of its work.
  */
-const WORTH = 1e9; // floating-point operations: a first run of fewer is over before the compiler is
-const PARTS = 16; // of which each step does one: enough to be noticed, in a fifth of a slow run
-const SLICE = 8; // ms until others on this thread have a turn
+const WORTH = 1e9; // floating-point operations: a first run of fewer ends before the good code is there
+const PARTS = 16; // each step does one of so many: engines notice it, and it takes a fifth of a slow run
+const SLICE = 8; // ms until other work on this thread has a turn
 
 /**
- * @param {{step: (index: number, part: number, parts: number, own: number) => void}} exports of a
- *   program whose heap holds nothing yet, and whose barrier does not wait
- * @param {import("../common/linear.js").LinearAbout} about
+ * @param {import("../../load/instance.js").Functions} exports  of a program whose heap holds nothing
+ *   yet, and whose barrier does not wait
+ * @param {Pick<import("../common/linear.js").LinearAbout, "steps">} about
  */
 export async function warm(exports, { steps }) {
   if (steps.reduce((sum, [, flops]) => sum + flops, 0) < WORTH) return;

@@ -1,10 +1,19 @@
 /** Encoding a program's commands, and timing each of them. */
 
 const QUERIES = 2048; // dispatches per timestamp query set, which holds 4096 values
-const SHORT = 10; // ms: what takes longer hardly gains
+const SHORT = 10; // ms: longer waits hardly gain
 const CHROMIUM = Boolean(globalThis.navigator?.userAgentData); // no other browser has that
 
-/** @param {GPUComputePassEncoder} pass */
+/**
+ * @typedef {Object} Dispatch
+ * @property {GPUComputePipeline} pipeline
+ * @property {GPUBindGroup} group
+ * @property {Groups} groups
+ *
+ * @typedef {[x: number, y?: number, z?: number]} Groups  counts of workgroups
+ */
+
+/** @param {GPUComputePassEncoder} pass @param {Dispatch[]} commands */
 export function encode(pass, commands) {
   let current = null;
   for (const { pipeline, group, groups } of commands) {
@@ -17,10 +26,11 @@ export function encode(pass, commands) {
 }
 
 /**
- * Chromium looks after work in progress every 2 ms, and whenever commands come: so commands that do
- * nothing come while something short is awaited. Elsewhere they might only be in the way, as they
- * are under Dawn in Node.
- * @param {GPUDevice} device @param {Promise<void>} awaited
+ * Chromium looks whether work has ended every 2 ms, and whenever commands come. So while something
+ * short is awaited, commands that do nothing come. In other browsers they might only be in the way, as
+ * they are under Dawn in Node.
+ * @param {GPUDevice} device
+ * @param {Promise<void>} awaited
  */
 export function hurry(device, awaited) {
   if (!CHROMIUM) return;
@@ -31,14 +41,20 @@ export function hurry(device, awaited) {
   awaited.then(over, over);
   port1.onmessage = () => {
     if (!pending || performance.now() > end) return port1.close();
-    device.queue.onSubmittedWorkDone().catch(() => {}); // of a lost device
+    device.queue.onSubmittedWorkDone().catch(() => {}); // the device may be lost
     port2.postMessage(null);
   };
   port2.postMessage(null);
 }
 
-/** Milliseconds of each command. @param {GPUDevice} device @returns {Promise<number[]>} */
+/**
+ * Times each command by the GPU's clock.
+ * @param {GPUDevice} device  with timestamp queries
+ * @param {Dispatch[]} commands
+ * @returns {Promise<number[]>} milliseconds of each
+ */
 export async function byTimestamps(device, commands) {
+  /** @type {number[]} */
   const times = [];
   for (let begin = 0; begin < commands.length; begin += QUERIES) {
     const chunk = commands.slice(begin, begin + QUERIES);
@@ -64,7 +80,12 @@ export async function byTimestamps(device, commands) {
   return times;
 }
 
-/** The same, each submitted and awaited on its own. @param {GPUDevice} device */
+/**
+ * Times each command by the processor's clock: each is submitted and awaited on its own.
+ * @param {GPUDevice} device
+ * @param {Dispatch[]} commands
+ * @returns {Promise<number[]>} milliseconds of each
+ */
 export async function byWaiting(device, commands) {
   const times = [];
   await device.queue.onSubmittedWorkDone();

@@ -1,48 +1,73 @@
 /** From a program's text to buffers, pipelines and bind groups, all made once. */
 import { ENCODINGS, PLAIN, decode } from "../../load/decode.js";
-import { PressError } from "../../errors.js";
+import { PressError, factsOf } from "../../errors.js";
 import { encode } from "./commands.js";
 import { guarded } from "./device.js";
 
-/** @typedef {[buffer: number, offset: number, bytes: number]} Binding */
 /**
- * @typedef {{tensor: string, kind: "f32"|"f16"|"int8"|"int4"|"scale", start: number,
- *   bytes: number, runs?: number, pitch?: number, buffer: number, offset: number}} Upload  all in
- *   bytes; several `runs` lie `pitch` apart
+ * @typedef {import("./device.js").Gpu} Gpu
+ * @typedef {import("../../load/weights.js").Constant} Constant
  */
-/**
- * @typedef {{step: number, shader: number, numbers: number[], bind: Binding[],
- *   groups: [number, number]}} Run
- */
+
 /**
  * @typedef {Object} Program  programs/webgpu/build.py writes it.
- * @property {number[]} buffers  bytes
+ * @property {number[]} buffers  bytes of each
  * @property {Upload[]} weights
  * @property {Port[]} inputs
  * @property {Port[]} outputs
- * @property {{code: string, reads: number, writes: number, numbers: number}[]} shaders  `numbers`:
- *   u32 in a uniform binding after the others; none where 0; `//+` in `code` begins a line for
- *   subgroups
- * @property {Run[]} setup  once, after the weights are there
+ * @property {Shader[]} shaders
+ * @property {Run[]} setup  runs once, after the weights are there
  * @property {number[]} spent  buffers that nothing reads after `setup`
  * @property {Run[]} dispatches
  * @property {number[]} submits  where each command buffer ends
- * @property {{buffer: number, offset: number, data: number[]}[]} tables
+ * @property {{buffer: number, offset: number, data: number[]}[]} tables  f32; `offset` in bytes
+ *
+ * @typedef {Object} Upload  Where a constant, or a part of one, lies on the GPU; all in bytes.
+ * @property {string} tensor
+ * @property {import("../../load/decode.js").EncodingName|"scale"} kind  how it lies there
+ * @property {number} start  of the part in the constant
+ * @property {number} bytes  of a run
+ * @property {number} [runs]  1
+ * @property {number} [pitch]  from a run to the next one on the GPU
+ * @property {number} buffer
+ * @property {number} offset  in the buffer
+ *
+ * @typedef {Object} Port  An input or output.
+ * @property {string} name
+ * @property {number} buffer
+ * @property {number} offset  bytes
+ * @property {number} length  f32 values
+ *
+ * @typedef {Object} Shader
+ * @property {string} code  in WGSL; `//+` begins a line for devices with subgroups
+ * @property {number} reads  buffers; they are bound first
+ * @property {number} writes  buffers; they are bound next
+ * @property {number} numbers  u32 values in a uniform buffer, which is bound last; 0: there is none
+ *
+ * @typedef {Object} Run  A dispatch.
+ * @property {number} step  the step that it belongs to
+ * @property {number} shader
+ * @property {number[]} numbers
+ * @property {[buffer: number, offset: number, bytes: number][]} bind
+ * @property {[number, number]} groups  workgroups along x and y
  */
-/** @typedef {{name: string, buffer: number, offset: number, length: number}} Port */
+
 /**
- * @typedef {{step: number, groups: [number, number], pipeline: GPUComputePipeline,
- *   group: GPUBindGroup}} Command
- */
-/**
+ * @typedef {import("./commands.js").Dispatch & {step: number}} Command
+ *
  * @typedef {Object} Commands  Ready to be encoded.
  * @property {Command[]} setup
  * @property {Command[]} list
- * @property {number[]} submits
+ * @property {number[]} submits  where each command buffer ends
  * @property {GPUBuffer} numbers  that shaders read
  */
 
-/** @param {GPUDevice} device @param {number[]} sizes in bytes @returns {Promise<GPUBuffer[]>} */
+/**
+ * @param {GPUDevice} device
+ * @param {number[]} sizes  bytes of each
+ * @returns {Promise<GPUBuffer[]>}
+ * @throws {PressError} "webgpu-limits", "webgpu-memory"
+ */
 export function makeBuffers(device, sizes) {
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   return guarded(device, "validation", "webgpu-limits", "The GPU refuses a buffer",
@@ -50,7 +75,12 @@ export function makeBuffers(device, sizes) {
       () => sizes.map((size) => device.createBuffer({ size, usage }))));
 }
 
-/** @param {GPUDevice} device @param {Port[]} outputs @returns {{buffer: GPUBuffer, at: number[]}} */
+/**
+ * The buffer that outputs are read back from.
+ * @param {GPUDevice} device
+ * @param {Port[]} outputs
+ * @returns {{buffer: GPUBuffer, at: number[]}} `at`: bytes from its start to each output
+ */
 export function makeStaging(device, outputs) {
   let size = 0;
   const at = outputs.map(({ length }) => {
@@ -62,21 +92,32 @@ export function makeStaging(device, outputs) {
   return { buffer: device.createBuffer({ size: Math.max(size, 8), usage }), at };
 }
 
-/** Writes each constant as it arrives. @param {Gpu} gpu */
+/**
+ * Writes each constant as it arrives.
+ * @param {Gpu} gpu
+ * @param {Upload[]} places
+ * @param {import("../../load/weights.js").WeightStream} weights
+ * @param {GPUBuffer[]} buffers
+ * @throws {PressError} "webgpu-weights": a constant does not arrive
+ */
 export async function upload({ device }, places, weights, buffers) {
+  /** @param {Upload} place @param {Uint8Array} bytes @param {number} [at] */
   const write = ({ buffer, offset }, bytes, at = 0) =>
     device.queue.writeBuffer(buffers[buffer], offset + at, bytes);
+  /** @type {Map<string, Upload[]>} */
   const waiting = new Map();
   for (const place of places) {
     waiting.set(place.tensor, [...(waiting.get(place.tensor) ?? []), place]);
   }
   weights.into?.(({ name, bytes }) => {
     const [place, other] = waiting.get(name) ?? [];
-    if (!place || other || place.kind !== PLAIN || place.runs > 1 || place.bytes !== bytes) return null;
+    const { kind, runs = 1 } = place ?? {};
+    if (other || kind !== PLAIN || runs > 1 || place.bytes !== bytes) return null;
     waiting.set(name, []);
     return (run, at) => write(place, run, at);
   });
   for await (const constant of weights) {
+    /** @type {{[kind in Upload["kind"]]?: ArrayBufferView}} */
     const made = {};
     for (const place of waiting.get(constant.name) ?? []) {
       const data = made[place.kind] ??= inMemory(constant, place.kind);
@@ -88,16 +129,20 @@ export async function upload({ device }, places, weights, buffers) {
   if (missing) throw new PressError("webgpu-weights", `The weights lack the tensor "${missing}".`);
 }
 
-/** @param {import("../../load/weights.js").Constant} constant @returns {ArrayBufferView} */
+/**
+ * @param {Constant} constant
+ * @param {Upload["kind"]} kind
+ * @returns {ArrayBufferView} the constant, or its scales, as they lie on the GPU
+ */
 function inMemory(constant, kind) {
   if (kind === PLAIN) return constant.data;
   const { bytes, scale, encoding } = constant.stored;
   if (kind === "f16" && encoding === PLAIN) return new Float16Array(constant.data);
-  if (kind !== "scale") return bytes;
-  return decode(ENCODINGS[encoding].scales, scale);
+  const { scales } = ENCODINGS[encoding];
+  return kind === "scale" && scale && scales ? decode(scales, scale) : bytes;
 }
 
-/** @param {ArrayBuffer} bytes of its file @returns {Program} */
+/** @param {ArrayBuffer} bytes  of the program's file @returns {Program} */
 export function readProgram(bytes) {
   return JSON.parse(new TextDecoder().decode(bytes));
 }
@@ -111,7 +156,14 @@ function spread(data, { start, bytes, runs = 1, pitch = bytes }) {
   return out;
 }
 
-/** Pipelines and bind groups of a program. @param {Gpu} gpu @param {Program} program */
+/**
+ * Makes the pipelines and bind groups of a program.
+ * @param {Gpu} gpu
+ * @param {Program} program
+ * @param {GPUBuffer[]} buffers
+ * @returns {Promise<Commands>}
+ * @throws {PressError} "webgpu-compile", "webgpu-validation"
+ */
 export async function prepare({ device }, program, buffers) {
   const { shaders, setup, dispatches, submits } = program;
   for (const { buffer, offset, data } of program.tables) {
@@ -120,8 +172,9 @@ export async function prepare({ device }, program, buffers) {
   const layouts = shaders.map(layoutMaker(device));
   const runs = [...setup, ...dispatches];
   const numbers = writeNumbers(device, runs);
+  /** @type {GPUComputePipeline[]} */
   const pipelines = [];
-  // Drivers work on a few at a time, so those that take longest, which have most text, go first.
+  // Drivers work on a few at a time, so the longest shaders, which take most time, go first.
   const order = [...shaders.keys()].sort((a, b) => shaders[b].code.length - shaders[a].code.length);
   await Promise.all(order.map(async (i) => {
     pipelines[i] = await build(device, shaders[i].code, layouts[i]);
@@ -129,6 +182,7 @@ export async function prepare({ device }, program, buffers) {
   const refused = "WebGPU refused a binding";
   const list = await guarded(device, "validation", "webgpu-validation", refused,
     () => runs.map(({ step, shader, bind, groups }, i) => {
+      /** @type {GPUBufferBinding[]} */
       const resources = bind.map(([buffer, offset, size]) => (
         { buffer: buffers[buffer], offset, size }));
       if (shaders[shader].numbers) resources.push({ buffer: numbers.buffer, ...numbers.at[i] });
@@ -143,8 +197,12 @@ export async function prepare({ device }, program, buffers) {
 }
 
 /**
- * What is made of the uploaded weights once.
- * @param {Gpu} gpu @param {Program} program @param {Commands} commands @param {GPUBuffer[]} buffers
+ * Runs the program's setup, which transforms the uploaded weights.
+ * @param {Gpu} gpu
+ * @param {Program} program
+ * @param {Commands} commands
+ * @param {GPUBuffer[]} buffers
+ * @throws {PressError} "webgpu-validation"
  */
 export async function setUp({ device }, { spent }, { setup }, buffers) {
   if (!setup.length) return;
@@ -157,26 +215,34 @@ export async function setUp({ device }, { spent }, { setup }, buffers) {
   for (const buffer of spent) buffers[buffer].destroy();
 }
 
-/** Bind group layouts by their buffers' kinds. @param {GPUDevice} device */
+/**
+ * Makes bind group layouts; shaders with the same kinds of buffers share one.
+ * @param {GPUDevice} device
+ * @returns {(shader: Shader) => GPUBindGroupLayout}
+ */
 function layoutMaker(device) {
+  /** @type {Map<string, GPUBindGroupLayout>} */
   const made = new Map();
   return ({ reads, writes, numbers }) => {
+    /** @type {GPUBufferBindingType[]} */
     const types = [...Array(reads).fill("read-only-storage"), ...Array(writes).fill("storage")];
     if (numbers) types.push("uniform");
     const key = types.join();
-    if (!made.has(key)) {
-      const entries = types.map((type, binding) => (
-        { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }));
-      made.set(key, device.createBindGroupLayout({ entries }));
-    }
-    return made.get(key);
+    const found = made.get(key);
+    if (found) return found;
+    const entries = types.map((type, binding) => (
+      { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }));
+    const layout = device.createBindGroupLayout({ entries });
+    made.set(key, layout);
+    return layout;
   };
 }
 
 /**
- * One buffer for all dispatches' numbers.
+ * Makes one buffer for the numbers of all dispatches.
  * @param {GPUDevice} device
- * @returns {{buffer: GPUBuffer, at: {offset: number, size: number}[]}}
+ * @param {Run[]} dispatches
+ * @returns {{buffer: GPUBuffer, at: {offset: number, size: number}[]}} `at`: bytes of each dispatch
  */
 function writeNumbers(device, dispatches) {
   const align = device.limits.minUniformBufferOffsetAlignment;
@@ -195,7 +261,12 @@ function writeNumbers(device, dispatches) {
   return { buffer, at };
 }
 
-/** With subgroups where the device takes them. @param {GPUDevice} device */
+/**
+ * Compiles a shader, with subgroups where the device has them and the driver takes them.
+ * @param {GPUDevice} device
+ * @param {string} code
+ * @param {GPUBindGroupLayout} bindings
+ */
 async function build(device, code, bindings) {
   const plain = () => compile(device, code, bindings);
   if (!device.features.has("subgroups") || !code.includes("//+")) return plain();
@@ -203,9 +274,15 @@ async function build(device, code, bindings) {
   return compile(device, text, bindings).catch(plain);
 }
 
-/** @param {GPUDevice} device @param {string} code @param {GPUBindGroupLayout} bindings */
+/**
+ * @param {GPUDevice} device
+ * @param {string} code
+ * @param {GPUBindGroupLayout} bindings
+ * @returns {Promise<GPUComputePipeline>}
+ * @throws {PressError} "webgpu-compile"
+ */
 async function compile(device, code, bindings) {
-  device.pushErrorScope("validation"); // the pipeline's rejection tells of the same error
+  device.pushErrorScope("validation"); // the pipeline is rejected for the same error
   const module = device.createShaderModule({ code });
   device.popErrorScope().catch(() => {});
   const layout = device.createPipelineLayout({ bindGroupLayouts: [bindings] });
@@ -215,7 +292,7 @@ async function compile(device, code, bindings) {
   } catch (error) {
     const { messages } = await module.getCompilationInfo();
     const worst = messages.find(({ type }) => type === "error");
-    const why = worst ? `line ${worst.lineNum}: ${worst.message}` : error.message;
+    const why = worst ? `line ${worst.lineNum}: ${worst.message}` : factsOf(error).message;
     const [title] = code.split("\n");
     throw new PressError("webgpu-compile", `The GPU's driver rejects a shader (${title}): ${why}`);
   }

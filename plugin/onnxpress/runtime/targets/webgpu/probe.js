@@ -1,14 +1,15 @@
-/** Whether the GPU is a real one, where its name does not say: it races one core of the processor. */
+/** A race of the GPU with one core of the processor: some names do not tell an emulated GPU. */
+import { functionsOf } from "../../load/instance.js";
 import { byWaiting } from "./commands.js";
 import { acquire } from "./device.js";
 
-const PATIENCE = 2000; // milliseconds for all
+const PATIENCE = 2000; // ms for the whole race
 const REPEATS = 3; // the fastest counts
-const TICK = 1; // milliseconds, the coarsest clock that browsers give
+const TICK = 1; // ms: the coarsest clock that browsers have
 const [GROUPS, LANES, STEPS] = [32, 64, 32];
 const MULTIPLY_ADDS = GROUPS * LANES * STEPS * 8 * 16;
 
-// Like a matrix product it goes by way of workgroup memory, whose barriers no emulation makes cheap.
+// Like a matrix product it goes through workgroup memory, whose barriers cost every emulation much.
 const SHADER = `
 @group(0) @binding(0) var<storage, read_write> out: array<f32, ${GROUPS * LANES}>;
 var<workgroup> tile: array<vec4f, ${LANES}>;
@@ -28,7 +29,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   out[group.x * ${LANES}u + lane] = dot(a + b + c + d, vec4f(1.0));
 }`;
 
+/** @param {(local: number) => number[]} code */
 const each = (code) => [1, 2, 3, 4, 5, 6, 7, 8].flatMap(code);
+/** @param {number[]} bytes  a little-endian f32 */
 const splat = (...bytes) => [253, 12, ...bytes, ...bytes, ...bytes, ...bytes];
 // (module (memory (export "memory") 0) (func (export "run") (param $count i32) (result f32)
 //   (local $1 v128) ... (local $8 v128) (local $halves v128) (local $ones v128)
@@ -45,17 +48,19 @@ const CORE = [
   // (f32x4.extract_lane 0 (f32x4.add ... (local.get $1) ... (local.get $8)))))
   ...each((i) => (i > 1 ? [32, i, 253, 228, 1] : [32, i])), 253, 31, 0, 11,
 ];
-const PER_COUNT = 32; // multiply-adds
-const LONGER = 4; // so that a clock's tick matters less
+const PER_COUNT = 32; // multiply-adds of one round
+const LONGER = 4; // times as much work, so that a clock's tick matters less
 
 /** @type {Promise<string>|null} */
 let raced = null;
 
 /**
  * One race per page.
- * @returns {Promise<string>} why WebGPU comes last; empty where it is faster, or nobody knows
+ * @returns {Promise<string>} the end of a sentence: why WebGPU comes last; empty where it is faster, or
+ *   nobody knows
  */
 export function whyLast() {
+  /** @type {Promise<string>} */
   const late = new Promise((resolve) => { setTimeout(resolve, PATIENCE, ""); });
   return raced ??= Promise.race([race().catch(() => ""), late]);
 }
@@ -69,7 +74,7 @@ async function race() {
 /** @returns {Promise<number>} milliseconds for MULTIPLY_ADDS */
 async function timeCore() {
   const module = await WebAssembly.compile(new Uint8Array(CORE));
-  const { run } = new WebAssembly.Instance(module).exports;
+  const { run } = functionsOf(new WebAssembly.Instance(module));
   const times = [];
   for (let i = 0; i < REPEATS; i++) {
     const started = performance.now();
@@ -80,7 +85,10 @@ async function timeCore() {
   return Math.min(...times);
 }
 
-/** What all workgroups take beyond one of them, which is the way there and back. */
+/**
+ * The time of all workgroups beyond the time of one, which is mostly the way there and back.
+ * @returns {Promise<number>} milliseconds
+ */
 async function timeGpu() {
   const { device } = await acquire();
   const size = 4 * GROUPS * LANES;
@@ -94,7 +102,7 @@ async function timeGpu() {
     const one = [], all = [];
     for (let i = 0; i < REPEATS; i++) {
       const [first, second] = await byWaiting(
-        device, [[1], [GROUPS]].map((groups) => ({ pipeline, group, groups })));
+        device, [{ pipeline, group, groups: [1] }, { pipeline, group, groups: [GROUPS] }]);
       one.push(first);
       all.push(second);
     }
