@@ -59,7 +59,7 @@ def test_the_table_has_every_step(net: onnx.ModelProto, target: str, build: str,
     labels = [*steps(net, target), "total"]
     assert [row[: len(label)] for row, label in zip(rows, labels, strict=False)] == labels
     assert rows[-3].startswith("Each step: the best of 2. A whole run: first ")
-    assert rows[-2].startswith("Peak: ")
+    assert rows[-2].startswith("Machine peak: ")
     assert rows[-1].startswith("Chromium ") and f", build {build}. " in rows[-1]
     assert ("the processor only emulates" in rows[-1]) == (target == "webgpu")
 

@@ -1,4 +1,4 @@
-"""The command `onnxpress`. Exit status: 0 done, 1 an error that a sentence explains, 2 misuse."""
+"""The command `onnxpress`. Exit status: 0 done, 1 an error with a sentence, 2 wrong arguments."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of our output has stopped reading
         sys.stderr.close()
         return 0
 
@@ -60,7 +60,7 @@ def _add_build(commands) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     _add_places(command)
     command.add_argument("--jobs", type=int, default=0,
-                         help="processes (default: one for each processor)")
+                         help="child processes (default: one per processor)")
     _add_json(command)
 
 
@@ -78,21 +78,22 @@ def _add_compile(commands) -> None:
     command = _command(commands, "compile", compile.run_compile,
                        "Compile any model into a folder that is ready to be served.")
     command.add_argument("model", type=Path, metavar="MODEL",
-                         help="net.onnx, net.tflite, or Python that returns it: net.py:build")
+                         help="net.onnx, net.tflite, or a Python function that returns it: "
+                              "net.py:build")
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     command.add_argument("--targets", type=target_list, default=tuple(TARGETS),
                          metavar=",".join(TARGETS))
     command.add_argument("--weights", choices=WEIGHTS, default=PLAIN)
     command.add_argument("--sample", type=Path, action="append", default=[], metavar="FILE.npz",
-                         help="arrays by input name, as the model takes them, to prove and "
-                              "calibrate on; may be given again")
+                         help="one array per input name, as the model takes it, to prove and "
+                              "calibrate on; may be repeated")
     _add_shapes(command)
     _add_json(command)
 
 
 def _add_verify(commands) -> None:
     command = _command(commands, "verify", compile.run_verify,
-                       "Prove built packs again: every file's hash, and what the programs compute.")
+                       "Prove built packs again: every file's hash, and every program's results.")
     command.add_argument("folder", type=Path, metavar="DIR")
     command.add_argument("--js", action="store_true",
                          help="run the JavaScript program too, in Node")
@@ -101,7 +102,7 @@ def _add_verify(commands) -> None:
 
 def _add_explain(commands) -> None:
     command = _command(commands, "explain", inspect.run_explain,
-                       "Show what the compiler makes of a model, and why.")
+                       "Show the graph that the compiler makes of a model, and its decisions.")
     command.add_argument("model", type=Path, metavar="SPEC|MODEL")
     command.add_argument("--after", metavar="PASS", help="stop after this pass, or `import`")
     command.add_argument("--json", action="store_true")
@@ -110,44 +111,44 @@ def _add_explain(commands) -> None:
 
 
 def _run_bench(options: argparse.Namespace) -> None:
-    way = (bench.frames if options.frames else bench.against if options.against else
-           bench.batch if options.batch else bench.command)
-    way.run(options)
+    mode = (bench.frames if options.frames else bench.against if options.against else
+            bench.batch if options.batch else bench.command)
+    mode.run(options)
 
 
 def _add_bench(commands) -> None:
     command = _command(commands, "bench", _run_bench,
-                       "Time a model's steps in this machine's Chromium (or else in wasmtime), or "
-                       "in Node under Dawn.")
+                       "Time a model's steps in this machine's Chromium, in Node under Dawn, or in "
+                       "wasmtime if there is no Chromium.")
     command.add_argument("model", type=Path, metavar="SPEC|MODEL")
     command.add_argument("--target", choices=TARGETS, default="wasm")
     command.add_argument("--build", choices=("relaxed", "simd128"),
-                         help="of wasm (default: the best that runs)")
+                         help="the build of wasm (default: the best that runs)")
     command.add_argument("--engine", choices=("chromium", "dawn"), default="chromium",
-                         help="where webgpu runs: dawn is Chromium's WebGPU in Node, from the npm "
+                         help="where webgpu runs; dawn is Chromium's WebGPU in Node, from the npm "
                               "package webgpu (default: chromium)")
     command.add_argument("--runs", type=count, default=10, metavar="N",
-                         help="measurements of each figure (default: 10)")
+                         help="measurements per figure (default: 10)")
     command.add_argument("--frames", type=count, metavar="N",
-                         help="in place of steps: frames per second from a video to a canvas on "
-                              "WebGPU, over N frames")
+                         help="measure frames per second instead: N frames from a video to a "
+                              "canvas on WebGPU")
     command.add_argument("--batch", type=counts, metavar="N,...",
-                         help="in place of steps: samples per second in batches of these sizes, of "
-                              "a model whose inputs begin with a free dimension")
+                         help="measure samples per second instead, in batches of these sizes; the "
+                              "model's inputs begin with a free dimension")
     command.add_argument("--json", type=Path, nargs="?", const=bench.report.STDOUT, metavar="FILE",
-                         help="results as JSON, in FILE or alone on standard output")
+                         help="write results as JSON to FILE, or as the only standard output")
     command.add_argument("--against", type=Path, metavar="DIR",
-                         help="in place of steps: other engines beside ours, by turns, in the "
-                              "harness in DIR (see onnxpress/cli/bench/against.py)")
+                         help="measure other engines and ours by turns instead, with the harness "
+                              "in DIR (see onnxpress/cli/bench/against.py)")
     command.add_argument("--chart", type=Path, metavar="FILE",
-                         help="the steps as bars, in one HTML file")
+                         help="draw the steps as bars, in one HTML file")
     _add_shapes(command)
     _add_places(command)
 
 
 def _add_dedupe(commands) -> None:
-    command = _command(commands, "dedupe", dedupe.run, "In a published site with many versions, as "
-                       "mike makes them, keep one copy of shards and programs that are the same.")
+    command = _command(commands, "dedupe", dedupe.run, "Keep one copy of equal shards and programs "
+                       "in a published site with many versions, as mike makes them.")
     command.add_argument("folder", type=Path, metavar="DIR")
     _add_json(command)
 
@@ -169,9 +170,9 @@ def _add_places(command: argparse.ArgumentParser) -> None:
                          "(default: models/ here or beside the spec's folder)")
     command.add_argument("--cache", type=cache_place, metavar="DIR|URL", default=(CACHE, ""),
                          help="where packs are kept: a folder, or the URL of a cache that machines "
-                              f"share (s3://…), with the folder {CACHE} before it")
+                              f"share (s3://…), which is asked after the folder {CACHE}")
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true",
-                         help="results as JSON, alone on standard output")
+                         help="write results as JSON, as the only standard output")

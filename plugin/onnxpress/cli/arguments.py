@@ -1,4 +1,4 @@
-"""Values of command-line options, and what a SPEC or MODEL argument stands for."""
+"""Values of command-line options, and the models that SPEC and MODEL arguments name."""
 
 import argparse
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ CACHE = Path(".cache/onnxpress")
 
 
 def shape(text: str) -> Shape:
-    """("data", (1, 3, 224, 224)) of "data=1x3x224x224"."""
+    """"data=1x3x224x224" -> ("data", (1, 3, 224, 224))"""
     name, _, dims = text.rpartition("=")
     parts = dims.split("x")
     if not name or not all(p.isdecimal() and int(p) for p in parts):
@@ -37,19 +37,19 @@ def target_list(text: str) -> tuple[str, ...]:
     for name in names:
         if name not in TARGETS:
             raise argparse.ArgumentTypeError(
-                f'"{name}" is not one of {", ".join(TARGETS)}.{did_you_mean(name, TARGETS)}')
+                f'"{name}" is not one of {", ".join(TARGETS)}.{did_you_mean(name, tuple(TARGETS))}')
     return tuple(t for t in TARGETS if t in names)
 
 
 def models_folder(asked: Path | None, spec: Path) -> Path:
-    """The folder of cards and labels: the one asked for, models/ here, or beside the spec's."""
+    """The folder of cards and labels: `asked`, or models/ here or beside the spec's folder."""
     if asked or Path("models").is_dir():
         return asked or Path("models")
     return spec.resolve().parent.parent / "models"
 
 
 def cache_place(text: str) -> tuple[Path, str]:
-    """(the cache's folder, the URL of a shared cache behind it or "")"""
+    """(the cache's folder, the URL of a shared cache behind it, or "")"""
     return (CACHE, text) if "://" in text else (Path(text), "")
 
 

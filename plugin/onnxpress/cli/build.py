@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def demo_json(built: Built) -> dict[str, Any]:
-    """What --json says of a demo; `seconds` is 0 for a pack that was in the cache."""
+    """A demo's facts for --json; `seconds` is 0 for a pack that was in the cache."""
     return {**sizes_of(built.manifest).json(), "seconds": round(built.seconds, 3)}
 
 
@@ -42,7 +42,7 @@ def page_path(built: Built, out: Path) -> Path:
 
 
 def build_demos(specs: Sequence[Path], options: argparse.Namespace) -> list[Built]:
-    """The packs of the specs, in their order; `options`: models, cache, jobs."""
+    """One pack per spec, in the same order. Reads `models`, `cache` and `jobs` of `options`."""
     demos = [load_demo(spec, models_folder(options.models, spec)) for spec in specs]
     folder, shared = options.cache
     builds = Builds(folder.resolve(), workers(options.jobs), open_display(), shared)
@@ -55,8 +55,9 @@ def build_demos(specs: Sequence[Path], options: argparse.Namespace) -> list[Buil
 
 
 def write_folder(builts: list[Built], out: Path) -> None:
-    """Packs, runtime and one page per demo in `out`; files that are there already stay untouched,
-    so nothing that watches the folder wakes up.
+    """Writes packs, runtime and one page per demo to `out`.
+
+    Files that are there already stay untouched, so programs that watch the folder see no change.
 
     Raises:
         PackError: `out` cannot be written.

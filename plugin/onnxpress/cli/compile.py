@@ -1,4 +1,4 @@
-"""`onnxpress compile` and `onnxpress verify`: models without specs, packs without models."""
+"""`onnxpress compile`: a pack without a spec. `onnxpress verify`: packs proven without a model."""
 
 import argparse
 from dataclasses import asdict
@@ -11,6 +11,10 @@ from .output import open_display, say, say_json, table
 
 if TYPE_CHECKING:
     from ..site.recheck import Recheck
+
+
+ROWS = ("Errors are fractions of the output's peak: of the graph in float64 against onnxruntime, "
+        "of each build against that graph.")
 
 
 def run_compile(options: argparse.Namespace) -> None:
@@ -36,6 +40,7 @@ def run_compile(options: argparse.Namespace) -> None:
     table(["proof", "largest error", "required"],
           [[build(row), exponent(row["max_error_over_peak"]), required(row)]
            for row in manifest["proof"]])
+    say(ROWS)
     for note in manifest["notes"]:
         say(f"Note: {note['where']}: {note['reason']}")
     say(f"{path} is ready to be served beside onnxpress.js")
@@ -50,11 +55,11 @@ def run_verify(options: argparse.Namespace) -> None:
         return
     for one in found:
         facts = facts_of(one.manifest)
-        say(f"{one.path}: {one.files} files are what was published")
-        table(["  weights", "bytes", "holds", "result, and what is required"],
+        say(f"{one.path}: {one.files} files are as published")
+        table(["  weights", "bytes", "holds", "result, and the limit"],
               [[f"  {row['encoding']}", f"{row['bytes']:,}", "yes" if row["holds"] else "no",
                 row["figure"]] for row in facts["tried"]])
-        table(["  at build", "largest error", "required"],
+        table(["  before publication", "largest error", "required"],
               [[f"  {build(row)}", exponent(row["max_error_over_peak"]), required(row)]
                for row in one.manifest["proof"]])
         table(["  now", "error", "allowed"],

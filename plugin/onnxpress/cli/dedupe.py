@@ -1,4 +1,4 @@
-"""`onnxpress dedupe`: one copy of what the versions of a published site have in common."""
+"""`onnxpress dedupe`: one copy of each file that versions of a published site share."""
 
 import argparse
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""`onnxpress export`: a demo as one HTML file, to be opened from a disk or sent by mail."""
+"""`onnxpress export`: a demo as one HTML file, to open from a disk or to send by mail."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`onnxpress explain`: what the compiler made of a model."""
+"""`onnxpress explain`: the graph that the compiler makes of a model, and its notes."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ def run_explain(options: argparse.Namespace) -> None:
 
 
 def _stage(model: Any, shapes: Any, after: str | None, notes: Any) -> Any:
-    """The graph after the named pass, or after all of them."""
+    """The graph after the pass `after`, or after all passes."""
     from ..compiler import lower
     from ..importer.model import import_model
     from ..model.simplify import simplify
@@ -42,7 +42,7 @@ def _stage(model: Any, shapes: Any, after: str | None, notes: Any) -> Any:
         raise PassError(f'there is no pass "{after}".{did_you_mean(after, names)} '
                         f"They are: {', '.join(dict.fromkeys(names))}")
     graph = import_model(simplify(model, shapes, notes), shapes)
-    # A pass may run more than once; "after" means the last time.
+    # A pass may run more than once; `after` means its last run.
     last = len(names) - 1 - names[::-1].index(after)
     for run in PORTABLE[:last]:
         graph = run(graph, notes)

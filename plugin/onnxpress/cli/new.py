@@ -1,4 +1,4 @@
-"""`onnxpress new`: a spec to begin from."""
+"""`onnxpress new`: a spec to start from."""
 
 import argparse
 
@@ -52,4 +52,4 @@ def run(options: argparse.Namespace) -> None:
     title = name.replace("-", " ").replace("_", " ").capitalize()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(TEMPLATE.format(title=title, name=name, task=options.task, body=body), "utf-8")
-    say(f"{path} is there. Fill it in, then run: onnxpress serve")
+    say(f"{path} is written. Fill it in, then run: onnxpress serve")

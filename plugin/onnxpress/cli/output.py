@@ -1,4 +1,4 @@
-"""What the command writes: results to standard output, all else to standard error."""
+"""The command's output: results on standard output, all other text on standard error."""
 
 import json
 import logging
@@ -14,16 +14,16 @@ def say(text: str) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns of text; all but the first are set flush right."""
+    """Columns of text; all but the first are flush right."""
     say(display.table(head, rows))
 
 
 def say_json(value: Any) -> None:
-    """With --json, all that standard output gets."""
+    """The only standard output with --json."""
     say(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 def open_display() -> display.Display:
-    """Shows on standard error what a build is at."""
+    """Shows progress on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     return display.choose_display(logging.getLogger("onnxpress"))

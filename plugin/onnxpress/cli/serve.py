@@ -1,4 +1,4 @@
-"""`onnxpress serve`: a folder as it stands, or the site of mkdocs.yml."""
+"""`onnxpress serve`: a folder as it is, or the site of mkdocs.yml."""
 
 import argparse
 import importlib.util
@@ -15,9 +15,10 @@ HOSTS = ("mkdocs", "properdocs")
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Types that browsers insist on, whatever the system's table says; nothing is kept."""
+    """Sends the types that browsers insist on, whatever the system's table says, and forbids
+    caching."""
 
-    disable_nagle_algorithm = True  # a body would wait for the headers' delayed acknowledgement
+    disable_nagle_algorithm = True  # else a body waits for the headers' delayed acknowledgement
     extensions_map = {  # noqa: RUF012  (the base class has a plain dict)
         **SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm",
@@ -28,8 +29,8 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 
-    def log_message(self, *_: object) -> None:
-        pass
+    def log_message(self, format: str, *_: object) -> None:
+        """Writes nothing."""
 
 
 def run(options: argparse.Namespace) -> int:

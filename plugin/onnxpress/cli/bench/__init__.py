@@ -1,4 +1,4 @@
-"""`onnxpress bench`: a model's time on this machine."""
+"""`onnxpress bench`: a model's times on this machine."""
 
 from . import against, batch, command, frames, report
 

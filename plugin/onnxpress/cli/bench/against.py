@@ -1,14 +1,15 @@
-"""`onnxpress bench --against DIR`: a model beside other engines, by turns, in a harness of theirs.
+"""`onnxpress bench --against DIR`: a model on other engines and ours by turns.
 
-DIR holds bench.mjs, and for Dawn webgpu_dawn.mjs:
+DIR is a harness that runs the engines. It holds bench.mjs, and for Dawn webgpu_dawn.mjs:
 
     node bench.mjs --list               prints "engines: ours-wasm x-wasm ..." and "models: a b ..."
     node bench.mjs --engines A,B --models M --rounds N --runs N --out FILE
-        measures them by turns and writes {"summary": [{"engine", "roundMedians", "min", "relPeak",
-        "error"}]}: milliseconds, and the largest error over the output's peak
+        measures the engines by turns and writes {"summary": [{"engine", "roundMedians", "min",
+        "relPeak", "error"}]}: milliseconds, and the largest error over the output's peak
     node webgpu_dawn.mjs ENGINE MODEL   prints {"medianMs", "minMs", "errPeak"} in its last line
 
-$ONNXPRESS_PACKS is the folder of our packs, by model; $CHROMIUM the browser.
+The harness finds our packs in the folder $ONNXPRESS_PACKS, one folder per model, and the browser at
+$CHROMIUM.
 """
 
 import argparse
@@ -33,14 +34,14 @@ from .dawn import run_in_dawn
 from .report import write_json
 
 ROUNDS = 3
-PEERS = {"wasm": "-wasm", "js": "-cpu"}  # how their names end
+PEERS = {"wasm": "-wasm", "js": "-cpu"}  # target -> the end of peers' names
 DAWN_PEERS = ("tfjs", "ort")
 
 
 @dataclass(frozen=True)
 class Row:
-    """Milliseconds; `ratio`: this engine's time over ours, the median of those of each round.
-    `error`: why there are none."""
+    """One engine's times in ms. `ratio`: its time over ours, the median over the rounds. `error`:
+    why there are no times."""
 
     engine: str
     median_ms: float | None
@@ -52,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Harness:
-    """A folder with bench.mjs, and what it can measure."""
+    """A folder with bench.mjs, and the engines and models that it can measure."""
 
     folder: Path
     node: str
@@ -76,18 +77,19 @@ def run(options: argparse.Namespace) -> None:
              "engines": [asdict(row) for row in rows]}
     if not write_json(facts, options):
         table(["engine", "median ms", "min ms", "ratio", "error / peak"], [_texts(r) for r in rows])
-        say(f"Medians of {ROUNDS} rounds by turns; ratio: an engine's time over ours.")
+        say(f"Medians of {ROUNDS} rounds by turns. Ratio: an engine's time over ours.")
 
 
 def _open(folder: Path) -> Harness:
     node = shutil.which("node")
     if not node:
         raise BrowserError("bench --against needs Node.js on PATH; install it")
-    listed = dict(line.partition(":")[::2] for line in _lines(node, folder, "bench.mjs", "--list"))
+    parts = [line.partition(":") for line in _lines(node, folder, "bench.mjs", "--list")]
+    listed = {name: names.split() for name, _, names in parts}
     if not {"engines", "models"} <= listed.keys():
-        raise UnsupportedError(f"{folder}: is no harness that bench --against can call: node "
+        raise UnsupportedError(f"{folder}: bench --against cannot use this harness: node "
                                "bench.mjs --list names no engines and models")
-    return Harness(folder, node, listed["engines"].split(), listed["models"].split())
+    return Harness(folder, node, listed["engines"], listed["models"])
 
 
 def _require(harness: Harness, model: str, target: str, engine: str) -> None:
@@ -95,7 +97,7 @@ def _require(harness: Harness, model: str, target: str, engine: str) -> None:
     if target == "webgpu" and engine != "dawn":
         raise UnsupportedError("bench --against measures webgpu in Node; add --engine dawn")
     if target != "webgpu" and f"ours-{target}" not in engines:
-        raise UnsupportedError(f"{folder}: has no engine ours-{target}, which is to run our packs; "
+        raise UnsupportedError(f"{folder}: has no engine ours-{target}, which would run our packs; "
                                f"it has {', '.join(engines)}")
     if model not in models:
         raise UnsupportedError(f"{folder}: has no model {model}, only {', '.join(models)}."
@@ -104,7 +106,7 @@ def _require(harness: Harness, model: str, target: str, engine: str) -> None:
 
 def _in_chromium(harness: Harness, pack: Path, options: argparse.Namespace
                  ) -> Sequence[Mapping[str, Any]]:
-    """The harness's summary, ours first."""
+    """The harness's summary, with our engine first."""
     ours, end = f"ours-{options.target}", PEERS[options.target]
     names = (ours, *(e for e in harness.engines if e.endswith(end) and not e.startswith("ours")))
     out = pack.parent / "results.json"
@@ -122,9 +124,10 @@ def _in_chromium(harness: Harness, pack: Path, options: argparse.Namespace
 
 def _under_dawn(harness: Harness, pack: Path, options: argparse.Namespace
                 ) -> Sequence[Mapping[str, Any]]:
-    """The same of WebGPU in Node, each round of each engine in a process of its own."""
-    found = {name: {"engine": f"{name}-webgpu", "roundMedians": [], "min": float("inf")}
-             for name in ("ours", *DAWN_PEERS)}
+    """Like `_in_chromium`, for WebGPU in Node: one process per engine and round."""
+    found: dict[str, dict[str, Any]] = {
+        name: {"engine": f"{name}-webgpu", "roundMedians": [], "min": float("inf")}
+        for name in ("ours", *DAWN_PEERS)}
     for _ in range(ROUNDS):
         ours = run_in_dawn(pack, f"--runs={options.runs}", "--device-first")["run"]
         _add(found["ours"], ours["median_ms"], ours["min_ms"])
@@ -142,10 +145,11 @@ def _under_dawn(harness: Harness, pack: Path, options: argparse.Namespace
 
 def _lines(node: str, folder: Path, script: str, *arguments: str, **variables: str
            ) -> Iterator[str]:
-    """What the script prints, as it comes."""
+    """The lines that the script prints, as they come."""
     with subprocess.Popen([node, folder.resolve() / script, *arguments], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           env={**os.environ, **variables}) as process:
+        assert process.stdout
         yield from process.stdout
 
 
@@ -155,7 +159,7 @@ def _add(row: dict[str, Any], middle: float, least: float) -> None:
 
 
 def _compare(found: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Rows of the harness's summary, whose first engine is ours."""
+    """One row per engine of the harness's summary, whose first engine is ours."""
     ours = found[0].get("roundMedians") or []
     rows = []
     for one in found:

@@ -14,8 +14,8 @@ from .report import Facts, write_json
 
 @dataclass(frozen=True)
 class Row:
-    """Milliseconds of a run from array to array. `outside_ms`: the fastest one's, less the sum of
-    the steps."""
+    """A run's times in ms, from array to array. `outside_ms`: the fastest run's time minus the sum
+    of the steps."""
 
     batch: int
     median_ms: float
@@ -43,8 +43,11 @@ def run(options: argparse.Namespace) -> None:
 
 def _shapes(model: Any, shapes: Mapping[str, Sequence[int]], batch: int
             ) -> dict[str, tuple[int, ...]]:
-    """Input -> its shape with so many samples; a dimension that is free and not among the `shapes`
-    that were asked for is left for the importer to name."""
+    """Input -> its shape with `batch` samples.
+
+    An input with another free dimension, which `shapes` does not fix, is left out; the importer
+    names it in its error.
+    """
     weights, found = {w.name for w in model.graph.initializer}, {}
     for port in (i for i in model.graph.input if i.name not in weights):
         dims = [d.dim_value for d in port.type.tensor_type.shape.dim]

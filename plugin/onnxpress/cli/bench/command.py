@@ -1,5 +1,5 @@
-"""`onnxpress bench`: where the time of a run goes, step by step, in a browser of this machine, in
-Node (Dawn) or in wasmtime."""
+"""`onnxpress bench`: the time of each step of a run, in this machine's Chromium, in Node (Dawn) or
+in wasmtime."""
 
 import argparse
 import statistics
@@ -18,12 +18,12 @@ from ..arguments import open_model
 from .dawn import run_in_dawn
 from .report import Facts, report
 
-# Isolated pages have clocks of 5 us instead of 100 us (developer.mozilla.org, Performance.now);
-# developer features do the same for WebGPU's timestamps.
+# Isolated pages have clocks of 5 us instead of 100 us (developer.mozilla.org, Performance.now).
+# Developer features make WebGPU's timestamps as fine.
 ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Embedder-Policy": "require-corp"}
 FLAGS = ("--enable-webgpu-developer-features",
-         # A graphics card on Linux is reached through Vulkan, also where nothing is displayed.
+         # Chromium on Linux reaches a graphics card through Vulkan, also without a display.
          *(("--enable-features=Vulkan", "--disable-vulkan-surface")
            if sys.platform == "linux" else ()))
 PATIENCE = 3600  # seconds
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
 def require(options: argparse.Namespace) -> None:
     """
     Raises:
-        BrowserError, UnsupportedError: the target cannot be measured where it is asked for.
+        BrowserError, UnsupportedError: the target cannot be measured with these options.
     """
     dawn = options.engine == "dawn"
     if dawn and options.target != "webgpu":
@@ -67,7 +67,7 @@ def require(options: argparse.Namespace) -> None:
 
 def measure(model: Any, shapes: Mapping[str, tuple[int, ...]], options: argparse.Namespace
             ) -> Facts:
-    """What a run of the compiled model takes, and each of its steps."""
+    """The times of a run of the compiled model, and of each step."""
     from ...compiler import Options, press
 
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
@@ -81,7 +81,7 @@ def measure(model: Any, shapes: Mapping[str, tuple[int, ...]], options: argparse
 
 
 def _only(pack: Pack, target: str, build: str) -> Pack:
-    """The pack with one build of its target, so that a browser has no choice."""
+    """The pack with one build of its target only, so that the browser takes that build."""
     from ...compiler import finish
 
     about = pack.manifest["targets"][target]
@@ -123,7 +123,7 @@ def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
             for i in range(len(about["steps"]))]
     return {
         "target": "wasm", "build": build, "engine": "wasmtime",
-        "reason": "No Chromium is on this machine; browsers compile the same file in their own "
+        "reason": "No Chromium is on this machine. Browsers compile the same file in their own "
                   "way.",
         "run": {"load_ms": load, "first_ms": first, "median_ms": statistics.median(runs),
                 "min_ms": min(runs), "count": count},

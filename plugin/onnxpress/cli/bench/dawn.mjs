@@ -3,11 +3,11 @@
  *
  *   node dawn.mjs PACK... [--runs N] [--frames N] [--device-first] [--json]
  *
- * PACK is a folder that `onnxpress compile` wrote. navigator.gpu may be there already (node --import
- * ...), else it is that of the npm package webgpu, looked for from the current folder upwards.
- * --frames: of a model from picture to picture, textures drawn a second. --device-first: the clock
- * of the first figures starts when the device and the scripts are there. Each pack has a process of
- * its own, so that each first run is one.
+ * PACK is a folder that `onnxpress compile` wrote. If navigator.gpu is not there already (node
+ * --import ...), it comes from the npm package webgpu in the current folder or a folder above it.
+ * --frames: textures drawn per second by a model from picture to picture. --device-first: the clock
+ * of the first figures starts when the device and the scripts are ready. Each pack gets a process of
+ * its own, so that each first run is truly the first.
  */
 import { spawn } from "node:child_process";
 import { readFile, readdir } from "node:fs/promises";
@@ -24,7 +24,7 @@ const OPTIONS = {
 const INSTALL = "install the package webgpu here (npm install webgpu), or set NODE_OPTIONS to " +
   "--import a module that sets navigator.gpu";
 
-/** What is wrong with this machine or with the call, in a sentence. */
+/** A sentence about a fault of this machine or of the call. */
 class Refusal extends Error {}
 
 // --- What a browser has ---
@@ -45,11 +45,11 @@ async function provideGpu() {
   Object.defineProperty(globalThis, "navigator", { value, configurable: true });
 }
 
-/** Modules of the runtime end in .js, and no package.json says what they are. */
+/** Loads the runtime's .js files as modules, because no package.json says that they are. */
 const AS_MODULES = `export const load = (url, context, next) => next(url,
   url.startsWith("file:") && url.endsWith(".js") ? { ...context, format: "module" } : context);`;
 
-/** A page whose address is `base`, as far as onnxpress.js looks. @param {Map<string, Buffer>} files */
+/** Provides as much of a page at the address `base` as onnxpress.js needs. @param {Map<string, Buffer>} files */
 function providePage(base, files) {
   Object.assign(globalThis, {
     HTMLElement: class {},
@@ -65,7 +65,7 @@ function providePage(base, files) {
   });
 }
 
-/** Node would copy what a Response is made of. @param {Buffer} content */
+/** A stream of the content, because Node would copy the buffer of a Response. @param {Buffer} content */
 function streamOf(content) {
   return new ReadableStream({
     start(controller) {
@@ -105,15 +105,15 @@ async function measurePack(folder, options) {
     await import(new URL("targets/webgpu.js", base));
     await warmUp();
   }
-  const task = options.frames ? measureFrames : measureRuns;
+  const measured = options.frames ? measureFrames : measureRuns;
   return {
     pack: manifest.name, target: "webgpu", engine: await nameEngine(),
     device_first: Boolean(options["device-first"]),
-    ...await task({ load, acquire, url, manifest, options }),
+    ...await measured({ load, acquire, url, manifest, options }),
   };
 }
 
-/** Node compiles its streams and hashes when they are first used; browsers have them. */
+/** Uses streams and hashes once, because Node compiles them when they are first used. */
 async function warmUp() {
   const bytes = new Uint8Array(8);
   await crypto.subtle.digest("SHA-256", bytes);
@@ -131,10 +131,10 @@ async function measureRuns({ load, url, manifest, options }) {
   return measure(load, url, manifest, { target: "webgpu" }, Number(options.runs));
 }
 
-/** A texture in, a texture out: what the camera's page does, without its camera and its canvas. */
+/** Texture to texture: the work of the camera's page without its camera and its canvas. */
 async function measureFrames({ load, acquire, url, manifest, options }) {
   if (manifest.demo?.task !== "image-to-image") {
-    throw new Refusal(`${manifest.name}: --frames needs a pack whose demo makes a picture of one`);
+    throw new Refusal(`${manifest.name}: --frames needs a pack whose demo turns a picture into a picture`);
   }
   const { goldenInputs } = await import("../../runtime/model/golden.js");
   const { drawFrames } = await import("../../runtime/bench/frames.js");
@@ -152,7 +152,7 @@ async function measureFrames({ load, acquire, url, manifest, options }) {
   return { size: image.size.join("x"), live, reason: model.reason };
 }
 
-/** Noise of the picture's size. */
+/** A texture of noise in the picture's size. */
 function paintedTexture(device, [height, width]) {
   const { TEXTURE_BINDING, COPY_SRC, COPY_DST } = GPUTextureUsage;
   const texture = device.createTexture({ size: [width, height], format: "rgba8unorm",
@@ -162,7 +162,7 @@ function paintedTexture(device, [height, width]) {
   return texture;
 }
 
-/** A canvas as far as frames need one: two textures that take turns. */
+/** As much of a canvas as frames need: two textures that take turns. */
 class TextureCanvas {
   width = 0;
   height = 0;
@@ -187,7 +187,7 @@ class TextureCanvas {
 
 // --- All packs ---
 
-/** The facts of one pack, from a process of its own. */
+/** Measures one pack in a process of its own. */
 function inOwnProcess(pack, args) {
   const child = spawn(process.execPath, [...process.execArgv, FILE, pack, ...args, "--child"],
     { stdio: ["ignore", "pipe", "inherit"] });
@@ -215,11 +215,11 @@ async function print(facts) {
     line(row.map((cell, i) => cell[i ? "padStart" : "padEnd"](widths[i])).join("  "));
   }
   const { load_ms, first_ms, median_ms, min_ms, count } = facts.run;
-  const since = facts.device_first ? "with the device there before" : "the device included";
+  const since = facts.device_first ? "with a device that was ready" : "the device included";
   line(`From bytes in memory, ${since}: loaded in ${load_ms.toFixed(1)} ms, first run ` +
     `${first_ms.toFixed(1)} ms; then from array to array median ${median_ms.toFixed(2)} ms, min ` +
     `${min_ms.toFixed(2)} ms of ${count}. Each step: the ${facts.each.what} of ` +
-    `${facts.each.count}. Peak: ${facts.peak.gflops.toFixed(0)} GFLOP/s, ` +
+    `${facts.each.count}. Machine peak: ${facts.peak.gflops.toFixed(0)} GFLOP/s, ` +
     `${facts.peak.what}. ${facts.engine}.`);
 }
 
@@ -245,7 +245,7 @@ async function main() {
   if (values.json) process.stdout.write(`${JSON.stringify(all, null, 1)}\n`);
 }
 
-// Dawn's threads outlive their work, so the process is ended.
+// Dawn's threads outlive their work, so the script ends the process.
 main().then(() => process.exit(0), (error) => {
   const known = error instanceof Refusal || error.name === "PressError";
   const text = known ? error.message : error.stack;

@@ -1,4 +1,4 @@
-"""Dawn, Chromium's WebGPU, in Node: runs dawn.mjs, which needs no Python."""
+"""Runs dawn.mjs: Dawn, Chromium's WebGPU, in Node. The script itself needs no Python."""
 
 import json
 import shutil
@@ -10,15 +10,16 @@ from ...errors import BrowserError
 from ...runtime import write_runtime
 
 SCRIPT = Path(__file__).with_suffix(".mjs")
-REFUSED = 2  # its status where the last line of its errors is for people
+REFUSED = 2  # exit status; the last line on standard error is then a sentence for people
 
 
 def run_in_dawn(folder: Path, *options: str) -> dict[str, Any]:
-    """What the script measured of the pack in `folder`; node is the one on PATH, and packages are
-    looked for from the current folder upwards.
+    """The script's measurements of the pack in `folder`.
+
+    Takes node from PATH, and npm packages from the current folder or a folder above it.
 
     Raises:
-        BrowserError: there is no Node.js or no WebGPU in it, or the pack fails there.
+        BrowserError: there is no Node.js, it has no WebGPU, or the pack fails there.
     """
     node = shutil.which("node")
     if not node:

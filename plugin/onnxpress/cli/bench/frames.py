@@ -1,5 +1,5 @@
-"""`onnxpress bench --frames`: pictures per second on WebGPU, from a <video> to a canvas; under Dawn
-from a texture to a texture."""
+"""`onnxpress bench --frames`: pictures per second on WebGPU, from a <video> to a canvas, or under
+Dawn from a texture to a texture."""
 
 import argparse
 import sys
@@ -17,10 +17,10 @@ from . import command as bench
 from .dawn import run_in_dawn
 from .report import write_json
 
-# A page's canvas takes what WebGPU draws where the page itself is drawn through the same Vulkan.
+# A canvas can show WebGPU's drawing only if Chromium draws the page through the same Vulkan.
 FLAGS = ("--use-angle=vulkan",) if sys.platform == "linux" else ()
 
-# Without a read-back, then the same by way of run().
+# Measures frames without a read-back, then the same frames by way of run().
 MEASURE = """
 import { PressError, load } from "/runtime/onnxpress.js";
 import { drawFrames } from "/runtime/bench/frames.js";
@@ -105,15 +105,15 @@ def run(options: argparse.Namespace) -> None:
     size = "x".join(map(str, demo["image"]["size"]))
     if write_json({"model": options.model.name, "size": size, **facts}, options):
         return
-    way = "a texture to a texture" if dawn else "a video to a canvas"
+    path = "a texture to a texture" if dawn else "a video to a canvas"
     copied = "" if dawn else f"; {facts['copied']:.1f} by way of run()"
-    say(f"{facts['live']:.1f} frames per second at {size} from {way} on the GPU{copied}.")
+    say(f"{facts['live']:.1f} frames per second at {size} from {path} on the GPU{copied}.")
     say(f"{facts['engine']}. {facts['reason']}")
 
 
 def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
           ) -> dict[str, Any]:
-    """A demo from the first picture among the inputs to the first among the outputs."""
+    """The manifest's `demo`, from the first input that is a picture to the first such output."""
     def picture(ports: Sequence[Mapping[str, Any]], side: str) -> tuple[str, str, list[int]]:
         for port in ports:
             shape = port["shape"]
@@ -121,7 +121,7 @@ def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, An
                 return port["name"], "nchw", shape[2:]
             if len(shape) == 4 and shape[3] == 3:
                 return port["name"], "nhwc", shape[1:3]
-        raise UnsupportedError("bench --frames needs a picture of three channels; "
+        raise UnsupportedError("bench --frames needs pictures of three channels; "
                                f"no {side} is one")
 
     name, layout, size = picture(inputs, "input")

@@ -1,4 +1,4 @@
-"""What `onnxpress bench` found, as a table, as JSON and as a chart."""
+"""The results of `onnxpress bench`, as a table, as JSON and as a chart."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from ...files import json_bytes, write_atomically
 from ...site.page import chart
 from ..output import say, say_json, table
 
-# As runtime/bench/measure.js returns them, and what they are of: model, engine, ...
+# The measurements as runtime/bench/measure.js returns them, with model, engine and so on.
 Facts = Mapping[str, Any]
 HEAD = ("step", "ms", "share", "GFLOP/s", "of peak", "MB", "GB/s")
 STDOUT = Path("-")
 
 
 def report(facts: Facts, options: argparse.Namespace) -> None:
-    """Writes the files that were asked for, and to standard output JSON or the table."""
+    """Writes the chart and the JSON file if asked for; prints JSON or the table."""
     if options.chart:
         write_atomically(options.chart, chart(facts, steps_of(facts)).encode())
     if not write_json(facts, options):
@@ -24,7 +24,7 @@ def report(facts: Facts, options: argparse.Namespace) -> None:
 
 
 def write_json(facts: Facts, options: argparse.Namespace) -> bool:
-    """Where --json asks for it; whether standard output is taken by it."""
+    """Writes JSON if --json asks for it; returns whether it took standard output."""
     if options.json == STDOUT:
         say_json(facts)
     elif options.json:
@@ -33,8 +33,11 @@ def write_json(facts: Facts, options: argparse.Namespace) -> bool:
 
 
 def steps_of(facts: Facts) -> list[dict[str, Any]]:
-    """The steps and their sum, each with its share of the time, its rates, and how near the
-    arithmetic comes to this machine's peak; None where there is nothing to divide."""
+    """The steps and their sum, each with four ratios; None where a divisor is 0.
+
+    `share`: of the sum's time. `gflops`: GFLOP/s. `of_peak`: GFLOP/s over the machine peak.
+    `gbytes`: GB/s.
+    """
     steps = facts["steps"]
     total = {key: sum(step[key] for step in steps) for key in ("ms", "flops", "bytes")}
     peak = facts["peak"]["gflops"]
@@ -55,8 +58,8 @@ def _print(facts: Facts) -> None:
         f"A whole run: first {whole['first_ms']:.2f} ms, then median "
         f"{whole['median_ms']:.2f} ms, min {whole['min_ms']:.2f} ms; "
         f"loaded in {whole['load_ms']:.1f} ms{_since(facts)}.")
-    say(f"Peak: {peak['gflops']:.1f} GFLOP/s, {peak['what']}. "
-        "MB: inputs, weights and outputs once.")
+    say(f"Machine peak: {peak['gflops']:.1f} GFLOP/s, {peak['what']}. "
+        "MB: inputs, weights and outputs once each.")
     say(f"{facts['engine']}, build {facts['build']}. {facts['reason']}")
 
 
@@ -64,7 +67,7 @@ def _since(facts: Facts) -> str:
     if "device_first" not in facts:
         return ""
     return (" from bytes in memory, " +
-            ("with the device there before" if facts["device_first"] else "the device included"))
+            ("with a device that was ready" if facts["device_first"] else "the device included"))
 
 
 def _row(step: Mapping[str, Any]) -> Sequence[str]:
