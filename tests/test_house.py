@@ -19,7 +19,7 @@ MAX_FILE, MAX_FUNCTION = 400, 60
 
 # The rooms from the street to the ground: each imports those behind it, never one before it.
 STREET = ("cli", "site", "build", "demo", "compiler", "proof", "pack", "programs", "run", "kernels",
-          "emit", "passes", "importer", "model", "tasks", "kinds", "spec", "ops", "graph",
+          "emit", "passes", "importer", "model", "spec", "tasks", "kinds", "ops", "graph",
           "weights", "runtime", "targets", "files", "words", "errors")
 
 # Who may import what comes from outside, and nobody else.

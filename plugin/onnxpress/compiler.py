@@ -32,7 +32,8 @@ from .proof.trace import Trace, f16_range, trace
 from .proof.verify import Expected, Proof, Reference, expect, require
 from .runtime import write_runtime
 from .targets import TARGETS
-from .tasks.gates import Task
+from .tasks import PLAIN as PLAIN_ANSWER
+from .tasks.base import Answer
 from .weights.encodings import PLAIN
 
 BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
@@ -43,8 +44,8 @@ Progress = Callable[[str], None]
 @dataclass(frozen=True)
 class Options:
     """What a person decides. `feeds`: samples, to prove on beside random inputs; `bounds`: (low,
-    high) of random inputs by name; `task`: what the outputs are for, which decides how exact an
-    encoding must be."""
+    high) of random inputs by name; `answer`: what the outputs are for, which decides how exact an
+    encoding must be; `admit` refuses outputs, by name and shape, before anything is compiled."""
 
     name: str = "model"
     targets: tuple[str, ...] = tuple(TARGETS)
@@ -52,7 +53,8 @@ class Options:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     feeds: Sequence[Mapping[str, np.ndarray]] = ()
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    task: Task = field(default_factory=Task)
+    answer: Answer = PLAIN_ANSWER
+    admit: Callable[[Mapping[str, tuple[int, ...]]], Any] = lambda outputs: None
 
 
 @dataclass
@@ -85,6 +87,7 @@ def press(model: ModelProto, folder: Path, options: Options,
     note = Notes()
     progress("reading")
     graph = lower(model, options.shapes, note)
+    options.admit({name: graph.shape(name) for name in graph.outputs})
     progress("compiling")
     programs = _programs(graph, options.targets, note)
     folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +180,7 @@ def measure(model: ModelProto, graph: Graph, options: Options) -> Yardstick:
     seen = trace(graph, inputs)
     quantized = any(n.op_type == "QuantizeLinear" for n in model.graph.node)
     reference = Reference(model.SerializeToString(), spilled_arrays(model))
-    expected = expect(reference, inputs, seen.outputs, quantized=quantized, task=options.task)
+    expected = expect(reference, inputs, seen.outputs, quantized=quantized, answer=options.answer)
     return Yardstick(expected, seen, bounds)
 
 

@@ -26,3 +26,13 @@ def exponent(value: float, digits: int = 2) -> str:
         return "0"
     mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
     return f"{mantissa}e{int(power)}"
+
+
+def share(value: float) -> str:
+    """'12.3 %'"""
+    return f"{100 * value:.1f} %"
+
+
+def share_width(value: float) -> str:
+    """'12.30%', a length in HTML; between 0 and 100 %."""
+    return f"{100 * min(max(value, 0), 1):.2f}%"

@@ -14,7 +14,8 @@ import pytest
 from onnxpress.cli import main
 from onnxpress.cli.serve import Handler
 from onnxpress.model.frontends.recipe import run_recipe
-from onnxpress.spec import TASKS, load_demo
+from onnxpress.spec import load_demo
+from onnxpress.tasks import TASKS
 from support.site_folder import SITES, copy_site, missing_files
 
 

@@ -7,11 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnxpress.demo.inputs import image_input
 from onnxpress.errors import SpecError
-from onnxpress.kinds.picture import MAX_SIDE, fit, open_picture, publish, to_picture, to_tensor
+from onnxpress.kinds.picture import (
+    MAX_SIDE,
+    Preprocessing,
+    describe,
+    fit,
+    open_picture,
+    publish,
+    to_tensor,
+)
 from onnxpress.run.browser import Browser
-from onnxpress.spec import Card, Demo, Output, Preprocessing
+from onnxpress.tasks.base import Output
+from onnxpress.tasks.image_to_image import to_picture
 from PIL import Image
 from skimage import data
 
@@ -48,8 +56,7 @@ def test_the_browser_gets_the_same_input(browser: Browser, rule: Preprocessing,
     pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
     channels = 1 if rule.channels == "gray" else 3
     shape = (1, channels, *size) if rule.layout == "nchw" else (1, *size, channels)
-    demo = Demo("d", "d.yml", "D", "image-to-image", Card("c", "C", ()), preprocessing=rule)
-    image = image_input(demo, {"x": shape})
+    image = describe(rule, {"x": shape}, "d.yml")
     reply = browser.run(FIT, {"width": width, "height": height, "image": image}, pixels.tobytes())
     ours = to_tensor(fit(Image.fromarray(pixels), rule, size), rule)
     assert ours.shape == shape

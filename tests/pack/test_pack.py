@@ -13,7 +13,7 @@ from onnxpress.files import read_file, write_file
 from onnxpress.ops.interpret import interpret
 from onnxpress.proof.golden import draw, golden, ranges
 from onnxpress.proof.verify import Reference, expect, prove, require
-from onnxpress.tasks.gates import Task
+from onnxpress.tasks import PLAIN
 from onnxpress.weights.encodings import plan
 from onnxpress.weights.shards import SHARD_BYTES, read_weights, write_weights
 from support.onnx_models import floats, ints, model, node
@@ -81,7 +81,7 @@ def test_wrong_weights_are_not_published(tmp_path: Path) -> None:
     feeds = {"x": np.random.default_rng(0).uniform(0, 1, (1, 3, 12, 12)).astype(np.float32)}
     exact = [list(interpret(graph, feeds).values())]
     expected = expect(Reference(tampered.SerializeToString()), [feeds], exact, quantized=False,
-                      task=Task())
+                      answer=PLAIN)
     rows = prove(manifest, tmp_path, graph, expected).rows
     with pytest.raises(ProofError, match="net: reference float64 differs from onnxruntime"):
         require(rows, "net")

@@ -10,9 +10,10 @@ from onnxpress.compiler import Options, lower, press
 from onnxpress.errors import ProofError
 from onnxpress.ops.interpret import interpret
 from onnxpress.proof.trace import f16_range, trace
-from onnxpress.spec import Output
-from onnxpress.tasks.gates import COSINE, IOU, PSNR, Task, choose_gate, iou, measure
-from onnxpress.tasks.results import class_map
+from onnxpress.tasks import TASKS
+from onnxpress.tasks.base import Answer, Output
+from onnxpress.tasks.gates import COSINE, PSNR, choose_gate
+from onnxpress.tasks.segmentation import IOU, class_map, iou
 from onnxpress.weights.encodings import LARGE
 from onnxpress.weights.shards import read_weights
 from support.onnx_models import model, node
@@ -38,14 +39,15 @@ def normal(*shape: int, seed: int = 0, scale: float = 1.0) -> np.ndarray:
 ])
 def test_the_gate_follows_the_task_else_the_shape(
         name: str, kind: str, shape: tuple[int, ...], on_sample, on_noise) -> None:
-    task = Task(name, 0, Output(kind=kind))
-    assert choose_gate(task, 0, shape, sample=True) is on_sample
-    assert choose_gate(task, 0, shape, sample=False) is on_noise
+    answer = Answer(TASKS[name], 0, Output(kind=kind))
+    assert choose_gate(answer, 0, shape, sample=True) is on_sample
+    assert choose_gate(answer, 0, shape, sample=False) is on_noise
 
 
 def test_an_output_that_is_not_shown_is_judged_by_its_shape() -> None:
-    assert choose_gate(Task("segmentation", 1), 0, (1, 7), sample=True) is COSINE
-    assert choose_gate(Task("segmentation", 1), 0, (1, 7, 4), sample=True) is PSNR
+    answer = Answer(TASKS["segmentation"], 1)
+    assert choose_gate(answer, 0, (1, 7), sample=True) is COSINE
+    assert choose_gate(answer, 0, (1, 7, 4), sample=True) is PSNR
 
 
 @pytest.mark.parametrize("gate", [COSINE, PSNR, IOU])
@@ -58,8 +60,8 @@ def test_a_strain_of_one_is_the_limit(gate) -> None:
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_what_is_not_a_number_holds_nowhere(gate, wrong: float) -> None:
     want = normal(1, 10).astype(np.float64)
-    assert measure(gate, np.where(want > 0, wrong, want), want, Output()) < gate.limit
-    assert measure(gate, want, want, Output()) >= gate.limit
+    assert gate.measure(np.where(want > 0, wrong, want), want, Output()) < gate.limit
+    assert gate.measure(want, want, Output()) >= gate.limit
 
 
 def test_masks_share_their_area() -> None:
@@ -97,7 +99,7 @@ def segmenter() -> onnx.ModelProto:
 
 def test_a_segmentation_is_held_to_its_mask(tmp_path: Path) -> None:
     feeds = [{"x": normal(1, 3, 16, 16, seed=5)}]
-    options = Options(weights="auto", feeds=feeds, task=Task("segmentation"))
+    options = Options(weights="auto", feeds=feeds, answer=Answer(TASKS["segmentation"]))
     tried = press(segmenter(), tmp_path / "mask", options).manifest["weights"]["tried"]
     assert (tried[0]["encoding"], tried[0]["judged"], tried[0]["holds"]) == ("int8", "iou", False)
     assert tried[-1]["holds"]
@@ -144,7 +146,8 @@ def test_sensitive_matrices_of_an_int8_pack_stay_in_f16(tmp_path: Path) -> None:
     weight stands, so only the small ones count."""
     feeds = normal(1, 3, 20, 20)
     feeds[:, 0] = 0
-    options = Options(weights="int8", feeds=[{"x": feeds}], task=Task("image-to-image"))
+    options = Options(weights="int8", feeds=[{"x": feeds}],
+                      answer=Answer(TASKS["image-to-image"]))
     manifest = press(skewed(), tmp_path, options).manifest
     used = [t["encoding"] for t in manifest["weights"]["tensors"] if len(t["shape"]) == 4]
     assert sorted(used) == ["f16", "int8"]

@@ -14,7 +14,8 @@ from onnxpress.compiler import Options, press
 from onnxpress.emit.wasm import probe as wasm_probe
 from onnxpress.runtime import RUNTIME, write_runtime
 from onnxpress.site.recheck import recheck
-from onnxpress.tasks.gates import Task
+from onnxpress.tasks import TASKS
+from onnxpress.tasks.base import Answer
 from support.page_server import PageServer
 from support.paths import PAGES
 from support.tab import Tab
@@ -69,7 +70,7 @@ def pressed(folder: Path, model: onnx.ModelProto, weights: str = "int8") -> dict
     random = np.random.default_rng(4)
     feeds = [{"image": random.random(SHAPE, np.float32)} for _ in range(2)]
     pack = press(model, folder, Options(weights=weights, feeds=feeds,
-                                        task=Task("image-classification")))
+                                        answer=Answer(TASKS["image-classification"])))
     assert {path.name for path in pack.files} == {path.name for path in folder.iterdir()}
     return dict(pack.manifest)
 

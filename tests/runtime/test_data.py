@@ -5,10 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from onnxpress.kinds.picture import fit, to_picture, to_tensor
+from onnxpress.kinds.picture import Preprocessing, fit, to_tensor
 from onnxpress.proof.golden import draw
 from onnxpress.run.browser import Browser
-from onnxpress.spec import Output, Preprocessing
+from onnxpress.tasks.base import Output
+from onnxpress.tasks.image_to_image import to_picture
 from PIL import Image
 
 

@@ -127,7 +127,8 @@ def test_a_page_says_everything_without_scripts(site: Path) -> None:
 
 
 def test_untrained_weights_are_said_to_be() -> None:
-    manifest = {"demo": {"loading": "click", "weightsNote": "The weights are untrained.",
+    manifest = {"demo": {"task": "image-classification", "loading": "click",
+                         "weightsNote": "The weights are untrained.",
                          "samples": [{"url": "s.webp", "size": [4, 3], "title": "Cat"}]}}
     html = page.element("d", manifest, "../")
     assert "The weights are untrained." in html

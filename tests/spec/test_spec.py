@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from onnxpress.errors import SpecError
 from onnxpress.spec import load_demo, parse_demo
-from onnxpress.spec.check import SCHEMAS
+from onnxpress.spec.schema import schema_files
 from onnxpress.spec.text import MAX_BYTES
 from support.paths import SPECS
 
@@ -33,7 +33,7 @@ def test_every_field() -> None:
     assert demo.title == "Everything: ünïcode, עברית, 猫 and </script>"
     assert demo.description == "Two lines in one."
     assert demo.shapes == {"x": (1, 3, 16, 16)}
-    rule = demo.preprocessing
+    rule = demo.input
     assert (rule.resize, rule.channels) == ("shorter:20", "bgr")
     assert (rule.mean, rule.scale) == ((1, 2, 3), 1)
     assert demo.output.kind == "probabilities"
@@ -48,8 +48,8 @@ def test_every_field() -> None:
 def test_a_card_gives_what_the_spec_leaves_out() -> None:
     demo = load_demo(SPECS / "good/least.yml", MODELS)
     assert demo.labels == ("cat", "dog")
-    assert demo.preprocessing.mean == (0.5,)
-    assert demo.preprocessing.scale == 1 / 255
+    assert demo.input.mean == (0.5,)
+    assert demo.input.scale == 1 / 255
     assert demo.controls[0].start(1) == (1.0,)
     assert demo.threads == "auto"
     assert demo.card.licence == "MIT"
@@ -89,6 +89,6 @@ def test_a_name_must_fit_an_address(tmp_path: Path) -> None:
         load_demo(path, MODELS)
 
 
-@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda p: p.stem)
-def test_the_published_schemas_are_schemas(path: Path) -> None:
-    Draft202012Validator.check_schema(json.loads(path.read_text("utf-8")))
+@pytest.mark.parametrize("name", schema_files())
+def test_the_published_schemas_are_schemas(name: str) -> None:
+    Draft202012Validator.check_schema(json.loads(schema_files()[name]))

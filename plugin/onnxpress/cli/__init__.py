@@ -7,8 +7,8 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import OnnxPressError
-from ..spec import TASKS
 from ..targets import TARGETS
+from ..tasks import TASKS
 from ..weights.encodings import PLAIN, WEIGHTS
 from . import bench, build, compile, dedupe, export, inspect, new, serve
 from .arguments import CACHE, cache_place, count, counts, shape, target_list
@@ -49,7 +49,7 @@ def _command(commands, name: str, run, text: str) -> argparse.ArgumentParser:
 def _add_new(commands) -> None:
     command = _command(commands, "new", new.run, "Begin a demo: write demos/NAME.yml.")
     command.add_argument("name", metavar="NAME")
-    command.add_argument("--task", choices=TASKS, default=TASKS[0])
+    command.add_argument("--task", choices=tuple(TASKS), default=next(iter(TASKS)))
     command.add_argument("--folder", type=Path, default=Path("demos"))
 
 

@@ -4,6 +4,7 @@ import argparse
 
 from ..errors import SpecError
 from ..spec import NAME
+from ..tasks import TASKS
 from .output import say
 
 TEMPLATE = """\
@@ -15,30 +16,6 @@ model: {name}.onnx   # or a card of models/, package:NAME/path.onnx, {{url: …,
 loading: click   # lazy: when it comes into view; eager: at once
 licence: The model's licence
 """
-SAMPLES = """\
-samples:
-  - image: {name}.jpg   # beside this file, or package:skimage/data/chelsea.png
-    title: What the picture shows
-    licence: CC0
-"""
-BODIES = {
-    "image-classification": """\
-preprocessing: {{resize: "shorter:256", scale: 1/255, mean: [0.485, 0.456, 0.406], \
-std: [0.229, 0.224, 0.225]}}
-labels: imagenet-1k.txt   # in models/labels, or a list
-view: {{top: 5}}
-""" + SAMPLES,
-    "image-to-image": """\
-preprocessing: {{resize: cover, scale: 1/255}}
-output: {{range: [0, 1]}}   # the values of black and white
-""" + SAMPLES,
-    "segmentation": """\
-preprocessing: {{resize: cover, scale: 1/255}}
-output: {{kind: logits}}   # or probabilities, or classes
-labels: [background, thing]
-""" + SAMPLES,
-    "tensor": "",
-}
 
 
 def run(options: argparse.Namespace) -> None:
@@ -48,7 +25,9 @@ def run(options: argparse.Namespace) -> None:
     path = options.folder / f"{name}.yml"
     if path.exists():
         raise SpecError(f"{path}: this file exists; choose another name")
-    body = BODIES[options.task].format(name=name)
+    task = TASKS[options.task]
+    sample = task.kind.given.body if task.kind.given else ""
+    body = (task.body + sample).format(name=name)
     title = name.replace("-", " ").replace("_", " ").capitalize()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(TEMPLATE.format(title=title, name=name, task=options.task, body=body), "utf-8")

@@ -1,39 +1,36 @@
-"""Demo -> a proven pack whose manifest says how pictures reach the model, with sample results.
+"""Demo -> a proven pack whose manifest says how its input is made, with sample results.
 
-Results are the published program's on the published sample files, decoded and resized by the
+Results are the published program's on the published sample files, read by the
 browser's rules: a page shows at once what the visitor's device will repeat, and every build machine
 writes the same bytes, which onnxruntime, whose sums depend on the processor, would not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..compiler import Notes, Options, Progress, finish, lower, press
 from ..errors import SpecError, did_you_mean
 from ..files import write_file
 from ..graph.graph import Graph
-from ..kinds.picture import fit, open_picture, publish, thumbnail
+from ..kinds.base import Shapes
 from ..model.source import Loaded, load_card_model
 from ..ops.interpret import interpret
 from ..pack.pack import Pack
 from ..proof.verify import Feeds
 from ..run.wasmtime import open_program
 from ..spec import Control, Demo, Sample, Source
-from ..tasks.gates import Task
-from ..tasks.results import option_thumbnails, sample_result
+from ..tasks import TASKS
+from ..tasks.base import Answer, Task
 from ..weights.shards import read_weights
-from .inputs import bounds, control_json, image_input, input_shapes, model_inputs
+from .inputs import Entry, control_json, find_entry, input_shapes, model_inputs
 
 INLINE_LABELS = 64  # more are a file of their own, which pages share
-THUMBNAIL = 128
-CARD = (480, 320)
 MAX_OPTIONS = 40  # of a blend that get pictures; each costs a run of the reference
 UNTRAINED = ("The weights are untrained: they are drawn from a seeded generator. "
              "This page shows speed only; its answers mean nothing.")
@@ -55,34 +52,37 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
 
 def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress) -> Pack:
     shapes = input_shapes(loaded.model, demo.shapes)
-    image = image_input(demo, shapes)
-    pictures = [_published(sample, folder) for sample in demo.samples]
-    feeds = [model_inputs(demo, shapes, picture) for picture, _ in pictures]
+    entry = find_entry(demo, shapes)
+    values = [_published(entry, sample, folder) for sample in demo.samples] if entry else []
+    feeds = [model_inputs(demo, shapes, entry, value) for value, _ in values] if entry else []
     fixed = {name: shape for name, shape in demo.shapes.items() if name in shapes}
     pack = press(loaded.model, folder, Options(
-        demo.name, demo.targets, demo.weights, fixed, feeds, bounds(demo, image),
-        _task(demo, loaded.model)), progress)
+        demo.name, demo.targets, demo.weights, fixed, feeds,
+        {entry.name: entry.given.bounds(entry.options)} if entry else {},
+        _answer(demo, loaded.model), partial(shown_output, demo)), progress)
     progress("drawing results")
-    port = shown_output(demo, pack.manifest)
-    stage = _Stage(demo, image, loaded.source.trained, folder, published_run(
-        pack, port["name"], lambda: lower(loaded.model, fixed, Notes())))
-    samples = [_sample_json(stage, sample, picture, url, feed) for sample, (picture, url), feed
-               in zip(demo.samples, pictures, feeds, strict=True)]
+    shown = shown_output(demo, {port["name"]: port["shape"] for port in pack.manifest["outputs"]})
+    stage = _Stage(demo, TASKS[demo.task], entry, loaded.source.trained, folder, published_run(
+        pack, shown, lambda: lower(loaded.model, fixed, Notes())))
+    samples = [_sample_json(stage, entry, sample, value, url, feed)
+               for sample, (value, url), feed in zip(demo.samples, values, feeds, strict=True)
+               ] if entry else []
     controls = [control_json(c, _thumbnails(stage, c, feeds)) for c in demo.controls]
     manifest = {
         **pack.manifest,
         "notes": [*pack.manifest["notes"],
                   *map(_refused, demo.card.sources[: len(loaded.refused)])],
-        "demo": demo_json(stage, port["name"], samples, controls),
+        "demo": demo_json(stage, shown, samples, controls),
     }
     return finish(manifest, folder)
 
 
-def _task(demo: Demo, model: Any) -> Task:
+def _answer(demo: Demo, model: Any) -> Answer:
     """What the gates of encodings judge by; `shown_output` refuses a name that is not there."""
     names = [port.name for port in model.graph.output]
     wanted = demo.output.output
-    return Task(demo.task, names.index(wanted) if wanted in names else 0, demo.output)
+    shown = names.index(wanted) if wanted in names else 0
+    return Answer(TASKS[demo.task], shown, demo.output)
 
 
 def _refused(source: Source) -> dict[str, str]:
@@ -93,16 +93,16 @@ def _refused(source: Source) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Stage:
-    """What results are drawn with: `image` as in the manifest, or None; `run` gives the shown
-    output."""
+    """What results are drawn with; `run` gives the shown output."""
 
     demo: Demo
-    image: Mapping[str, Any] | None
+    task: Task
+    entry: Entry | None
     trained: bool
     folder: Path
     run: Callable[[Feeds], np.ndarray]
 
-    def write(self, stem: str, content: bytes, suffix: str = "webp") -> str:
+    def write(self, stem: str, content: bytes, suffix: str) -> str:
         """The name of the file that now holds `content`."""
         return write_file(self.folder, stem, content, suffix)["url"]
 
@@ -126,55 +126,70 @@ def published_run(pack: Pack, name: str, graph: Callable[[], Graph]
     return lambda feeds: opened()(feeds).reshape(outputs[at]["shape"])
 
 
-def _published(sample: Sample, folder: Path) -> tuple[Image.Image, str]:
-    """The sample as visitors decode it, and its file's name."""
-    content = publish(open_picture(sample.path, sample.where))
-    return open_picture(content, sample.where), write_file(folder, "sample", content, "webp")["url"]
+def _published(entry: Entry, sample: Sample, folder: Path) -> tuple[Any, str]:
+    """The sample as visitors read it, and its file's name."""
+    given = entry.given
+    content = given.publish(given.open(sample.path, sample.where))
+    url = write_file(folder, "sample", content, given.suffix)["url"]
+    return given.open(content, sample.where), url
 
 
-def shown_output(demo: Demo, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The output that the page shows, as the manifest describes it.
+def shown_output(demo: Demo, outputs: Shapes) -> str:
+    """The name of the output that the page shows; `outputs` of the model, with their shapes.
 
     Raises:
-        SpecError: the model has no such output, or as many classes as there are labels.
+        SpecError: the model has no such output, or the output is not what the task needs.
     """
-    ports = {port["name"]: port for port in manifest["outputs"]}
-    wanted = demo.output.output or next(iter(ports))
-    if wanted not in ports:
+    wanted = demo.output.output or next(iter(outputs))
+    if wanted not in outputs:
         raise SpecError(f'{demo.where}: output.output: the model has no output "{wanted}".'
-                        f"{did_you_mean(wanted, list(ports))}")
-    classes = int(np.prod(ports[wanted]["shape"]))
-    if demo.task == "image-classification" and demo.labels and classes != len(demo.labels):
-        raise SpecError(f"{demo.where}: there are {len(demo.labels)} labels and the output "
-                        f"has {classes} classes")
-    return ports[wanted]
+                        f"{did_you_mean(wanted, list(outputs))}")
+    why = TASKS[demo.task].misfit(wanted, tuple(outputs[wanted]), demo.reading)
+    if why:
+        raise SpecError(f"{demo.where}: {why}")
+    return wanted
 
 
-def _sample_json(stage: _Stage, sample: Sample, picture: Image.Image, url: str,
+def _sample_json(stage: _Stage, entry: Entry, sample: Sample, value: Any, url: str,
                  feed: Feeds) -> dict[str, Any]:
-    entry = {
+    given, task = entry.given, stage.task
+    found = {
         "url": url,
-        "size": list(picture.size),
+        **given.facts(value),
         "title": sample.title,
         "licence": sample.licence,
-        "thumbnail": stage.write("thumbnail", thumbnail(picture, THUMBNAIL, THUMBNAIL)),
+        "thumbnail": stage.write("thumbnail", given.thumbnail(value), "webp"),
     }
-    entry |= {key: value for key, value in (("author", sample.author), ("source", sample.source))
-              if value}
-    drawn = None
-    if stage.trained and stage.image:
-        seen = fit(picture, stage.demo.preprocessing, tuple(stage.image["size"]))
-        entry["result"], drawn = sample_result(stage.demo, stage.run(feed), seen, stage.folder)
-    entry["card"] = stage.write("card", thumbnail(drawn or picture, *CARD))
-    return entry
+    found |= {key: text for key, text in (("author", sample.author), ("source", sample.source))
+              if text}
+    card = None
+    if stage.trained and task.decode and task.draw:
+        result = task.decode(stage.run(feed), stage.demo.reading)
+        drawn = task.draw(result, entry.see(value), stage.write)
+        found["result"], card = drawn.result, drawn.card
+    found["card"] = stage.write("card", card or given.card(value), "webp")
+    return found
 
 
 def _thumbnails(stage: _Stage, control: Control, feeds: Sequence[Feeds]) -> list[str]:
-    """A file name per option of a blend, where options can be shown as pictures."""
-    drawable = stage.trained and feeds and stage.demo.task == "image-to-image"
-    if not drawable or not 1 < len(control.options) <= MAX_OPTIONS:
+    """File names of small pictures, one per option of a blend: what the option makes of the first
+    sample. None where options cannot be shown so."""
+    task, options = stage.task, len(control.options)
+    drawable = stage.trained and feeds and task.decode and task.option
+    if not drawable or not 1 < options <= MAX_OPTIONS:
         return []
-    return option_thumbnails(stage.demo, control, feeds[0], stage.run, stage.folder)
+    names, shape = [], feeds[0][control.input].shape
+    for i in range(options):
+        values = replace(control, initial=i).start(options)
+        output = stage.run({**feeds[0],
+                            control.input: np.asarray(values, np.float32).reshape(shape)})
+        small = task.option(task.decode(output, stage.demo.reading))
+        names.append(stage.write("option", small, "webp"))
+    return names
+
+
+def _entry_json(entry: Entry | None) -> dict[str, Any]:
+    return {entry.given.field: entry.described} if entry else {}
 
 
 def demo_json(stage: _Stage, output: str, samples: Sequence[Mapping[str, Any]],
@@ -188,7 +203,7 @@ def demo_json(stage: _Stage, output: str, samples: Sequence[Mapping[str, Any]],
         labels = stage.write("labels", "\n".join(labels).encode(), "txt")
     described = {
         "title": demo.title, "task": demo.task, "output": shown, "loading": demo.loading,
-        "view": {"top": demo.top}, "image": stage.image, "labels": labels,
+        "view": {"top": demo.top}, **_entry_json(stage.entry), "labels": labels,
         "samples": list(samples), "controls": list(controls),
         "threads": demo.threads if demo.threads != "auto" else None,
         "weightsNote": "" if stage.trained else UNTRAINED,

@@ -1,17 +1,15 @@
-"""How a demo's pictures and controls become a model's inputs, checked against its shapes."""
+"""How a demo's samples and controls become a model's inputs, checked against its shapes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from ..errors import SpecError, did_you_mean
-from ..kinds.picture import fit, to_tensor
+from ..errors import SpecError
+from ..kinds.base import Given, Shapes
 from ..spec import Control, Demo
-
-Shapes = Mapping[str, tuple[int, ...]]
+from ..tasks import TASKS
 
 
 def input_shapes(model: Any, fixed: Shapes) -> dict[str, tuple[int, ...]]:
@@ -26,45 +24,42 @@ def input_shapes(model: Any, fixed: Shapes) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def image_input(demo: Demo, shapes: Shapes) -> dict[str, Any] | None:
-    """The manifest's demo.image, or None for a task without pictures."""
-    if demo.task == "tensor":
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The model's input that takes what a visitor hands over: its kind, the kind's options, and
+    what the manifest says of both."""
+
+    given: Given
+    options: Any
+    described: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.described["input"]
+
+    def see(self, value: Any) -> Any:
+        """The part of a value that the model gets."""
+        return self.given.see(value, self.described, self.options)
+
+
+def find_entry(demo: Demo, shapes: Shapes) -> Entry | None:
+    """The input that takes the values of the task's kind; None where nothing is handed over.
+
+    Raises:
+        SpecError: the model has no such input.
+    """
+    given = TASKS[demo.task].kind.given
+    if given is None:
         return None
-    rule = demo.preprocessing
-    name = rule.input or next(iter(shapes))
-    if name not in shapes:
-        raise SpecError(f'{demo.where}: preprocessing.input: the model has no input "{name}".'
-                        f"{did_you_mean(name, list(shapes))}")
-    shape, channels = shapes[name], 1 if rule.channels == "gray" else 3
-    if len(shape) == 4 and min(shape[1:]) < 1:
-        raise SpecError(f'{demo.where}: the input "{name}" has no fixed size; '
-                        f"write shapes: {{{name}: [1, {channels}, 256, 256]}}")
-    at = 1 if rule.layout == "nchw" else 3
-    if len(shape) != 4 or shape[0] > 1 or shape[at] != channels:
-        raise SpecError(f'{demo.where}: the input "{name}" has shape {list(shape)}; a '
-                        f"{rule.channels} picture in {rule.layout} needs "
-                        f"{[1, channels, 'H', 'W'] if at == 1 else [1, 'H', 'W', channels]}"
-                        .replace("'", ""))
-    size = shape[2:] if at == 1 else shape[1:3]
-    plain = asdict(rule)
-    plain.update(input=name, size=list(size), mean=_compact(rule.mean), std=_compact(rule.std))
-    if rule.resize.startswith("shorter:"):
-        plain["resize"] = {"shorter": int(rule.resize.removeprefix("shorter:"))}
-    return plain
+    return Entry(given, demo.input, given.describe(demo.input, shapes, demo.where))
 
 
-def model_inputs(demo: Demo, shapes: Shapes, picture: Image.Image) -> dict[str, np.ndarray]:
+def model_inputs(demo: Demo, shapes: Shapes, entry: Entry, value: Any) -> dict[str, np.ndarray]:
     """All inputs of the model for one sample, f32."""
-    image = image_input(demo, shapes)
     controls = {c.input: c for c in demo.controls}
-    feeds = {}
-    for name, shape in shapes.items():
-        if image and name == image["input"]:
-            seen = fit(picture, demo.preprocessing, tuple(image["size"]))
-            feeds[name] = to_tensor(seen, demo.preprocessing)
-        else:
-            feeds[name] = _control_values(demo, name, shape, controls.get(name))
-    return feeds
+    return {name: entry.given.to_tensor(entry.see(value), entry.options) if name == entry.name
+            else _control_values(demo, name, shape, controls.get(name))
+            for name, shape in shapes.items()}
 
 
 def _control_values(demo: Demo, name: str, shape: tuple[int, ...],
@@ -81,16 +76,6 @@ def _control_values(demo: Demo, name: str, shape: tuple[int, ...],
     return np.asarray(values, np.float32).reshape(shape)
 
 
-def bounds(demo: Demo, image: Mapping[str, Any] | None) -> dict[str, tuple[float, float]]:
-    """The range that pixels 0 to 255 become, for random inputs."""
-    if image is None:
-        return {}
-    rule = demo.preprocessing
-    ends = [(pixel * rule.scale - mean) / std for pixel in (0, 255)
-            for mean in rule.mean for std in rule.std]
-    return {image["input"]: (min(ends), max(ends))}
-
-
 def control_json(control: Control, thumbnails: Sequence[str] = ()) -> dict[str, Any]:
     """One of the manifest's demo.controls; a thumbnail per option, or none."""
     base = {"kind": control.kind, "input": control.input, "label": control.label}
@@ -103,7 +88,3 @@ def control_json(control: Control, thumbnails: Sequence[str] = ()) -> dict[str, 
         step = {} if control.step is None else {"step": control.step}
         return {**base, "min": control.min, "max": control.max, "value": control.value, **step}
     return {**base, "values": list(control.values)}
-
-
-def _compact(numbers: tuple[float, ...]) -> float | list[float]:
-    return numbers[0] if len(numbers) == 1 else list(numbers)

@@ -1,4 +1,4 @@
-"""Picture files -> pixels -> model inputs, by the same rules as the browser's inputs/*.js.
+"""Pictures: files -> pixels -> model inputs, by the same rules as runtime/kinds/picture.js.
 
 Only three decoders are admitted, sizes are bounded before pixels are read, and what is published
 is always encoded anew, without metadata.
@@ -6,21 +6,145 @@ is always encoded anew, without metadata.
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import floor, prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from ..errors import SpecError
-from ..spec import Output, Preprocessing
+from ..errors import SpecError, did_you_mean
+from .base import Fields, Given, Kind, Shapes, Words
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 1024  # of a published sample; the browser resizes up to 4 megapixels exactly
 QUALITY = 90
+THUMBNAIL = 128  # pixels a side
+CARD = (480, 320)  # width and height of a picture in a gallery
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+OPTIONS = {
+    "input": {"$ref": "#/$defs/line",
+              "description": "The input that takes the picture; by default the model's first."},
+    "resize": {
+        "description": "stretch; cover (fill, cut the rest); contain (fit, pad); shorter:N (shorter side to N, then cut the centre).",  # noqa: E501
+        "type": "string", "pattern": "^(stretch|cover|contain|shorter:[1-9][0-9]{0,4})$"},
+    "channels": {"enum": ["rgb", "bgr", "gray"]},
+    "layout": {"enum": ["nchw", "nhwc"]},
+    "scale": {"description": "A number or a fraction such as 1/255.",
+              "anyOf": [{"type": "number"},
+                        {"type": "string", "pattern": "^[0-9.]+/[0-9.]+$"}]},
+    "mean": {"$ref": "#/$defs/numbers"},
+    "std": {"$ref": "#/$defs/numbers"},
+    "filter": {"enum": ["bilinear", "bicubic"],
+               "description": "How pictures are resampled; both antialias."},
+    "pad": {"type": "number", "minimum": 0, "maximum": 255,
+            "description": "The grey around a picture that resize: contain fits."},
+}
+SCHEMA = {
+    "description": "How a picture becomes the input: resize, crop, then (pixel * scale - mean) / std with pixels 0 to 255.",  # noqa: E501
+    "type": "object", "additionalProperties": False, "properties": OPTIONS}
+PATTERNS = {
+    "^(stretch|": "is not one of stretch, cover, contain, shorter:N (for example shorter:256)",
+    "^[0-9.]+/": "is not a number or a fraction such as 1/255",
+}
+BODY = """\
+samples:
+  - image: {name}.jpg   # beside this file, or package:skimage/data/chelsea.png
+    title: What the picture shows
+    licence: CC0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """Pixels 0..255 -> (pixel * scale - mean) / std, per channel in `channels` order."""
+
+    input: str | None = None  # None: the model's first input
+    resize: str = "cover"
+    filter: str = "bilinear"
+    channels: str = "rgb"
+    layout: str = "nchw"
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    pad: float = 0.0
+
+
+def read_preprocessing(fields: Fields) -> Preprocessing:
+    """The section `preprocessing`, with numbers as floats.
+
+    Raises:
+        SpecError: mean or std have not one number or one for each channel, std has a 0, or scale is
+            no fraction.
+    """
+    values = dict(fields.values)
+    count = 1 if values.get("channels") == "gray" else 3
+    for name in ("mean", "std"):
+        if name in values:
+            value = values[name]
+            numbers = tuple(map(float, value if isinstance(value, list) else [value]))
+            if len(numbers) not in (1, count):
+                raise SpecError(f"{fields.at(name)}: {len(numbers)} values for {count} "
+                                f"channel{'s; write 1 or 3' if count > 1 else '; write 1'}")
+            if name == "std" and 0.0 in numbers:
+                raise SpecError(f"{fields.at(name)}: 0 cannot be divided by")
+            values[name] = numbers
+    if "scale" in values:
+        values["scale"] = _fraction(values["scale"], fields.at("scale"))
+    return Preprocessing(**values)
+
+
+def _fraction(value: float | str, at: str) -> float:
+    if not isinstance(value, str):
+        return float(value)
+    above, below = value.split("/")
+    try:
+        return float(above) / float(below)
+    except (ValueError, ZeroDivisionError):
+        raise SpecError(f'{at}: "{value}" is not a number or a fraction such as 1/255') from None
+
+
+def describe(rule: Preprocessing, shapes: Shapes, where: str) -> dict[str, Any]:
+    """The manifest's demo.image.
+
+    Raises:
+        SpecError: the model has no such input, or its shape is no picture's.
+    """
+    name = rule.input or next(iter(shapes))
+    if name not in shapes:
+        raise SpecError(f'{where}: preprocessing.input: the model has no input "{name}".'
+                        f"{did_you_mean(name, list(shapes))}")
+    shape, channels = shapes[name], 1 if rule.channels == "gray" else 3
+    if len(shape) == 4 and min(shape[1:]) < 1:
+        raise SpecError(f'{where}: the input "{name}" has no fixed size; '
+                        f"write shapes: {{{name}: [1, {channels}, 256, 256]}}")
+    at = 1 if rule.layout == "nchw" else 3
+    if len(shape) != 4 or shape[0] > 1 or shape[at] != channels:
+        raise SpecError(f'{where}: the input "{name}" has shape {list(shape)}; a '
+                        f"{rule.channels} picture in {rule.layout} needs "
+                        f"{[1, channels, 'H', 'W'] if at == 1 else [1, 'H', 'W', channels]}"
+                        .replace("'", ""))
+    size = shape[2:] if at == 1 else shape[1:3]
+    plain = asdict(rule)
+    plain.update(input=name, size=list(size), mean=_compact(rule.mean), std=_compact(rule.std))
+    if rule.resize.startswith("shorter:"):
+        plain["resize"] = {"shorter": int(rule.resize.removeprefix("shorter:"))}
+    return plain
+
+
+def _compact(numbers: tuple[float, ...]) -> float | list[float]:
+    return numbers[0] if len(numbers) == 1 else list(numbers)
+
+
+def bounds(rule: Preprocessing) -> tuple[float, float]:
+    """The range that pixels 0 to 255 become."""
+    ends = [(pixel * rule.scale - mean) / std for pixel in (0, 255)
+            for mean in rule.mean for std in rule.std]
+    return min(ends), max(ends)
 
 
 def open_picture(source: Path | bytes, where: str) -> Image.Image:
@@ -131,14 +255,44 @@ def to_tensor(image: Image.Image, rule: Preprocessing) -> np.ndarray:
     return np.ascontiguousarray(values[None], np.float32)
 
 
-def to_picture(values: np.ndarray, rule: Output) -> Image.Image:
-    """The picture that an output [1,C,H,W] or [1,H,W,C] holds."""
-    pixels = values[0] if rule.layout == "nhwc" else values[0].transpose(1, 2, 0)
-    low, high = rule.range
-    levels = (np.nan_to_num(pixels.astype(np.float64)) - low) * (255 / (high - low))
-    levels = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    if rule.channels == "gray" or levels.shape[-1] == 1:
-        levels = np.repeat(levels[..., :1], 3, axis=-1)
-    elif rule.channels == "bgr":
-        levels = levels[..., ::-1]
-    return Image.fromarray(np.ascontiguousarray(levels[..., :3]), "RGB")
+def see(image: Image.Image, described: Mapping[str, Any], rule: Preprocessing) -> Image.Image:
+    """The part of the picture that the model sees, at the size that `describe` gave."""
+    height, width = described["size"]
+    return fit(image, rule, (height, width))
+
+
+def facts(image: Image.Image) -> dict[str, Any]:
+    """What the manifest says of a sample: its width and height in pixels."""
+    return {"size": list(image.size)}
+
+
+def card(image: Image.Image) -> bytes:
+    """The WebP that a gallery shows."""
+    return thumbnail(image, *CARD)
+
+
+KIND = Kind("picture", Words(
+    one="picture",
+    many="pictures",
+    empty="Choose a picture of your own to see what the model makes of it.",
+    promise="Pictures that you choose never leave your browser. The model comes to you, and "
+            "nothing is sent.",
+), Given(
+    field="image",
+    about="A path beside the spec, or package:skimage/data/chelsea.png.",
+    section="preprocessing",
+    options=SCHEMA,
+    body=BODY,
+    suffix="webp",
+    read=read_preprocessing,
+    describe=describe,
+    bounds=bounds,
+    open=open_picture,
+    publish=publish,
+    facts=facts,
+    see=see,
+    to_tensor=to_tensor,
+    thumbnail=lambda image: thumbnail(image, THUMBNAIL, THUMBNAIL),
+    card=card,
+    patterns=PATTERNS,
+))

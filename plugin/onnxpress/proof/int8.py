@@ -181,8 +181,9 @@ class _Trials:
         expected = self.pack.expected
         got = run_build(trial, self.pack.folder, _builds(self.way)[-1], expected.inputs[:count])
         wanted = expected.exact[:count]
-        gate, value = worst_gate(got, wanted, expected.task)
-        return gate.strain(value) if same_top1(got, wanted, expected.task) is not False else np.inf
+        gate, value = worst_gate(got, wanted, expected.answer)
+        same = same_top1(got, wanted, expected.answer) is not False
+        return gate.strain(value) if same else np.inf
 
     def remove(self, kept: Mapping[str, Any]) -> None:
         """The files of trials, but for those that the manifest `kept` names."""

@@ -58,16 +58,16 @@ class _Probe:
         changed = self._place({name: encoding})
         first = min(1, len(self.expected.inputs) - 1)
         wanted = self.expected.exact[first:][:1]
-        gate, value = worst_gate([self._run(first)], wanted, self.expected.task, first)
+        gate, value = worst_gate([self._run(first)], wanted, self.expected.answer, first)
         self.program.place({n: self.graph.constants[n] for n in changed})
         return gate.strain(value)
 
     def holds(self, encodings: Mapping[str, str]) -> bool:
         self._place(encodings)
         got = [self._run(k) for k in range(len(self.expected.inputs))]
-        wanted, task = self.expected.exact, self.expected.task
-        gate, value = worst_gate(got, wanted, task)
-        return value >= gate.limit and same_top1(got, wanted, task) is not False
+        wanted, answer = self.expected.exact, self.expected.answer
+        gate, value = worst_gate(got, wanted, answer)
+        return value >= gate.limit and same_top1(got, wanted, answer) is not False
 
     def _run(self, index: int) -> list[np.ndarray]:
         feeds = self.expected.inputs[index]

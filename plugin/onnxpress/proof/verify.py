@@ -20,7 +20,8 @@ from ..errors import ProofError
 from ..graph.graph import Graph
 from ..ops.interpret import interpret
 from ..run.wasmtime import open_program
-from ..tasks.gates import Gate, Task, choose_gate, cosine, measure, psnr
+from ..tasks.base import Answer, Gate
+from ..tasks.gates import choose_gate, cosine, psnr
 from ..weights.shards import read_weights, stream_weights
 
 Feeds = Mapping[str, np.ndarray]
@@ -102,11 +103,11 @@ class Expected:
     exact: Sequence[Sequence[np.ndarray]]
     quantized: bool
     tolerance: float  # of the peak; of the relative L2 error where quantized
-    task: Task
+    answer: Answer
 
 
 def expect(reference: Reference, inputs: Sequence[Feeds], exact: Sequence[Sequence[np.ndarray]], *,
-           quantized: bool, task: Task) -> Expected:
+           quantized: bool, answer: Answer) -> Expected:
     """The yardstick of every encoding of a graph whose outputs for `inputs` are `exact`."""
     wanted = [reference.run(feeds) for feeds in inputs]
     if quantized:
@@ -114,7 +115,7 @@ def expect(reference: Reference, inputs: Sequence[Feeds], exact: Sequence[Sequen
         tolerance = _at_least(APART * moved, QUANTIZED_L2)
     else:
         tolerance = _tolerance(exact, wanted)
-    return Expected(inputs, wanted, _shaped(exact, wanted), quantized, tolerance, task)
+    return Expected(inputs, wanted, _shaped(exact, wanted), quantized, tolerance, answer)
 
 
 def _movement(reference: Reference, feeds: Feeds, wanted: Sequence[np.ndarray]) -> float:
@@ -205,9 +206,9 @@ def peak_error(got: np.ndarray, want: np.ndarray) -> float:
 
 
 def _row(target: str, build: str, got: Sequence, expected: Expected, lossy: bool) -> Row:
-    found = _figures(got, expected.wanted, expected.task, lossy)
+    found = _figures(got, expected.wanted, expected.answer, lossy)
     kept = (_noted(found) if got is expected.exact
-            else _figures(got, expected.exact, expected.task, lossy))
+            else _figures(got, expected.exact, expected.answer, lossy))
     if lossy:
         gate = found["gate"]
         judged, limit, holds = gate.metric, gate.limit, found[gate.metric] >= gate.limit
@@ -221,7 +222,7 @@ def _row(target: str, build: str, got: Sequence, expected: Expected, lossy: bool
                **kept)
 
 
-def _figures(got: Sequence, wanted: Sequence, task: Task, lossy: bool) -> dict[str, Any]:
+def _figures(got: Sequence, wanted: Sequence, answer: Answer, lossy: bool) -> dict[str, Any]:
     """Those of a Row; where weights are rounded also the "gate" that is nearest to not holding,
     whose figure is that of the outputs it is about."""
     pairs = _pairs(got, wanted)
@@ -230,9 +231,9 @@ def _figures(got: Sequence, wanted: Sequence, task: Task, lossy: bool) -> dict[s
         "relative_l2": max(_relative_l2(g, w) for g, w in pairs),
         "cosine": min(cosine(g, w) for g, w in pairs),
         "psnr_db": min(psnr(g, w) for g, w in pairs),
-        "same_top1": same_top1(got, wanted, task)}
+        "same_top1": same_top1(got, wanted, answer)}
     if lossy:
-        figures["gate"], value = worst_gate(got, wanted, task)
+        figures["gate"], value = worst_gate(got, wanted, answer)
         figures[figures["gate"].metric] = value
     return figures
 
@@ -244,22 +245,24 @@ def _noted(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {**figures, **bounds, "psnr_db": min(NOTED_DB, 10.0 * (figures["psnr_db"] // 10))}
 
 
-def worst_gate(got: Sequence, wanted: Sequence, task: Task, first: int = 0) -> tuple[Gate, float]:
+def worst_gate(got: Sequence, wanted: Sequence, answer: Answer, first: int = 0
+               ) -> tuple[Gate, float]:
     """The gate that is nearest to not holding, and its figure, for the inputs from number `first`
     on."""
     found = []
     for k, (outputs, wants) in enumerate(zip(got, wanted, strict=True), first):
         for i, (g, w) in enumerate(_pairs([outputs], [wants])):
-            gate = choose_gate(task, i, w.shape, sample=k > 0)
-            found.append((gate, measure(gate, g, w, task.output)))
+            gate = choose_gate(answer, i, w.shape, sample=k > 0)
+            found.append((gate, gate.measure(g, w, answer.output)))
     return max(found, key=lambda one: one[0].strain(one[1]))
 
 
-def same_top1(got: Sequence, wanted: Sequence, task: Task) -> bool | None:
+def same_top1(got: Sequence, wanted: Sequence, answer: Answer) -> bool | None:
     """Whether every sample has the same first class; None where there is no class to ask."""
-    if task.name != "image-classification" or len(got) < 2:
+    same, shown = answer.task.same, answer.shown
+    if same is None or len(got) < 2:
         return None
-    return all(int(np.argmax(g[task.shown])) == int(np.argmax(w[task.shown]))
+    return all(same(g[shown], w[shown])
                for g, w in zip(got[1:], wanted[1:], strict=True))
 
 

@@ -28,6 +28,7 @@ from ..errors import PackError
 from ..files import json_bytes
 from ..runtime import runtime_files
 from ..targets import TARGETS
+from ..tasks import TASKS
 from ..words import size
 from . import page
 
@@ -39,7 +40,8 @@ SHRINKING = {".js", ".json", ".txt", ".wasm"}  # files that are published uncomp
 # Stem of a file's name -> what it holds.
 CONTENTS = {"weights": "weights", **dict.fromkeys(TARGETS, "programs"), "runtime": "runtime"}
 OTHER = "page and pictures"
-SHOWN_BY_PAGES = {"card", "before", "after"}  # keys of pictures that no script asks for
+# Keys of pictures that no script asks for.
+SHOWN_BY_PAGES = {"card", *(key for task in TASKS.values() for key in task.posters)}
 PAGE, WORKER = "onnxpress.js", "worker.js"
 
 # How one file of the runtime names another: import ... from "./x.js", import("./x.js"),
@@ -123,7 +125,7 @@ def one_file(built: Built) -> OneFile:
              carry(f"demos/{built.demo.name}.json", built.folder / "manifest.json"),
              *(carry(f"demos/{name}", paths[name]) for name in names)]
     pictures = {name: Markup(f"data:{_type(name)};base64,{_place(name)}")
-                for name in _poster_pictures(built)}
+                for name in page.poster_pictures(built.manifest["demo"])}
     html = page.one_file(built, pictures, files=files, styles=_styles(),
                          bootstrap=Markup((TEMPLATES / "bootstrap.js").read_text("utf-8")))
     parts = tuple(paths[text] if i % 2 else text for i, text in enumerate(PLACE.split(html)))
@@ -204,15 +206,6 @@ def _loaded(value: Any, names: Collection[str]) -> Iterator[str]:
             yield from _loaded(item, names)
     elif isinstance(value, str) and value in names:
         yield value
-
-
-def _poster_pictures(built: Built) -> list[str]:
-    """The names of the pictures that the poster shows."""
-    samples = built.manifest["demo"].get("samples", ())
-    if not samples:
-        return []
-    result = samples[0].get("result", {})
-    return [result["before"], result["after"]] if "after" in result else [samples[0]["url"]]
 
 
 def _sizes(parts: tuple[str | Path, ...], files: list[Carried]) -> dict[str, int]:

@@ -13,9 +13,12 @@ from markupsafe import Markup
 
 from ..build.builds import Built
 from ..spec import Source
+from ..tasks import TASKS
+from ..tasks.base import Draw
 from .page_numbers import FILTERS, facts_of
 
 TEMPLATES = Path(__file__).parent / "templates"
+IMAGE = Markup('<img src="{src}" alt="{alt}" width="{width}" height="{height}">')
 
 
 def element(name: str, manifest: Mapping[str, Any], base: str | None,
@@ -28,9 +31,31 @@ def element(name: str, manifest: Mapping[str, Any], base: str | None,
     """
     demo = manifest["demo"]
     samples = demo.get("samples", ())
+    def draw(url: str, alt: str, size: tuple[int, int]) -> Markup:
+        return Markup() if base is None else IMAGE.format(
+            src=carried.get(url) or f"{base}demos/{url}", alt=alt, width=size[0], height=size[1])
+
     return _render("element.html", base=base, name=name, loading=demo["loading"],
                    sample=samples[0] if samples else None, note=demo.get("weightsNote", ""),
-                   carried=carried)
+                   poster=_poster(demo, draw), empty=TASKS[demo["task"]].kind.words.empty)
+
+
+def poster_pictures(demo: Mapping[str, Any]) -> list[str]:
+    """The names of the pictures that stand in the page itself."""
+    found: list[str] = []
+
+    def note(url: str, alt: str, size: tuple[int, int]) -> Markup:
+        found.append(url)
+        return IMAGE
+
+    _poster(demo, note)
+    return found
+
+
+def _poster(demo: Mapping[str, Any], draw: Draw) -> Markup:
+    """The first sample as its task draws it."""
+    poster, samples = TASKS[demo["task"]].poster, demo.get("samples", ())
+    return poster(samples[0], draw) if poster and samples else Markup()
 
 
 def bench(built: Built, base: str) -> Markup:
@@ -57,10 +82,11 @@ def compiled(built: Built, carried: bool = False) -> Markup:
 
 
 def model(built: Built) -> Markup:
-    """The model card, the pictures' licences, and the promise about pictures."""
+    """The model card, the samples' licences, and the promise about a visitor's own."""
     card = built.demo.card
     return _render("model.html", model=card, sources=[_source(s) for s in card.sources],
-                   samples=built.manifest["demo"].get("samples", ()))
+                   samples=built.manifest["demo"].get("samples", ()),
+                   words=TASKS[built.demo.task].kind.words)
 
 
 def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Markup:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..targets import TARGETS
+from ..tasks import TASKS
 from ..weights.encodings import PLAIN
-from ..words import count, exponent, flops, size
+from ..words import count, exponent, flops, share, share_width, size
 
 BUILDS = {"reference": "The graph in float64",
           **{build: title for t in TARGETS.values() for build, title in t.builds.items()}}
@@ -23,9 +24,11 @@ def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
         targets.append({"title": TARGETS[target].title, "program": program,
                         "steps": len(about.get("steps", ())),
                         "download": program + weights["bytes"]})
-    samples = len(manifest.get("demo", {}).get("samples", ()))
-    inputs = "random inputs" + (f" and on the {samples} pictures" if samples > 1 else
-                                " and on the picture" if samples else "")
+    demo = manifest.get("demo", {})
+    samples, inputs = len(demo.get("samples", ())), "random inputs"
+    if samples:
+        words = TASKS[demo["task"]].kind.words
+        inputs += f" and on the {f'{samples} {words.many}' if samples > 1 else words.one}"
     return {
         "weights_bytes": weights["bytes"],
         "encoding": weights.get("encoding") or _main_encoding(weights["tensors"]),
@@ -141,8 +144,8 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "count": count,
     "flops": flops,
     "exponent": exponent,
-    "share": lambda value: f"{100 * value:.1f} %",
-    "share_width": lambda value: f"{100 * min(max(value, 0), 1):.2f}%",
+    "share": share,
+    "share_width": share_width,
     "build": build,
     "required": required,
 }

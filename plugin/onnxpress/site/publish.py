@@ -10,6 +10,7 @@ from pathlib import Path
 from ..build.builds import Built
 from ..files import entry_of, json_bytes
 from ..runtime import runtime_files
+from ..spec.schema import schema_files
 from .export import MAX_BYTES, one_file
 
 ASSETS = "assets/onnxpress/"
@@ -21,7 +22,7 @@ def shared_files() -> dict[str, Path | bytes]:
     """URL below ASSETS -> path or content of the runtime, the pages' style and the schemas."""
     files: dict[str, Path | bytes] = dict(runtime_files())
     files["pages.css"] = HERE / "templates" / "pages.css"
-    files |= {f"schema/{p.name}": p for p in sorted((HERE.parent / "spec/schema").glob("*.json"))}
+    files |= {f"schema/{name}": content for name, content in schema_files().items()}
     return files
 
 

@@ -16,11 +16,14 @@ from ..files import read_file
 from ..proof.golden import draw, golden_distance
 from ..run.node import golden_error
 from ..run.wasmtime import about_build, open_program
+from ..tasks import TASKS
 from .dedupe import find_manifests
 from .publish import published_packs
 
 HASHED = re.compile(r".+-([0-9a-f]{12})\.\w+")  # as write_file names files
-NAMING = {"url", "thumbnail", "card", "image", "before", "after", "labels"}  # keys of a manifest
+# Keys of a manifest that name files.
+NAMING = {"url", "thumbnail", "card", "labels",
+          *(key for task in TASKS.values() for key in task.files)}
 
 
 @dataclass(frozen=True, slots=True)

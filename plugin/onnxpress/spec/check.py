@@ -1,31 +1,29 @@
 """A tree against the published JSON Schema; the first fault as one sentence of ours.
 
-The schema says what is admitted; the tables below say it in words.
+The schema (see schema.py) says what is admitted; the tables below say it in words.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 
 from ..errors import SpecError, did_you_mean
+from ..kinds import GIVEN
+from .schema import schemas
 from .text import Tree, kind_of
 
-SCHEMAS = Path(__file__).parent / "schema"
 YES_NO = {"yes", "no", "on", "off", "true", "false", "y", "n"}
 
 PATTERNS = {
     "^https?://": "is not a web address; write https://…",
     "^https://": "is not an https address; a model is fetched over https only",
     "^[0-9a-f]{64}": "is not a sha256; write its 64 lower-case hex digits",
-    "^(stretch|": "is not one of stretch, cover, contain, shorter:N (for example shorter:256)",
     "^[^:]": "is not a Python file and a function in it, such as models/net.py:build",
     "^auto$": "is not auto or a whole number from 1 to 64",
-    "^[0-9.]+/": "is not a number or a fraction such as 1/255",
+    **{start: words for given in GIVEN for start, words in given.patterns.items()},
 }
 TYPES = {"string": "text", "integer": "a whole number", "number": "a number", "array": "a list",
          "object": "a mapping", "boolean": "true or false"}
@@ -45,7 +43,7 @@ def check(tree: Tree, schema: str) -> None:
 
 @cache
 def _validator(schema: str) -> Draft202012Validator:
-    documents = {p.name: json.loads(p.read_text("utf-8")) for p in sorted(SCHEMAS.iterdir())}
+    documents = schemas()
     registry = Registry().with_resources(
         (name, Resource.from_contents(document)) for name, document in documents.items()
     )

@@ -1,7 +1,8 @@
 """Spec text and model cards -> Demo and Card.
 
-A card gives defaults (where the model comes from, how pictures reach it); a spec overrides them.
-The schemas in schema/ say what is admitted; this file and sections.py add what a schema cannot say.
+A card gives defaults (where the model comes from, how its input is made); a spec overrides them.
+The schemas (see schema.py) say what is admitted; this file and sections.py add what a schema
+cannot say.
 """
 
 import re
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, did_you_mean
+from ..kinds import KINDS
 from ..targets import TARGETS
+from ..tasks import TASKS
+from ..tasks.base import Task, read_output
 from ..weights.encodings import AUTO
 from .check import check
 from .files import local_path, package_path, python_reference
-from .sections import Merged, read_controls, read_labels, read_pixels
+from .sections import Merged, read_controls, read_labels
 from .text import Tree, read_yaml
-from .values import Card, Demo, Output, Preprocessing, Sample, Source
+from .values import Card, Demo, Sample, Source
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FILES = (".onnx", ".tflite", ".py")
@@ -45,12 +49,14 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
                         "use letters, digits, - and _")
     tree = read_yaml(text, where, first_line)
     check(tree, "demo")
-    if tree.value["task"] == "tensor" and "samples" in tree.value:
-        raise SpecError(f"{tree.at(('samples',))}: samples: task tensor takes no pictures")
+    task = TASKS[tree.value["task"]]
+    _check_samples(tree, task)
     card, card_tree = _card_of(tree, models, base)
     value = tree.value
     merged = Merged(tree, card_tree)
     labels = merged.section("labels")
+    options = {kind.name: kind.given.read(merged.fields(kind.given.section))
+               for kind in KINDS.values() if kind.given}
     return Demo(
         name=name,
         where=where,
@@ -59,10 +65,10 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
         card=_with_prose(card, value),
         description=value.get("description") or card.description,
         shapes={k: tuple(map(int, v)) for k, v in merged.mapping("shapes").items()},
-        preprocessing=Preprocessing(**read_pixels(merged, "preprocessing")),
-        output=Output(**read_pixels(merged, "output")),
+        input=options.get(task.kind.name),
+        output=read_output(merged.fields("output")),
         labels=read_labels(labels, models, base) if labels else (),
-        samples=tuple(_sample(tree, i, base) for i in range(len(value.get("samples", ())))),
+        samples=tuple(_sample(tree, task, i, base) for i in range(len(value.get("samples", ())))),
         weights=value.get("weights", AUTO),
         targets=tuple(t for t in TARGETS if t in value.get("targets", TARGETS)),
         threads=value.get("threads", "auto"),
@@ -157,11 +163,24 @@ def _with_prose(card: Card, value: Mapping[str, Any]) -> Card:
     return replace(card, title=card.title or value["title"], **own)
 
 
-def _sample(tree: Tree, index: int, base: Path) -> Sample:
+def _check_samples(tree: Tree, task: Task) -> None:
+    """
+    Raises:
+        SpecError: a sample is of a kind that the task does not take.
+    """
+    fields = {kind.given.field: kind for kind in KINDS.values() if kind.given}
+    for sample in tree.value.get("samples", ()):
+        kinds = [kind for field, kind in fields.items() if field in sample]
+        if kinds != [task.kind]:
+            wrong = next((kind.words.many for kind in kinds if kind != task.kind), "samples")
+            raise SpecError(f"{tree.at(('samples',))}: samples: task {task.name} takes no {wrong}")
+
+
+def _sample(tree: Tree, task: Task, index: int, base: Path) -> Sample:
     value = dict(tree.value["samples"][index])
-    image = value.pop("image")
-    at = tree.at(("samples", index, "image"))
-    where = f"{at}: samples[{index + 1}].image"
-    if image.startswith("package:"):
-        return Sample(package_path(image.removeprefix("package:"), where), where=where, **value)
-    return Sample(local_path(image, base, where), where=where, **value)
+    field = task.kind.given.field
+    reference = value.pop(field)
+    where = f"{tree.at(('samples', index, field))}: samples[{index + 1}].{field}"
+    if reference.startswith("package:"):
+        return Sample(package_path(reference.removeprefix("package:"), where), where=where, **value)
+    return Sample(local_path(reference, base, where), where=where, **value)

@@ -1,9 +1,11 @@
 """The sections of a spec that lie over the same sections of its card."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, did_you_mean
+from ..kinds.base import Fields
 from .files import read_lines
 from .text import Tree
 from .values import Control
@@ -25,42 +27,15 @@ class Merged:
     def mapping(self, key: str) -> dict[str, Any]:
         return {k: v for tree in self.trees for k, v in tree.value.get(key, {}).items()}
 
+    def fields(self, key: str) -> Fields:
+        """A section for the kind or task that reads it."""
+        return Fields(self.mapping(key), partial(self.at, key))
+
     def at(self, key: str, inner: str) -> str:
         for tree in reversed(self.trees):
             if inner in tree.value.get(key, {}):
                 return f"{tree.at((key, inner))}: {key}.{inner}"
         return self.trees[-1].where
-
-
-def read_pixels(merged: Merged, key: str) -> dict[str, Any]:
-    """A preprocessing or output section with numbers as floats and checked lengths."""
-    fields = merged.mapping(key)
-    count = 1 if fields.get("channels") == "gray" else 3
-    for name in ("mean", "std"):
-        if name in fields:
-            value = fields[name]
-            numbers = tuple(map(float, value if isinstance(value, list) else [value]))
-            if len(numbers) not in (1, count):
-                raise SpecError(f"{merged.at(key, name)}: {len(numbers)} values for {count} "
-                                f"channel{'s; write 1 or 3' if count > 1 else '; write 1'}")
-            if name == "std" and 0.0 in numbers:
-                raise SpecError(f"{merged.at(key, name)}: 0 cannot be divided by")
-            fields[name] = numbers
-    if "range" in fields:
-        fields["range"] = tuple(map(float, fields["range"]))
-    if "scale" in fields:
-        fields["scale"] = _fraction(fields["scale"], merged.at(key, "scale"))
-    return fields
-
-
-def _fraction(value: float | str, at: str) -> float:
-    if not isinstance(value, str):
-        return float(value)
-    above, below = value.split("/")
-    try:
-        return float(above) / float(below)
-    except (ValueError, ZeroDivisionError):
-        raise SpecError(f'{at}: "{value}" is not a number or a fraction such as 1/255') from None
 
 
 def read_labels(section: tuple[Any, Tree], models: Path, base: Path,

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..targets import TARGETS
+from ..tasks.base import Output, Reading
 from ..weights.encodings import AUTO
-
-TASKS = ("image-classification", "image-to-image", "segmentation", "tensor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +30,6 @@ class Source:
     sha256: str | None = None
     bytes: int | None = None
     trained: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """Pixels 0..255 -> (pixel * scale - mean) / std, per channel in `channels` order."""
-
-    input: str | None = None  # None: the model's first input
-    resize: str = "cover"
-    filter: str = "bilinear"
-    channels: str = "rgb"
-    layout: str = "nchw"
-    scale: float = 1 / 255
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    pad: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """How the shown output is read; `range` is the values of black and white in a picture."""
-
-    output: str | None = None  # None: the model's first output
-    kind: str = "logits"
-    channels: str = "rgb"
-    layout: str = "nchw"
-    range: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +84,8 @@ class Card:
 
 @dataclass(frozen=True)
 class Demo:
-    """Everything a build needs; card and spec merged."""
+    """Everything a build needs; card and spec merged. `input`: the options of the task's input
+    kind, such as a Preprocessing of pictures; None where the kind has none."""
 
     name: str
     where: str
@@ -120,8 +94,8 @@ class Demo:
     card: Card
     description: str = ""
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    preprocessing: Preprocessing = Preprocessing()
-    output: Output = Output()
+    input: Any = None
+    output: Output = field(default_factory=Output)
     labels: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
     weights: str = AUTO
@@ -130,3 +104,7 @@ class Demo:
     loading: str = "click"
     top: int = 5
     controls: tuple[Control, ...] = ()
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.output, self.labels, self.top)

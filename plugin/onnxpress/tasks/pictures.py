@@ -1,0 +1,37 @@
+"""Answers that are pictures: before and after, in files and on posters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+from PIL import Image
+
+from ..kinds.picture import card, encode
+from .base import Draw, Drawn, Write
+
+
+def draw_pair(before: Image.Image, after: Image.Image, write: Write,
+              image: Image.Image | None = None) -> Drawn:
+    """`image`: the picture that the browser's view shows, if that is not `after`."""
+    shown = write("result", encode(after), "webp")
+    first = write("mask", encode(image), "webp") if image else shown
+    return Drawn({"image": first, "after": shown, "before": write("seen", encode(before), "webp"),
+                  "size": list(after.size)}, card(after))
+
+
+def picture_poster(sample: Mapping[str, Any], draw: Draw) -> Markup:
+    """The sample itself."""
+    image = draw(sample["url"], sample["title"], sample["size"])
+    return Markup('<div class="onnx-picture">{}</div>\n').format(image) if image else Markup()
+
+
+def pair_poster(sample: Mapping[str, Any], draw: Draw) -> Markup:
+    """Before and after; where nothing was computed, the sample."""
+    result, title = sample.get("result"), sample["title"]
+    if not result:
+        return picture_poster(sample, draw)
+    images = [draw(result[key], f"{word}: {title}", result["size"])
+              for key, word in (("before", "Before"), ("after", "After"))]
+    if not all(images):
+        return Markup()
+    return Markup('<div class="onnx-pair">{}{}</div>\n').format(*images)
