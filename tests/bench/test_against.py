@@ -76,7 +76,7 @@ def test_under_dawn_the_peers_take_turns_with_ours(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (("net.onnx", "--against", "none"), "none: is no harness that bench --against can call"),
+    (("net.onnx", "--against", "none"), "none: bench --against cannot use this harness"),
     (("net.onnx", "--against", ".", "--target", "js"), "has no engine ours-js"),
     (("net.onnx", "--against", ".", "--target", "webgpu"), "add --engine dawn"),
     (("nett.onnx", "--against", "."), 'has no model nett, only net, nets. Did you mean "net"?'),

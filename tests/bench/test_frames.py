@@ -41,7 +41,7 @@ def test_no_picture_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     save(5)
     assert main(("bench", "net.onnx", "--frames", "3")) == 1
     error = capsys.readouterr().err
-    assert "bench --frames needs a picture of three channels; no input is one" in error
+    assert "bench --frames needs pictures of three channels; no input is one" in error
     assert error.count("\n") == 1
 
 
