@@ -40,7 +40,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
-    """As `write_atomically`, for content that is larger than memory should hold."""
+    """As `write_atomically`, in chunks, for content too large to hold in memory."""
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,11 @@ def json_bytes(value: Any) -> bytes:
 
 
 def read_file(entry: Mapping[str, Any], folder: Path) -> bytes:
-    """The content of a manifest's file entry, checked against its sha256."""
+    """The content of the file that the manifest's `entry` describes.
+
+    Raises:
+        PackError: the file cannot be read, or its sha256 is not the entry's.
+    """
     path = folder / entry["url"]
     try:
         content = path.read_bytes()

@@ -1,8 +1,8 @@
-"""Scalar expressions: what a pointwise operator computes for one element, free of any target.
+"""Scalar expressions: the computation of a pointwise operator for one element, for every target.
 
-An expression is a tree of primitives over inputs and constants. PRIMS is the only list of
-primitives; numpy, JavaScript and WGSL spellings stand here, `emit/wasm/expr.py` spells them as
-SIMD instructions. Fusing two operators is substituting one tree into the other.
+An expression is a tree of primitives over inputs and constants. To fuse two operators is to
+substitute one tree into the other. PRIMS is the only list of primitives. It spells them in numpy,
+JavaScript and WGSL; `emit/wasm/expr.py` spells them as SIMD instructions.
 
 Every value is an f32. Booleans are 0 and 1; integers are exact up to 2**24.
 """
@@ -17,7 +17,8 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Expr:
-    """`op` is "input" (`value` is its index), "const" (`value` is the number), or a primitive."""
+    """`op` is "input" (then `value` is its index), "const" (`value` is the number), or a primitive
+    of `args`."""
 
     op: str
     args: tuple["Expr", ...] = ()
@@ -59,11 +60,12 @@ class Expr:
 
 
 def const(number: float) -> Expr:
-    """The number as the nearest f32, so that all targets start from the same bits."""
+    """A constant: the nearest f32 to `number`, so that all targets start from the same bits."""
     return Expr("const", (), float(np.float32(number)))
 
 
 def inp(index: int) -> Expr:
+    """Input `index`."""
     return Expr("input", (), index)
 
 
@@ -77,7 +79,8 @@ def call(op: str, *args: "Expr | float") -> Expr:
 
 @dataclass(frozen=True, slots=True)
 class Prim:
-    """One scalar primitive: `ref` on numpy arrays of any float type, and its text per target."""
+    """One scalar primitive. `ref` computes it on numpy arrays of any float type. `js` and `wgsl`
+    are its text; {0} in it is the first argument."""
 
     name: str
     arity: int
@@ -87,17 +90,19 @@ class Prim:
 
 
 def _bits(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn` on the arguments as i32, converted back to their float type."""
     return lambda *a: fn(*(np.asarray(x).astype(np.int32) for x in a)).astype(
         np.asarray(a[0]).dtype)
 
 
 def _truth(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn`, whose booleans become 0 and 1 of the arguments' float type."""
     return lambda a, *b: fn(a, *b).astype(np.asarray(a).dtype)
 
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
-# Names ending in `_` in JS and WGSL text are helper functions of the target's code generator.
+# Names that end in `_` are helper functions: emit/js/helpers.js and emit/wgsl/expr.py hold them.
 PRIMS: dict[str, Prim] = {
     p.name: p
     for p in (
@@ -149,14 +154,14 @@ PRIMS: dict[str, Prim] = {
 
 
 def evaluate(expr: Expr, inputs: Sequence[Any], memo: dict["Expr", Any] | None = None) -> Any:
-    """The expression on numpy arrays that broadcast, in the arrays' own precision; `memo`, if
-    given, then holds the value of every part."""
+    """The value of `expr` on numpy arrays that broadcast, in the arrays' own precision. `memo`, if
+    given, receives the value of every subexpression."""
     with np.errstate(all="ignore"):
         return _evaluate(expr, inputs, {} if memo is None else memo)
 
 
 def _evaluate(expr: Expr, inputs: Sequence[Any], memo: dict[Expr, Any]) -> Any:
-    # Not a closure: one that calls itself is a cycle, which keeps the arrays until it is collected.
+    # A closure that calls itself would be a reference cycle and keep the arrays alive.
     if expr not in memo:
         if expr.op == "input":
             memo[expr] = inputs[int(expr.value)]
@@ -169,7 +174,7 @@ def _evaluate(expr: Expr, inputs: Sequence[Any], memo: dict[Expr, Any]) -> Any:
 
 
 def substitute(expr: Expr, inputs: Sequence[Expr]) -> Expr:
-    """`expr` with input i replaced by inputs[i]; this is operator fusion."""
+    """`expr` with input i replaced by `inputs[i]`; this is how operators are fused."""
     if expr.op == "input":
         return inputs[int(expr.value)]
     if not expr.args:
@@ -178,13 +183,15 @@ def substitute(expr: Expr, inputs: Sequence[Expr]) -> Expr:
 
 
 def input_indices(expr: Expr) -> set[int]:
+    """The indices of all inputs in `expr`."""
     if expr.op == "input":
         return {int(expr.value)}
     return set().union(*(input_indices(a) for a in expr.args)) if expr.args else set()
 
 
 def text(expr: Expr, target: str, names: Sequence[str], number: Callable[[float], str]) -> str:
-    """The expression as source text of `target` ("js" or "wgsl"); names[i] stands for input i."""
+    """The expression as source text of `target`, "js" or "wgsl". `names[i]` spells input i;
+    `number` spells a constant."""
     if expr.op == "input":
         return names[int(expr.value)]
     if expr.op == "const":

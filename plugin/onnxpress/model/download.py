@@ -1,6 +1,6 @@
-"""Pinned downloads over https: the only file that touches the network.
+"""Pinned downloads over https. No other file of the package touches the network.
 
-A file is kept under its sha256; a half-written or wrong one never gets that name.
+A downloaded file is named by its sha256. An incomplete or wrong file never gets that name.
 """
 
 import hashlib
@@ -11,21 +11,24 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from ..errors import ModelError, UnavailableError
 
 TIMEOUT_SECONDS = 20
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes
 
 
 def admit(url: str) -> None:
-    """Returns if `url` may be asked.
+    """Returns if `url` may be fetched.
 
     Raises:
-        ModelError: not https, or its host is an address inside a private network (a build machine's
-            metadata service, say).
+        ModelError: the URL is not https, or its host has an address inside a private network, such
+            as a build machine's metadata service.
+        UnavailableError: the host cannot be found.
     """
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
@@ -35,11 +38,13 @@ def admit(url: str) -> None:
     except OSError as error:
         raise UnavailableError(f"{url}: the host cannot be found ({error})") from error
     for *_, address in found:
-        if not ipaddress.ip_address(address[0].partition("%")[0]).is_global:
+        if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_global:
             raise ModelError(f"{url}: {parts.hostname} is inside a private network")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Lets `admit` decide on every redirect too."""
+
     def __init__(self, admit: Callable[[str], None]) -> None:
         self.admit = admit
 
@@ -49,18 +54,20 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def offline() -> bool:
-    """Whether the author rules the network out."""
+    """Whether the author forbids downloads, with ONNXPRESS_OFFLINE."""
     return bool(os.environ.get("ONNXPRESS_OFFLINE"))
 
 
 def fetch(url: str, sha256: str, folder: Path, limit: int, admit: Callable[[str], None] = admit,
           progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
-    """The file `folder`/`sha256`, downloaded unless it is there; at most `limit` bytes. `progress`
-    gets the bytes that came so far and those that will have come, 0 if the server does not say.
+    """The file `folder`/`sha256`, downloaded from `url` unless it is there already.
+
+    `limit`: the most bytes that are accepted. `progress(received, total)` counts bytes; `total` is
+    0 if the server does not say.
 
     Raises:
-        ModelError: refused, too long, or its content has another sha256.
-        UnavailableError: it cannot be reached now.
+        ModelError: the URL is refused, or the content is too long or has another sha256.
+        UnavailableError: the file cannot be fetched now.
     """
     path = folder / sha256
     if path.is_file() and _digest(path) == sha256:
@@ -86,8 +93,9 @@ def fetch(url: str, sha256: str, folder: Path, limit: int, admit: Callable[[str]
     return path
 
 
-def _copy(body, out, url: str, limit: int, progress: Callable[[int, int], None]) -> str:
-    """The sha256 of what was copied."""
+def _copy(body: HTTPResponse, out: IO[bytes], url: str, limit: int,
+          progress: Callable[[int, int], None]) -> str:
+    """Copies `body` to `out`; returns the content's sha256."""
     digest, total = hashlib.sha256(), 0
     announced = int(body.headers.get("Content-Length") or 0)
     while chunk := body.read(CHUNK):

@@ -1,4 +1,5 @@
-"""onnxsim in a child process: it may crash, hang or eat memory, and the build goes on without it.
+"""onnxsim in a child process. It may crash, hang or use up memory; then the build goes on without
+it.
 
 Run as `python -m onnxpress.model.simplify IN OUT NAME=1x3x224x224 …`.
 """
@@ -11,21 +12,23 @@ from pathlib import Path
 
 import onnx
 
+from ..graph.graph import Shape
 from .spill import spilled
 
 TIMEOUT_SECONDS = 180
 COMMAND = (sys.executable, "-m", "onnxpress.model.simplify")
-MEMORY_BYTES = 12 << 30  # address space, not resident; onnxruntime reserves several GiB
+MEMORY_BYTES = 12 << 30  # of address space, of which onnxruntime reserves several GiB unused
 
 STANDARD = ("", "ai.onnx")
 
-# onnxsim would fold these into float weights and lose the model's own quantization.
+# onnxsim would fold these operators into float weights, and the model's quantization would be lost.
 QUANTIZED = {"DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
 
 
-def simplify(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]],
+def simplify(model: onnx.ModelProto, shapes: Mapping[str, Shape],
              note: Callable[[str, str], None]) -> onnx.ModelProto:
-    """The simplified model, or `model` itself where onnxsim cannot help; a note says why."""
+    """The simplified model, or `model` itself if onnxsim cannot help; then a note says why.
+    `shapes`: input name -> fixed shape."""
     if any(node.op_type in QUANTIZED for node in model.graph.node):
         note("simplify", "onnxsim is left out: the model is quantized and its integers matter")
         return model
@@ -50,7 +53,7 @@ def simplify(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]],
 
 
 def _without_spilled(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with inputs in place of the weights that are in a file."""
+    """A copy of the model in which each weight that is kept in a file is an input."""
     away = {tensor.name: tensor for tensor in spilled(model)}
     if not away:
         return model
@@ -66,7 +69,7 @@ def _without_spilled(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _with_spilled(simple: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
-    """`simple` with the weights in a file that `model` has."""
+    """`simple`, with the weights that `model` keeps in a file in place of inputs."""
     away = {tensor.name: tensor for tensor in spilled(model)}
     ports = [port for port in simple.graph.input if port.name not in away]
     del simple.graph.input[:]
@@ -77,10 +80,8 @@ def _with_spilled(simple: onnx.ModelProto, model: onnx.ModelProto) -> onnx.Model
 
 def _accept(simple: onnx.ModelProto, model: onnx.ModelProto,
             note: Callable[[str, str], None]) -> onnx.ModelProto:
-    """`simple` where it still has the model's inputs and outputs."""
-    ports = lambda g: ([i.name for i in g.input if i.name not in  # noqa: E731
-                        {t.name for t in g.initializer}], [o.name for o in g.output])
-    if ports(simple.graph) != ports(model.graph):
+    """`simple` if it has the same inputs and outputs and only standard operators, else `model`."""
+    if _ports(simple.graph) != _ports(model.graph):
         note("simplify", "onnxsim changed the model's inputs or outputs; it is used as it is")
         return model
     if any(node.domain not in STANDARD for node in simple.graph.node):
@@ -88,6 +89,13 @@ def _accept(simple: onnx.ModelProto, model: onnx.ModelProto,
                          "the model is used as it is")
         return model
     return simple
+
+
+def _ports(graph: onnx.GraphProto) -> tuple[list[str], list[str]]:
+    """Names of the inputs that are no weights, and of the outputs."""
+    weights = {tensor.name for tensor in graph.initializer}
+    return ([port.name for port in graph.input if port.name not in weights],
+            [port.name for port in graph.output])
 
 
 def _child(source: str, target: str, fixed: list[str]) -> None:

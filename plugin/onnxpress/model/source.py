@@ -1,7 +1,7 @@
 """A card's source -> ModelProto: a local file, a package's file, a pinned URL, or a recipe.
 
-Whatever comes from outside is size-capped and pinned by sha256 where it crossed the network;
-external tensor data stays inside the model's own folder.
+Files from outside have a largest size, and downloads are pinned by sha256. External tensor data
+must lie inside the model's own folder.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from .spill import spill
 MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit
 
 INSTEAD = "write the Python that builds the model as python: net.py:build"
-# First bytes of what is served or stored in a model's place.
+# First bytes of a file that is often served or stored in place of a model -> what the file is.
 IMPOSTORS = {
     b"version https://git-lfs": "a Git LFS pointer, not the model; run git lfs pull",
     b"<!DOCTYPE": "an HTML page, not a model",
@@ -38,7 +38,7 @@ IMPOSTORS = {
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model and the source that served; `refused` says why earlier sources did not."""
+    """A model and the source that it came from. `refused`: why each earlier source failed."""
 
     model: ModelProto
     source: Source
@@ -47,12 +47,14 @@ class Loaded:
 
 def load_card_model(card: Card, cache: Path, shapes: Shapes,
                     scratch: Path | None = None) -> Loaded:
-    """The model of the first of the card's sources that can be reached; `shapes` of inputs serve
-    frameworks that trace their models; a large model's weights go to the folder `scratch`. What can
-    be reached and is wrong (another sha256, no ONNX file) is an error, not a reason to go on.
+    """The model from the first of the card's sources that can be reached.
+
+    A source that can be reached but is wrong (another sha256, not an ONNX file) is an error; the
+    next source is not tried. `cache`: folder of downloads. `shapes`: input name -> shape, for
+    frameworks that trace their models. `scratch`: folder for a large model's weights.
 
     Raises:
-        ModelError: none can be reached, or one is wrong; the message gives each one's reason.
+        ModelError: no source can be reached, or one is wrong; the message gives the reasons.
     """
     refused = []
     for source in card.sources:
@@ -72,30 +74,31 @@ def _load(source: Source, cache: Path, shapes: Shapes) -> ModelProto:
 
 
 def _weights(source: Source, cache: Path) -> tuple[Path, str]:
-    """Where the file is, and the name it was given: a download's path is its hash."""
+    """(path, the file's own name). They differ for a download, whose path is its hash."""
     path = _file(source, cache)
     return path, (source.url or source.package or path.name).rpartition("/")[2]
 
 
 def _file(source: Source, cache: Path) -> Path:
     if source.url:
+        assert source.sha256, "a card with a url and no sha256 is refused when it is read"
         return fetch(source.url, source.sha256, cache, source.bytes or MAX_MODEL_BYTES)
-    path = source.file or _package_file(source)
+    path = source.file or _package_file(source.package or "", source.where)
     if source.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != source.sha256:
         raise ModelError(f"{source.where}: {path.name} does not have the sha256 that is written")
     return path
 
 
-def _package_file(source: Source) -> Path:
+def _package_file(package: str, where: str) -> Path:
     try:
-        return package_path(source.package, source.where)
+        return package_path(package, where)
     except SpecError as error:
         raise UnavailableError(str(error)) from error
 
 
 def load_model(path: Path, shapes: Shapes, scratch: Path | None = None) -> ModelProto:
-    """The model in a file of any kind: ONNX, TFLite, or Python as "net.py:build". A large model's
-    weights go to the folder `scratch`."""
+    """The model in the file `path`: ONNX, TFLite, or Python as "net.py:build". `shapes`: input name
+    -> shape. `scratch`: folder for a large model's weights."""
     name, function = python_reference(path.name)
     if name.endswith(".py"):
         return spill(run_apart(path.with_name(name), function, {}, shapes), scratch)
@@ -103,10 +106,11 @@ def load_model(path: Path, shapes: Shapes, scratch: Path | None = None) -> Model
 
 
 def read_model(path: Path) -> ModelProto:
-    """The ONNX file, external data included.
+    """The model in an ONNX or TFLite file, with its external data.
 
     Raises:
-        ModelError: missing, too large, not ONNX, truncated, or its external data is not sound.
+        ModelError: the file is missing, too large, not a model or truncated, or its external data
+            lies outside of its folder or out of bounds.
     """
     try:
         if path.stat().st_size > MAX_MODEL_BYTES:
@@ -141,7 +145,7 @@ def _load_external(model: ModelProto, folder: Path) -> None:
 
 
 def _external(tensor: onnx.TensorProto, folder: Path) -> bytes:
-    """The bytes of one external tensor: a plain file inside the model's folder, within bounds."""
+    """The bytes of one external tensor. They must lie in a plain file inside `folder`."""
     where = f"tensor {tensor.name}: external data"
     facts = {e.key: e.value for e in tensor.external_data}
     location = facts.get("location", "")

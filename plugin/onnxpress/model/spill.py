@@ -1,7 +1,7 @@
-"""Large models keep their weights in a file, as ONNX external data, while they are compiled.
+"""Spilling: a large model's weights move to a file, as ONNX external data, while it is compiled.
 
-A protobuf message holds its bytes until it goes, and a graph's own constants, onnxruntime and the
-program that is proven need the memory; what is mapped from a file goes when nobody reads it.
+A protobuf message keeps its bytes in memory as long as it lives. The graph's constants, onnxruntime
+and the program under proof need that memory. Pages that are mapped from a file can be dropped.
 """
 
 from math import prod
@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-LARGE_MODEL = 256 << 20  # bytes; smaller ones are quicker in memory
-LARGE_TENSOR = 1 << 20
+LARGE_MODEL = 256 << 20  # bytes; a smaller model compiles faster in memory
+LARGE_TENSOR = 1 << 20  # bytes; smaller tensors stay in the message
 FILE = "weights.raw"
 
 
 def spill(model: ModelProto, folder: Path | None) -> ModelProto:
-    """The model with its large weights in a file in `folder`, where a folder is given and the model
-    is large; `model` itself else. The weights in `model` are cleared."""
+    """The model with its large weights in a file in `folder`; the weights in `model` are cleared.
+    A small model, or any model without a folder, is returned as it is."""
     if folder is None or model.ByteSize() < LARGE_MODEL:
         return model
     path = (folder / FILE).resolve()
@@ -42,12 +42,12 @@ def _dtype(tensor: TensorProto) -> np.dtype:
 
 
 def spilled(model: ModelProto) -> list[TensorProto]:
-    """The weights that are in a file; `source.read_model` leaves no other external data."""
+    """The weights that `spill` has moved. `source.read_model` leaves no other external data."""
     return [t for t in model.graph.initializer if t.data_location == TensorProto.EXTERNAL]
 
 
 def spilled_arrays(model: ModelProto) -> dict[str, np.ndarray]:
-    """Name -> elements of the weights that are in a file, mapped."""
+    """Name -> elements of the weights that `spill` has moved, mapped from the file."""
     return {tensor.name: _mapped(tensor) for tensor in spilled(model)}
 
 
@@ -58,5 +58,5 @@ def _mapped(tensor: TensorProto) -> np.ndarray:
 
 
 def model_bytes(model: ModelProto) -> int:
-    """The size of the model's file."""
+    """The size of the model in bytes, spilled weights included."""
     return model.ByteSize() + sum(a.nbytes for a in spilled_arrays(model).values())

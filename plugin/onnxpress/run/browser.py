@@ -1,10 +1,10 @@
-"""A headless Chromium: it runs JavaScript modules and gives back what they return.
+"""A headless Chromium that runs JavaScript modules and returns their results.
 
     with Browser({"/runtime/": RUNTIME}) as browser:
         code = "export const run = async (args, body) => ({ value: args.n + 1 })"
         assert browser.run(code, {"n": 1}).value == 2
 
-One browser serves many runs: its page polls this server for work.
+One browser serves many runs. Its page polls a local server of this process for jobs.
 """
 
 import json
@@ -25,7 +25,7 @@ from typing import Any
 
 from ..errors import BrowserError
 
-# Containers and root cannot have Chromium's sandbox; the page and its modules are our own.
+# Chromium's sandbox does not start in containers or as root. The page and its modules are our own.
 FLAGS = (
     "--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -34,7 +34,8 @@ FLAGS = (
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm",
          ".json": "application/json", ".html": "text/html; charset=utf-8"}
 
-# The page asks for a job, imports it as a module, and posts: u32 length, JSON, then raw bytes.
+# The page fetches a job, imports it as a module, and posts its answer: the length of the JSON
+# (u32), the JSON, then raw bytes.
 PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
 let errors = [];
 const note = (text) => errors.push(String(text));
@@ -67,7 +68,8 @@ for (;;) {
 
 @dataclass(frozen=True)
 class Answer:
-    """`errors`: what the page logged with console.error or console.warn, or never caught."""
+    """What a job returned. `errors`: the page's uncaught errors, and what it logged with
+    console.error and console.warn."""
 
     value: Any
     body: bytes
@@ -76,6 +78,8 @@ class Answer:
 
 @dataclass
 class Job:
+    """A module to run, its arguments, and the page's reply once `done` is set."""
+
     code: str
     args: Any
     body: bytes
@@ -84,7 +88,7 @@ class Job:
 
 
 def find_chromium() -> str | None:
-    """The path of a Chromium: $CHROMIUM, one on PATH, or Playwright's; None if there is none."""
+    """The path of a Chromium: $CHROMIUM, else one on PATH, else Playwright's, else None."""
     names = ("chromium", "chromium-browser", "google-chrome")
     cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
     found = (os.environ.get("CHROMIUM"), *map(shutil.which, names),
@@ -93,10 +97,11 @@ def find_chromium() -> str | None:
 
 
 class Browser:
-    """`folders`: URL prefix -> folder or file; `headers` go with every answer, the page's too.
+    """`folders`: URL prefix -> folder or file to serve. `headers`: HTTP headers of every response.
+    `flags`: more command-line flags for Chromium.
 
     Raises:
-        BrowserError: on entry, where no Chromium starts.
+        BrowserError: on entry, if no Chromium starts.
     """
 
     def __init__(self, folders: Mapping[str, Path], headers: Mapping[str, str] = {},
@@ -106,7 +111,7 @@ class Browser:
         self.waiting: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def __enter__(self) -> "Browser":
-        command = find_chromium()
+        self.command = command = find_chromium()
         if not command:
             raise BrowserError("no Chromium is on this machine")
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -136,11 +141,12 @@ class Browser:
         self.profile.cleanup()
 
     def run(self, code: str, args: Any = None, body: bytes = b"", timeout: float = 120) -> Answer:
-        """What `run(args, body: ArrayBuffer)` of the module text `code` resolves to:
-        `{value: JSON, body: one or an array of buffers}`, both optional.
+        """Imports `code`, the text of a module, in the page and calls its `run(args, body)`, where
+        `body` is an ArrayBuffer. `run` resolves to `{value, body}`, both optional: JSON, and a
+        buffer or an array of buffers.
 
         Raises:
-            BrowserError: it threw, the browser ended, or `timeout` seconds passed.
+            BrowserError: `run` threw, the browser ended, or `timeout` seconds passed.
         """
         name, job = str(len(self.jobs)), Job(code, args, body)
         self.jobs[name] = job
@@ -148,7 +154,7 @@ class Browser:
         end = time.monotonic() + timeout
         while not job.done.wait(1):
             if self.process.poll() is not None:
-                raise BrowserError(f"{self.process.args[0]} ended with status "
+                raise BrowserError(f"{self.command} ended with status "
                                    f"{self.process.returncode}; it should be a Chromium")
             if time.monotonic() > end:
                 raise BrowserError(f"the browser gave no answer within {timeout} s")
@@ -160,6 +166,8 @@ class Browser:
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Serves the page, its jobs and the browser's folders."""
+
     browser: Browser
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # a body would wait for the headers' delayed acknowledgement
@@ -209,5 +217,5 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        pass
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is logged."""

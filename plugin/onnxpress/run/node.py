@@ -1,4 +1,4 @@
-"""Runs a pack's JavaScript program in Node: the runtime and the published files that pages load."""
+"""Runs a pack's JavaScript program in Node.js, with the runtime and the files that pages load."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import PackError
 from ..runtime import RUNTIME
 
-SECONDS = 600
+SECONDS = 600  # the most that the program may take
 
 DRIVER = """
 import { readFile } from "node:fs/promises";
@@ -31,11 +31,11 @@ console.log(goldenError(manifest.golden, outputs));
 
 
 def golden_error(path: Path, manifest: dict[str, Any]) -> float:
-    """The error of the js target on the golden inputs, in the manifest's metric; the manifest is
-    the one at `path`, whose files are verified.
+    """The error of the js target on the golden inputs, in the manifest's metric. `manifest` is the
+    content of the file `path`, and its files are verified already.
 
     Raises:
-        PackError: Node is not there or the program fails in it.
+        PackError: there is no Node.js, or the program fails in it.
     """
     node = shutil.which("node")
     if not node:

@@ -1,4 +1,4 @@
-"""Runs a WebAssembly program in wasmtime: the file that is published, without a browser."""
+"""Runs the published WebAssembly file in wasmtime, without a browser."""
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +11,15 @@ import wasmtime
 
 from ..emit.layout import SLACK
 from ..files import read_file
-from ..weights.encodings import ENCODINGS, GROUP, PLAIN
+from ..weights.encodings import ENCODINGS, GROUP, PLAIN, Bytes
 from ..weights.shards import Stored, stream_stored, stream_weights
 
-ALONE = (0, 1, 0)  # the first of one thread, which has no memory of its own
+ALONE = (0, 1, 0)  # arguments of `run`: thread 0 of 1, without memory of its own
 
 
 class WasmProgram:
-    """One build of a model: `code` is its module, `about` the manifest's facts on the target,
-    `weights` the canonical constants by name."""
+    """One build of a model, loaded. `code`: its module. `about`: the manifest's facts on the build.
+    `weights`: constant name -> f32 array to place in the heap."""
 
     def __init__(self, code: bytes, about: Mapping[str, Any],
                  weights: Mapping[str, np.ndarray]) -> None:
@@ -29,31 +29,31 @@ class WasmProgram:
         self.place(weights)
 
     def place(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Packs these constants, whole numbers where the program multiplies bytes, where it reads
-        them; the others stay."""
-        for slot in self.about["weights"]:
-            if slot["tensor"] in weights:
-                self._place(slot, weights[slot["tensor"]])
+        """Packs these constants into the heap. A product of whole numbers takes i8 arrays, all
+        others f32. Constants that are not among `weights` stay as they are."""
+        for weight in self.about["weights"]:
+            if weight["tensor"] in weights:
+                self._place(weight, weights[weight["tensor"]])
 
-    def _place(self, slot: Mapping[str, Any], array: np.ndarray) -> None:
-        if slot["pack"] == "raw":
-            self._write(slot["offset"], array)
+    def _place(self, weight: Mapping[str, Any], array: np.ndarray) -> None:
+        if weight["pack"] == "raw":
+            self._write(weight["offset"], array)
             return
         staging = self.about["staging"]
-        if slot["pack"].startswith("dot_"):
+        if weight["pack"].startswith("dot_"):
             self.bytes[4 * staging : 4 * staging + array.size] = array.ravel()
         else:
             self._write(staging, array)
-        packer = self.exports[f"pack_{slot['pack']}"]
-        packer(self.store, 4 * staging, 4 * slot["offset"], *slot["args"])
+        packer = self.exports[f"pack_{weight['pack']}"]
+        packer(self.store, 4 * staging, 4 * weight["offset"], *weight["args"])
 
     def place_stored(self, t: Stored) -> None:
-        """Puts a constant, as it is stored, where the program reads it: what
+        """Packs a constant from its stored encoding into the heap, as
         runtime/targets/wasm/place.js does."""
-        for slot in self.about["weights"]:
-            if slot["tensor"] != t.name:
+        for weight in self.about["weights"]:
+            if weight["tensor"] != t.name:
                 continue
-            pack, args, target = slot["pack"], slot["args"], 4 * slot["offset"]
+            pack, args, target = weight["pack"], weight["args"], 4 * weight["offset"]
             source = self._place_scales(t)
             if pack.startswith("dot_"):
                 self._copy(source, t.values)
@@ -68,7 +68,8 @@ class WasmProgram:
                 self._call(f"pack_{pack}", source, target, *args)
 
     def _place_scales(self, t: Stored) -> int:
-        """The address that follows."""
+        """Writes the scales, as f32, to the start of the staging area; returns the byte address
+        behind them."""
         if not t.scales:
             return self._scales
         kind = ENCODINGS[t.encoding].scales or PLAIN
@@ -87,9 +88,10 @@ class WasmProgram:
 
     @property
     def _scales(self) -> int:
+        """The byte address of the staging area, where the scales go."""
         return 4 * self.about["staging"]
 
-    def _copy(self, address: int, content: bytes | memoryview) -> None:
+    def _copy(self, address: int, content: Bytes) -> None:
         self.bytes[address : address + len(content)] = np.frombuffer(content, np.int8)
 
     def _call(self, name: str, *args: int) -> None:
@@ -99,7 +101,7 @@ class WasmProgram:
         self.heap[offset : offset + array.size] = np.asarray(array, np.float32).ravel()
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The outputs, flat, in the order of `about["outputs"]`."""
+        """The outputs as flat f32 arrays, in the order of `about["outputs"]`."""
         for place, array in zip(self.about["inputs"], inputs, strict=True):
             self._write(place["offset"], array)
         self.exports["run"](self.store, *ALONE)
@@ -108,8 +110,8 @@ class WasmProgram:
 
 
 class TracedProgram:
-    """A module that marks the bytes it touches, run on a heap of zeros; its marks begin at byte
-    `marks` of its memory (programs/wasm/trace.py)."""
+    """A module that marks the heap elements it touches, run on a heap of zeros. The marks begin at
+    byte `marks` of its memory; programs/wasm/trace.py explains them."""
 
     def __init__(self, code: bytes, marks: int) -> None:
         self.waited = False
@@ -118,8 +120,9 @@ class TracedProgram:
 
     def phase(self, index: int, part: int, parts: int, spans: Sequence[tuple[int, int]]
               ) -> list[np.ndarray | None] | None:
-        """For each of the heap's `spans`, the marks that a share of a phase leaves, four to an f32
-        element, or None where there are none; None for all if it would have waited for others."""
+        """Runs thread `part`'s share of phase `index`. Returns, for each span (first, last + 1) of
+        heap elements, the marks as u32[elements], or None if there are none. Returns None for all
+        if the thread would have waited for others."""
         self.waited = False
         self.exports["phase"](self.store, index, part, parts, 0)
         found: list[np.ndarray | None] = []
@@ -130,7 +133,8 @@ class TracedProgram:
         return None if self.waited else found
 
     def forget(self, start: int) -> None:
-        """All marks from that f32 element on: kernels touch some beyond a tensor's end."""
+        """Clears all marks from heap element `start` on; kernels touch a few elements beyond a
+        tensor's end."""
         self.marks[start:].fill(0)
 
     def _wait(self, parts: int) -> None:
@@ -139,29 +143,32 @@ class TracedProgram:
 
 def _instance(code: bytes, barrier: Callable[[int], None]
               ) -> tuple[wasmtime.Store, Mapping[str, Any], np.ndarray]:
-    """The module's store, exports and memory, as f32."""
+    """(store, exports, memory as f32) of an instance of the module. `barrier` gets the number of
+    threads."""
     config = wasmtime.Config()
     config.wasm_relaxed_simd = True
-    config.wasm_relaxed_simd_deterministic = True  # fused on every build machine
+    config.wasm_relaxed_simd_deterministic = True  # fused on every machine
     engine = wasmtime.Engine(config)
     store = wasmtime.Store(engine)
     module = wasmtime.Module(engine, code)
-    pages = module.imports[0].type.limits.min
+    memory_type = module.imports[0].type
+    assert isinstance(memory_type, wasmtime.MemoryType), "the memory is the first import"
+    pages = memory_type.limits.min
     memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(pages, pages)))
     wait = wasmtime.Func(store, wasmtime.FuncType([wasmtime.ValType.i32()], []), barrier)
     imports = [memory, wait][: len(module.imports)]
     exports = wasmtime.Instance(store, module, imports).exports(store)
     start = ctypes.addressof(memory.data_ptr(store).contents)
     raw = (ctypes.c_ubyte * memory.data_len(store)).from_address(start)
-    return store, exports, np.frombuffer(raw, np.float32)
+    return store, exports, np.ctypeslib.as_array(raw).view(np.float32)
 
 
 def open_program(manifest: Mapping[str, Any], folder: Path, build: str) -> WasmProgram:
-    """The published `build` with the published weights in its heap; beside it memory holds one of
-    them at a time.
+    """The published `build`, with the published weights in its heap. Weights are read one at a
+    time, so memory holds only one of them beside the heap.
 
     Raises:
-        PackError: a file is missing or is not the published one.
+        PackError: a file is missing, or its content is not the manifest's.
     """
     about = about_build(manifest, build)
     program = WasmProgram(read_file(about["files"][build], folder), about, {})
@@ -169,15 +176,15 @@ def open_program(manifest: Mapping[str, Any], folder: Path, build: str) -> WasmP
         for tensor in stream_stored(manifest, folder):
             program.place_stored(tensor)
         return program
-    # It was made before programs decoded their constants.
-    steps = {slot["tensor"] for slot in about["weights"] if slot["pack"].startswith("dot_")}
+    # Older packs have programs that do not decode constants.
+    steps = {w["tensor"] for w in about["weights"] if w["pack"].startswith("dot_")}
     for name, array in stream_weights(manifest, folder, steps):
         program.place({name: array})
     return program
 
 
 def about_build(manifest: Mapping[str, Any], build: str) -> Mapping[str, Any]:
-    """The facts on a WebAssembly build: the target's, and those of its arithmetic where that is
-    not f32."""
+    """The manifest's facts on a WebAssembly build: the target's, overlaid with the facts on the
+    build's arithmetic if that is not f32."""
     about = manifest["targets"]["wasm"]
     return {**about, **about.get("arithmetic", {}).get(build.partition("-")[0], {})}

@@ -1,8 +1,11 @@
-"""A shard as it travels: bytes of equal significance side by side, the higher ones deflated.
+"""Compression of shards: bytes are grouped by significance, and the higher groups are deflated.
 
-Only runs and Huffman codes are used (Z_RLE). Weights repeat in values, not in sequences, so they
-are as small without the search for matches; and the search is where versions of zlib differ, while
-these bytes are the same from zlib 1.2 and zlib-ng: demos/about/decisions/0007-compressed-shards.md.
+A plane holds the same byte of every value: the first byte of each, then the second, and so on. The
+higher planes repeat few byte values. Deflate uses only runs and Huffman codes (Z_RLE), since values
+repeat in weights, not sequences. A search for sequences would save nothing, and its result differs
+between versions of zlib; without it zlib 1.2 and zlib-ng write the same bytes.
+
+Source of all numbers here: demos/about/decisions/0007-compressed-shards.md.
 """
 
 import zlib
@@ -14,13 +17,13 @@ import numpy as np
 from ..errors import PackError
 
 PLANES = (1, 2, 4)  # bytes per value: int8, f16, f32
-LEAST_SAVING = 1 / 8  # of a plane's bytes; less is not worth the time to inflate, at every visit
-PLANES_SAVING = 1 / 128  # of a shard's, for putting planes together again; per doubling of them
-MAX_RATIO = 1032  # deflate cannot do better: 258 bytes from 2 bits
+LEAST_SAVING = 1 / 8  # of a plane's bytes; a smaller saving is not worth the time to inflate
+PLANES_SAVING = 1 / 128  # of a shard's bytes; joining twice as many planes must save as much more
+MAX_RATIO = 1032  # deflate's best: 258 bytes from 2 bits
 
 
 def compress(content: bytes) -> tuple[bytes, dict[str, int] | None]:
-    """(what is published, the entry's "packed"); (content, None) where that hardly saves anything.
+    """(bytes to publish, the entry's "packed"), or (content, None) if compression saves too little.
     The length of `content` is a multiple of 4."""
     _, planes, raw, deflated = max(_gain(content, planes) for planes in PLANES)
     if raw == planes:
@@ -31,8 +34,8 @@ def compress(content: bytes) -> tuple[bytes, dict[str, int] | None]:
 
 
 def _gain(content: bytes, planes: int) -> tuple[float, int, int, list[bytes]]:
-    """(bytes saved beyond what that work is worth, `planes`, how many lower ones stay raw, each of
-    the others deflated)."""
+    """(bytes saved beyond LEAST_SAVING and PLANES_SAVING, `planes`, number of lower planes that
+    stay raw, each of the other planes deflated)."""
     flat, size = _split(content, planes), len(content) // planes
     deflated = [_deflate(flat[at : at + size]) for at in range(0, len(flat), size)]
     gains = [(1 - LEAST_SAVING) * size - len(plane) for plane in deflated]
@@ -50,8 +53,9 @@ def decompress(content: bytes, packed: Mapping[str, Any], where: str) -> bytes:
     size, planes, raw = (packed.get(key) for key in ("bytes", "planes", "raw"))
     wrong = PackError(f"{where}: it does not unpack to the {size} bytes that the manifest "
                       "promises; build the pack again")
-    if planes not in PLANES or raw not in range(planes) or not isinstance(size, int) or (
-            size % planes or not 0 < size <= MAX_RATIO * len(content)):
+    if not (isinstance(size, int) and isinstance(planes, int) and isinstance(raw, int)) or (
+            planes not in PLANES or raw not in range(planes) or size % planes
+            or not 0 < size <= MAX_RATIO * len(content)):
         raise wrong
     head = raw * size // planes
     try:
@@ -65,7 +69,7 @@ def decompress(content: bytes, packed: Mapping[str, Any], where: str) -> bytes:
 
 
 def _split(content: bytes, planes: int) -> bytes:
-    """The first byte of every value, then the second ones, and so on."""
+    """The planes of `content`, lowest first."""
     if planes == 1:
         return content
     return np.frombuffer(content, np.uint8).reshape(-1, planes).T.tobytes()

@@ -17,7 +17,7 @@ GROUP = 32  # consecutive weights of an output channel that share a 4-bit scale,
 HALF_ULP = 2.0**-11  # relative error of rounding to f16's normal numbers
 PIECE = 1 << 20  # elements converted at a time: a large matrix fits memory once, not three times
 
-Bytes = bytes | memoryview
+Bytes = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)

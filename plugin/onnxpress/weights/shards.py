@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import PackError
 from ..files import read_file, write_file
 from .compression import compress, decompress
-from .encodings import ENCODINGS, decode, encode
+from .encodings import ENCODINGS, Bytes, decode, encode
 
 SHARD_BYTES = 8 << 20  # GitHub refuses files over 100 MiB, Cloudflare Pages over 25 MiB
 ALIGN = 16  # bytes: any typed array may view a tensor in place
@@ -23,8 +23,8 @@ class Stored:
     name: str
     shape: tuple[int, ...]
     encoding: str
-    values: bytes | memoryview
-    scales: bytes | memoryview = b""
+    values: Bytes
+    scales: Bytes = b""
 
 
 def write_weights(constants: Mapping[str, np.ndarray], encodings: Mapping[str, str],
@@ -56,7 +56,7 @@ class ShardWriter:
         self.entries: list[dict[str, Any]] = []
         self.buffer = bytearray()
 
-    def add(self, content: bytes | memoryview) -> dict[str, int]:
+    def add(self, content: Bytes) -> dict[str, int]:
         """Where `content` lies in the unpacked stream: {"shard", "offset", "bytes"}."""
         self._append(bytes(-len(self.buffer) % ALIGN))
         rest = memoryview(content)
@@ -71,7 +71,7 @@ class ShardWriter:
             self._flush()
         return self.entries
 
-    def _append(self, rest: bytes | memoryview) -> None:
+    def _append(self, rest: Bytes) -> None:
         while len(rest):
             room = SHARD_BYTES - len(self.buffer)
             self.buffer += rest[:room]
@@ -145,7 +145,7 @@ class ShardReader:
         self.entries, self.folder = entries, folder
         self.index, self.content = -1, b""
 
-    def read(self, part: Mapping[str, int]) -> bytes | bytearray | memoryview:
+    def read(self, part: Mapping[str, int]) -> Bytes:
         """A view where the part lies in one shard, else a copy."""
         shard, offset, size = part["shard"], part["offset"], part["bytes"]
         if not size:

@@ -1,6 +1,6 @@
-"""Python and other frameworks' models -> ModelProto, each through its own framework's exporter.
+"""Models of PyTorch, Keras and TFLite -> ModelProto, each through its framework's own exporter.
 
-Frameworks are imported only where a model of theirs is at hand, so none is needed otherwise.
+A framework is imported only for a model of that framework, so none of them has to be installed.
 """
 
 import logging
@@ -15,22 +15,23 @@ from typing import Any
 from onnx import ModelProto
 
 from ...errors import ModelError, OnnxPressError
+from ...graph.graph import Shape
 from . import keras_model, torch_module
 
-Shapes = Mapping[str, tuple[int, ...]]
+Shapes = Mapping[str, Shape]  # input name -> shape
 
-# Keras first: with PyTorch as its backend, a keras.Model is a torch.nn.Module too.
+# Keras comes first: on the PyTorch backend a keras.Model is a torch.nn.Module too.
 EXPORTERS = {"Keras": keras_model, "PyTorch": torch_module}
 
-# Where exporters keep stack traces, paths and times.
+# Fields in which exporters keep stack traces, paths and times.
 REMARKS = {"doc_string", "metadata_props", "producer_name", "producer_version"}
 
 
 def to_onnx(value: Any, shapes: Shapes, where: str) -> ModelProto:
-    """The ONNX model of what a recipe returned; `shapes` are its inputs', by name.
+    """The ONNX model of `value`, which a recipe returned. `where` names the recipe in errors.
 
     Raises:
-        ModelError: it is no model, a shape is missing, or its framework cannot export it.
+        ModelError: the value is no model, a shape is missing, or the framework cannot export it.
     """
     if isinstance(value, ModelProto):
         return value
@@ -42,7 +43,7 @@ def to_onnx(value: Any, shapes: Shapes, where: str) -> ModelProto:
 
 
 def read(path: Path) -> ModelProto:
-    """The ONNX file that an exporter wrote, settled so that equal models have equal bytes."""
+    """The ONNX file that an exporter wrote, normalized so that equal models have equal bytes."""
     model = ModelProto.FromString(path.read_bytes())
     if model.producer_name == "tf2onnx":  # its names and their order follow memory addresses
         rename(model)
@@ -51,7 +52,7 @@ def read(path: Path) -> ModelProto:
 
 
 def strip_remarks(message: Any) -> None:
-    """Clears what tells of the model's making, at every depth of the protobuf message."""
+    """Clears the fields REMARKS at every depth of the protobuf message."""
     for field, value in message.ListFields():
         if field.name in REMARKS:
             message.ClearField(field.name)
@@ -61,7 +62,7 @@ def strip_remarks(message: Any) -> None:
 
 
 def rename(model: ModelProto) -> None:
-    """Names inner values and nodes by their place in the graph; inputs and outputs keep theirs."""
+    """Names values and nodes by their position; the graph's inputs and outputs keep their names."""
     graph = model.graph
     names = {port.name: port.name for port in (*graph.input, *graph.output)} | {"": ""}
 
@@ -82,6 +83,7 @@ def rename(model: ModelProto) -> None:
 
 
 def first_line(error: BaseException) -> str:
+    """The first line of the error's message that is not empty, or the error's type."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
@@ -103,7 +105,7 @@ def _export(framework: str, write: Any, value: Any, shapes: Shapes, where: str) 
 
 
 def _origin(error: BaseException) -> BaseException:
-    """The error that began it all; what exporters raise last is a page of advice."""
+    """The first error of the chain; the last one, from the exporter, is a page of advice."""
     while error.__cause__:
         error = error.__cause__
     return error
@@ -111,7 +113,7 @@ def _origin(error: BaseException) -> BaseException:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences exporters, which print graphs of their own before they raise."""
+    """Silences exporters, which print their own graphs before they raise."""
     before = logging.root.manager.disable
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
@@ -123,7 +125,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _kind(value: Any) -> str:
-    """"a torch.nn.Module Net" is told from "a list" by the module that defines it."""
+    """The kind of `value` for an error message, such as "a torch.nn.Module" or "a list"."""
     if exporter := next((e for e in EXPORTERS.values() if e.accepts(value)), None):
         return exporter.KIND
     return "nothing" if value is None else f"a {type(value).__name__}"

@@ -1,5 +1,6 @@
-"""Recipes in a process of their own: frameworks number names per process, order sets by a random
-seed and hold on to memory, and a pack must not depend on what was built before.
+"""Runs a recipe in a process of its own, so that a pack does not depend on earlier builds.
+
+Frameworks number names per process, order sets by a random seed, and keep memory.
 
 Run as `python -m onnxpress.model.frontends.child REQUEST.json MODEL.onnx`.
 """
@@ -25,11 +26,11 @@ COMMAND = (sys.executable, "-m", "onnxpress.model.frontends.child")
 
 def run_apart(path: Path, function: str, arguments: Mapping[str, Any], shapes: Shapes,
               weights: tuple[Path, str] | None = None) -> ModelProto:
-    """As `run_recipe`, with the weights file at a path, under the name it was given, opened for the
-    recipe.
+    """As `run_recipe`, in a child process. `weights`: (path, file name) of a weights file, which
+    the recipe gets opened, as the argument "weights".
 
     Raises:
-        ModelError: as `run_recipe`, or the process ended without a word.
+        ModelError: as `run_recipe`, or the process ended without a message.
     """
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
         request, target = Path(folder, "request.json"), Path(folder, "model.onnx")

@@ -1,4 +1,4 @@
-"""A Keras 3 model -> an ONNX file, by the model's own export(), on whatever backend Keras runs."""
+"""A Keras 3 model -> an ONNX file, by the model's own export(), on any backend of Keras."""
 
 import sys
 from collections.abc import Mapping
@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ModelError
+from ...graph.graph import Shape
 
 KIND = "a keras.Model"
 
 
 def accepts(value: Any) -> bool:
+    """Whether `value` is a Keras model."""
     keras = sys.modules.get("keras")
     return keras is not None and isinstance(value, keras.Model)
 
 
-def write(model: Any, shapes: Mapping[str, tuple[int, ...]], where: str, path: Path) -> None:
+def write(model: Any, shapes: Mapping[str, Shape], where: str, path: Path) -> None:
     """Writes `model` to the ONNX file `path`, for a batch of one and the sizes in `shapes`.
 
     Raises:
@@ -25,10 +27,10 @@ def write(model: Any, shapes: Mapping[str, tuple[int, ...]], where: str, path: P
                  input_signature=_signature(model, shapes, where))
 
 
-def _signature(model: Any, shapes: Mapping[str, tuple[int, ...]], where: str) -> list[Any]:
-    """Static shapes of the inputs, in the model's own structure. Keras hands a model with dynamic
-    ones to PyTorch's deprecated exporter, which may freeze a size of 1 into it."""
-    import keras
+def _signature(model: Any, shapes: Mapping[str, Shape], where: str) -> list[Any]:
+    """Static shapes of the inputs, in the model's own structure. Keras would give a model with
+    dynamic shapes to PyTorch's deprecated exporter, which may freeze a size of 1 into it."""
+    import keras  # pyright: ignore[reportMissingImports]  # an optional package
 
     def spec(x: Any) -> Any:
         shape = shapes.get(x.name) or (x.shape[0] or 1, *x.shape[1:])

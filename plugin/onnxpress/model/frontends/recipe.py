@@ -1,6 +1,6 @@
 """Python file -> ModelProto: a recipe is a function that returns a model of any framework.
 
-It is code of the site's author and runs with the author's rights.
+A recipe is code by the site's author and runs with the author's rights.
 """
 
 import hashlib
@@ -20,11 +20,12 @@ from . import Shapes, first_line, to_onnx
 
 def run_recipe(path: Path, arguments: Mapping[str, Any], function: str = "build",
                shapes: Shapes | None = None) -> ModelProto:
-    """The model that the Python file's `function`(**arguments) returns; files beside it may be
-    imported relatively. `shapes`: inputs' shapes by name, for a framework that traces its models.
+    """The model that `function`(**arguments) in the Python file `path` returns. The file may import
+    files beside it relatively. `shapes`: input name -> shape, for a framework that traces its
+    models.
 
     Raises:
-        ModelError: no such function, it fails, or it returns no model.
+        ModelError: there is no such function, it fails, or it returns no model.
     """
     where = f"{path.name}:{function}"
     build = _function(path, function)
@@ -64,7 +65,7 @@ def _function(path: Path, name: str) -> Any:
 
 
 def _package(folder: Path) -> str:
-    """A package of the folder's files under a name that clashes with no other."""
+    """The name of a package of the folder's files; it clashes with no other package."""
     name = "onnxpress_recipes_" + hashlib.sha256(str(folder).encode()).hexdigest()[:8]
     if name not in sys.modules:
         module = types.ModuleType(name)
@@ -74,9 +75,10 @@ def _package(folder: Path) -> str:
 
 
 def _missing(path: Path, error: ModuleNotFoundError) -> str:
-    name = (error.name or "").partition(".")[0]
+    module = error.name or ""
+    name = module.partition(".")[0]
     if name.startswith("onnxpress_recipes_"):
-        return f"{path.name}: there is no {error.name.rpartition('.')[2]}.py beside it"
+        return f"{path.name}: there is no {module.rpartition('.')[2]}.py beside it"
     if (path.parent / f"{name}.py").is_file():
         return (f"{path.name}: files beside it are imported relatively; "
                 f"write from .{name} import …")

@@ -1,5 +1,5 @@
-"""TFLite file -> ModelProto, by tf2onnx in a process of its own: it loads TensorFlow, which is
-large, and the file is untrusted. Decision 0008 says why tf2onnx.
+"""TFLite file -> ModelProto, by tf2onnx in a process of its own: tf2onnx loads TensorFlow, which is
+large, and the file is untrusted. Decision 0008 tells why tf2onnx is used.
 """
 
 import os
@@ -21,10 +21,10 @@ NEEDED = ("tensorflow", "tf2onnx")
 
 
 def read_tflite(path: Path) -> ModelProto:
-    """The ONNX model of the TFLite file; inputs keep their names and are NHWC.
+    """The ONNX model of the TFLite file. Inputs keep their names and are x[N,H,W,C].
 
     Raises:
-        ModelError: the converter is not installed, or cannot convert the file.
+        ModelError: tf2onnx is not installed, or cannot convert the file.
     """
     if missing := [name for name in NEEDED if not find_spec(name)]:
         raise ModelError(f"{path.name}: this is a TFLite file; reading it needs the Python "

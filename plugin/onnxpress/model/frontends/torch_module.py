@@ -1,7 +1,7 @@
 """A PyTorch module -> an ONNX file, by torch.onnx.export on top of torch.export.
 
-The older exporter, which traces TorchScript, is deprecated since PyTorch 2.9 and names inputs
-"input.1"; this one names them after the parameters of forward().
+This exporter names inputs after the parameters of forward(). The older one, which traces
+TorchScript, names them "input.1" and is deprecated since PyTorch 2.9.
 """
 
 import inspect
@@ -11,26 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ModelError
+from ...graph.graph import Shape
 
 KIND = "a torch.nn.Module"
 
 
 def accepts(value: Any) -> bool:
-    """Whether `value` is a module, or a pair of one and its example inputs."""
+    """Whether `value` is a module, or a pair (module, example inputs)."""
     torch = sys.modules.get("torch")
     module = value[0] if isinstance(value, tuple) and len(value) == 2 else value
     return torch is not None and isinstance(module, torch.nn.Module)
 
 
-def write(value: Any, shapes: Mapping[str, tuple[int, ...]], where: str, path: Path) -> None:
-    """Writes `value` in evaluation mode to the ONNX file `path`. Example inputs are a tensor, a
-    sequence of them, or a mapping from forward()'s parameters; without them, f32 tensors of
-    `shapes` are fed.
+def write(value: Any, shapes: Mapping[str, Shape], where: str, path: Path) -> None:
+    """Writes `value`, in evaluation mode, to the ONNX file `path`. Example inputs are a tensor, a
+    sequence of tensors, or a mapping from forward()'s parameters. Without them, the module is
+    traced with f32 tensors of `shapes`.
 
     Raises:
         ModelError: a shape is missing.
     """
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]  # an optional package
 
     module, examples = value if isinstance(value, tuple) else (value, None)
     if examples is None:
@@ -43,9 +44,8 @@ def write(value: Any, shapes: Mapping[str, tuple[int, ...]], where: str, path: P
     program.save(path)
 
 
-def _inputs(module: Any, shapes: Mapping[str, tuple[int, ...]], where: str
-            ) -> list[tuple[str, tuple[int, ...]]]:
-    """Name and shape of forward()'s parameters, in its order."""
+def _inputs(module: Any, shapes: Mapping[str, Shape], where: str) -> list[tuple[str, Shape]]:
+    """(name, shape) of each of forward()'s parameters that has a shape, in forward()'s order."""
     parameters = inspect.signature(module.forward).parameters.values()
     for p in parameters:
         if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in shapes:

@@ -1,4 +1,4 @@
-"""A recipe's weights file -> what the recipe gets: of a safetensors file its arrays."""
+"""A recipe's weights file: a safetensors file becomes arrays, any other file stays a path."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,15 +9,15 @@ from ...errors import ModelError
 
 
 def open_weights(path: Path, name: str) -> "Path | Tensors":
-    """The arrays of the file at `path`, if its own `name` is a safetensors file's, else `path`."""
+    """The arrays of the file at `path` if its own `name` ends in .safetensors, else `path`."""
     return Tensors(path, name) if name.endswith(".safetensors") else path
 
 
 class Tensors(Mapping[str, np.ndarray]):
-    """The arrays of a safetensors file by name, each read when it is asked for.
+    """Name -> array of a safetensors file. An array is read when it is asked for.
 
     Raises:
-        ModelError: not a safetensors file, or cut short.
+        ModelError: the file is not a safetensors file, or is cut short.
     """
 
     def __init__(self, path: Path, name: str) -> None:
