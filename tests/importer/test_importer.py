@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxpress.errors import ModelError, OnnxPressError, UnsupportedError
 from onnxpress.importer.model import import_model
+from onnxpress.ops.attrs import Quant
 from onnxpress.ops.interpret import interpret
+from onnxpress.ops.pointwise import quant_of
 from support.onnx_models import LIGHT, feeds, floats, ints, model, node, onnxruntime_outputs
 
 IMAGE = {"x": (1, 4, 7, 9)}
@@ -107,9 +109,9 @@ def test_quantized_weights_stay_integers_in_the_layout_of_their_reader() -> None
     net = model([node("DequantizeLinear", "w s z", "wf", axis=0), node("Conv", "x wf")], IMAGE,
                 weights={"w": w, "s": floats(3), "z": np.array([1, 0, -1], np.int8)})
     graph = import_model(net)
-    (made,) = [n for n in graph.nodes if "quant" in n.attrs]
+    (made,) = [n for n in graph.nodes if quant_of(n)]
     x, scale, zero = made.inputs
-    assert made.attrs["quant"] == {"kind": "dequantize", "scale": scale, "zero": zero, "axis": 3}
+    assert quant_of(made) == Quant("dequantize", scale, zero, 3)
     assert (graph.values[x].dtype, graph.shape(x)) == ("i8", (1, 1, 4, 3))
     np.testing.assert_array_equal(graph.constants[x].reshape(4, 3), w.reshape(3, 4).T)
     assert graph.shape(scale) == (1, 1, 1, 3)

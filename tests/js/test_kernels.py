@@ -1,11 +1,13 @@
 """The JavaScript target: each kernel on awkward shapes, against the float64 reference."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnxpress.emit.js.module import assign, number
 from onnxpress.errors import PlanError
 from onnxpress.graph.expr import PRIMS, call, evaluate, inp
-from onnxpress.graph.graph import Node
+from onnxpress.ops.conv import Conv2dChain
 from onnxpress.ops.interpret import interpret
 from onnxpress.programs.js import build
 from support.graphs import Draw
@@ -260,7 +262,7 @@ def test_primitives_agree_with_numpy(tmp_path):
     graph = d.graph(*PRIMS)
     got = run_in_node(tmp_path, {"prims": graph}, {"prims": feeds})["prims"]
     for name, g, node in zip(PRIMS, got, graph.nodes, strict=True):
-        want = evaluate(node.attrs["expr"], list(feeds.values()))
+        want = evaluate(node.attrs.expr, list(feeds.values()))
         # erf_ is a rational approximation, good to 6.5e-8.
         np.testing.assert_allclose(g, want, rtol=3 * ROUNDING, atol=1e-45, err_msg=name)
 
@@ -285,10 +287,11 @@ def test_numbers_keep_their_sign_and_value():
 
 def test_operator_that_no_kernel_runs_is_refused():
     d = Draw()
-    graph = d.graph(d.node("pointwise", "y", d.input("x", 2), expr=X))
-    strange = graph.rebuild([Node("fold_space", ("x",), ("y",))])
-    with pytest.raises(PlanError, match="%y: no kernel runs fold_space on js"):
-        build(strange)
+    graph = d.graph(d.conv("y", d.input("x", 1, 3, 3, 2), 1, 2))
+    (link,) = graph.nodes
+    chain = replace(link, attrs=Conv2dChain(links=(link,)))
+    with pytest.raises(PlanError, match="%y: no kernel runs conv2d_chain on js"):
+        build(graph.rebuild([chain]))
 
 
 def test_kernels_that_differ_in_numbers_are_one_function():

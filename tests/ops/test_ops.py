@@ -5,13 +5,13 @@ import pytest
 from onnxpress.errors import PassError
 from onnxpress.graph.expr import PRIMS
 from onnxpress.graph.graph import Graph, Node, Value
-from onnxpress.ops import OPS, check_shapes
-from onnxpress.ops.move import Moves, coalesce, dense, moves
-from onnxpress.ops.pointwise import POINTWISE, ULPS
+from onnxpress.ops import OPS, check_shapes, moves
+from onnxpress.ops.copies import Moves, coalesce, dense
+from onnxpress.ops.pointwise import FORMULAS, ULPS
 
 
 def node(op: str, count: int = 1, **attrs) -> Node:
-    return Node(op, tuple(f"x{i}" for i in range(count)), ("y",), attrs)
+    return Node(OPS[op].attrs(**attrs), tuple(f"x{i}" for i in range(count)), ("y",))
 
 
 def pad(before, after, mode="constant", **more) -> Node:
@@ -110,7 +110,7 @@ def test_every_primitive_with_an_ulp_count_exists():
 
 
 def test_pointwise_rows_name_onnx_operators():
-    assert all(name == row.name and name[0].isupper() for name, row in POINTWISE.items())
+    assert all(name == row.name and name[0].isupper() for name, row in FORMULAS.items())
 
 
 SHAPE_ERRORS = {

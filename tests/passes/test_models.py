@@ -154,7 +154,7 @@ def test_quantized_convolutions_are_exact_products_of_whole_numbers() -> None:
     graph = lowered(style_net("arbitrary_predict"))
     for each in graph.nodes:
         if each.op == "conv2d":
-            assert each.attrs["exact"]
+            assert each.attrs.exact
             assert not (graph.constants[each.inputs[1]] % 1).any()
 
 

@@ -34,7 +34,7 @@ class Draw:
     def node(self, op: str, name: str, *inputs: str, shape: tuple[int, ...] | None = None,
              dtype: str = "f32", **attrs: Any) -> str:
         """Adds a node; `shape` is stated for slice, expand and reshape."""
-        node = Node(op, inputs, (name,), attrs)
+        node = Node(OPS[op].attrs(**attrs), inputs, (name,))
         asked = node if shape is None else node.with_attrs(shape=shape)
         (inferred,) = OPS[op].infer(asked, [self.values[n].shape for n in inputs])
         self.nodes.append(node)

@@ -3,6 +3,7 @@
 import numpy as np
 from onnxpress.graph.expr import Expr, call, const, inp
 from onnxpress.graph.graph import Graph
+from onnxpress.ops.attrs import Quant
 from onnxpress.ops.pointwise import dequantize, quantize
 from support.graphs import Draw
 
@@ -412,20 +413,21 @@ def quantized(d: Draw, name: str, x: str, scale: float, zero: int = 0, dtype: st
     """x through quantize and dequantize, per tensor."""
     names = [d.constant(f"{name}.scale", scale)]
     names += [d.constant(f"{name}.zero", zero)] if zero else []
-    quant = {"scale": names[0], "zero": names[1] if zero else None, "axis": None}
+    zero_name = names[1] if zero else None
     lo, hi = (-128, 127) if dtype == "i8" else (0, 255)
     forth = quantize(inp(0), inp(1), inp(2) if zero else None, lo=lo, hi=hi)
     back = dequantize(inp(0), inp(1), inp(2) if zero else None)
     y = d.node("pointwise", f"{name}.q", x, *names, dtype=dtype, expr=forth,
-               quant={"kind": "quantize", **quant})
-    return d.node("pointwise", name, y, *names, expr=back, quant={"kind": "dequantize", **quant})
+               quant=Quant("quantize", names[0], zero_name, None))
+    return d.node("pointwise", name, y, *names, expr=back,
+                  quant=Quant("dequantize", names[0], zero_name, None))
 
 
 def integers(d: Draw, name: str, shape: tuple[int, ...], top: int, scale: np.ndarray) -> str:
     """A dequantized constant, with a scale per channel of its last axis."""
     values = d.constant(f"{name}.int", d.random.integers(-top, top, shape))
     factor = d.constant(f"{name}.scale", scale.reshape((1,) * (len(shape) - 1) + (-1,)))
-    quant = {"kind": "dequantize", "scale": factor, "zero": None, "axis": len(shape) - 1}
+    quant = Quant("dequantize", factor, None, len(shape) - 1)
     return d.node("pointwise", name, values, factor, expr=MUL, quant=quant)
 
 
@@ -466,7 +468,7 @@ def quantized_input() -> Graph:
     quantized(d, "x8", d.input("x", 1, 4, 6, 6), 1 / 32, 3)
     dequantized = d.nodes.pop()
     moved = d.node("transpose", "moved", "x8.q", perm=(0, 2, 3, 1))
-    x = d.node("pointwise", "x8.moved", moved, *dequantized.inputs[1:], **dequantized.attrs)
+    x = d.node("pointwise", "x8.moved", moved, *dequantized.inputs[1:], **dequantized.attrs.told())
     del d.values["x8"]
     return d.graph(quantized_conv(d, "conv", x, 1 / 32, 4))
 

@@ -11,7 +11,7 @@ from onnxpress.emit.layout import SLACK, LinearPlan, Step, Tensor, Want
 from onnxpress.emit.wasm.emitter import Emitter
 from onnxpress.emit.wasm.share import in_turn
 from onnxpress.graph.graph import Graph, Node, Value
-from onnxpress.kernels import KERNELS
+from onnxpress.kernels import linear_kernel
 from onnxpress.programs.plan import _tensor, plan_linear
 from onnxpress.programs.wasm.build import ISAS
 from onnxpress.run.wasmtime import WasmProgram
@@ -58,16 +58,16 @@ def run_step(node: Node, arrays: Sequence[np.ndarray], out_shape: Sequence[int],
         tensors.append(place(name, shape, layout, base))
         base += tensors[-1].size + SLACK
     values = {n: Value(tuple(s)) for n, s in zip(names, shapes, strict=True)}
-    named = Node(node.op, tuple(names[:-1]), ("y",), node.attrs)
+    named = Node(node.attrs, tuple(names[:-1]), ("y",))
     graph = Graph(tuple(names[:-1]), ("y",), (named,), values, {})
-    scratch = KERNELS[node.op].needs(named, graph, "wasm").scratch
+    scratch = linear_kernel(named, "wasm").needs(named, graph).scratch
     step = Step(named, tuple(tensors[:-1]), (tensors[-1],), base)
     elements = base + scratch + SLACK
 
     before = np.full(elements, GUARD, np.float32)
     for t, array in zip(tensors, arrays, strict=False):
         before[indices(t)] = array
-    after = execute(lambda e: KERNELS[node.op].wasm.emit(step, e), before, isa, threads)
+    after = execute(lambda e: linear_kernel(named, "wasm").emit(step, e), before, isa, threads)
     y = tensors[-1]
     free = np.zeros(elements, bool)
     free[base : base + scratch] = True
@@ -114,6 +114,6 @@ def owned(graph: Graph, program: WasmProgram) -> np.ndarray:
         for t in (*step.inputs, *step.outputs):
             mask[t.base : t.base + t.size + SLACK] = True
         if step.scratch:
-            need = KERNELS[step.node.op].needs(step.node, graph, "wasm")
+            need = linear_kernel(step.node, "wasm").needs(step.node, graph)
             mask[step.scratch : step.scratch + need.scratch + SLACK] = True
     return mask

@@ -1,5 +1,7 @@
 """One small graph for each way in which WebAssembly runs products and convolutions."""
 
+from dataclasses import replace
+
 from onnxpress.graph.expr import inp
 from onnxpress.graph.graph import Graph, Node
 from support.graphs import Draw
@@ -22,8 +24,8 @@ def finished(x: tuple, kernel: int, o: int, **options) -> Graph:
     d.conv("y", d.input("x", *x), kernel, o, **options)
     (node,) = d.nodes
     extras = d.weights("scale", o), d.input("r", *d.values["y"].shape)
-    d.nodes = [Node(node.op, (*node.inputs, *extras), ("y",),
-                    {**node.attrs, "epilogue": inp(0) * inp(1) + inp(2)})]
+    attrs = replace(node.attrs, epilogue=inp(0) * inp(1) + inp(2))
+    d.nodes = [Node(attrs, (*node.inputs, *extras), ("y",))]
     return d.graph("y")
 
 

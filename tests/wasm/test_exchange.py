@@ -82,7 +82,7 @@ def test_workers_share_products_of_whole_numbers(way: wasm_int8.Way, mode: str) 
     b = d.convolution("b", a, (1, 1), 12, residual=a)
     d.convolution("y", b, (3, 3), 70, strides=(4, 4), plain=True)
     graph = wasm_int8.mark(d.graph("y"), way.kind, d.constants)
-    assert sum("dot" in node.attrs for node in graph.nodes) == 3
+    assert sum("dot" in node.attrs.told() for node in graph.nodes) == 3
     check(graph, published=d.constants)
 
 

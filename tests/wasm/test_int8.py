@@ -34,7 +34,7 @@ def check(graph: Graph, count: int) -> None:
     for way in wasm_int8.WAYS:
         marked = wasm_int8.mark(graph, way.kind, graph.constants)
         built = wasm_int8.build(marked, way, graph.constants)
-        assert sum("dot" in node.attrs for node in marked.nodes) == count
+        assert sum("dot" in node.attrs.told() for node in marked.nodes) == count
         for code, _ in built.files.values():
             program = WasmProgram(code, built.about, graph.constants)
             free = owned(marked, program)
@@ -105,9 +105,9 @@ def test_what_does_not_fit_stays_in_f32():
         d.convolution("y", mid, (1, 1), 5, plain=True)
         graph = d.graph("y")
         marked = wasm_int8.mark(graph, "u8", graph.constants)
-        assert ["dot" in n.attrs for n in marked.nodes] == [False, True, False]
+        assert ["dot" in n.attrs.told() for n in marked.nodes] == [False, True, False]
         bytes_of_one = wasm_int8.mark(graph, "i16", ["y.w"])  # the other's weights are not bytes
-        assert ["dot" in n.attrs for n in bytes_of_one.nodes] == [False, False, True]
+        assert ["dot" in n.attrs.told() for n in bytes_of_one.nodes] == [False, False, True]
 
 
 @pytest.mark.parametrize("case", [quantized_block, quantized_around_floats])

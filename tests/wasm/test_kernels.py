@@ -10,6 +10,9 @@ from onnxpress.graph.expr import call, inp
 from onnxpress.graph.graph import Node
 from onnxpress.kernels.fill_halo import wasm as fill_halo
 from onnxpress.ops import OPS
+from onnxpress.ops.halo import FillHalo
+from onnxpress.ops.reduce import Normalize, Reduce
+from onnxpress.ops.sample import Gather
 from onnxpress.programs.wasm.build import ISAS
 from support.step_heap import GUARD, execute, indices, place, run_step
 
@@ -33,7 +36,7 @@ def draw(*shape: int, seed: int = 0) -> np.ndarray:
 def check(op: str, arrays: list[np.ndarray], attrs: dict, layouts: list[Want] | None = None,
           isas: tuple[str, ...] = ISAS) -> None:
     """The step's output is within the operator's own tolerance, and nothing else has changed."""
-    node = Node(op, tuple(f"x{i}" for i in range(len(arrays))), ("y",), attrs)
+    node = Node(OPS[op].attrs(**attrs), tuple(f"x{i}" for i in range(len(arrays))), ("y",))
     (want,) = OPS[op].reference(node, arrays)
     ulps = OPS[op].ulps(node, [a.shape for a in arrays])
     magnitude = max(1.0, float(np.abs(want).max(initial=0)),
@@ -111,7 +114,7 @@ MOVES = [
 def test_moves_are_exact(op, shapes, attrs):
     arrays = [draw(*s, seed=i) for i, s in enumerate(shapes)]
     check(op, arrays, attrs)
-    node = Node(op, tuple(f"x{i}" for i in range(len(arrays))), ("y",), attrs)
+    node = Node(OPS[op].attrs(**attrs), tuple(f"x{i}" for i in range(len(arrays))), ("y",))
     out_rank = len(OPS[op].infer(node, shapes)[0])
     for x, y in PAIRS:
         layouts = [LAYOUTS[x] if len(s) == 4 else DENSE for s in shapes]
@@ -134,7 +137,7 @@ def test_image_layout_moves(channels):
 def test_fill_halo_changes_the_border_alone(mode, pads, align):
     x, extent = draw(2, 4, 5, 3), (2, 1, 3, 4)
     t = place("y", x.shape, Want(Halo(extent, pads, mode), align), 16)
-    node = Node("fill_halo", (), ("y",), {"mode": mode, "pads": pads})
+    node = Node(FillHalo(mode=mode, pads=pads), (), ("y",))
     before = np.full(t.base + t.size + 16, GUARD, np.float32)
     before[indices(t)] = x
     want = before.copy()
@@ -174,7 +177,7 @@ def test_reduce_over_any_axes(kind, axes):
 def test_long_sums_are_cut_into_blocks(shape, axes):
     x = np.abs(draw(*shape)) + 1
     check("reduce", [x], {"kind": "mean", "axes": axes})
-    node = Node("reduce", ("x0",), ("y",), {"kind": "sum", "axes": axes})
+    node = Node(Reduce(kind="sum", axes=axes), ("x0",), ("y",))
     (want,) = OPS["reduce"].reference(node, [x])
     got = run_step(node, [x], want.shape, [DENSE, DENSE], "simd128").output
     np.testing.assert_allclose(got, want, rtol=2e-6)
@@ -224,7 +227,7 @@ def test_layer_norm_and_kin(shape, axes, scale):
 def test_variance_survives_a_large_mean():
     x = draw(1, 64, 64, 4) + 1000
     one, zero = np.ones((1, 1, 1, 4), np.float32), np.zeros((1, 1, 1, 4), np.float32)
-    node = Node("normalize", ("x0", "x1", "x2"), ("y",), {"axes": (1, 2), "eps": 1e-5})
+    node = Node(Normalize(axes=(1, 2), eps=1e-5), ("x0", "x1", "x2"), ("y",))
     (want,) = OPS["normalize"].reference(node, [x, one, zero])
     got = run_step(node, [x, one, zero], x.shape, [DENSE] * 4, "relaxed").output
     # The mean itself is rounded to half an ulp of 1000, three of them with its sum and division.
@@ -293,7 +296,7 @@ def test_gather(shape, index, axis):
 
 def test_gather_never_leaves_its_table():
     x, index = draw(4, 3), np.array([9, -9, np.nan, np.inf], np.float32)
-    node = Node("gather", ("x0", "x1"), ("y",), {"axis": 0})
+    node = Node(Gather(axis=0), ("x0", "x1"), ("y",))
     got = run_step(node, [x, index], (4, 3), [DENSE] * 3, "relaxed").output
     np.testing.assert_array_equal(got, x[[3, 0, 0, 3]])
 

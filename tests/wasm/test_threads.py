@@ -1,13 +1,14 @@
 """Every WebAssembly kernel on several threads, in lockstep (see lockstep.py), gives what one thread
 gives, to the last bit."""
 
+
 import numpy as np
 import pytest
 from onnxpress.emit.layout import Halo, Want
 from onnxpress.graph.expr import call, inp
 from onnxpress.graph.graph import Graph, Node
-from onnxpress.kernels import KERNELS
 from onnxpress.ops import OPS
+from onnxpress.ops.reduce import Reduce
 from onnxpress.programs.wasm import build as wasm
 from onnxpress.run.wasmtime import WasmProgram
 from support.graphs import sample_inputs
@@ -60,7 +61,7 @@ STEPS = [
 def test_threads_share_a_step(op: str, shapes: list, attrs: dict, layout: Want) -> None:
     arrays = [np.random.default_rng(i).standard_normal(s).astype(np.float32)
               for i, s in enumerate(shapes)]
-    node = Node(op, tuple(f"x{i}" for i in range(len(shapes))), ("y",), attrs)
+    node = Node(OPS[op].attrs(**attrs), tuple(f"x{i}" for i in range(len(shapes))), ("y",))
     (out,) = OPS[op].infer(node, shapes)
     layouts = [layout if len(s) == 4 else DENSE for s in (*shapes, out)]
     one = run_step(node, arrays, out, layouts, "relaxed")
@@ -96,13 +97,14 @@ def test_threads_share_products_and_convolutions(name: str) -> None:
 
 def test_the_tables_reach_every_kernel() -> None:
     planned = {"conv2d", "conv2d_chain", "matmul", "fill_halo"}
-    assert {step[0] for step in STEPS} | planned == set(KERNELS)
+    assert {step[0] for step in STEPS} | planned == {
+        op.name for op in OPS.values() if "wasm" in op.targets}
 
 
 def test_lockstep_sees_a_race(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a barrier between its fill and its sums, a mean is wrong."""
     monkeypatch.setattr("onnxpress.emit.wasm.reduce.sync", lambda e: None)
-    node = Node("reduce", ("x0",), ("y",), {"kind": "mean", "axes": (1, 2)})
+    node = Node(Reduce(kind="mean", axes=(1, 2)), ("x0",), ("y",))
     with pytest.raises((Race, AssertionError)):
         x = np.ones((2, 300, 3, 19), np.float32)
         got = run_step(node, [x], (2, 1, 1, 19), [DENSE, DENSE], "relaxed", 3)

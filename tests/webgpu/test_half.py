@@ -37,7 +37,7 @@ def conv(kernel: int, o: int, residual: bool = False, **options: int) -> Callabl
         if residual:
             node = draw.nodes.pop()
             draw.node("conv2d", "c", *node.inputs, "p",
-                      **{**node.attrs, "epilogue": call("max", inp(0) + inp(1) * 0.5, 0.0)})
+                      **{**node.attrs.told(), "epilogue": call("max", inp(0) + inp(1) * 0.5, 0.0)})
         return "c"
 
     return add

@@ -52,13 +52,13 @@ def test_what_cannot_be_written_there_is_copied(browser: Browser) -> None:
     for i, (end, extras) in enumerate([(relu, ()), (residual, ("x",))]):
         node = draw.nodes.pop(i)
         draw.nodes.insert(i, replace(node, inputs=(*node.inputs, *extras),
-                                     attrs={**node.attrs, "epilogue": end}))
+                                     attrs=replace(node.attrs, epilogue=end)))
     draw.node("concat", "twice", one, two, three, three, read, told, "x", axis=3)
     draw.node("concat", "rows", deep, read, axis=1)
     graph = draw.graph("twice", "rows", "told")
     # Only `one` is read by nothing else and has no operand at the output's places.
-    moved = {n.name: n.attrs.get("moved") for n in fit(graph)[0].nodes if n.op == "concat"}
-    assert moved == {"twice": (0,), "rows": None}
+    moved = {n.name: n.attrs.moved for n in fit(graph)[0].nodes if n.op == "concat"}
+    assert moved == {"twice": (0,), "rows": ()}
     check(browser, draw, "twice", "rows", "told")
 
 
@@ -69,7 +69,7 @@ def test_channels_beside_fours_are_copied(browser: Browser) -> None:
     draw.node("concat", "y", draw.conv("a", x, 1, 3), draw.conv("b", x, 1, 8),
               draw.conv("c", x, 1, 5), axis=3)
     (concat,) = (n for n in fit(draw.graph("y"))[0].nodes if n.op == "concat")
-    assert concat.attrs["moved"] == (0, 2)
+    assert concat.attrs.moved == (0, 2)
     check(browser, draw, "y")
 
 

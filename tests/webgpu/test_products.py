@@ -83,7 +83,8 @@ def test_residuals_and_clamps_share_shaders_and_keep_apart(browser: Browser, dev
         draw.conv(f"p{i}", f"c{i}", 3, 12, pad=1)
         node = draw.nodes.pop()
         extras = ("x",) if i < 2 else ()
-        draw.node("conv2d", f"c{i + 1}", *node.inputs, *extras, **{**node.attrs, "epilogue": end})
+        draw.node("conv2d", f"c{i + 1}", *node.inputs, *extras,
+                  **{**node.attrs.told(), "epilogue": end})
     program = program_of(draw.graph("c4"), device)
     assert len(program["shaders"]) <= 2 < len(program["dispatches"])
     check(browser, draw, "c4", device=device)
@@ -121,7 +122,7 @@ def test_conv2d_epilogue(browser: Browser, c: int, groups: int) -> None:
     draw.input("residual", 1, 6, 5, c)
     vector = draw.weights("vector", 1, 1, 1, c)
     draw.node("conv2d", "y", *node.inputs, "residual", vector,
-              **{**node.attrs, "epilogue": RELU_RESIDUAL})
+              **{**node.attrs.told(), "epilogue": RELU_RESIDUAL})
     check(browser, draw, "y")
 
 
@@ -131,7 +132,7 @@ def test_split_sums_keep_the_epilogue(browser: Browser) -> None:
     draw.input("residual", 1, 3, 3, 32)
     vector = draw.weights("vector", 32)
     draw.node("conv2d", "y", *node.inputs, "residual", vector,
-              **{**node.attrs, "epilogue": RELU_RESIDUAL})
+              **{**node.attrs.told(), "epilogue": RELU_RESIDUAL})
     program = program_of(draw.graph("y"))
     assert len(program["dispatches"]) == 2
     check(browser, draw, "y")
@@ -144,7 +145,7 @@ def test_too_many_operands_become_several_dispatches(browser: Browser) -> None:
     total = inp(0)
     for i in range(1, 10):
         total = total * inp(i) + float(i)
-    draw.node("conv2d", "y", *node.inputs, *extras, **{**node.attrs, "epilogue": total})
+    draw.node("conv2d", "y", *node.inputs, *extras, **{**node.attrs.told(), "epilogue": total})
     check(browser, draw, "y")
 
 

@@ -93,8 +93,8 @@ def test_layers_share_shaders_and_weights(browser: Browser) -> None:
         end = RELU_RESIDUAL if extras else call("max", inp(0), 0.0)
         name = convolve(draw, f"c{i}", name, o, extras=extras, epilogue=end)
     again = draw.node("conv2d", "again", name, *draw.nodes[0].inputs[1:],
-                      **draw.nodes[0].attrs)
-    strided = {**draw.nodes[0].attrs, "strides": (2, 2)}
+                      **draw.nodes[0].attrs.told())
+    strided = {**draw.nodes[0].attrs.told(), "strides": (2, 2)}
     draw.node("conv2d", "y", again, *draw.nodes[0].inputs[1:], **strided)
     graph = draw.graph("y")
     program = program_of(graph, F4)

@@ -55,6 +55,6 @@ def _plain(graph: Any) -> dict[str, Any]:
         "outputs": list(graph.outputs),
         "nodes": [{"op": n.op, "inputs": list(n.inputs), "outputs": list(n.outputs),
                    "shape": list(graph.shape(n.outputs[0])),
-                   "attrs": {k: str(v) for k, v in n.attrs.items()}} for n in graph.nodes],
+                   "attrs": {k: str(v) for k, v in n.attrs.told().items()}} for n in graph.nodes],
         "constants": {name: list(value.shape) for name, value in graph.constants.items()},
     }

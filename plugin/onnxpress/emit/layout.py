@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from ..graph.graph import Node, Shape
+from ..graph.storage import F32, Dot, Storage
 
 ALIGN = 16  # f32 elements: one cache line of 64 bytes
 SLACK = 16  # f32 elements past a tensor's end that a kernel may read or overwrite
@@ -45,44 +46,6 @@ class Halo:
 
 
 NO_HALO = Halo()
-ELEMENT_BYTES = {"f32": 4, "i16": 2, "u8": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """How a value's elements lie in memory. "f32" holds the value; "i16" and "u8" hold the whole
-    number value - `low`."""
-
-    kind: str = "f32"
-    low: int = 0
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of one element."""
-        return ELEMENT_BYTES[self.kind]
-
-
-F32 = Storage()
-
-
-@dataclass(frozen=True, slots=True)
-class Dot:
-    """How a product of whole numbers is stored: `x` its left operand, `out` its output, `extras`
-    its epilogue's operands in order."""
-
-    x: Storage = F32
-    out: Storage = F32
-    extras: tuple[Storage, ...] = ()
-
-    def wants(self, first: int) -> "dict[int, Want]":
-        """Input index -> layout of the epilogue's operands, which start at input `first`."""
-        return {i: Want(storage=s) for i, s in enumerate(self.extras, first) if s != F32}
-
-    def packings(self, channels: int) -> "dict[int, Packing]":
-        """Input index -> packing of the bias, input 2: i32[channels] in a product of whole numbers,
-        and nothing in f32."""
-        return {2: Packing("i32", channels)} if self.x != F32 else {}
-
 
 @dataclass(frozen=True, slots=True)
 class Want:
@@ -109,6 +72,17 @@ class Packing:
     kind: str
     elements: int
     args: tuple[int, ...] = ()
+
+
+def dot_wants(dot: Dot, first: int) -> dict[int, Want]:
+    """Input index -> layout of the epilogue's operands, which start at input `first`."""
+    return {i: Want(storage=s) for i, s in enumerate(dot.extras, first) if s != F32}
+
+
+def dot_packings(dot: Dot, channels: int) -> dict[int, Packing]:
+    """Input index -> packing of the bias, input 2: i32[channels] in a product of whole numbers,
+    and nothing in f32."""
+    return {2: Packing("i32", channels)} if dot.x != F32 else {}
 
 
 @dataclass(frozen=True, slots=True)

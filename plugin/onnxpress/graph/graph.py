@@ -5,9 +5,8 @@ which they run. Rank-4 image tensors are NHWC from the importer on; `ops/` says 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -28,21 +27,52 @@ class Value:
     stored: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Attrs:
+    """What a node's operator is told beside its operands. `ops/` holds a subclass for each
+    operator; `op` is the operator's name. A field with a default counts as not set while it
+    equals that default."""
+
+    op: ClassVar[str]
+
+    @classmethod
+    def of(cls, node: "Node") -> Self:
+        """The attributes of `node`.
+
+        Raises:
+            TypeError: they are not of this class.
+        """
+        if not isinstance(node.attrs, cls):
+            raise TypeError(f"{node.op} %{node.name} has no attributes of {cls.__name__}")
+        return node.attrs
+
+    def told(self) -> dict[str, Any]:
+        """Name -> value of the fields that are set, by name."""
+        values = {f.name: (getattr(self, f.name), f.default) for f in fields(self)}
+        return {name: value for name, (value, default) in sorted(values.items())
+                if default is MISSING or value != default}
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation. Its name is its first output's."""
+    """One operation: `attrs` says which operator it is and how it works. Its name is its first
+    output's."""
 
-    op: str
+    attrs: Attrs
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attrs: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def op(self) -> str:
+        return self.attrs.op
 
     @property
     def name(self) -> str:
         return self.outputs[0]
 
-    def with_attrs(self, **attrs: Any) -> "Node":
-        return replace(self, attrs={**self.attrs, **attrs})
+    def with_attrs(self, **changes: Any) -> "Node":
+        """The node with other values of these attributes."""
+        return replace(self, attrs=replace(self.attrs, **changes))
 
 
 @dataclass(frozen=True)
@@ -105,7 +135,7 @@ class Graph:
 
         lines = [f"input {show(n)}" for n in self.inputs]
         for node in self.nodes:
-            attrs = " ".join(f"{k}={_short(v)}" for k, v in sorted(node.attrs.items()))
+            attrs = " ".join(f"{k}={_short(v)}" for k, v in node.attrs.told().items())
             args = ", ".join(show(n) if n in self.constants else f"%{n}" for n in node.inputs)
             outs = ", ".join(show(n) for n in node.outputs)
             lines.append(f"{outs} = {node.op}({args})" + (f" {{{attrs}}}" if attrs else ""))

@@ -14,8 +14,12 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..graph.expr import Expr, const, inp
-from ..graph.graph import Graph, Node, Value
-from ..ops import OPS, SHAPED
+from ..graph.graph import Attrs, Graph, Node, Value
+from ..ops import OPS
+from ..ops.attrs import Shaped
+from ..ops.move import Expand, Reshape, Slice, Transpose
+from ..ops.pointwise import Pointwise, quant_of
+from ..ops.reduce import Reduce
 from .call import Call
 
 NUMPY = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "bool": np.bool_, "i8": np.int8,
@@ -109,7 +113,7 @@ class Builder:
             self.constant(self.arrays[name], wanted)
         elif name in kept:
             self.values[wanted] = self.values[name]
-            self.nodes[wanted] = Node("reshape", (name,), (wanted,))
+            self.nodes[wanted] = Node(Reshape(), (name,), (wanted,))
         else:
             self.values[wanted] = self.values.pop(name)
             swap = {name: wanted}
@@ -129,15 +133,15 @@ class Builder:
         self.made[name] = None
         return name
 
-    def emit(self, op: str, inputs: Sequence[str], dtype: str | None = None, keep: bool = False,
-             **attrs: Any) -> str:
+    def emit(self, attrs: Attrs, inputs: Sequence[str], dtype: str | None = None,
+             keep: bool = False) -> str:
         """The name of the operator's only output; `dtype` is the first input's by default.
 
         `keep` emits the operator even where it could be folded.
         """
-        node = Node(op, tuple(inputs), (self.fresh(op),), attrs)
+        node = Node(attrs, tuple(inputs), (self.fresh(attrs.op),))
         shapes = [self.shape(n) for n in inputs]
-        (shape,) = OPS[op].infer(node, shapes)
+        (shape,) = OPS[attrs.op].infer(node, shapes)
         dtype = dtype or self.dtype(inputs[0])
         if not keep and all(n in self.arrays for n in inputs):
             return self._fold(node, shape, dtype)
@@ -147,9 +151,8 @@ class Builder:
         if prod(shape) > LARGEST:
             raise self.refused(f"its result {shape} has {prod(shape)} elements, more than a page "
                                f"can address ({LARGEST}); give the model smaller inputs")
-        if op in SHAPED:
-            node = Node(op, node.inputs, node.outputs,
-                        {k: v for k, v in attrs.items() if k != "shape"})
+        if isinstance(attrs, Shaped):
+            node = node.with_attrs(shape=None)
         self.nodes[node.name] = self.made[node.name] = node
         self.values[node.name] = Value(shape, dtype)
         return node.name
@@ -194,46 +197,45 @@ class Builder:
             else:
                 args.append(inp(len(names)))
                 names.append(name)
-        out = self.emit("pointwise", names, result or self.dtype(present[0]),
-                        expr=build(*args, **keywords))
+        out = self.emit(Pointwise(expr=build(*args, **keywords)), names,
+                        result or self.dtype(present[0]))
         return self.reshape(out, shape)
 
     def transpose(self, x: str, perm: Sequence[int]) -> str:
         if tuple(perm) == tuple(range(len(perm))) and len(perm) == self.rank(x):
             return x
         node = self.nodes.get(x)
-        if node is not None and "quant" in node.attrs and node.inputs[0] in self.arrays:
+        if node is not None and quant_of(node) and node.inputs[0] in self.arrays:
             return self._transpose_weights(node, perm)
-        return self.emit("transpose", [x], perm=tuple(perm))
+        return self.emit(Transpose(perm=tuple(perm)), [x])
 
     def _transpose_weights(self, node: Node, perm: Sequence[int]) -> str:
         """A dequantized constant in another layout: its integers move, so they stay integers."""
-        quant = node.attrs["quant"]
+        attrs = Pointwise.of(node)
+        quant = attrs.quant
         moved = [self.transpose(n, perm) if self.rank(n) else n for n in node.inputs]
         names = dict(zip(node.inputs, moved, strict=True))
-        axis = quant["axis"]
-        quant = {**quant, "scale": names[quant["scale"]], "zero": names.get(quant["zero"]),
-                 "axis": None if axis is None else tuple(perm).index(axis)}
-        return self.emit("pointwise", moved, self.dtype(node.name), True, expr=node.attrs["expr"],
-                         quant=quant)
+        quant = replace(quant, scale=names[quant.scale], zero=names.get(quant.zero or ""),
+                        axis=None if quant.axis is None else tuple(perm).index(quant.axis))
+        return self.emit(replace(attrs, quant=quant), moved, self.dtype(node.name), keep=True)
 
     def reshape(self, x: str, shape: Sequence[int]) -> str:
         shape = tuple(int(n) for n in shape)
-        return x if shape == self.shape(x) else self.emit("reshape", [x], shape=shape)
+        return x if shape == self.shape(x) else self.emit(Reshape(shape=shape), [x])
 
     def slice(self, x: str, starts: Sequence[int], sizes: Sequence[int],
               steps: Sequence[int] | None = None) -> str:
         steps = (1,) * len(starts) if steps is None else tuple(steps)
         if tuple(sizes) == self.shape(x) and set(steps) <= {1}:
             return x
-        return self.emit("slice", [x], starts=tuple(starts), steps=steps, shape=tuple(sizes))
+        return self.emit(Slice(starts=tuple(starts), steps=steps, shape=tuple(sizes)), [x])
 
     def expand(self, x: str, shape: Sequence[int]) -> str:
         shape = tuple(shape)
-        return x if shape == self.shape(x) else self.emit("expand", [x], shape=shape)
+        return x if shape == self.shape(x) else self.emit(Expand(shape=shape), [x])
 
     def reduce(self, x: str, kind: str, axes: Sequence[int]) -> str:
-        return self.emit("reduce", [x], kind=kind, axes=tuple(sorted(axes))) if axes else x
+        return self.emit(Reduce(kind=kind, axes=tuple(sorted(axes))), [x]) if axes else x
 
     def zeros(self, count: int) -> str:
         return self.constant(np.zeros(count, np.float32))
@@ -253,7 +255,7 @@ class Builder:
             raise UnsupportedError(f'"{empty}" has the shape {graph.shape(empty)}, which holds no '
                                    "elements; give the model larger inputs")
         # A dequantized integer is rounded like any product; others must be exact.
-        loose = {n for node in graph.nodes if "quant" in node.attrs for n in node.inputs}
+        loose = {n for node in graph.nodes if quant_of(node) for n in node.inputs}
         constants = {
             name: _as_f32(name, array, name in loose) for name, array in graph.constants.items()
         }

@@ -2,6 +2,7 @@
 
 from math import prod
 
+from ..ops.matmul import MatMul
 from .builder import Builder
 from .call import Call
 
@@ -17,7 +18,7 @@ def multiply(b: Builder, x: str, y: str, dtype: str | None = None) -> str:
     y = b.reshape(y, (*b.shape(y), 1)) if right else y
     if min(b.rank(x), b.rank(y)) < 2:
         raise ValueError("a scalar has no matrix product")
-    out = b.emit("matmul", [x, y, b.zeros(b.shape(y)[-1])], dtype)
+    out = b.emit(MatMul(), [x, y, b.zeros(b.shape(y)[-1])], dtype)
     shape = list(b.shape(out))
     if right:
         shape.pop()
@@ -35,7 +36,7 @@ def gemm(b: Builder, call: Call) -> str:
     y = b.transpose(y, (1, 0)) if call.integer("transB", 0) else y
     y, c = scaled(b, y, call.number("alpha", 1.0)), c and scaled(b, c, call.number("beta", 1.0))
     bias = c and bias_row(b, c, b.shape(y)[1])
-    out = b.emit("matmul", [x, y, bias or b.zeros(b.shape(y)[1])], b.dtype(x))
+    out = b.emit(MatMul(), [x, y, bias or b.zeros(b.shape(y)[1])], b.dtype(x))
     return out if bias or c is None else b.pointwise(lambda v, w: v + w, out, c)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..graph.expr import const
 from ..ops.pointwise import eq, power, select, sqrt
+from ..ops.reduce import Normalize, WindowSum
 from .builder import Builder
 from .call import Call
 from .spatial import channels_first, channels_last, power_of_abs, root
@@ -45,8 +46,8 @@ def normalize_instances(b: Builder, call: Call, x: str, scale: str, shift: str) 
     shape = b.shape(x)
     flat = x if len(shape) in (3, 4) else b.reshape(x, (*shape[:2], prod(shape[2:])))
     image = channels_last(b, call, flat)
-    out = b.emit("normalize", [image, per_channel(b, scale, 4, 3), per_channel(b, shift, 4, 3)],
-                 axes=(1, 2), eps=call.number("epsilon", 1e-5))
+    out = b.emit(Normalize(axes=(1, 2), eps=call.number("epsilon", 1e-5)),
+                 [image, per_channel(b, scale, 4, 3), per_channel(b, shift, 4, 3)])
     return b.reshape(channels_first(b, out, b.rank(flat)), shape)
 
 
@@ -75,7 +76,7 @@ def layer_norm(b: Builder, call: Call) -> str:
     rank = b.rank(x)
     axes = tuple(range(call.axis(call.integer("axis", -1), rank), rank))
     shift = shift or b.constant(np.zeros(1, np.float32))
-    return b.emit("normalize", [x, scale, shift], axes=axes, eps=call.number("epsilon", 1e-5))
+    return b.emit(Normalize(axes=axes, eps=call.number("epsilon", 1e-5)), [x, scale, shift])
 
 
 def rms_norm(b: Builder, call: Call) -> str:
@@ -112,7 +113,7 @@ def local_response(b: Builder, call: Call) -> str:
                          (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))
     image = channels_last(b, call, x)
     square = b.pointwise(lambda v: v * v, image)
-    total = b.emit("window_sum", [square], lo=(size - 1) // 2, hi=size // 2)
+    total = b.emit(WindowSum(lo=(size - 1) // 2, hi=size // 2), [square])
     out = b.pointwise(lambda v, t: v * power(t * (alpha / size) + bias, const(-beta)), image, total)
     return channels_first(b, out, b.rank(x))
 

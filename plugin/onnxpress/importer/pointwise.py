@@ -4,13 +4,13 @@ from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import Any
 
-from ..ops.pointwise import POINTWISE, Pointwise, cast
+from ..ops.pointwise import FORMULAS, Formula, cast
 from .builder import Builder
 from .call import Call
 
 
 def lower(b: Builder, call: Call) -> str:
-    row = POINTWISE[call.op]
+    row = FORMULAS[call.op]
     operands = [call.optional(i) for i in range(len(call.inputs))]
     arity(call, row, operands)
     source = operands[1] if call.op == "Where" else operands[0]
@@ -23,7 +23,7 @@ def lower(b: Builder, call: Call) -> str:
                        result=dtype if row.result == "same" else row.result)
 
 
-def arity(call: Call, row: Pointwise, operands: list[str | None]) -> None:
+def arity(call: Call, row: Formula, operands: list[str | None]) -> None:
     """Raises ModelError unless the row takes that many operands."""
     kinds = [p for p in signature(row.build).parameters.values()
              if p.kind is not Parameter.KEYWORD_ONLY]
@@ -72,7 +72,7 @@ def dropout(b: Builder, call: Call) -> str:
 
 
 LOWERINGS: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(POINTWISE, lower),
+    **dict.fromkeys(FORMULAS, lower),
     "Cast": lower_cast,
     "CastLike": lower_cast,
     "Identity": identity,

@@ -2,12 +2,12 @@
 pass can see the integers; the integer operators become dequantize, operator, quantize."""
 
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from ..graph.expr import inp
-from ..ops.pointwise import clamp, dequantize, greatest, least, quantize, rounded
+from ..ops.attrs import Quant
+from ..ops.pointwise import Pointwise, clamp, dequantize, greatest, least, quantize, rounded
 from . import linear, spatial
 from .builder import Builder
 from .call import Call
@@ -51,12 +51,12 @@ def _mapped(b: Builder, call: Call, kind: str, x: str, factors: Factors, axis: i
     names = [x, *operands]
     args = [inp(i) if i < len(names) else None for i in range(3)]
     expr = {"quantize": quantize, "dequantize": dequantize}[kind](*args, **limits)
-    attrs: dict[str, Any] = {"expr": expr}
-    blocked = along is None and any(b.rank(v) for v in operands)
+    quant, blocked = None, along is None and any(b.rank(v) for v in operands)
     if all(v in b.arrays for v in operands) and not blocked:
         zero = operands[1] if zero else None
-        attrs["quant"] = {"kind": kind, "scale": operands[0], "zero": zero, "axis": along}
-    return b.emit("pointwise", names, to, "quant" in attrs and kind == "dequantize", **attrs)
+        quant = Quant(kind, operands[0], zero, along)
+    return b.emit(Pointwise(expr=expr, quant=quant), names, to,
+                  keep=quant is not None and kind == "dequantize")
 
 
 def _aligned(b: Builder, call: Call, x: str, operands: list[str],

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..graph.expr import Expr
 from ..ops.pointwise import absolute, eq, exp, log, sqrt
+from ..ops.reduce import ArgMax, Softmax
 from .builder import Builder
 from .call import Call
 
@@ -71,16 +72,16 @@ def softmax(b: Builder, call: Call) -> str:
     long = [i for i in range(axis, len(shape)) if shape[i] > 1]
     if call.opset >= 13 or len(long) < 2:
         axis = long[0] if call.opset < 13 and long else axis
-        return b.emit("softmax", [x], axis=axis, log=log_)
+        return b.emit(Softmax(axis=axis, log=log_), [x])
     flat = b.reshape(x, (prod(shape[:axis]), prod(shape[axis:])))
-    return b.reshape(b.emit("softmax", [flat], axis=1, log=log_), shape)
+    return b.reshape(b.emit(Softmax(axis=1, log=log_), [flat]), shape)
 
 
 def argmax(b: Builder, call: Call) -> str:
     x = call.input(0)
     axis = call.axis(call.integer("axis", 0), b.rank(x))
-    out = b.emit("argmax", [x], "i64", axis=axis, largest=call.op == "ArgMax",
-                 select_last=bool(call.integer("select_last_index", 0)))
+    out = b.emit(ArgMax(axis=axis, largest=call.op == "ArgMax",
+                        select_last=bool(call.integer("select_last_index", 0))), [x], "i64")
     return squeezed(b, call, out, (axis,))
 
 
@@ -90,7 +91,7 @@ def hardmax(b: Builder, call: Call) -> str:
     axis = call.axis(call.integer("axis", -1 if call.opset >= 13 else 1), len(shape))
     if call.opset < 13:
         shape, axis = (prod(shape[:axis]), prod(shape[axis:])), 1
-    at = b.emit("argmax", [b.reshape(x, shape)], axis=axis, largest=True, select_last=False)
+    at = b.emit(ArgMax(axis=axis, largest=True, select_last=False), [b.reshape(x, shape)])
     index = np.arange(shape[axis], dtype=np.float32)
     index = index.reshape([-1 if i == axis else 1 for i in range(len(shape))])
     return b.reshape(b.pointwise(eq, b.constant(index), at), b.shape(x))

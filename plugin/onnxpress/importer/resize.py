@@ -10,11 +10,10 @@ from math import ceil, floor, prod
 
 import numpy as np
 
+from ..ops.sample import Resize2d, Taps
 from .builder import Builder
 from .call import Call
 from .spatial import channels_first, channels_last
-
-Taps = tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]
 
 COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
                "asymmetric", "tf_crop_and_resize")
@@ -204,7 +203,7 @@ def _sampled(b: Builder, image: str, axes: tuple[int, int], tables: dict[int, Ta
         tables.get(a) or (tuple((i,) for i in range(n)), ((1.0,),) * n)
         for a, n in zip(axes, b.shape(image)[1:3], strict=True)
     )
-    return b.emit("resize2d", [image], rows=rows, cols=cols)
+    return b.emit(Resize2d(rows=rows, cols=cols), [image])
 
 
 LOWERINGS = {"Resize": resize, "Upsample": resize}

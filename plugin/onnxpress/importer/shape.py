@@ -6,7 +6,10 @@ from math import prod
 import numpy as np
 
 from ..graph.expr import call as prim
+from ..ops.move import Concat, Pad
 from ..ops.pointwise import eq, greatest
+from ..ops.reduce import WindowSum
+from ..ops.sample import Gather
 from .builder import Builder
 from .call import Call
 
@@ -75,7 +78,7 @@ def concat(b: Builder, call: Call) -> str:
         raise call.bad("it has no inputs")
     axis = call.axis(call.integer("axis"), b.rank(names[0]))
     full = [n for n in names if prod(b.shape(n))] or names[:1]
-    return full[0] if len(full) == 1 else b.emit("concat", full, axis=axis)
+    return full[0] if len(full) == 1 else b.emit(Concat(axis=axis), full)
 
 
 def split(b: Builder, call: Call) -> tuple[str, ...]:
@@ -160,7 +163,8 @@ def pad_by(b: Builder, x: str, before: Sequence[int], after: Sequence[int], mode
     if not any((*before, *after)):
         return x
     if mode != "wrap":
-        return b.emit("pad", [x], before=tuple(before), after=tuple(after), mode=mode, value=fill)
+        attrs = Pad(before=tuple(before), after=tuple(after), mode=mode, value=fill)
+        return b.emit(attrs, [x])
     for axis, (p, q) in enumerate(zip(before, after, strict=True)):
         x = wrap_axis(b, x, axis, p, q)
     return x
@@ -178,7 +182,7 @@ def wrap_axis(b: Builder, x: str, axis: int, before: int, after: int) -> str:
         return b.slice(x, starts, [size if i == axis else m for i, m in enumerate(shape)])
 
     parts = [part(n - before, before)] * (before > 0) + [x] + [part(0, after)] * (after > 0)
-    return x if len(parts) == 1 else b.emit("concat", parts, axis=axis)
+    return x if len(parts) == 1 else b.emit(Concat(axis=axis), parts)
 
 
 def expand(b: Builder, call: Call) -> str:
@@ -229,7 +233,7 @@ def gather(b: Builder, call: Call) -> str:
     shape, known = b.shape(x), b.array(indices)
     axis = call.axis(call.integer("axis", 0), len(shape))
     if known is None:
-        return b.emit("gather", [x, indices], b.dtype(x), axis=axis)
+        return b.emit(Gather(axis=axis), [x, indices])
     if known.size and not (-shape[axis] <= known.min() and known.max() < shape[axis]):
         raise call.bad(f"its indices leave axis {axis} of {shape}")
     wanted = np.where(known < 0, known + shape[axis], known).astype(np.int64)
@@ -241,7 +245,7 @@ def gather(b: Builder, call: Call) -> str:
         sizes = [len(flat) if i == axis else n for i, n in enumerate(shape)]
         steps = [step if i == axis else 1 for i in range(len(shape))]
         return b.reshape(b.slice(x, starts, sizes, steps), out)
-    return b.emit("gather", [x, b.constant(wanted)], b.dtype(x), axis=axis)
+    return b.emit(Gather(axis=axis), [x, b.constant(wanted)])
 
 
 def one_hot(b: Builder, call: Call) -> str:
@@ -273,7 +277,7 @@ def cumulative_sum(b: Builder, call: Call) -> str:
     perm = [*(i for i in range(rank) if i != last), last]
     moved, reach = b.transpose(x, perm), b.shape(x)[last] - 1
     lo, hi = (0, reach) if call.integer("reverse", 0) else (reach, 0)
-    total = b.emit("window_sum", [moved], lo=lo, hi=hi)
+    total = b.emit(WindowSum(lo=lo, hi=hi), [moved])
     if call.integer("exclusive", 0):
         total = b.pointwise(lambda t, v: t - v, total, moved)
     return b.transpose(total, np.argsort(perm).tolist())

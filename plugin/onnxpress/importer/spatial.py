@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph.expr import Expr, const
+from ..ops.conv import Conv2d
+from ..ops.move import UpsampleZero
 from ..ops.pointwise import absolute, power
+from ..ops.pool import Pool2d
 from .builder import Builder
 from .call import Call
 
@@ -96,9 +99,9 @@ def convolve(b: Builder, call: Call, x: str, w: str, bias: str | None,
     if call.integers("kernel_shape", shape[2:]) != shape[2:]:
         raise call.bad(f"kernel_shape differs from its weights' {shape[2:]}")
     win = window(call, b.shape(x)[2:], shape[2:])
-    out = b.emit("conv2d", [image, weights_last(b, w), bias or b.zeros(shape[0])], dtype,
-                 strides=win.strides, pads=win.pads, dilations=win.dilations,
-                 groups=call.integer("group", 1), pad_mode="zero")
+    attrs = Conv2d(strides=win.strides, pads=win.pads, dilations=win.dilations,
+                   groups=call.integer("group", 1), pad_mode="zero")
+    out = b.emit(attrs, [image, weights_last(b, w), bias or b.zeros(shape[0])], dtype)
     return channels_first(b, out, rank)
 
 
@@ -110,14 +113,15 @@ def conv_transpose(b: Builder, call: Call) -> str:
     if len(shape) != rank or groups < 1 or shape[0] % groups or shape[0] != b.shape(x)[1]:
         raise call.bad(f"weights {shape} in {groups} groups do not fit an input {b.shape(x)}")
     win, extra = transposed_window(call, b.shape(x)[2:], shape[2:])
-    grown = b.emit("upsample_zero", [image], strides=win.strides) if max(win.strides) > 1 else image
+    grown = b.emit(UpsampleZero(strides=win.strides), [image]) if max(win.strides) > 1 else image
     (top, left, bottom, right), (eh, ew), (oy, ox) = win.pads, win.extent, extra
     pads = (eh - 1 - top, ew - 1 - left, eh - 1 - bottom + oy, ew - 1 - right + ox)
     grown, pads = crop(b, grown, pads)
     channels = shape[1] * groups
     bias = call.optional(2) or b.zeros(channels)
-    out = b.emit("conv2d", [grown, flipped_weights(b, w, groups), bias], strides=(1, 1), pads=pads,
-                 dilations=win.dilations, groups=groups, pad_mode="zero")
+    attrs = Conv2d(strides=(1, 1), pads=pads, dilations=win.dilations, groups=groups,
+                   pad_mode="zero")
+    out = b.emit(attrs, [grown, flipped_weights(b, w, groups), bias])
     return channels_first(b, out, rank)
 
 
@@ -201,9 +205,10 @@ def pool(b: Builder, call: Call) -> str:
     if call.op == "LpPool":
         return channels_first(b, _lp_pool(b, call, image, win, size), rank)
     kind = "max" if call.op == "MaxPool" else "avg"
-    out = b.emit("pool2d", [image], kind=kind, kernel=win.kernel, strides=win.strides,
-                 pads=win.pads, dilations=win.dilations, size=size,
-                 count_include_pad=bool(call.integer("count_include_pad", 0)))
+    attrs = Pool2d(kind=kind, kernel=win.kernel, strides=win.strides, pads=win.pads,
+                   dilations=win.dilations, size=size,
+                   count_include_pad=bool(call.integer("count_include_pad", 0)))
+    out = b.emit(attrs, [image])
     return channels_first(b, out, rank)
 
 
@@ -214,9 +219,9 @@ def _lp_pool(b: Builder, call: Call, image: str, win: Window, size: tuple[int, i
     beyond = [max(0, (size[a] - 1) * win.strides[a] + win.extent[a] - (h, w)[a] - win.pads[a])
               for a in range(2)]
     ones = b.constant(np.ones((*win.kernel, 1, c), np.float32))
-    total = b.emit("conv2d", [powers, ones, b.zeros(c)], strides=win.strides,
-                   pads=(*win.pads[:2], *beyond), dilations=win.dilations, groups=c,
-                   pad_mode="zero")
+    attrs = Conv2d(strides=win.strides, pads=(*win.pads[:2], *beyond), dilations=win.dilations,
+                   groups=c, pad_mode="zero")
+    total = b.emit(attrs, [powers, ones, b.zeros(c)])
     return root(b, total, p)
 
 

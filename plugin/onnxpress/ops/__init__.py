@@ -1,27 +1,68 @@
-"""WHAT operators mean, free of any target: shapes, float64 reference, cost, tolerance.
+"""WHAT operators mean, free of any target: a row each, with all that is known about it.
 
 OPS is the whole vocabulary of the graph after the importer. `pointwise.py` holds, one row each,
 the ONNX operators that are a scalar expression.
 """
 
+from collections.abc import Sequence
+
 from ..errors import PassError
-from ..graph.graph import Graph, Node
-from . import conv, matmul, move, pointwise, pool, reduce, sample
-from .base import Op
+from ..graph.graph import Attrs, Graph, Node
+from . import conv, halo, matmul, move, pointwise, pool, reduce, sample
+from .attrs import Shaped
+from .base import Op, Perm, Shape, Shapes
+from .copies import Moves, dense
 
 OPS: dict[str, Op] = {
     op.name: op
-    for module in (conv, matmul, pool, pointwise, reduce, sample, move)
+    for module in (conv, matmul, pool, pointwise, reduce, sample, move, halo)
     for op in module.OPS
 }
-
-# Their outputs' shapes do not follow from their inputs'; `bound` supplies them as `shape`.
-SHAPED = ("slice", "expand", "reshape")
 
 
 def bound(node: Node, graph: Graph) -> Node:
     """`node` as `OPS` functions take it: with its output's shape where that is a free choice."""
-    return node.with_attrs(shape=graph.shape(node.name)) if node.op in SHAPED else node
+    return node.with_attrs(shape=graph.shape(node.name)) if isinstance(node.attrs, Shaped) else node
+
+
+def moves(
+    node: Node,
+    in_shapes: Shapes,
+    out_shape: Shape,
+    src_strides: Sequence[Shape] | None = None,
+    dst_strides: Shape | None = None,
+) -> Moves:
+    """The copies that carry out `node`; strides default to dense tensors, offsets are relative
+    to each tensor's first element. The last axis of every part is the output's.
+
+    Raises:
+        ValueError: `node` does more than move elements.
+    """
+    rule = OPS[node.op].moves
+    if rule is None:
+        raise ValueError(f"{node.op} does more than move elements")
+    sources = src_strides or [dense(s) for s in in_shapes]
+    target = dense(out_shape) if dst_strides is None else tuple(dst_strides)
+    return rule(node, list(in_shapes), tuple(out_shape), list(map(tuple, sources)), target)
+
+
+def alias_start(node: Node, source: Shape, out: Shape) -> int | None:
+    """The element of its dense input `source` at which the output of `node` lies as it is; None
+    where elements have to move."""
+    rule = OPS[node.op].alias
+    return rule(node, source, out) if rule else None
+
+
+def follow(attrs: Attrs, perm: Perm) -> Attrs:
+    """`attrs` for operands whose axis `a` is stored as axis perm[a].
+
+    Raises:
+        ValueError: the operator needs its axes in their own order.
+    """
+    rule = OPS[attrs.op].follows
+    if rule is None:
+        raise ValueError(f"{attrs.op} needs its axes in their own order")
+    return rule(attrs, perm)
 
 
 def check_shapes(graph: Graph, after: str = "import") -> Graph:

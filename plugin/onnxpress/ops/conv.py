@@ -1,35 +1,61 @@
 """conv2d: x[N,H,W,C], w[KH,KW,C/groups,O], b[O], *extras -> [N,OH,OW,O], with an epilogue.
 
-Attributes: strides, pads (top, left, bottom, right), dilations, groups, pad_mode, epilogue.
 Output channels stand group by group, as in ONNX.
 
 conv2d_chain: x, then the operands of each of `links` but for its first -> what the last one makes.
-Each link is a conv2d node that reads as its first operand what the one before it made.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 
-from ..graph.expr import evaluate
-from ..graph.graph import Node
-from .base import Arrays, Op, Shape, Shapes, doubles, need
+from ..graph.graph import Attrs, Node
+from .attrs import Product, finished
+from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, need, never
+from .samples import windows
 
 NUMPY_PAD = {"zero": "constant", "reflect": "reflect", "edge": "edge"}
+OWN = 3  # operands before the epilogue's: x, w, b
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2d(Product):
+    """`strides` and `dilations`: (H, W); `pads`: top, left, bottom, right; `pad_mode`: "zero",
+    "reflect" or "edge". `planes`: the same image as x in planes [N,C,H,W], which WebGPU reads
+    instead; set by programs/webgpu/moves.py."""
+
+    op: ClassVar[str] = "conv2d"
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    dilations: tuple[int, int]
+    groups: int
+    pad_mode: str
+    planes: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2dChain(Attrs):
+    """`links`: conv2d nodes, each of which reads as its first operand what the one before it
+    made; set by programs/wasm/chains.py."""
+
+    op: ClassVar[str] = "conv2d_chain"
+    links: tuple[Node, ...]
 
 
 def _infer(node: Node, shapes: Shapes) -> tuple[Shape]:
-    x, w, bias = shapes[:3]
+    conv = Conv2d.of(node)
+    x, w, bias = shapes[:OWN]
     need(len(x) == 4 and len(w) == 4, f"x {x} and weights {w} must have rank 4")
     (n, h, width, c), (kh, kw, cg, o) = x, w
-    groups = node.attrs["groups"]
+    groups = conv.groups
     need(groups > 0 and cg * groups == c and o % groups == 0,
          f"{c} channels in {groups} groups do not fit weights for {cg} in, {o} out")
     need(bias == (o,), f"bias {bias} does not fit {o} output channels")
-    top, left, bottom, right = node.attrs["pads"]
-    dy, dx = node.attrs["dilations"]
-    sy, sx = node.attrs["strides"]
+    top, left, bottom, right = conv.pads
+    (dy, dx), (sy, sx) = conv.dilations, conv.strides
     need(min(sy, sx, dy, dx) > 0, "strides and dilations must be positive")
     oh = (h + top + bottom - (kh - 1) * dy - 1) // sy + 1
     ow = (width + left + right - (kw - 1) * dx - 1) // sx + 1
@@ -39,20 +65,19 @@ def _infer(node: Node, shapes: Shapes) -> tuple[Shape]:
 
 def _reference(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
     ((n, oh, ow, o),) = _infer(node, [a.shape for a in arrays])
+    conv = Conv2d.of(node)
     x, w, bias, *extras = doubles(arrays)
-    top, left, bottom, right = node.attrs["pads"]
-    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), NUMPY_PAD[node.attrs["pad_mode"]])
-    (sy, sx), (dy, dx) = node.attrs["strides"], node.attrs["dilations"]
+    top, left, bottom, right = conv.pads
+    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), NUMPY_PAD[conv.pad_mode])
+    (sy, sx), (dy, dx) = conv.strides, conv.dilations
     kh, kw = w.shape[:2]
     out = np.zeros((n, oh, ow, o))
     for i in range(kh):
         for j in range(kw):
             rows = slice(i * dy, i * dy + (oh - 1) * sy + 1, sy)
             cols = slice(j * dx, j * dx + (ow - 1) * sx + 1, sx)
-            out += _tap(x[:, rows, cols], w[i, j], node.attrs["groups"])
-    out += bias
-    epilogue = node.attrs.get("epilogue")
-    return (out if epilogue is None else evaluate(epilogue, [out, *extras]),)
+            out += _tap(x[:, rows, cols], w[i, j], conv.groups)
+    return (finished(node, out + bias, extras),)
 
 
 def _tap(x: np.ndarray, w: np.ndarray, groups: int) -> np.ndarray:
@@ -79,7 +104,7 @@ def _ulps(node: Node, shapes: Shapes) -> float:
 def links(node: Node, shapes: Shapes) -> Iterator[tuple[Node, int, Shapes, Shape]]:
     """(link, index of its operand 1 among the chain's, its operands' shapes, its output's)"""
     out, at = shapes[0], 1
-    for link in node.attrs["links"]:
+    for link in Conv2dChain.of(node).links:
         operands = (out, *shapes[at : at + len(link.inputs) - 1])
         (out,) = _infer(link, operands)
         yield link, at, operands, out
@@ -106,5 +131,13 @@ def _ulps_chain(node: Node, shapes: Shapes) -> float:
     return sum(_ulps(link, operands) for link, _, operands, _ in links(node, shapes))
 
 
-OPS = (Op("conv2d", _infer, _reference, _flops, _ulps),
-       Op("conv2d_chain", _infer_chain, _reference_chain, _flops_chain, _ulps_chain))
+OPS = (
+    Op(attrs=Conv2d, outputs=("out",),
+       infer=_infer, reference=_reference, flops=_flops, ulps=_ulps,
+       own=OWN, weights_rank=4, picks=never, follows=None, samples=windows(OWN),
+       moves=None, alias=None, reads_by_data=(), kernel="conv2d", targets=EVERY_TARGET),
+    Op(attrs=Conv2dChain, outputs=("out",),
+       infer=_infer_chain, reference=_reference_chain, flops=_flops_chain, ulps=_ulps_chain,
+       own=None, weights_rank=None, picks=never, follows=None, samples=None,
+       moves=None, alias=None, reads_by_data=(), kernel="conv2d", targets=("wasm",)),
+)

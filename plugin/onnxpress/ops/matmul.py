@@ -3,13 +3,23 @@
 Leading axes broadcast as in numpy; both operands have rank 2 at least.
 """
 
+from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 
-from ..graph.expr import evaluate
 from ..graph.graph import Node
-from .base import Arrays, Op, Shape, Shapes, doubles, need
+from .attrs import Product, finished
+from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, need, never
+from .samples import product
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatMul(Product):
+    """The operands' shapes say all."""
+
+    op: ClassVar[str] = "matmul"
 
 
 def _infer(node: Node, shapes: Shapes) -> tuple[Shape]:
@@ -22,9 +32,7 @@ def _infer(node: Node, shapes: Shapes) -> tuple[Shape]:
 
 def _reference(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
     a, b, bias, *extras = doubles(arrays)
-    out = a @ b + bias
-    epilogue = node.attrs.get("epilogue")
-    return (out if epilogue is None else evaluate(epilogue, [out, *extras]),)
+    return (finished(node, a @ b + bias, extras),)
 
 
 def _flops(node: Node, shapes: Shapes) -> int:
@@ -35,4 +43,9 @@ def _ulps(node: Node, shapes: Shapes) -> float:
     return 2.0 * shapes[0][-1]
 
 
-OPS = (Op("matmul", _infer, _reference, _flops, _ulps),)
+OPS = (
+    Op(attrs=MatMul, outputs=("out",),
+       infer=_infer, reference=_reference, flops=_flops, ulps=_ulps,
+       own=3, weights_rank=2, picks=never, follows=None, samples=product,
+       moves=None, alias=None, reads_by_data=(), kernel="matmul", targets=EVERY_TARGET),
+)

@@ -1,93 +1,96 @@
 """Data movement: operators that place elements and compute nothing, and their strided copies.
 
-`moves` turns any of them into a few rectangular copies, which is all that the code generators
-know. slice, expand and reshape have outputs that their inputs do not determine: their nodes carry
-`shape`, or get it from the graph through `ops.bound`.
+slice, expand and reshape have outputs that their inputs do not determine.
 
 interleave: images x[N,H,W,C] -> [N,OH,OW,O], whose pixel (y, x) is cell (v // sy, u // sx) of phase
 (v % sy, u % sx), with (v, u) = (y, x) + `starts`. The images' channels, one image behind the other,
 are `strides` = (sy, sx) phases of O channels, as in depth-to-space; `size` is (OH, OW).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..graph.graph import Node
-from .base import Arrays, Op, Shape, Shapes, exact, free, need
+from ..graph.graph import Graph, Node
+from . import samples
+from .attrs import AlongAxis, Movement, Shaped
+from .base import EVERY_TARGET, Arrays, Op, Perm, Shape, Shapes, always, exact, free, need, never
+from .copies import Move, Moves, dense
+from .layouts import rename_axis, unchanged, unpermute
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """dst[dst_offset + i·dst_strides] = src[src_offset + i·src_strides] for every index i below
-    `shape`, in elements. Source strides may be zero or negative."""
+@dataclass(frozen=True, kw_only=True)
+class Transpose(Movement):
+    """Axis i of the output is axis perm[i] of the operand, as in numpy."""
 
-    source: int
-    shape: Shape
-    src_offset: int
-    src_strides: Shape
-    dst_offset: int
-    dst_strides: Shape
+    op: ClassVar[str] = "transpose"
+    perm: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """First every element of the output becomes `fill`, unless that is None; then the parts,
-    which never overlap in the output, are copied in any order."""
+@dataclass(frozen=True, kw_only=True)
+class Slice(Movement, Shaped):
+    """Along each axis: the first cell, and the distance to the next one."""
 
-    fill: float | None
-    parts: tuple[Move, ...]
-
-
-def dense(shape: Shape) -> Shape:
-    """C-order strides in elements."""
-    return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
+    op: ClassVar[str] = "slice"
+    starts: tuple[int, ...]
+    steps: tuple[int, ...]
 
 
-def moves(
-    node: Node,
-    in_shapes: Shapes,
-    out_shape: Shape,
-    src_strides: Sequence[Shape] | None = None,
-    dst_strides: Shape | None = None,
-) -> Moves:
-    """The copies that carry out `node`; strides default to dense tensors, offsets are relative
-    to each tensor's first element. The last axis of every part is the output's."""
-    sources = src_strides or [dense(s) for s in in_shapes]
-    target = dense(out_shape) if dst_strides is None else tuple(dst_strides)
-    return _MOVES[node.op](node, list(in_shapes), tuple(out_shape), list(map(tuple, sources)),
-                           target)
+@dataclass(frozen=True, kw_only=True)
+class Concat(Movement, AlongAxis):
+    op: ClassVar[str] = "concat"
 
 
-def alias_start(node: Node, source: Shape, out: Shape) -> int | None:
-    """The element of its dense input `source` at which the output of `node` lies as it is: of a
-    reshape, or of a slice of consecutive elements. None where elements have to move."""
-    if node.op == "reshape":
-        return 0
-    if node.op != "slice":
-        return None
-    cut = next((axis for axis, n in enumerate(out) if n > 1), len(out))
-    whole = out[cut + 1 :] == source[cut + 1 :] and min(node.attrs["steps"][cut:], default=1) == 1
-    starts = zip(node.attrs["starts"], dense(source), strict=True)
-    return sum(at * stride for at, stride in starts) if whole else None
+@dataclass(frozen=True, kw_only=True)
+class Pad(Movement):
+    """`before` and `after`: cells along each axis. `mode`: "constant", which needs a `value`,
+    "reflect" or "edge"."""
+
+    op: ClassVar[str] = "pad"
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    mode: str
+    value: float | None = None
 
 
-def coalesce(move: Move) -> Move:
-    """The same copy with fewer axes: those of length 1 go, neighbours that step as one merge."""
-    axes: list[tuple[int, int, int]] = []
-    for n, src, dst in zip(move.shape, move.src_strides, move.dst_strides, strict=True):
-        if n == 1:
-            continue
-        if axes and axes[-1][1] == src * n and axes[-1][2] == dst * n:
-            axes[-1] = (axes[-1][0] * n, src, dst)
-        else:
-            axes.append((n, src, dst))
-    shape, sources, targets = zip(*axes, strict=True) if axes else ((), (), ())
-    return Move(move.source, shape, move.src_offset, sources, move.dst_offset, targets)
+@dataclass(frozen=True, kw_only=True)
+class Expand(Movement, Shaped):
+    op: ClassVar[str] = "expand"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpsampleZero(Movement):
+    """`strides`: (H, W), from one pixel to the next in the output."""
+
+    op: ClassVar[str] = "upsample_zero"
+    strides: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interleave(Movement):
+    op: ClassVar[str] = "interleave"
+    strides: tuple[int, int]
+    starts: tuple[int, int]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy(Movement):
+    """The same elements with other strides. Only planners make it."""
+
+    op: ClassVar[str] = "copy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reshape(Shaped):
+    op: ClassVar[str] = "reshape"
+
+
+# --- strided copies ------------------------------------------------------------------------------
 
 
 def _whole(shape: Shape, src: Shape, dst: Shape, src_offset: int = 0) -> Moves:
@@ -95,13 +98,13 @@ def _whole(shape: Shape, src: Shape, dst: Shape, src_offset: int = 0) -> Moves:
 
 
 def _transpose(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
-    return _whole(out, tuple(srcs[0][p] for p in node.attrs["perm"]), dst)
+    return _whole(out, tuple(srcs[0][p] for p in Transpose.of(node).perm), dst)
 
 
 def _slice(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
-    starts, steps = node.attrs["starts"], node.attrs["steps"]
-    strides = tuple(s * k for s, k in zip(srcs[0], steps, strict=True))
-    return _whole(out, strides, dst, sum(a * s for a, s in zip(starts, srcs[0], strict=True)))
+    cut = Slice.of(node)
+    strides = tuple(s * k for s, k in zip(srcs[0], cut.steps, strict=True))
+    return _whole(out, strides, dst, sum(a * s for a, s in zip(cut.starts, srcs[0], strict=True)))
 
 
 def _copy(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
@@ -115,7 +118,7 @@ def _expand(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Sh
 
 
 def _concat(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
-    axis, at, parts = node.attrs["axis"], 0, []
+    axis, at, parts = Concat.of(node).axis, 0, []
     for i, shape in enumerate(ins):
         parts.append(Move(i, shape, 0, srcs[i], at * dst[axis], dst))
         at += shape[axis]
@@ -123,14 +126,14 @@ def _concat(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Sh
 
 
 def _upsample(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
-    sy, sx = node.attrs["strides"]
+    sy, sx = UpsampleZero.of(node).strides
     spread = (dst[0], dst[1] * sy, dst[2] * sx, dst[3])
     fill = None if ins[0] == out else 0.0
     return Moves(fill, (Move(0, ins[0], 0, srcs[0], 0, spread),))
 
 
 def _interleave(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
-    (sy, sx), each = node.attrs["strides"], ins[0][3] // out[3]
+    (sy, sx), each = Interleave.of(node).strides, ins[0][3] // out[3]
     parts = []
     for rows, cols in product(*(_phases(node, a, each == sy * sx) for a in range(2))):
         (py, many_y, row, down, y), (px, many_x, col, across, x) = rows, cols
@@ -150,7 +153,8 @@ def _interleave(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst
 def _phases(node: Node, axis: int, joined: bool) -> list[tuple[int, int, int, int, int]]:
     """(first phase, phases, first source cell, cells, place in the output) of the parts along an
     axis: all phases at once if they are `joined` and nothing is cropped."""
-    stride, start, size = (node.attrs[k][axis] for k in ("strides", "starts", "size"))
+    grid = Interleave.of(node)
+    stride, start, size = grid.strides[axis], grid.starts[axis], grid.size[axis]
     if joined and not start and size % stride == 0:
         return [(0, stride, 0, size // stride, 0)]
     parts = []
@@ -162,10 +166,11 @@ def _phases(node: Node, axis: int, joined: bool) -> list[tuple[int, int, int, in
 
 
 def _pad(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape) -> Moves:
-    before, after, mode = node.attrs["before"], node.attrs["after"], node.attrs["mode"]
+    pad = Pad.of(node)
+    before, after, mode = pad.before, pad.after, pad.mode
     if mode == "constant":
         at = sum(b * s for b, s in zip(before, dst, strict=True))
-        fill = node.attrs.get("value", 0.0) if any((*before, *after)) else None
+        fill = pad.value or 0.0 if any((*before, *after)) else None
         return Moves(fill, (Move(0, ins[0], 0, srcs[0], at, dst),))
     runs = [_runs(*facts, mode) for facts in zip(ins[0], before, after, strict=True)]
     parts = []
@@ -198,26 +203,25 @@ def _runs(n: int, before: int, after: int, mode: str) -> list[tuple[int, int, in
     return runs
 
 
-_MOVES: dict[str, Callable[..., Moves]] = {
-    "transpose": _transpose,
-    "slice": _slice,
-    "concat": _concat,
-    "pad": _pad,
-    "expand": _expand,
-    "upsample_zero": _upsample,
-    "interleave": _interleave,
-    "copy": _copy,
-}
+# --- shapes and references -----------------------------------------------------------------------
+
+
+def _shape(node: Node) -> Shape:
+    """The output's shape, which the graph states."""
+    shape = Shaped.of(node).shape
+    need(shape is not None, f"{node.op} needs the shape of its output")
+    return tuple(shape or ())
 
 
 def _infer_transpose(node: Node, shapes: Shapes) -> tuple[Shape]:
-    perm, (shape,) = tuple(node.attrs["perm"]), shapes
+    perm, (shape,) = Transpose.of(node).perm, shapes
     need(sorted(perm) == list(range(len(shape))), f"perm {perm} does not fit rank {len(shape)}")
     return (tuple(shape[p] for p in perm),)
 
 
 def _infer_slice(node: Node, shapes: Shapes) -> tuple[Shape]:
-    starts, steps, out = (tuple(node.attrs[k]) for k in ("starts", "steps", "shape"))
+    cut, out = Slice.of(node), _shape(node)
+    starts, steps = cut.starts, cut.steps
     need(len(starts) == len(steps) == len(out) == len(shapes[0]), "slice needs one range an axis")
     for axis, (n, a, k, m) in enumerate(zip(shapes[0], starts, steps, out, strict=True)):
         inside = m == 0 or (0 <= a < n and 0 <= a + k * (m - 1) < n)
@@ -226,7 +230,7 @@ def _infer_slice(node: Node, shapes: Shapes) -> tuple[Shape]:
 
 
 def _infer_concat(node: Node, shapes: Shapes) -> tuple[Shape]:
-    axis, first = node.attrs["axis"], shapes[0]
+    axis, first = Concat.of(node).axis, shapes[0]
     need(0 <= axis < len(first), f"axis {axis} does not exist in {first}")
     for s in shapes[1:]:
         rest = (*first[:axis], *first[axis + 1:])
@@ -236,7 +240,8 @@ def _infer_concat(node: Node, shapes: Shapes) -> tuple[Shape]:
 
 
 def _infer_pad(node: Node, shapes: Shapes) -> tuple[Shape]:
-    before, after, mode = (node.attrs[k] for k in ("before", "after", "mode"))
+    pad = Pad.of(node)
+    before, after, mode = pad.before, pad.after, pad.mode
     need(len(before) == len(after) == len(shapes[0]), "pad needs two numbers an axis")
     need(min((*before, *after), default=0) >= 0, "pads are negative")
     for n, b, a in zip(shapes[0], before, after, strict=True):
@@ -245,13 +250,13 @@ def _infer_pad(node: Node, shapes: Shapes) -> tuple[Shape]:
 
 
 def _infer_expand(node: Node, shapes: Shapes) -> tuple[Shape]:
-    out = tuple(node.attrs["shape"])
+    out = _shape(node)
     need(np.broadcast_shapes(shapes[0], out) == out, f"{shapes[0]} does not broadcast to {out}")
     return (out,)
 
 
 def _infer_reshape(node: Node, shapes: Shapes) -> tuple[Shape]:
-    out = tuple(node.attrs["shape"])
+    out = _shape(node)
     need(prod(out) == prod(shapes[0]), f"{shapes[0]} has {prod(shapes[0])} elements, "
                                        f"{out} has {prod(out)}")
     return (out,)
@@ -259,12 +264,13 @@ def _infer_reshape(node: Node, shapes: Shapes) -> tuple[Shape]:
 
 def _infer_upsample(node: Node, shapes: Shapes) -> tuple[Shape]:
     n, h, w, c = shapes[0]
-    sy, sx = node.attrs["strides"]
+    sy, sx = UpsampleZero.of(node).strides
     return ((n, (h - 1) * sy + 1, (w - 1) * sx + 1, c),)
 
 
 def _infer_interleave(node: Node, shapes: Shapes) -> tuple[Shape]:
-    (sy, sx), starts, size = (node.attrs[k] for k in ("strides", "starts", "size"))
+    grid = Interleave.of(node)
+    (sy, sx), starts, size = grid.strides, grid.starts, grid.size
     (n, h, w, c), phases = shapes[0], sy * sx
     need(all(s == shapes[0] for s in shapes), f"{list(shapes)} differ")
     need(phases % len(shapes) == 0 and c * len(shapes) % phases == 0,
@@ -276,46 +282,95 @@ def _infer_interleave(node: Node, shapes: Shapes) -> tuple[Shape]:
 
 
 def _ref_slice(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
-    ranges = zip(node.attrs["starts"], node.attrs["steps"], node.attrs["shape"], strict=True)
+    cut = Slice.of(node)
+    ranges = zip(cut.starts, cut.steps, _shape(node), strict=True)
     return (arrays[0][np.ix_(*(a + k * np.arange(n) for a, k, n in ranges))],)
 
 
 def _ref_pad(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
-    pads = list(zip(node.attrs["before"], node.attrs["after"], strict=True))
-    options: dict[str, Any] = {"mode": node.attrs["mode"]}
-    if options["mode"] == "constant":
-        options["constant_values"] = node.attrs.get("value", 0.0)
+    pad = Pad.of(node)
+    pads = list(zip(pad.before, pad.after, strict=True))
+    options: dict[str, Any] = {"mode": pad.mode}
+    if pad.mode == "constant":
+        options["constant_values"] = pad.value or 0.0
     return (np.pad(arrays[0], pads, **options),)
 
 
 def _ref_upsample(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
     (shape,) = _infer_upsample(node, [arrays[0].shape])
     out = np.zeros(shape, arrays[0].dtype)
-    sy, sx = node.attrs["strides"]
+    sy, sx = UpsampleZero.of(node).strides
     out[:, ::sy, ::sx] = arrays[0]
     return (out,)
 
 
 def _ref_interleave(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
     (shape,) = _infer_interleave(node, [a.shape for a in arrays])
-    (sy, sx), (top, left) = node.attrs["strides"], node.attrs["starts"]
+    grid = Interleave.of(node)
+    (sy, sx), (top, left) = grid.strides, grid.starts
     (n, h, w, _), o = arrays[0].shape, shape[3]
     phases = np.concatenate(arrays, axis=3).reshape(n, h, w, sy, sx, o)
     whole = phases.transpose(0, 1, 3, 2, 4, 5).reshape(n, h * sy, w * sx, o)
     return (whole[:, top : top + shape[1], left : left + shape[2]],)
 
 
-OPS = tuple(
-    Op(name, infer, reference, free, exact)
-    for name, infer, reference in (
-        ("transpose", _infer_transpose, lambda node, a: (a[0].transpose(node.attrs["perm"]),)),
-        ("slice", _infer_slice, _ref_slice),
-        ("concat", _infer_concat, lambda node, a: (np.concatenate(a, node.attrs["axis"]),)),
-        ("pad", _infer_pad, _ref_pad),
-        ("expand", _infer_expand, lambda node, a: (np.broadcast_to(a[0], node.attrs["shape"]),)),
-        ("upsample_zero", _infer_upsample, _ref_upsample),
-        ("interleave", _infer_interleave, _ref_interleave),
-        ("copy", lambda node, shapes: (shapes[0],), lambda node, a: (a[0],)),
-        ("reshape", _infer_reshape, lambda node, a: (a[0].reshape(node.attrs["shape"]),)),
-    )
+# --- rewriting -----------------------------------------------------------------------------------
+
+
+def _follow_pad(pad: Pad, perm: Perm) -> Pad:
+    return replace(pad, before=unpermute(pad.before, perm), after=unpermute(pad.after, perm))
+
+
+def _follow_slice(cut: Slice, perm: Perm) -> Slice:
+    return replace(cut, starts=unpermute(cut.starts, perm), steps=unpermute(cut.steps, perm))
+
+
+def _keeps_samples(node: Node, graph: Graph, known: set[str]) -> bool:
+    """Whether a slice takes all samples."""
+    cut = Slice.of(node)
+    return (samples.first_axis_kept(node, graph, known)
+            and (cut.starts[0], cut.steps[0]) == (0, 1))
+
+
+def _slice_alias(node: Node, source: Shape, out: Shape) -> int | None:
+    """Where a slice takes consecutive elements."""
+    steps = Slice.of(node).steps
+    cut = next((axis for axis, n in enumerate(out) if n > 1), len(out))
+    whole = out[cut + 1 :] == source[cut + 1 :] and min(steps[cut:], default=1) == 1
+    starts = zip(Slice.of(node).starts, dense(source), strict=True)
+    return sum(at * stride for at, stride in starts) if whole else None
+
+
+_move = partial(
+    Op, outputs=("out",), flops=free, ulps=exact, own=None, weights_rank=None, reads_by_data=(),
+    kernel="copy", targets=EVERY_TARGET)
+
+OPS = (
+    _move(attrs=Transpose, infer=_infer_transpose,
+          reference=lambda node, a: (a[0].transpose(Transpose.of(node).perm),),
+          picks=always, follows=None, moves=_transpose, alias=None,
+          samples=lambda node, graph, known: Transpose.of(node).perm[0] == 0),
+    _move(attrs=Slice, infer=_infer_slice, reference=_ref_slice,
+          picks=always, follows=_follow_slice, moves=_slice, alias=_slice_alias,
+          samples=_keeps_samples),
+    _move(attrs=Concat, infer=_infer_concat,
+          reference=lambda node, a: (np.concatenate(a, Concat.of(node).axis),),
+          picks=always, follows=rename_axis, moves=_concat, alias=None, samples=samples.joined),
+    _move(attrs=Pad, infer=_infer_pad, reference=_ref_pad,
+          picks=never, follows=_follow_pad, moves=_pad, alias=None,
+          samples=lambda node, graph, known: not Pad.of(node).before[0] + Pad.of(node).after[0]),
+    _move(attrs=Expand, infer=_infer_expand,
+          reference=lambda node, a: (np.broadcast_to(a[0], _shape(node)),),
+          picks=always, follows=unchanged, moves=_expand, alias=None, samples=samples.broadcast),
+    _move(attrs=UpsampleZero, infer=_infer_upsample, reference=_ref_upsample,
+          picks=never, follows=None, moves=_upsample, alias=None, samples=samples.windows(1)),
+    _move(attrs=Interleave, infer=_infer_interleave, reference=_ref_interleave,
+          picks=always, follows=None, moves=_interleave, alias=None,
+          samples=samples.every_operand),
+    _move(attrs=Copy, infer=lambda node, shapes: (shapes[0],), reference=lambda node, a: (a[0],),
+          picks=always, follows=None, moves=_copy, alias=None, samples=None),
+    Op(attrs=Reshape, outputs=("out",), infer=_infer_reshape,
+       reference=lambda node, a: (a[0].reshape(_shape(node)),), flops=free, ulps=exact,
+       own=None, weights_rank=None, picks=always, follows=None, samples=samples.first_axis_kept,
+       moves=None, alias=lambda node, source, out: 0, reads_by_data=(), kernel=None, targets=()),
 )

@@ -6,20 +6,37 @@ result's type: integers divide, wrap and shift otherwise than floats.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from ..graph.expr import PRIMS, Expr, call, evaluate, input_indices
-from ..graph.graph import Node
-from .base import Arrays, Op, Shape, Shapes, doubles, need
+from ..graph.graph import Attrs, Node
+from ..graph.storage import Storage
+from .attrs import Quant
+from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, need, never
+from .layouts import unchanged
+from .samples import broadcast
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointwise(Attrs):
+    """Input i of `expr` is operand i. `quant`: what the importer says of a quantize or dequantize.
+    `out`: how WebAssembly stores the result of one operand; set by programs/wasm/int8.py."""
+
+    op: ClassVar[str] = "pointwise"
+    expr: Expr
+    quant: Quant | None = None
+    out: Storage | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Pointwise:
-    """`result` is the ONNX type of the output: "same" as the first input's, or a dtype."""
+class Formula:
+    """The ONNX operator `name`. `result` is the ONNX type of the output: "same" as the first
+    input's, or a dtype."""
 
     name: str
     build: Callable[..., Expr]
@@ -176,65 +193,70 @@ def _same(prim: str) -> Callable[[Expr], Expr]:
     return lambda x: call(prim, x)
 
 
-POINTWISE: dict[str, Pointwise] = {
+FORMULAS: dict[str, Formula] = {
     row.name: row
     for row in (
-        *(Pointwise(name, _same(name.lower())) for name in (
+        *(Formula(name, _same(name.lower())) for name in (
             "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Erf",
             "Exp", "Floor", "Log", "Neg", "Round", "Sin", "Sinh", "Sqrt", "Tan", "Tanh",
         )),
-        Pointwise("Add", lambda a, b, *, dtype: wrap(a + b, dtype)),
-        Pointwise("Sub", lambda a, b, *, dtype: wrap(a - b, dtype)),
-        Pointwise("Mul", lambda a, b, *, dtype: wrap(a * b, dtype)),
-        Pointwise("Div", divide),
-        Pointwise("Mod", modulo),
-        Pointwise("Pow", power),
-        Pointwise("Sum", lambda *xs: fold("add", *xs)),
-        Pointwise("Mean", lambda *xs: fold("add", *xs) * (1 / len(xs))),
-        Pointwise("Max", lambda *xs: fold("max", *xs)),
-        Pointwise("Min", lambda *xs: fold("min", *xs)),
-        Pointwise("Reciprocal", lambda x: 1 / x),
-        Pointwise("Sign", lambda x: lt(0, x) - lt(x, 0)),
-        Pointwise("Clip", clip),
-        Pointwise("Relu", lambda x: greatest(x, 0)),
-        Pointwise("LeakyRelu", lambda x, *, alpha=0.01: select(lt(x, 0), alpha * x, x)),
-        Pointwise("PRelu", lambda x, slope: select(lt(x, 0), slope * x, x)),
-        Pointwise("ThresholdedRelu", lambda x, *, alpha=1.0: select(lt(alpha, x), x, 0)),
-        Pointwise("Elu", lambda x, *, alpha=1.0:
-                  select(lt(x, 0), alpha * (exp(least(x, 0)) - 1), x)),
-        Pointwise("Celu", lambda x, *, alpha=1.0:
-                  greatest(x, 0) + alpha * (exp(least(x, 0) / alpha) - 1)),
-        Pointwise("Selu", lambda x, *, alpha=SELU_ALPHA, gamma=SELU_GAMMA:
-                  gamma * select(lt(0, x), x, alpha * (exp(least(x, 0)) - 1))),
-        Pointwise("Gelu", gelu),
-        Pointwise("HardSigmoid", lambda x, *, alpha=0.2, beta=0.5: clamp(alpha * x + beta, 0, 1)),
-        Pointwise("HardSwish", lambda x: x * clamp(x + 3, 0, 6) * (1 / 6)),
-        Pointwise("Mish", mish),
-        Pointwise("Shrink", lambda x, *, lambd=0.5, bias=0.0:
+        Formula("Add", lambda a, b, *, dtype: wrap(a + b, dtype)),
+        Formula("Sub", lambda a, b, *, dtype: wrap(a - b, dtype)),
+        Formula("Mul", lambda a, b, *, dtype: wrap(a * b, dtype)),
+        Formula("Div", divide),
+        Formula("Mod", modulo),
+        Formula("Pow", power),
+        Formula("Sum", lambda *xs: fold("add", *xs)),
+        Formula("Mean", lambda *xs: fold("add", *xs) * (1 / len(xs))),
+        Formula("Max", lambda *xs: fold("max", *xs)),
+        Formula("Min", lambda *xs: fold("min", *xs)),
+        Formula("Reciprocal", lambda x: 1 / x),
+        Formula("Sign", lambda x: lt(0, x) - lt(x, 0)),
+        Formula("Clip", clip),
+        Formula("Relu", lambda x: greatest(x, 0)),
+        Formula("LeakyRelu", lambda x, *, alpha=0.01: select(lt(x, 0), alpha * x, x)),
+        Formula("PRelu", lambda x, slope: select(lt(x, 0), slope * x, x)),
+        Formula("ThresholdedRelu", lambda x, *, alpha=1.0: select(lt(alpha, x), x, 0)),
+        Formula("Elu", lambda x, *, alpha=1.0:
+                select(lt(x, 0), alpha * (exp(least(x, 0)) - 1), x)),
+        Formula("Celu", lambda x, *, alpha=1.0:
+                greatest(x, 0) + alpha * (exp(least(x, 0) / alpha) - 1)),
+        Formula("Selu", lambda x, *, alpha=SELU_ALPHA, gamma=SELU_GAMMA:
+                gamma * select(lt(0, x), x, alpha * (exp(least(x, 0)) - 1))),
+        Formula("Gelu", gelu),
+        Formula("HardSigmoid", lambda x, *, alpha=0.2, beta=0.5: clamp(alpha * x + beta, 0, 1)),
+        Formula("HardSwish", lambda x: x * clamp(x + 3, 0, 6) * (1 / 6)),
+        Formula("Mish", mish),
+        Formula("Shrink", lambda x, *, lambd=0.5, bias=0.0:
                   select(lt(x, -lambd), x + bias, select(lt(lambd, x), x - bias, 0))),
-        Pointwise("Sigmoid", sigmoid),
-        Pointwise("Softplus", softplus),
-        Pointwise("Softsign", lambda x: x / (1 + absolute(x))),
-        Pointwise("Swish", lambda x, *, alpha=1.0: x * sigmoid(alpha * x)),
-        Pointwise("Equal", lambda a, b: eq(a, b), "bool"),
-        Pointwise("Less", lambda a, b: lt(a, b), "bool"),
-        Pointwise("LessOrEqual", lambda a, b: le(a, b), "bool"),
-        Pointwise("Greater", lambda a, b: lt(b, a), "bool"),
-        Pointwise("GreaterOrEqual", lambda a, b: le(b, a), "bool"),
-        Pointwise("And", lambda a, b: a * b, "bool"),
-        Pointwise("Or", lambda a, b: greatest(a, b), "bool"),
-        Pointwise("Xor", lambda a, b: absolute(a - b), "bool"),
-        Pointwise("Not", lambda x: 1 - x, "bool"),
-        Pointwise("IsInf", infinite, "bool"),
-        Pointwise("IsNaN", lambda x: call("isnan", x), "bool"),
-        Pointwise("Where", lambda c, a, b: select(c, a, b)),
-        Pointwise("BitShift", shift),
-        Pointwise("BitwiseAnd", lambda a, b: call("band", a, b)),
-        Pointwise("BitwiseOr", lambda a, b: call("bor", a, b)),
-        Pointwise("BitwiseXor", lambda a, b: call("bxor", a, b)),
-        Pointwise("BitwiseNot", invert),
+        Formula("Sigmoid", sigmoid),
+        Formula("Softplus", softplus),
+        Formula("Softsign", lambda x: x / (1 + absolute(x))),
+        Formula("Swish", lambda x, *, alpha=1.0: x * sigmoid(alpha * x)),
+        Formula("Equal", lambda a, b: eq(a, b), "bool"),
+        Formula("Less", lambda a, b: lt(a, b), "bool"),
+        Formula("LessOrEqual", lambda a, b: le(a, b), "bool"),
+        Formula("Greater", lambda a, b: lt(b, a), "bool"),
+        Formula("GreaterOrEqual", lambda a, b: le(b, a), "bool"),
+        Formula("And", lambda a, b: a * b, "bool"),
+        Formula("Or", lambda a, b: greatest(a, b), "bool"),
+        Formula("Xor", lambda a, b: absolute(a - b), "bool"),
+        Formula("Not", lambda x: 1 - x, "bool"),
+        Formula("IsInf", infinite, "bool"),
+        Formula("IsNaN", lambda x: call("isnan", x), "bool"),
+        Formula("Where", lambda c, a, b: select(c, a, b)),
+        Formula("BitShift", shift),
+        Formula("BitwiseAnd", lambda a, b: call("band", a, b)),
+        Formula("BitwiseOr", lambda a, b: call("bor", a, b)),
+        Formula("BitwiseXor", lambda a, b: call("bxor", a, b)),
+        Formula("BitwiseNot", invert),
     )
 }
+
+def quant_of(node: Node) -> Quant | None:
+    """The importer's mark on `node`, if it is a quantize or dequantize."""
+    return node.attrs.quant if isinstance(node.attrs, Pointwise) else None
+
 
 # Rounding of one primitive in f32 ulps, the loosest target's: WGSL's accuracy rules for arithmetic
 # (section 15.7.4 of its specification), polynomials of a few terms for the others. Rest: exact.
@@ -258,22 +280,27 @@ def primitives(expr: Expr) -> list[str]:
 
 
 def _infer(node: Node, shapes: Shapes) -> tuple[Shape]:
-    used = input_indices(node.attrs["expr"])
+    used = input_indices(Pointwise.of(node).expr)
     need(bool(shapes) and max(used, default=0) < len(shapes), "the expression reads absent inputs")
     return (tuple(np.broadcast_shapes(*shapes)),)
 
 
 def _reference(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
-    out = evaluate(node.attrs["expr"], doubles(arrays))
+    out = evaluate(Pointwise.of(node).expr, doubles(arrays))
     return (np.broadcast_to(out, np.broadcast_shapes(*(a.shape for a in arrays))),)
 
 
 def _flops(node: Node, shapes: Shapes) -> int:
-    return len(primitives(node.attrs["expr"])) * math.prod(_infer(node, shapes)[0])
+    return len(primitives(Pointwise.of(node).expr)) * math.prod(_infer(node, shapes)[0])
 
 
 def _ulps(node: Node, shapes: Shapes) -> float:
-    return float(sum(ULPS.get(p, 0) for p in primitives(node.attrs["expr"])))
+    return float(sum(ULPS.get(p, 0) for p in primitives(Pointwise.of(node).expr)))
 
 
-OPS: Sequence[Op] = (Op("pointwise", _infer, _reference, _flops, _ulps),)
+OPS = (
+    Op(attrs=Pointwise, outputs=("out",),
+       infer=_infer, reference=_reference, flops=_flops, ulps=_ulps,
+       own=None, weights_rank=None, picks=never, follows=unchanged, samples=broadcast,
+       moves=None, alias=None, reads_by_data=(), kernel="pointwise", targets=EVERY_TARGET),
+)

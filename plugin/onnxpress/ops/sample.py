@@ -1,28 +1,47 @@
 """Operators that look elements up: resize2d through tables of taps, gather through indices.
 
-- resize2d: x[N,H,W,C]; `rows` and `cols` are (indices, weights), a tuple of taps an output line:
-  out[n,y,x,c] = sum over i, j of rows.w[y][i] * cols.w[x][j] * in[n,rows.i[y][i],cols.i[x][j],c].
+- resize2d: x[N,H,W,C] -> [N,OH,OW,C]; out[n,y,x,c] is the sum over i and j of
+  rows.weights[y][i] * cols.weights[x][j] * in[n, rows.indices[y][i], cols.indices[x][j], c].
 - gather: x, indices: the slices of x along `axis`; negative indices count from the end.
 """
 
+from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 
-from ..graph.graph import Node
-from .base import Arrays, Op, Shape, Shapes, doubles, exact, free, need
+from ..graph.graph import Attrs, Node
+from .attrs import AlongAxis
+from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, exact, free, need, never
+from .samples import looked_up, windows
+
+Taps = tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resize2d(Attrs):
+    """`rows` and `cols` are (indices, weights), a tuple of taps for each line of the output."""
+
+    op: ClassVar[str] = "resize2d"
+    rows: Taps
+    cols: Taps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gather(AlongAxis):
+    op: ClassVar[str] = "gather"
 
 
 def _infer_resize(node: Node, shapes: Shapes) -> tuple[Shape]:
-    n, h, w, c = shapes[0]
-    for name, length in (("rows", h), ("cols", w)):
-        indices, weights = node.attrs[name]
+    resize, (n, h, w, c) = Resize2d.of(node), shapes[0]
+    for name, (indices, weights), length in (("rows", resize.rows, h), ("cols", resize.cols, w)):
         need(len(indices) == len(weights) > 0, f"{name} is not a table of taps")
         need(all(0 <= i < length for line in indices for i in line), f"{name} leaves the image")
-    return ((n, len(node.attrs["rows"][0]), len(node.attrs["cols"][0]), c),)
+    return ((n, len(resize.rows[0]), len(resize.cols[0]), c),)
 
 
-def _matrix(taps: tuple, length: int) -> np.ndarray:
+def _matrix(taps: Taps, length: int) -> np.ndarray:
     """[outputs, length], the taps as a dense matrix."""
     indices, weights = taps
     matrix = np.zeros((len(indices), length))
@@ -32,15 +51,15 @@ def _matrix(taps: tuple, length: int) -> np.ndarray:
 
 
 def _ref_resize(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
-    (x,) = doubles(arrays)
-    rows = _matrix(node.attrs["rows"], x.shape[1])
-    cols = _matrix(node.attrs["cols"], x.shape[2])
+    resize, (x,) = Resize2d.of(node), doubles(arrays)
+    rows, cols = _matrix(resize.rows, x.shape[1]), _matrix(resize.cols, x.shape[2])
     tall = np.tensordot(rows, x, (1, 1)).transpose(1, 0, 2, 3)
     return (np.tensordot(cols, tall, (1, 2)).transpose(1, 2, 0, 3),)
 
 
 def _taps(node: Node) -> int:
-    return len(node.attrs["rows"][0][0]) * len(node.attrs["cols"][0][0])
+    resize = Resize2d.of(node)
+    return len(resize.rows[0][0]) * len(resize.cols[0][0])
 
 
 def _flops_resize(node: Node, shapes: Shapes) -> int:
@@ -52,17 +71,23 @@ def _ulps_resize(node: Node, shapes: Shapes) -> float:
 
 
 def _infer_gather(node: Node, shapes: Shapes) -> tuple[Shape]:
-    (x, indices), axis = shapes, node.attrs["axis"]
+    (x, indices), axis = shapes, Gather.of(node).axis
     need(0 <= axis < len(x), f"axis {axis} does not exist in {x}")
     return ((*x[:axis], *indices, *x[axis + 1 :]),)
 
 
 def _ref_gather(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
     x, indices = arrays
-    return (np.take(x, np.asarray(indices).astype(np.int64), axis=node.attrs["axis"]),)
+    return (np.take(x, np.asarray(indices).astype(np.int64), axis=Gather.of(node).axis),)
 
 
 OPS = (
-    Op("resize2d", _infer_resize, _ref_resize, _flops_resize, _ulps_resize),
-    Op("gather", _infer_gather, _ref_gather, free, exact),
+    Op(attrs=Resize2d, outputs=("out",),
+       infer=_infer_resize, reference=_ref_resize, flops=_flops_resize, ulps=_ulps_resize,
+       own=None, weights_rank=None, picks=never, follows=None, samples=windows(1),
+       moves=None, alias=None, reads_by_data=(), kernel="resize2d", targets=EVERY_TARGET),
+    Op(attrs=Gather, outputs=("out",),
+       infer=_infer_gather, reference=_ref_gather, flops=free, ulps=exact,
+       own=None, weights_rank=None, picks=never, follows=None, samples=looked_up,
+       moves=None, alias=None, reads_by_data=(0,), kernel="gather", targets=EVERY_TARGET),
 )

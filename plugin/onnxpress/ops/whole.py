@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from ..graph.expr import Expr, inp
+from ..graph.expr import Expr
 from ..graph.graph import Graph, Node
+from . import OPS
+from .attrs import epilogue_of
+from .move import Pad
+from .pointwise import Pointwise
 
-MOVES = ("transpose", "reshape", "slice", "expand", "concat", "interleave", "copy")
 BITS = 1 << 31
 
 
@@ -35,13 +38,14 @@ def whole_values(graph: Graph) -> dict[str, Span]:
 
 def _of(node: Node, spans: dict[str, Span]) -> Span:
     known = [spans.get(name, UNKNOWN) for name in node.inputs]
-    if node.op == "pointwise":
-        return span_of(node.attrs["expr"], known)
-    if "epilogue" in node.attrs:
-        return span_of(node.attrs["epilogue"] or inp(0), [UNKNOWN] * len(known))
-    if node.op in MOVES or (node.op == "pool2d" and node.attrs["kind"] == "max"):
+    if isinstance(node.attrs, Pointwise):
+        return span_of(node.attrs.expr, known)
+    epilogue = epilogue_of(node)
+    if epilogue is not None:
+        return span_of(epilogue, [UNKNOWN] * len(known))
+    if OPS[node.op].picks(node):
         return _union(known)
-    if node.op == "pad" and not node.attrs.get("value", 0):
+    if isinstance(node.attrs, Pad) and not node.attrs.value:
         return _union([*known, Span(0, 0, True)])
     return UNKNOWN
 

@@ -1,10 +1,9 @@
 """Permutations of axes. `perm` means numpy.transpose: axis i of the result is axis perm[i]."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Any
 
-Perm = tuple[int, ...]
+from ..ops.layouts import Perm, unpermute
 
 
 def identity(rank: int) -> Perm:
@@ -14,14 +13,6 @@ def identity(rank: int) -> Perm:
 def permute(items: Sequence[int], perm: Perm) -> tuple[int, ...]:
     """The shape of a transposed tensor: item i of the result is items[perm[i]]."""
     return tuple(items[p] for p in perm)
-
-
-def unpermute(items: Sequence[int], perm: Perm) -> tuple[int, ...]:
-    """The inverse of `permute`: item perm[i] of the result is items[i]."""
-    out = [0] * len(perm)
-    for i, p in enumerate(perm):
-        out[p] = items[i]
-    return tuple(out)
 
 
 def between(have: Perm, want: Perm) -> Perm:
@@ -61,16 +52,3 @@ def regroup(before: Sequence[int], after: Sequence[int]) -> list[tuple[Perm, Per
         groups.append((tuple(ins[first_in:i]), tuple(range(outs[first_out], end))))
     assert prod(before) == prod(after)
     return groups
-
-
-def rename_axes(attrs: Mapping[str, Any], perm: Perm) -> dict[str, Any]:
-    """The attributes of a node that runs on stored operands, where axis `a` is axis perm[a]."""
-    renamed = dict(attrs)
-    if "axis" in renamed:
-        renamed["axis"] = perm[renamed["axis"]]
-    if "axes" in renamed:
-        renamed["axes"] = tuple(sorted(perm[a] for a in renamed["axes"]))
-    for key in ("before", "after", "starts", "steps"):
-        if key in renamed:
-            renamed[key] = unpermute(renamed[key], perm)
-    return renamed

@@ -1,11 +1,12 @@
 """A graph being rewritten: a pass walks the old nodes in order and adds the new ones here."""
 
 from collections import Counter
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from ..graph.graph import Graph, Node, Value
+from ..graph.graph import Attrs, Graph, Node, Value
+from ..ops.move import Reshape
 
 
 class Draft:
@@ -39,7 +40,7 @@ class Draft:
     def replace(self, old: str, new: str) -> None:
         """From here on, readers of `old` read `new`; a graph output keeps its name as an alias."""
         if old in self.graph.outputs:
-            self.add("reshape", (new,), self.shape(old), old)
+            self.add(Reshape(), (new,), self.shape(old), old)
         else:
             self._renamed[old] = new
 
@@ -58,27 +59,28 @@ class Draft:
         self.values[name] = Value(self.constants[name].shape)
         return name
 
-    def add(self, op: str, inputs: tuple[str, ...], shape: tuple[int, ...], name: str,
-            like: str | None = None, **attrs: Any) -> str:
+    def add(self, attrs: Attrs, inputs: tuple[str, ...], shape: tuple[int, ...], name: str,
+            like: str | None = None) -> str:
         """Adds a node whose output is `name`, with `shape`; it has the ONNX type of `like`, or
         of the old value of that name."""
         old = self.values.get(like or name)
         self.values[name] = Value(tuple(shape), old.dtype if old else "f32")
-        self.keep(Node(op, inputs, (name,), attrs))
+        self.keep(Node(attrs, inputs, (name,)))
         return name
 
     def keep(self, node: Node) -> None:
         """Adds `node`, its inputs renamed to what stands for them by now."""
-        node = Node(node.op, self.inputs(node), node.outputs, node.attrs)
+        node = replace(node, inputs=self.inputs(node))
         self.nodes.append(node)
         self.makers.update(dict.fromkeys(node.outputs, node))
 
-    def sole(self, name: str, op: str | tuple[str, ...]) -> Node | None:
-        """The node that makes `name`, if it is an `op` and one node alone reads it."""
+    def sole(self, name: str, kind: type[Attrs] | tuple[type[Attrs], ...]) -> Node | None:
+        """The node that makes `name`, if its attributes are of that kind and one node alone reads
+        it."""
         maker = self.makers.get(name)
         if maker is None or self.uses[name] != 1:
             return None
-        return maker if maker.op in ((op,) if isinstance(op, str) else op) else None
+        return maker if isinstance(maker.attrs, kind) else None
 
     def finish(self) -> Graph:
         return self.graph.rebuild(self.nodes, self.values, self.constants)

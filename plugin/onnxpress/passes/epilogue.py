@@ -1,10 +1,30 @@
-"""Which operators can take a pointwise reader as their epilogue."""
+"""Epilogues: which operators can take a pointwise reader as theirs, and what they compute."""
 
+from ..graph.expr import Expr
 from ..graph.graph import Node
+from ..ops import OPS
+from ..ops.attrs import WithEpilogue, epilogue_of
+from ..ops.pointwise import Pointwise
 from .draft import Draft
 
-HOSTS = {"conv2d": 3, "matmul": 3, "normalize": 3}  # operator -> its own operands
 MAX_EXTRAS = 6
+
+
+def own(node: Node) -> int:
+    """How many operands of `node` stand before its epilogue's; 0 if it takes no epilogue."""
+    return OPS[node.op].own or 0
+
+
+def expression(node: Node) -> Expr | None:
+    """What a pointwise operator computes, or another one's epilogue."""
+    return node.attrs.expr if isinstance(node.attrs, Pointwise) else epilogue_of(node)
+
+
+def with_expression(node: Node, expr: Expr) -> Node:
+    """The node with another expression in the place of the one that `expression` returns."""
+    if isinstance(node.attrs, Pointwise):
+        return node.with_attrs(expr=expr)
+    return node.with_attrs(epilogue=expr)
 
 
 def is_extra(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:
@@ -18,11 +38,11 @@ def hosts(draft: Draft, node: Node) -> list[Node]:
     out = draft.shape(node.name)
     found = []
     for name in dict.fromkeys(node.inputs):
-        maker = draft.sole(name, tuple(HOSTS))
+        maker = draft.sole(name, WithEpilogue)
         others = [n for n in node.inputs if n != name]
         if maker is None or draft.shape(name) != out:
             continue
-        extras = len(maker.inputs) - HOSTS[maker.op] + len(others)
+        extras = len(maker.inputs) - own(maker) + len(others)
         if extras <= MAX_EXTRAS and all(is_extra(draft.shape(n), out) for n in others):
             found.append(maker)
     return sorted(found, key=draft.nodes.index)

@@ -15,20 +15,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..graph.expr import Expr, evaluate
+from ..graph.expr import evaluate
 from ..graph.graph import Graph, Node
+from ..ops.attrs import Product, epilogue_of
+from ..ops.conv import Conv2d
+from ..ops.matmul import MatMul
+from ..ops.pointwise import Pointwise
 from .algebra import affine, is_unsteady
 from .draft import Draft
-
-LINEAR = ("conv2d", "matmul")
 
 
 def fold_affine(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        if node.op == "pointwise":
+        if isinstance(node.attrs, Pointwise):
             node = _behind(draft, node, note) or node
-        elif node.op in LINEAR:
+        elif isinstance(node.attrs, Product):
             node = _before(draft, node, note)
         draft.keep(node)
     return draft.finish()
@@ -37,8 +39,8 @@ def fold_affine(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 def _behind(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node | None:
     """Case 1: the operator that replaces producer and `node`."""
     found = _affine_parts(draft, node)
-    host = draft.sole(found[0], LINEAR) if found else None
-    if found is None or host is None or len(host.inputs) > 3 or "epilogue" in host.attrs:
+    host = draft.sole(found[0], Product) if found else None
+    if found is None or host is None or len(host.inputs) > 3 or epilogue_of(host) is not None:
         return None
     if draft.shape(host.name) != draft.shape(node.name):
         return None
@@ -49,21 +51,21 @@ def _behind(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node 
     _, scale, shift = found
     w, b = (draft.constants[n].astype(np.float64) for n in host.inputs[1:3])
     names = _constants(draft, host, w * scale, b * scale + shift)
-    return Node(host.op, (host.inputs[0], *names), node.outputs, host.attrs)
+    return Node(host.attrs, (host.inputs[0], *names), node.outputs)
 
 
 def _before(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node:
     """Cases 2 and 3: `node`, reading what its producer reads if that can be folded."""
-    maker = draft.sole(node.inputs[0], "pointwise")
+    maker = draft.sole(node.inputs[0], Pointwise)
     found = _affine_parts(draft, maker) if maker else None
     if maker is None or found is None or draft.shape(found[0]) != draft.shape(maker.name):
         return node
-    source, scale, shift = found
+    (source, scale, shift), attrs = found, node.attrs
     reason = _obstacle(draft, node)
     if not reason and shift.any():
-        if node.op == "conv2d" and any(node.attrs["pads"]) and node.attrs["pad_mode"] == "zero":
+        if isinstance(attrs, Conv2d) and any(attrs.pads) and attrs.pad_mode == "zero":
             reason = "the padding would have to be shifted too"
-        elif node.op == "matmul" and len(draft.shape(node.inputs[1])) > 2:
+        elif isinstance(attrs, MatMul) and len(draft.shape(node.inputs[1])) > 2:
             reason = "the shift differs between the products of the batch"
     if reason:
         note(f"%{maker.name}", f"is not folded into {node.op} %{node.name}: {reason}")
@@ -72,20 +74,20 @@ def _before(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node:
     across = _per_weight(node, w, scale), _per_weight(node, w, shift)
     b = b + (w * across[1]).sum(axis=tuple(range(w.ndim - 1)))
     names = _constants(draft, node, w * across[0], b)
-    return Node(node.op, (source, *names, *node.inputs[3:]), node.outputs, node.attrs)
+    return Node(attrs, (source, *names, *node.inputs[3:]), node.outputs)
 
 
 def _per_weight(node: Node, w: np.ndarray, channels: np.ndarray) -> np.ndarray:
     """Numbers per input channel as [C/groups, O], or [K, 1], to multiply `w` with."""
-    if node.op == "matmul":
+    if isinstance(node.attrs, MatMul):
         return channels[:, None]
-    groups = node.attrs["groups"]
+    groups = Conv2d.of(node).groups
     return np.repeat(channels.reshape(groups, -1).T, w.shape[-1] // groups, axis=1)
 
 
 def _affine_parts(draft: Draft, node: Node) -> tuple[str, np.ndarray, np.ndarray] | None:
     """(source, scale[C], shift[C]) if `node` is source * scale + shift per channel."""
-    expr: Expr = node.attrs["expr"]
+    expr = Pointwise.of(node).expr
     computed = [i for i, n in enumerate(node.inputs) if n not in draft.constants]
     if len(computed) != 1 or is_unsteady(expr):
         return None

@@ -12,6 +12,7 @@ from math import prod
 
 from ..graph.graph import Graph, Node
 from ..ops import OPS, bound
+from ..ops.pointwise import quant_of
 from .draft import Draft
 
 GROWTH = 4096
@@ -39,6 +40,6 @@ def fold_constants(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 def _is_constant(draft: Draft, node: Node) -> bool:
     return (
         all(draft.now(n) in draft.constants for n in node.inputs)
-        and "quant" not in node.attrs
+        and quant_of(node) is None
         and not any(out in draft.graph.outputs for out in node.outputs)
     )

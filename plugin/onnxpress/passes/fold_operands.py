@@ -8,28 +8,30 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from ..graph.expr import Expr, evaluate, inp, input_indices
 from ..graph.graph import Graph, Node
+from ..ops.pointwise import quant_of
 from .algebra import affine, compact, is_unsteady, size
 from .draft import Draft
-from .epilogue import HOSTS
+from .epilogue import expression, own, with_expression
 
 
 def fold_operands(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        key = "expr" if node.op == "pointwise" else "epilogue"
-        if key in node.attrs and "quant" not in node.attrs and not is_unsteady(node.attrs[key]):
-            own = HOSTS.get(node.op, 0)
-            names = [""] * (own > 0) + list(node.inputs[own:])
-            expr = _Folder(draft, node, names).fold(node.attrs[key])
-            expr, kept = compact(expr, names, fixed=int(own > 0))
+        expr = expression(node)
+        if expr is not None and quant_of(node) is None and not is_unsteady(expr):
+            first = own(node)
+            names = [""] * (first > 0) + list(node.inputs[first:])
+            expr = _Folder(draft, node, names).fold(expr)
+            expr, kept = compact(expr, names, fixed=int(first > 0))
             if kept:
-                node = Node(node.op, node.inputs[:own] + kept[own > 0:], node.outputs,
-                            {**node.attrs, key: expr})
+                inputs = node.inputs[:first] + kept[first > 0:]
+                node = with_expression(replace(node, inputs=inputs), expr)
         draft.keep(node)
     return draft.finish()
 

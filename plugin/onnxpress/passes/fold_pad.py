@@ -8,17 +8,24 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..graph.expr import Expr
 from ..graph.graph import Graph, Node
+from ..ops import OPS
+from ..ops.conv import Conv2d
+from ..ops.move import Pad
+from ..ops.pool import Pool2d
 from .draft import Draft
+from .epilogue import expression
 
 
 def fold_pad(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
         pad = draft.makers.get(draft.now(node.inputs[0]))
-        if pad is not None and pad.op == "pad" and node.op in ("conv2d", "pool2d"):
+        if pad is not None and isinstance(pad.attrs, Pad) and isinstance(
+                node.attrs, Conv2d | Pool2d):
             result = _fold(draft, pad, node)
             if isinstance(result, Node):
                 node = result
@@ -30,35 +37,48 @@ def fold_pad(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 def _fold(draft: Draft, pad: Node, node: Node) -> Node | str:
     """`node` reading what `pad` reads, or why not."""
-    before, after = pad.attrs["before"], pad.attrs["after"]
-    mode, value = pad.attrs["mode"], pad.attrs.get("value", 0.0)
+    border, attrs = Pad.of(pad), node.attrs
+    before, after = border.before, border.after
     if before[0] or before[3] or after[0] or after[3]:
         return "it pads more than height and width"
+    if isinstance(attrs, Conv2d):
+        found = _into_conv(border, attrs)
+    else:
+        found = _into_pool(border, Pool2d.of(node), _is_positive(draft, pad.inputs[0]))
+    if isinstance(found, str):
+        return found
     pads = (before[1], before[2], after[1], after[2])
-    own = tuple(node.attrs["pads"])
-    extra: dict[str, object] = {}
-    if node.op == "conv2d":
-        if mode == "constant":
-            if value != 0:
-                return f"it pads with {value}"
-            if node.attrs["pad_mode"] != "zero" and any(own):
-                return "the convolution's own padding is of another mode"
-            extra["pad_mode"] = "zero"
-        elif any(own):
-            return "the convolution has padding of its own"
-        else:
-            extra["pad_mode"] = mode
-    elif mode != "constant":
-        return f"a pool cannot pad by {mode}"
-    elif node.attrs["kind"] == "avg":
-        if value != 0 or (any(own) and not node.attrs["count_include_pad"]):
+    total = tuple(a + b for a, b in zip(found.pads, pads, strict=True))
+    return Node(replace(found, pads=total), (pad.inputs[0], *node.inputs[1:]), node.outputs)
+
+
+def _into_conv(border: Pad, conv: Conv2d) -> Conv2d | str:
+    """The convolution with the border's mode, or why that is impossible."""
+    value = border.value or 0.0
+    if border.mode == "constant":
+        if value != 0:
+            return f"it pads with {value}"
+        if conv.pad_mode != "zero" and any(conv.pads):
+            return "the convolution's own padding is of another mode"
+        return replace(conv, pad_mode="zero")
+    if any(conv.pads):
+        return "the convolution has padding of its own"
+    return replace(conv, pad_mode=border.mode)
+
+
+def _into_pool(border: Pad, pool: Pool2d, positive: bool) -> Pool2d | str:
+    """The pool that counts the border's cells, or why that is impossible; `positive`: no element of
+    the padded image is below 0."""
+    value = border.value or 0.0
+    if border.mode != "constant":
+        return f"a pool cannot pad by {border.mode}"
+    if pool.kind == "avg":
+        if value != 0 or (any(pool.pads) and not pool.count_include_pad):
             return "the pool counts the padded cells differently"
-        extra["count_include_pad"] = True
-    elif value != float("-inf") and (value != 0 or not _is_positive(draft, pad.inputs[0])):
+        return replace(pool, count_include_pad=True)
+    if value != float("-inf") and (value != 0 or not positive):
         return f"{value} may win against the input"
-    total = tuple(a + b for a, b in zip(own, pads, strict=True))
-    return Node(node.op, (pad.inputs[0], *node.inputs[1:]), node.outputs,
-                {**node.attrs, "pads": total, **extra})
+    return pool
 
 
 def _is_positive(draft: Draft, name: str) -> bool:
@@ -66,10 +86,9 @@ def _is_positive(draft: Draft, name: str) -> bool:
     maker = draft.makers.get(name)
     if maker is None:
         return False
-    if maker.op in ("reshape", "transpose", "slice", "expand") or (
-            maker.op == "pool2d" and maker.attrs["kind"] == "max"):
-        return _is_positive(draft, maker.inputs[0])
-    return _at_least_zero(maker.attrs.get("expr") or maker.attrs.get("epilogue"))
+    if OPS[maker.op].picks(maker):
+        return all(_is_positive(draft, n) for n in maker.inputs)
+    return _at_least_zero(expression(maker))
 
 
 def _at_least_zero(expr: Expr | None) -> bool:

@@ -11,18 +11,21 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..graph.expr import inp, substitute
 from ..graph.graph import Graph, Node
+from ..ops.attrs import WithEpilogue, epilogue_of
+from ..ops.pointwise import Pointwise
 from .algebra import compact
 from .draft import Draft
-from .epilogue import HOSTS, hosts
+from .epilogue import hosts, own
 
 
 def fuse_epilogue(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        if node.op == "pointwise":
+        if isinstance(node.attrs, Pointwise):
             found = hosts(draft, node)
             if found:
                 node = _fused(found[-1], node)
@@ -33,20 +36,20 @@ def fuse_epilogue(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _fused(host: Node, node: Node) -> Node:
-    own = HOSTS[host.op]
-    before = host.attrs.get("epilogue", inp(0))
-    names = ("", *host.inputs[own:], *(n for n in node.inputs if n != host.name))
+    first, before = own(host), epilogue_of(host) or inp(0)
+    names = ("", *host.inputs[first:], *(n for n in node.inputs if n != host.name))
     spot = [before if n == host.name else inp(names.index(n)) for n in node.inputs]
-    expr, kept = compact(substitute(node.attrs["expr"], spot), names, fixed=1)
-    return Node(host.op, host.inputs[:own] + kept[1:], node.outputs,
-                {**host.attrs, "epilogue": expr})
+    expr, kept = compact(substitute(Pointwise.of(node).expr, spot), names, fixed=1)
+    fused = replace(host, inputs=host.inputs[:first] + kept[1:], outputs=node.outputs)
+    return fused.with_attrs(epilogue=expr)
 
 
 def _explain(draft: Draft, node: Node, note: Callable[[str, str], None]) -> None:
     """Notes why a pointwise operator right behind a convolution or matmul is not fused."""
     for name in dict.fromkeys(node.inputs):
         maker = draft.makers.get(name)
-        if maker is None or maker.op not in HOSTS or draft.shape(name) != draft.shape(node.name):
+        hosting = maker is not None and isinstance(maker.attrs, WithEpilogue)
+        if not hosting or draft.shape(name) != draft.shape(node.name):
             continue
         if draft.uses[name] > 1:
             reason = f"%{name} has {draft.uses[name]} readers"

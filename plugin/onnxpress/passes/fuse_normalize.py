@@ -19,6 +19,8 @@ import numpy as np
 
 from ..graph.expr import Expr, const, evaluate, inp, input_indices, substitute
 from ..graph.graph import Graph, Node
+from ..ops.pointwise import Pointwise
+from ..ops.reduce import Normalize, Reduce
 from .algebra import ONE, affine, compact, rewrite, size, times
 from .draft import Draft
 
@@ -29,7 +31,7 @@ def fuse_normalize(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     found = _Finder(graph)
     draft = Draft(graph)
     for node in graph.nodes:
-        if node.op != "pointwise" or not _replace(draft, found, node):
+        if not isinstance(node.attrs, Pointwise) or not _replace(draft, found, node):
             draft.keep(node)
     return draft.finish()
 
@@ -44,7 +46,7 @@ class _Finder:
         self.centred: dict[str, tuple[str, str]] = {}
         self.variances: dict[str, tuple[str, str]] = {}
         for node in graph.nodes:
-            if node.op == "pointwise" and node.attrs["expr"] == inp(0) - inp(1):
+            if isinstance(node.attrs, Pointwise) and node.attrs.expr == inp(0) - inp(1):
                 x, m = node.inputs
                 if self.is_mean(m) and self.makers[m].inputs[0] == x:
                     self.centred[node.name] = x, m
@@ -56,17 +58,19 @@ class _Finder:
 
     def is_mean(self, name: str) -> bool:
         maker = self.makers.get(name)
-        return maker is not None and maker.op == "reduce" and maker.attrs["kind"] == "mean"
+        return (maker is not None and isinstance(maker.attrs, Reduce)
+                and maker.attrs.kind == "mean")
 
     def axes(self, mean: str) -> tuple[int, ...]:
-        return tuple(self.makers[mean].attrs["axes"])
+        return Reduce.of(self.makers[mean]).axes
 
     def squared(self, name: str) -> str | None:
         """What `name` is the square of."""
         maker = self.makers.get(name)
         squares = (inp(0) * inp(0), Expr("pow", (inp(0), const(2))))
-        known = maker is not None and maker.attrs.get("expr") in squares
-        return maker.inputs[0] if maker and known else None
+        if maker is None or not isinstance(maker.attrs, Pointwise):
+            return None
+        return maker.inputs[0] if maker.attrs.expr in squares else None
 
     def expand(self, node: Node, leaves: list[str], shape: tuple[int, ...]) -> Expr:
         """The expression of `node` over values that are not pointwise, listed in `leaves`;
@@ -75,7 +79,7 @@ class _Finder:
         for name in node.inputs:
             maker = self.makers.get(name)
             part = None
-            if maker is not None and maker.op == "pointwise" and (
+            if maker is not None and isinstance(maker.attrs, Pointwise) and (
                     name in self.centred or len(self.readers[name]) == 1
                     or self.graph.shape(name) != shape):
                 part = self.expand(maker, leaves, shape)
@@ -84,7 +88,7 @@ class _Finder:
                     leaves.append(name)
                 part = inp(leaves.index(name))
             parts.append(part)
-        return substitute(node.attrs["expr"], parts)
+        return substitute(Pointwise.of(node).expr, parts)
 
 
 def _replace(draft: Draft, found: _Finder, node: Node) -> bool:
@@ -107,7 +111,7 @@ def _replace(draft: Draft, found: _Finder, node: Node) -> bool:
         return False
     names = [_operand(draft, f"{node.name}.{kind}", part, leaves, shape, axes)
              for kind, part in zip(("scale", "shift"), parts, strict=True)]
-    draft.add("normalize", (x, *names), shape, node.name, axes=axes, eps=eps)
+    draft.add(Normalize(axes=axes, eps=eps), (x, *names), shape, node.name)
     return True
 
 
@@ -171,4 +175,4 @@ def _operand(draft: Draft, stem: str, expr: Expr, leaves: list[str], shape: tupl
         return draft.constant(stem, np.full(dims, evaluate(expr, [np.float64(0)])))
     expr, names = compact(expr, leaves)
     made = np.broadcast_shapes(*(draft.shape(n) for n in names))
-    return draft.add("pointwise", names, made, draft.fresh(stem), expr=expr)
+    return draft.add(Pointwise(expr=expr), names, made, draft.fresh(stem))

@@ -12,8 +12,9 @@
 
 from collections.abc import Callable
 
-from ..graph.expr import Expr, inp, substitute
+from ..graph.expr import inp, substitute
 from ..graph.graph import Graph, Node
+from ..ops.pointwise import Pointwise
 from .algebra import CHEAP, compact, count, size, uses_only
 from .draft import Draft
 from .epilogue import hosts
@@ -26,7 +27,7 @@ def fuse_pointwise(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     readers = graph.consumers()
     for node in graph.nodes:
-        if node.op == "pointwise":
+        if isinstance(node.attrs, Pointwise):
             node = _absorb(draft, readers, node, note)
         draft.keep(node)
     return draft.finish()
@@ -39,7 +40,7 @@ def _absorb(draft: Draft, readers: dict[str, list[Node]], node: Node,
     while True:
         for name in node.inputs:
             maker = draft.makers.get(name)
-            if name in refused or maker is None or maker.op != "pointwise":
+            if name in refused or maker is None or not isinstance(maker.attrs, Pointwise):
                 continue
             if draft.shape(name) != draft.shape(node.name):
                 continue
@@ -57,18 +58,18 @@ def _absorb(draft: Draft, readers: dict[str, list[Node]], node: Node,
 
 def _merge(node: Node, maker: Node) -> Node:
     names = (*node.inputs, *maker.inputs)
-    body = substitute(maker.attrs["expr"], [inp(len(node.inputs) + i)
-                                            for i in range(len(maker.inputs))])
+    body = substitute(Pointwise.of(maker).expr, [inp(len(node.inputs) + i)
+                                             for i in range(len(maker.inputs))])
     spot = [body if n == maker.name else inp(i) for i, n in enumerate(node.inputs)]
     spot += [inp(i) for i in range(len(node.inputs), len(names))]
-    expr, kept = compact(substitute(node.attrs["expr"], spot), names)
-    return Node("pointwise", kept, node.outputs, {"expr": expr})
+    expr, kept = compact(substitute(Pointwise.of(node).expr, spot), names)
+    return Node(Pointwise(expr=expr), kept, node.outputs)
 
 
 def _refusal(draft: Draft, readers: dict[str, list[Node]], node: Node, maker: Node,
              merged: Node) -> str | None:
     """Why `maker` stays apart; "" where nobody would expect otherwise, None if it does not."""
-    expr: Expr = maker.attrs["expr"]
+    expr = Pointwise.of(maker).expr
     cheap = uses_only(expr, CHEAP)
     if maker.name in draft.graph.outputs:
         return ""
@@ -76,17 +77,17 @@ def _refusal(draft: Draft, readers: dict[str, list[Node]], node: Node, maker: No
         computed = [n for n in maker.inputs if n not in draft.constants]
         light = cheap and size(expr) <= 2 and len(computed) == 1
         if not light or hosts(draft, maker) or any(
-            r.op != "pointwise" or draft.shape(r.name) != draft.shape(maker.name)
+            not isinstance(r.attrs, Pointwise) or draft.shape(r.name) != draft.shape(maker.name)
             for r in readers[maker.name]
         ):
             return ""
-    uses = sum(count(node.attrs["expr"], i) for i, n in enumerate(node.inputs)
+    uses = sum(count(Pointwise.of(node).expr, i) for i, n in enumerate(node.inputs)
                if n == maker.name)
     if uses > 1 and not cheap and size(expr) > 4:
         return "it is used several times and costly to repeat"
     if len(merged.inputs) > MAX_OPERANDS:
         return f"there would be {len(merged.inputs)} operands, more than {MAX_OPERANDS}"
-    if size(merged.attrs["expr"]) > MAX_SIZE:
+    if size(Pointwise.of(merged).expr) > MAX_SIZE:
         return f"the expression would grow beyond {MAX_SIZE} primitives"
     if hosts(draft, maker) and not hosts(draft, merged):
         return ""

@@ -12,7 +12,10 @@ operator that wanted the order.
 from collections.abc import Callable
 
 from ..graph.graph import Graph, Node
-from .axes import Perm, permute, rename_axes, unpermute
+from ..ops import follow
+from ..ops.move import Pad, Reshape, Transpose
+from ..ops.pointwise import Pointwise
+from .axes import Perm, permute, unpermute
 from .draft import Draft
 
 LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))  # NCHW to NHWC, and back
@@ -21,17 +24,18 @@ LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))  # NCHW to NHWC, and back
 def hoist_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        if node.op == "transpose":
-            _hoist(draft, node.inputs[0], tuple(node.attrs["perm"]), node.outputs[0])
+        if isinstance(node.attrs, Transpose):
+            _hoist(draft, node.inputs[0], node.attrs.perm, node.outputs[0])
         else:
             draft.keep(node)
     graph = draft.finish()
     for node in graph.nodes:
-        inside = node.op == "transpose" and not (
-            node.inputs[0] in graph.inputs or node.name in graph.outputs)
-        if inside and tuple(node.attrs["perm"]) in LAYOUTS:
+        if not isinstance(node.attrs, Transpose):
+            continue
+        inside = node.inputs[0] not in graph.inputs and node.name not in graph.outputs
+        if inside and node.attrs.perm in LAYOUTS:
             note(f"%{node.name}", f"{list(graph.shape(node.inputs[0]))} changes its layout by "
-                                  f"{list(node.attrs['perm'])} at run time")
+                                  f"{list(node.attrs.perm)} at run time")
     return graph
 
 
@@ -40,16 +44,16 @@ def _hoist(draft: Draft, source: str, perm: Perm, out: str) -> None:
     shape = permute(draft.shape(source), perm)
     maker = _passable(draft, source)
     if maker is None or not _starts_at_the_top(draft, source):
-        draft.add("transpose", (source,), shape, out, like=source, perm=perm)
+        draft.add(Transpose(perm=perm), (source,), shape, out, like=source)
         return
     inputs = tuple(_transposed(draft, n, perm) for n in maker.inputs)
     inverse = unpermute(tuple(range(len(perm))), perm)
-    draft.add(maker.op, inputs, shape, out, like=source, **rename_axes(maker.attrs, inverse))
+    draft.add(follow(maker.attrs, inverse), inputs, shape, out, like=source)
 
 
 def _passable(draft: Draft, name: str) -> Node | None:
     """The operator above, if a transpose can pass it."""
-    maker = draft.sole(name, ("pad", "pointwise"))
+    maker = draft.sole(name, (Pad, Pointwise))
     return maker if maker and len(_computed(draft, maker)) <= 1 else None
 
 
@@ -79,7 +83,7 @@ def _transposed(draft: Draft, name: str, perm: Perm) -> str:
         array = draft.constants[name].reshape(lifted).transpose(perm)
         return draft.constant(f"{name}.moved", array)
     if lifted != shape:
-        name = draft.add("reshape", (name,), lifted, draft.fresh(f"{name}.lifted"))
+        name = draft.add(Reshape(), (name,), lifted, draft.fresh(f"{name}.lifted"))
     out = draft.fresh(f"{name}.moved")
     _hoist(draft, name, perm, out)
     return out

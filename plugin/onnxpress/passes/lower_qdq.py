@@ -27,20 +27,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph.expr import Expr, call, inp, substitute
+from ..graph.expr import call, inp, substitute
 from ..graph.graph import Graph, Node
+from ..ops import OPS
+from ..ops.attrs import Product
+from ..ops.move import Expand, Pad, Reshape, Slice, Transpose
+from ..ops.pointwise import Pointwise, quant_of
+from ..ops.pool import Pool2d
+from ..ops.reduce import Reduce
+from ..ops.sample import Resize2d
 from .steps import Memory, Steps, is_kind
 
 EXACT = 2.0**24  # f32 holds every whole number below
 VISIBLE = 1 / 16  # of a step: less than what a rounding of the scales moves a result by
-ALIASES = ("transpose", "reshape", "slice", "expand")
-TAPS = ("rows", "cols")  # of resize2d: (indices, weights)
+ALIASES = (Transpose, Reshape, Slice, Expand)
 
 Note = Callable[[str, str], None]
 
 
 def lower_qdq(graph: Graph, note: Note) -> Graph:
-    if not any("quant" in node.attrs for node in graph.nodes):
+    if not any(map(quant_of, graph.nodes)):
         return graph
     memory = Memory(graph)
     for node in graph.nodes:
@@ -57,11 +63,11 @@ def _lowered(memory: Memory, node: Node, note: Note) -> bool:
         return _quantize(memory, node)
     if is_kind(node, "dequantize"):
         return _dequantize(memory, node)
-    if node.op in ("conv2d", "matmul"):
+    if isinstance(node.attrs, Product):
         return _linear(memory, node, note)
-    if node.op == "pointwise":
+    if isinstance(node.attrs, Pointwise):
         return _binary(memory, node)
-    if node.op in ALIASES and node.inputs[0] in memory.centred:
+    if isinstance(node.attrs, ALIASES) and node.inputs[0] in memory.centred:
         steps, zero = memory.centred[node.inputs[0]]
         memory.centred[node.name] = _rerun(memory, node, [steps]), zero
         return True
@@ -70,10 +76,9 @@ def _lowered(memory: Memory, node: Node, note: Note) -> bool:
 
 def _plain(memory: Memory, node: Node) -> None:
     """Case 7 for readers of steps, case 8."""
-    attrs = {k: v for k, v in node.attrs.items() if k != "quant"}
-    if node.op != "pointwise":
+    if not isinstance(node.attrs, Pointwise):
         inputs = tuple(map(memory.plainly, node.inputs))
-        memory.draft.keep(Node(node.op, inputs, node.outputs, attrs))
+        memory.draft.keep(replace(node, inputs=inputs))
         return
     names, parts = [], []
     for i, name in enumerate(node.inputs):
@@ -81,8 +86,8 @@ def _plain(memory: Memory, node: Node) -> None:
         inline = known is not None and known.is_per_tensor
         names.append(known.name if known and inline else memory.plainly(name))
         parts.append(inp(i) * float(known.unit) if known and inline else inp(i))
-    attrs["expr"] = substitute(attrs["expr"], parts)
-    memory.draft.keep(Node("pointwise", tuple(names), node.outputs, attrs))
+    attrs = replace(node.attrs, expr=substitute(node.attrs.expr, parts), quant=None)
+    memory.draft.keep(Node(attrs, tuple(names), node.outputs))
 
 
 def _dequantize(memory: Memory, node: Node) -> bool:
@@ -114,7 +119,7 @@ def _quantize(memory: Memory, node: Node) -> bool:
     known, scale = memory.steps.get(node.inputs[0]), float(quantizer.scale)
     if known is None or not known.is_per_tensor:
         expr = quantizer.rounded(inp(0) / scale)
-        memory.emit(quantizer, "pointwise", (memory.plainly(node.inputs[0]),), expr=expr)
+        memory.emit(quantizer, Pointwise(expr=expr), (memory.plainly(node.inputs[0]),))
         return True
     same = known.whole and known.unit == quantizer.scale
     in_range = quantizer.lo <= known.lo and known.hi <= quantizer.hi
@@ -124,23 +129,22 @@ def _quantize(memory: Memory, node: Node) -> bool:
     steps = inp(0) * float(known.unit) / scale
     if not known.whole:
         steps = inp(0) * float(known.unit / quantizer.scale)
-    memory.emit(quantizer, "pointwise", (known.name,), expr=quantizer.rounded(steps))
+    memory.emit(quantizer, Pointwise(expr=quantizer.rounded(steps)), (known.name,))
     return True
 
 
 def _move(memory: Memory, node: Node) -> bool:
     """Case 2 behind a dequantize."""
-    known = [memory.steps.get(n) for n in node.inputs]
-    taps = [set(node.attrs[k][1]) for k in TAPS] if node.op == "resize2d" else []
-    picks = node.op in (*ALIASES, "concat", "pad") or taps == [{(1.0,)}] * 2 or (
-        node.op == "pool2d" and node.attrs["kind"] == "max")
-    mixes = node.op in ("resize2d", "pool2d") or (
-        node.op == "reduce" and node.attrs["kind"] == "mean")
+    known, attrs = [memory.steps.get(n) for n in node.inputs], node.attrs
+    picks = OPS[node.op].picks(node) or isinstance(attrs, Pad) or (
+        isinstance(attrs, Resize2d) and {*attrs.rows[1], *attrs.cols[1]} == {(1.0,)})
+    mixes = isinstance(attrs, Resize2d | Pool2d) or (
+        isinstance(attrs, Reduce) and attrs.kind == "mean")
     if not (picks or mixes) or None in known or not known[0].is_per_tensor:
         return False
     if any(k.scale.size != 1 or k.unit != known[0].unit for k in known):
         return False
-    if node.op == "pad" and node.attrs["mode"] == "constant" and node.attrs.get("value", 0):
+    if isinstance(attrs, Pad) and attrs.mode == "constant" and attrs.value:
         return False
     steps = _rerun(memory, node, known)
     memory.steps[node.name] = replace(steps, whole=steps.whole and picks)
@@ -150,17 +154,17 @@ def _move(memory: Memory, node: Node) -> bool:
 def _rerun(memory: Memory, node: Node, operands: list[Steps]) -> Steps:
     """`node` on whole numbers of equal scale; a pad brings zeros in."""
     name = memory.draft.fresh(f"{node.name}.steps")
-    memory.draft.add(node.op, tuple(k.name for k in operands), memory.graph.shape(node.name), name,
-                     **node.attrs)
+    memory.draft.add(node.attrs, tuple(k.name for k in operands), memory.graph.shape(node.name),
+                     name)
     lo, hi = min(k.lo for k in operands), max(k.hi for k in operands)
-    if node.op == "pad":
+    if isinstance(node.attrs, Pad):
         lo, hi = min(lo, 0.0), max(hi, 0.0)
     return replace(operands[0], name=name, lo=lo, hi=hi, whole=all(k.whole for k in operands))
 
 
 def _binary(memory: Memory, node: Node) -> bool:
     """Case 4."""
-    expr: Expr = node.attrs["expr"]
+    expr = Pointwise.of(node).expr
     known = [memory.steps.get(n) for n in node.inputs]
     quantizer = memory.quantizer_behind(node)
     if (quantizer is None or len(known) != 2 or None in known
@@ -174,8 +178,8 @@ def _binary(memory: Memory, node: Node) -> bool:
         steps = inp(0) * inp(1) * float(a * b / quantizer.scale)
     odd = quantizer.zero if quantizer.zero % 2 else 0.0
     steps = call("round", steps + odd) - odd
-    memory.emit(quantizer, "pointwise", tuple(k.name for k in known),
-                expr=quantizer.clamped(steps))
+    memory.emit(quantizer, Pointwise(expr=quantizer.clamped(steps)),
+                tuple(k.name for k in known))
     return True
 
 
@@ -193,12 +197,12 @@ def _linear(memory: Memory, node: Node, note: Note) -> bool:
     offset = memory.draft.constants[bias.name] if bias else _whole(
         memory.graph.constants[node.inputs[2]].astype(np.float64) / unit)
     inputs = (x.name, w.name, memory.draft.constant(f"{node.name}.bias", offset))
-    attrs = {**node.attrs, "exact": True}
+    attrs = replace(Product.of(node), exact=True)
     quantizer = memory.quantizer_behind(node)
     if quantizer is None:
         scale = memory.draft.constant(f"{node.name}.scale", unit)
-        attrs["epilogue"] = inp(0) * inp(1)
-        memory.draft.keep(Node(node.op, (*inputs, scale), node.outputs, attrs))
+        attrs = replace(attrs, epilogue=inp(0) * inp(1))
+        memory.draft.keep(Node(attrs, (*inputs, scale), node.outputs))
         return True
     factor = unit / quantizer.scale
     # The largest magnitude that any partial sum of a channel can take.
@@ -209,8 +213,8 @@ def _linear(memory: Memory, node: Node, note: Note) -> bool:
         note(f"%{node.name}", f"its sums exceed 2**24: a result may be {lost:.2f} steps away "
                               "before rounding")
     scale = memory.draft.constant(f"{node.name}.scale", factor)
-    attrs["epilogue"] = quantizer.rounded(inp(0) * inp(1))
-    memory.emit(quantizer, node.op, (*inputs, scale), **attrs)
+    attrs = replace(attrs, epilogue=quantizer.rounded(inp(0) * inp(1)))
+    memory.emit(quantizer, attrs, (*inputs, scale))
     return True
 
 

@@ -14,8 +14,7 @@ def merge_duplicates(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     first: dict[tuple[object, ...], str] = {}
     for node in graph.nodes:
-        attrs = repr(sorted(node.attrs.items()))
-        key = (node.op, draft.inputs(node), graph.shape(node.name), attrs)
+        key = (repr(node.attrs), draft.inputs(node), tuple(map(graph.shape, node.outputs)))
         if key in first and len(node.outputs) == 1 and node.name not in graph.outputs:
             draft.replace(node.name, first[key])
         else:

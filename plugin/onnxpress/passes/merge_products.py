@@ -12,6 +12,8 @@ from math import prod
 import numpy as np
 
 from ..graph.graph import Graph, Node
+from ..ops.matmul import MatMul
+from ..ops.move import Slice
 from .draft import Draft
 
 ALIGN = 128  # columns: 256 bytes of f16, at which WebGPU binds a part of a buffer
@@ -35,7 +37,7 @@ def merge_products(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _is_small(node: Node, graph: Graph) -> bool:
-    if node.op != "matmul" or node.attrs or node.name in graph.outputs or len(node.inputs) != 3:
+    if node.attrs != MatMul() or node.name in graph.outputs or len(node.inputs) != 3:
         return False
     x, weights, bias = node.inputs
     constant = weights in graph.constants and bias in graph.constants
@@ -57,9 +59,9 @@ def _emit(draft: Draft, group: Sequence[Node]) -> None:
         weights[:, part] = draft.constants[node.inputs[1]]
         bias[part] = draft.constants[node.inputs[2]]
     whole = draft.add(
-        "matmul", (first.inputs[0], draft.constant(f"{first.inputs[1]}.merged", weights),
+        MatMul(), (first.inputs[0], draft.constant(f"{first.inputs[1]}.merged", weights),
                    draft.constant(f"{first.inputs[2]}.merged", bias)),
         (1, columns), draft.fresh(f"{first.name}.merged"), like=first.name)
     for node, start in zip(group, starts, strict=True):
-        draft.add("slice", (whole,), draft.shape(node.name), node.name,
-                  starts=(0, start), steps=(1, 1))
+        draft.add(Slice(starts=(0, start), steps=(1, 1)), (whole,), draft.shape(node.name),
+                  node.name)

@@ -11,18 +11,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..graph.graph import Graph
+from ..ops.move import Reshape
 from .draft import Draft
 
 
 def merge_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        if node.op != "reshape":
+        if not isinstance(node.attrs, Reshape):
             draft.keep(node)
             continue
         source, out = draft.now(node.inputs[0]), node.outputs[0]
         maker = draft.makers.get(source)
-        if maker is not None and maker.op == "reshape":
+        if maker is not None and isinstance(maker.attrs, Reshape):
             source = maker.inputs[0]
         if source in draft.constants and out not in graph.outputs:
             array = draft.constants[source].reshape(graph.shape(out))
@@ -30,7 +31,7 @@ def merge_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
         elif draft.shape(source) == graph.shape(out):
             draft.replace(out, source)
         else:
-            draft.add("reshape", (source,), graph.shape(out), out)
+            draft.add(Reshape(), (source,), graph.shape(out), out)
     return _name_outputs(draft.finish())
 
 
@@ -40,7 +41,7 @@ def _name_outputs(graph: Graph) -> Graph:
     names: dict[str, str] = {}
     for out in graph.outputs:
         node = makers.get(out)
-        if node is None or node.op != "reshape":
+        if node is None or not isinstance(node.attrs, Reshape):
             continue
         source = node.inputs[0]
         if (graph.shape(source) == graph.shape(out) and source in makers
@@ -53,6 +54,6 @@ def _name_outputs(graph: Graph) -> Graph:
         replace(node, inputs=tuple(names.get(n, n) for n in node.inputs),
                 outputs=tuple(names.get(n, n) for n in node.outputs))
         for node in graph.nodes
-        if not (node.op == "reshape" and node.name in aliases)
+        if not (isinstance(node.attrs, Reshape) and node.name in aliases)
     ]
     return graph.rebuild(nodes)

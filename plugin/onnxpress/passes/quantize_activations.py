@@ -19,8 +19,10 @@ import numpy as np
 
 from ..graph.expr import Expr, call, const, inp, substitute
 from ..graph.graph import Graph, Node
+from ..ops.attrs import WithEpilogue
+from ..ops.pointwise import Pointwise
 from .draft import Draft
-from .epilogue import HOSTS
+from .epilogue import expression, own
 
 EXACT = 1e-12  # factors that near to 1 are 1: their parts were multiplied up in f64
 
@@ -59,7 +61,7 @@ def quantize_activations(graph: Graph, layers: Collection[str],
     for node in graph.nodes:
         if node.name in layers:
             _layer(draft, node, grids, *weights[node.inputs[1]])
-        elif node.op == "pointwise" or node.op in HOSTS:
+        elif _computes(node):
             _expression(draft, node, grids)
         else:
             draft.keep(node)
@@ -75,13 +77,13 @@ def _grids(graph: Graph, layers: Collection[str], ranges: Mapping[str, tuple[flo
     wanted = {node.inputs[0] for node in graph.nodes if node.name in layers}
     for node in reversed(graph.nodes):
         if node.name in layers and node.name in wanted:
-            own = node.inputs[HOSTS[node.op]:]
-            wanted.update(n for n in own if graph.shape(n) == graph.shape(node.name)
+            extras = node.inputs[own(node):]
+            wanted.update(n for n in extras if graph.shape(n) == graph.shape(node.name)
                           and n not in graph.constants)
     grids = {}
     for name in sorted(wanted):
         maker = makers.get(name)
-        hosted = maker is not None and (maker.op == "pointwise" or maker.op in HOSTS)
+        hosted = maker is not None and _computes(maker)
         direct = hosted and name not in graph.outputs and all(
             _takes_steps(reader, name, layers) for reader in readers[name])
         low, high = (float(b) for b in ranges[name])
@@ -92,33 +94,38 @@ def _grids(graph: Graph, layers: Collection[str], ranges: Mapping[str, tuple[flo
     return grids
 
 
+def _computes(node: Node) -> bool:
+    """Whether `node` computes an expression, be it an epilogue."""
+    return isinstance(node.attrs, Pointwise | WithEpilogue)
+
+
 def _takes_steps(reader: Node, name: str, layers: Collection[str]) -> bool:
     """Whether all that `reader` does with `name` is known to work on its whole numbers."""
-    if reader.op == "pointwise":
+    if isinstance(reader.attrs, Pointwise):
         return True
     places = [i for i, n in enumerate(reader.inputs) if n == name]
-    return reader.op in HOSTS and all(
-        i >= HOSTS[reader.op] or (i == 0 and reader.name in layers) for i in places)
+    return isinstance(reader.attrs, WithEpilogue) and all(
+        i >= own(reader) or (i == 0 and reader.name in layers) for i in places)
 
 
 def _round_apart(draft: Draft, name: str, grids: Mapping[str, Grid]) -> None:
     """Case 3, elsewhere."""
     grid = grids.get(name)
     if grid and not grid.direct:
-        draft.add("pointwise", (name,), draft.shape(name), grid.name, like=name,
-                  expr=grid.rounded(inp(0) * (1 / grid.scale)))
+        draft.add(Pointwise(expr=grid.rounded(inp(0) * (1 / grid.scale))), (name,),
+                  draft.shape(name), grid.name, like=name)
 
 
 def _layer(draft: Draft, node: Node, grids: Mapping[str, Grid], steps: np.ndarray,
            w_scale: np.ndarray) -> None:
     """Case 2."""
-    x, own = grids[node.inputs[0]], HOSTS[node.op]
+    x, first = grids[node.inputs[0]], own(node)
     bias = draft.graph.constants[node.inputs[2]].astype(np.float64)
     idle = np.where(bias, np.abs(bias), 1.0)
     unit = np.where(steps.reshape(-1, len(bias)).any(0), x.scale * w_scale.astype(np.float64), idle)
     bias = np.rint(bias / unit)
-    names, operands = _operands(node.inputs[own:], own, grids)
-    expr = node.attrs.get("epilogue") or inp(0)
+    names, operands = _operands(node.inputs[first:], first, grids)
+    expr = expression(node) or inp(0)
     grid = grids.get(node.name)
     k = 1 / grid.scale if grid and grid.direct and _is_homogeneous(expr) else 1.0
     inputs = (x.name, node.inputs[1], draft.constant(f"{node.name}.bias", bias), *names,
@@ -130,19 +137,20 @@ def _layer(draft: Draft, node: Node, grids: Mapping[str, Grid], steps: np.ndarra
 
 def _expression(draft: Draft, node: Node, grids: Mapping[str, Grid]) -> None:
     """A pointwise operator, or an epilogue of a layer in f32."""
-    own = HOSTS.get(node.op, 0)
-    names, operands = _operands(node.inputs[own:], own, grids)
-    expr = node.attrs["expr"] if not own else node.attrs.get("epilogue") or inp(0)
-    operands = [(inp(0), 1.0), *operands] if own else operands
-    _keep(draft, replace(node, inputs=(*node.inputs[:own], *names)), expr, operands,
+    first = own(node)
+    names, operands = _operands(node.inputs[first:], first, grids)
+    expr = expression(node) or inp(0)
+    operands = [(inp(0), 1.0), *operands] if first else operands
+    _keep(draft, replace(node, inputs=(*node.inputs[:first], *names)), expr, operands,
           grids.get(node.name))
 
 
-def _operands(names: Sequence[str], own: int, grids: Mapping[str, Grid]
+def _operands(names: Sequence[str], behind: int, grids: Mapping[str, Grid]
               ) -> tuple[list[str], list[tuple[Expr, float]]]:
-    """What an expression reads for `names`, and each as an input times a factor."""
+    """What an expression reads for `names`, and each as an input times a factor; `behind` so many
+    operands, the expression of an epilogue also reads the operator's own result."""
     found = [grids.get(n) for n in names]
-    first = 1 if own else 0
+    first = 1 if behind else 0
     return ([g.name if g else n for n, g in zip(names, found, strict=True)],
             [(inp(i), g.scale if g else 1.0) for i, g in enumerate(found, first)])
 
@@ -160,10 +168,11 @@ def _keep(draft: Draft, node: Node, expr: Expr, operands: Sequence[tuple[Expr, f
     expr = substitute(_with_bounds_times(expr, k) if inner else expr, scaled)
     if grid and grid.direct:
         expr = grid.rounded(expr if inner else expr * k)
-    attrs = {k: v for k, v in node.attrs.items() if k not in ("epilogue", "expr")}
-    if node.op == "pointwise" or expr != inp(0):
-        attrs["expr" if node.op == "pointwise" else "epilogue"] = expr
-    draft.add(node.op, node.inputs, draft.shape(node.name), name, like=node.name, **attrs)
+    if isinstance(node.attrs, Pointwise):
+        node = node.with_attrs(expr=expr)
+    else:
+        node = node.with_attrs(epilogue=None if expr == inp(0) else expr)
+    draft.add(node.attrs, node.inputs, draft.shape(node.name), name, like=node.name)
 
 
 def _is_homogeneous(expr: Expr) -> bool:

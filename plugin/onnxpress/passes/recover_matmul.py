@@ -12,6 +12,10 @@ import numpy as np
 
 from ..graph.expr import inp
 from ..graph.graph import Graph, Node
+from ..ops.matmul import MatMul
+from ..ops.move import Reshape
+from ..ops.pointwise import Pointwise
+from ..ops.reduce import Reduce
 from .draft import Draft
 
 
@@ -25,12 +29,13 @@ def recover_matmul(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 def _rewrite(draft: Draft, node: Node) -> bool:
     """Adds the matmul that `node`, a sum of products, is; False if it is none."""
-    if node.op != "reduce" or node.attrs["kind"] != "sum" or len(node.attrs["axes"]) != 1:
+    attrs = node.attrs
+    if not isinstance(attrs, Reduce) or attrs.kind != "sum" or len(attrs.axes) != 1:
         return False
-    product = draft.sole(node.inputs[0], "pointwise")
-    if product is None or product.attrs["expr"] != inp(0) * inp(1):
+    product = draft.sole(node.inputs[0], Pointwise)
+    if product is None or Pointwise.of(product).expr != inp(0) * inp(1):
         return False
-    (axis,) = node.attrs["axes"]
+    (axis,) = attrs.axes
     for x, w in (product.inputs, product.inputs[::-1]):
         if len(draft.shape(x)) != 2 or len(draft.shape(w)) != 2 or w not in draft.constants:
             continue
@@ -46,9 +51,9 @@ def _emit(draft: Draft, node: Node, x: str, w: str) -> None:
     k, n = draft.shape(w)
     out = draft.shape(node.name)
     bias = draft.constant(f"{node.name}.bias", np.zeros(n))
-    row = draft.add("reshape", (x,), (1, k), draft.fresh(f"{node.name}.row"))
+    row = draft.add(Reshape(), (x,), (1, k), draft.fresh(f"{node.name}.row"))
     if out == (1, n):
-        draft.add("matmul", (row, w, bias), out, node.name)
+        draft.add(MatMul(), (row, w, bias), out, node.name)
     else:
-        product = draft.add("matmul", (row, w, bias), (1, n), draft.fresh(f"{node.name}.product"))
-        draft.add("reshape", (product,), out, node.name)
+        product = draft.add(MatMul(), (row, w, bias), (1, n), draft.fresh(f"{node.name}.product"))
+        draft.add(Reshape(), (product,), out, node.name)

@@ -13,14 +13,17 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from ..graph.expr import Expr, call, const, evaluate, inp, substitute
 from ..graph.graph import Graph, Node
+from ..ops.attrs import epilogue_of
+from ..ops.pointwise import Pointwise, quant_of
 from .algebra import ONE, ZERO, compact, rewrite
 from .draft import Draft
-from .epilogue import HOSTS
+from .epilogue import own
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -28,29 +31,29 @@ LARGEST = float(np.finfo(np.float32).max)
 def simplify_expressions(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        if "quant" in node.attrs:
+        if quant_of(node) is not None:
             draft.keep(node)
-        elif node.op == "pointwise":
-            _pointwise(draft, node)
-        elif "epilogue" in node.attrs:
-            own = HOSTS[node.op]
-            names = ("", *draft.inputs(node)[own:])
-            expr, kept = _shorter(draft, node.attrs["epilogue"], names, fixed=1)
-            attrs = {**node.attrs, "epilogue": expr}
-            draft.keep(Node(node.op, node.inputs[:own] + kept[1:], node.outputs, attrs))
+        elif isinstance(node.attrs, Pointwise):
+            _pointwise(draft, node, node.attrs)
+        elif epilogue := epilogue_of(node):
+            first = own(node)
+            names = ("", *draft.inputs(node)[first:])
+            expr, kept = _shorter(draft, epilogue, names, fixed=1)
+            shorter = replace(node, inputs=node.inputs[:first] + kept[1:])
+            draft.keep(shorter.with_attrs(epilogue=expr))
         else:
             draft.keep(node)
     return draft.finish()
 
 
-def _pointwise(draft: Draft, node: Node) -> None:
-    expr, kept = _shorter(draft, node.attrs["expr"], draft.inputs(node), fixed=0)
+def _pointwise(draft: Draft, node: Node, attrs: Pointwise) -> None:
+    expr, kept = _shorter(draft, attrs.expr, draft.inputs(node), fixed=0)
     if not kept:
-        expr, kept = node.attrs["expr"], node.inputs
+        expr, kept = attrs.expr, node.inputs
     if expr == inp(0) and draft.shape(kept[0]) == draft.shape(node.name):
         draft.replace(node.name, kept[0])
         return
-    draft.keep(Node("pointwise", kept, node.outputs, {**node.attrs, "expr": expr}))
+    draft.keep(Node(replace(attrs, expr=expr), kept, node.outputs))
 
 
 def _shorter(draft: Draft, expr: Expr, names: tuple[str, ...],

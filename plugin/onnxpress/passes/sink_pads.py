@@ -7,45 +7,49 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from ..graph.expr import evaluate
+from ..graph.expr import Expr, evaluate
 from ..graph.graph import Graph, Node
+from ..ops.move import Pad
+from ..ops.pointwise import Pointwise
 from .draft import Draft
 
 
 def sink_pads(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        if node.op != "pointwise" or not _swap(draft, node):
+        if not isinstance(node.attrs, Pointwise) or not _swap(draft, node, node.attrs.expr):
             draft.keep(node)
     return draft.finish()
 
 
-def _swap(draft: Draft, node: Node) -> bool:
+def _swap(draft: Draft, node: Node, expr: Expr) -> bool:
     computed = [n for n in node.inputs if n not in draft.constants]
-    pad = draft.sole(computed[0], "pad") if len(computed) == 1 else None
+    pad = draft.sole(computed[0], Pad) if len(computed) == 1 else None
     if pad is None or draft.shape(pad.name) != draft.shape(node.name):
         return False
     others = [draft.shape(n) for n in node.inputs if n in draft.constants]
-    attrs = dict(pad.attrs)
-    if pad.attrs["mode"] == "constant":
+    border = Pad.of(pad)
+    if border.mode == "constant":
         if any(others):
             return False
-        attrs["value"] = float(evaluate(node.attrs["expr"], [
-            draft.constants.get(n, np.float32(pad.attrs["value"])) for n in node.inputs]))
-    elif not all(_holds(shape, pad) for shape in others):
+        value = float(evaluate(expr, [
+            draft.constants.get(n, np.float32(border.value or 0.0)) for n in node.inputs]))
+        border = replace(border, value=value)
+    elif not all(_holds(shape, border) for shape in others):
         return False
     (source,) = pad.inputs
     name = draft.fresh(f"{node.name}.inner")
     inputs = tuple(source if n == pad.name else n for n in node.inputs)
-    draft.add("pointwise", inputs, draft.shape(source), name, like=node.name, **node.attrs)
-    draft.add("pad", (name,), draft.shape(node.name), node.name, **attrs)
+    draft.add(node.attrs, inputs, draft.shape(source), name, like=node.name)
+    draft.add(border, (name,), draft.shape(node.name), node.name)
     return True
 
 
-def _holds(shape: tuple[int, ...], pad: Node) -> bool:
+def _holds(shape: tuple[int, ...], pad: Pad) -> bool:
     """Whether a constant of this shape is the same along every padded axis."""
-    widths = [b + a for b, a in zip(pad.attrs["before"], pad.attrs["after"], strict=True)]
+    widths = [b + a for b, a in zip(pad.before, pad.after, strict=True)]
     return all(n == 1 or w == 0 for n, w in zip(shape[::-1], widths[::-1], strict=False))

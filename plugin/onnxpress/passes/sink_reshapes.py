@@ -12,14 +12,17 @@ convolution, matmul or normalization above and can fold into it.
 from collections.abc import Callable
 
 from ..graph.graph import Graph, Node
+from ..ops.attrs import WithEpilogue
+from ..ops.move import Reshape
+from ..ops.pointwise import Pointwise, quant_of
 from .draft import Draft
-from .epilogue import HOSTS
 
 
 def sink_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        if node.op != "pointwise" or "quant" in node.attrs or not _swap(draft, node):
+        plain = isinstance(node.attrs, Pointwise) and quant_of(node) is None
+        if not plain or not _swap(draft, node):
             draft.keep(node)
     return draft.finish()
 
@@ -27,9 +30,9 @@ def sink_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 def _swap(draft: Draft, node: Node) -> bool:
     out = draft.shape(node.name)
     for name in node.inputs:
-        reshape = draft.sole(name, "reshape")
+        reshape = draft.sole(name, Reshape)
         source = reshape.inputs[0] if reshape and draft.shape(name) == out else None
-        if source is None or draft.sole(source, (*HOSTS, "pointwise")) is None:
+        if source is None or draft.sole(source, (WithEpilogue, Pointwise)) is None:
             continue
         inner = draft.shape(source)
         if not all(_fits(draft.shape(n), out, inner) for n in node.inputs):
@@ -37,9 +40,9 @@ def _swap(draft: Draft, node: Node) -> bool:
         inputs = tuple(source if n == name else _reshaped(draft, n, out, inner)
                        for n in node.inputs)
         made = draft.fresh(f"{node.name}.inner")
-        draft.add("pointwise", inputs, inner, made, like=node.name, **node.attrs)
+        draft.add(node.attrs, inputs, inner, made, like=node.name)
         draft.uses[made] = 1
-        draft.add("reshape", (made,), out, node.name)
+        draft.add(Reshape(), (made,), out, node.name)
         return True
     return False
 
@@ -58,4 +61,4 @@ def _reshaped(draft: Draft, name: str, out: tuple[int, ...], inner: tuple[int, .
         return name
     if name in draft.constants:
         return draft.constant(f"{name}.inner", draft.constants[name].reshape(want))
-    return draft.add("reshape", (name,), want, draft.fresh(f"{name}.inner"))
+    return draft.add(Reshape(), (name,), want, draft.fresh(f"{name}.inner"))

@@ -4,9 +4,10 @@ One walk; each old value is known as transpose(stored, perm), and `perm` is not 
 operator needs the value's own axis order.
 
 1. transpose: composed with the pending one; nothing is emitted.
-2. pointwise, concat, normalize, expand: run in the stored order of their operands. Where operands
-   differ, the order that moves the fewest elements wins; constants are transposed here.
-3. reduce, softmax, argmax, pad, slice: run in the stored order, with their axes renamed.
+2. Operators whose attributes can follow (`Op.follows`: pointwise, concat, normalize, softmax, ...):
+   run in the stored order of their operands, with their axes renamed.
+3. Where operands differ, the order that moves the fewest elements wins; constants are transposed
+   here.
 4. reshape that splits or merges neighbouring axes: runs in the stored order, group by group
    (channel shuffle, [N,C,H,W] -> [N,C,H*W]); groups that are not contiguous there are first
    brought together, the innermost axis staying innermost.
@@ -17,27 +18,29 @@ operator needs the value's own axis order.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from ..graph.graph import Graph, Node
-from .axes import Perm, between, identity, is_view, permute, regroup, rename_axes, unpermute
+from ..ops import OPS, follow
+from ..ops.matmul import MatMul
+from ..ops.move import Reshape, Transpose
+from .axes import Perm, between, identity, is_view, permute, regroup, unpermute
 from .draft import Draft
 
 
 def sink_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     sink = _Sink(graph)
     for node in graph.nodes:
-        if node.op == "transpose":
+        if isinstance(node.attrs, Transpose):
             name, perm = sink.pending[node.inputs[0]]
-            sink.pending[node.outputs[0]] = name, permute(perm, tuple(node.attrs["perm"]))
-        elif node.op == "reshape":
+            sink.pending[node.outputs[0]] = name, permute(perm, node.attrs.perm)
+        elif isinstance(node.attrs, Reshape):
             sink.reshape(node)
-        elif node.op in ("pointwise", "concat", "normalize", "expand"):
+        elif OPS[node.op].follows is not None:
             sink.run_in(sink.cheapest(node), node)
-        elif node.op in ("reduce", "softmax", "argmax", "pad", "slice"):
-            sink.run_in(sink.pending[node.inputs[0]][1], node)
         else:
             sink.run_as_is(node)
     return sink.finish()
@@ -89,10 +92,10 @@ class _Sink:
             array = self.draft.constants[name].reshape(lifted).transpose(step)
             return self.draft.constant(f"{name}.moved", array)
         if is_view(lifted, step):
-            return self.draft.add("reshape", (name,), permute(lifted, step), out)
+            return self.draft.add(Reshape(), (name,), permute(lifted, step), out)
         if lifted != shape:
-            name = self.draft.add("reshape", (name,), lifted, self.draft.fresh(f"{name}.lifted"))
-        return self.draft.add("transpose", (name,), permute(lifted, step), out, perm=step)
+            name = self.draft.add(Reshape(), (name,), lifted, self.draft.fresh(f"{name}.lifted"))
+        return self.draft.add(Transpose(perm=step), (name,), permute(lifted, step), out)
 
     def cheapest(self, node: Node) -> Perm:
         """The operands' order in which the others are cheapest to follow; pending orders first,
@@ -106,30 +109,29 @@ class _Sink:
 
     # --- nodes ---
 
-    def emit(self, node: Node, inputs: tuple[str, ...], shape: tuple[int, ...], perm: Perm,
-             **attrs: object) -> None:
+    def emit(self, node: Node, inputs: tuple[str, ...], shape: tuple[int, ...], perm: Perm) -> None:
         """Adds `node` with its output stored in `perm` order; an output's name waits for the
         value in its own order."""
         value = node.outputs[0]
         name = value
         if value in self.graph.outputs and perm != identity(len(perm)):
             name = self.draft.fresh(f"{value}.stored")
-        self.draft.add(node.op, inputs, shape, name, like=value, **{**node.attrs, **attrs})
+        self.draft.add(node.attrs, inputs, shape, name, like=value)
         self.pending[value] = name, perm
 
     def run_as_is(self, node: Node) -> None:
         inputs = [self.stored(n, identity(len(self.graph.shape(n)))) for n in node.inputs]
-        if node.op == "matmul" and node.inputs[0] in self.rows:
+        if isinstance(node.attrs, MatMul) and node.inputs[0] in self.rows:
             weights = self.draft.constants[inputs[1]]
             rows = self.rows[node.inputs[0]]
             inputs[1] = self.draft.constant(f"{inputs[1]}.rows", weights[..., rows, :])
-        self.draft.keep(Node(node.op, tuple(inputs), node.outputs, node.attrs))
+        self.draft.keep(replace(node, inputs=tuple(inputs)))
 
     def run_in(self, perm: Perm, node: Node) -> None:
         """Cases 2 and 3: the node with every axis `a` renamed to perm[a]."""
         inputs = tuple(self.stored(n, perm) for n in node.inputs)
         shape = unpermute(self.graph.shape(node.outputs[0]), perm)
-        self.emit(node, inputs, shape, perm, **rename_axes(node.attrs, perm))
+        self.emit(replace(node, attrs=follow(node.attrs, perm)), inputs, shape, perm)
 
     def reshape(self, node: Node) -> None:
         value, (_, perm) = node.inputs[0], self.pending[node.inputs[0]]
@@ -163,7 +165,7 @@ class _Sink:
             or tuple(stored) == ins
             or sorted([*order, *stored], key=lambda a: perm[a]) != [*order, *stored]
             or [*order, *ins] != sorted([*order, *ins])
-            or not all(r.op == "matmul" and r.inputs[0] == out and r.inputs[1] != out
+            or not all(isinstance(r.attrs, MatMul) and r.inputs[0] == out and r.inputs[1] != out
                        and r.inputs[1] in self.graph.constants for r in self.readers[out])
         ):
             return False
@@ -181,7 +183,7 @@ class _Sink:
                 continue
             if key in self.made or name in self.graph.constants or perm == identity(len(perm)):
                 name = self.stored(value, identity(len(perm)))
-                self.draft.add("reshape", (name,), self.graph.shape(value), value)
+                self.draft.add(Reshape(), (name,), self.graph.shape(value), value)
             else:
                 self.made[key] = self._moved(name, perm, value)
         return self.draft.finish()

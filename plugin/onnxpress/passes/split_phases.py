@@ -25,11 +25,12 @@ from itertools import product
 
 import numpy as np
 
+from ..graph.expr import inp
 from ..graph.graph import Graph, Node
+from ..ops.conv import OWN, Conv2d
+from ..ops.move import Interleave, UpsampleZero
+from ..ops.pointwise import Pointwise
 from .draft import Draft
-from .epilogue import HOSTS
-
-OWN = HOSTS["conv2d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class Axis:
 def split_phases(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
-        spread = draft.makers.get(node.inputs[0]) if node.op == "conv2d" else None
-        if spread is None or spread.op != "upsample_zero":
+        spread = draft.makers.get(node.inputs[0]) if isinstance(node.attrs, Conv2d) else None
+        if spread is None or not isinstance(spread.attrs, UpsampleZero):
             draft.keep(node)
             continue
         reason = _obstacle(draft, node)
@@ -91,9 +92,10 @@ def split_phases(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 def _obstacle(draft: Draft, node: Node) -> str:
     if any(n not in draft.constants for n in node.inputs[1:OWN]):
         return "its weights are computed"
-    if node.attrs["dilations"] != (1, 1):
+    conv = Conv2d.of(node)
+    if conv.dilations != (1, 1):
         return "its kernel is dilated"
-    if node.attrs["strides"] != (1, 1) or node.attrs["pad_mode"] != "zero":
+    if conv.strides != (1, 1) or conv.pad_mode != "zero":
         return "it is no transposed convolution"
     return ""
 
@@ -104,27 +106,27 @@ def _split(draft: Draft, node: Node, spread: Node) -> None:
     carried = all(_is_vector(draft, n, node, together) for n in node.inputs[OWN:])
     images = tuple(_convolution(draft, node, spread.inputs[0], axes, blocks, carried)
                    for blocks in product(*(a.blocks for a in axes)))
-    attrs = {"strides": spread.attrs["strides"], "starts": tuple(a.start for a in axes),
-             "size": tuple(a.size for a in axes)}
+    rows, cols = axes
+    attrs = Interleave(strides=UpsampleZero.of(spread).strides, starts=(rows.start, cols.start),
+                       size=(rows.size, cols.size))
     shape = draft.shape(node.name)
     if carried:
-        draft.add("interleave", images, shape, node.name, **attrs)
+        draft.add(attrs, images, shape, node.name)
         return
-    pixels = draft.add("interleave", images, shape, draft.fresh(f"{node.name}.pixels"),
-                       like=node.name, **attrs)
-    draft.add("pointwise", (pixels, *node.inputs[OWN:]), shape, node.name,
-              expr=node.attrs["epilogue"])
+    pixels = draft.add(attrs, images, shape, draft.fresh(f"{node.name}.pixels"), like=node.name)
+    draft.add(Pointwise(expr=Conv2d.of(node).epilogue or inp(0)), (pixels, *node.inputs[OWN:]),
+              shape, node.name)
 
 
 def _axes(draft: Draft, node: Node, spread: Node) -> list[Axis]:
     """Both axes, with the starts that make windows smallest."""
     x, out = draft.shape(spread.inputs[0]), draft.shape(node.name)
-    kernel, strides = draft.shape(node.inputs[1])[:2], spread.attrs["strides"]
-    axes, apart = [], node.attrs["groups"] > 1
+    conv, kernel = Conv2d.of(node), draft.shape(node.inputs[1])[:2]
+    strides, axes, apart = UpsampleZero.of(spread).strides, [], conv.groups > 1
     for i in (1, 0):  # blocks of channels are (y, x): with x apart, so is y
         apart = apart or kernel[i] % strides[i] > 0
         phases = tuple(range(strides[i]))
-        axis = Axis(x[1 + i], kernel[i], strides[i], node.attrs["pads"][i], out[1 + i], 0,
+        axis = Axis(x[1 + i], kernel[i], strides[i], conv.pads[i], out[1 + i], 0,
                     tuple((p,) for p in phases) if apart else (phases,))
         axes.insert(0, min((replace(axis, start=s) for s in phases),
                            key=lambda a: sum(map(a.width, a.blocks))))
@@ -149,12 +151,11 @@ def _convolution(draft: Draft, node: Node, x: str, axes: Sequence[Axis],
     extras = node.inputs[OWN:] if carried else ()
     inputs = (x, draft.constant(f"{node.inputs[1]}.phases", weights),
               *(_repeated(draft, n, many) for n in (node.inputs[2], *extras)))
-    attrs = {**node.attrs, "pads": (top, left, bottom, right)}
+    attrs = replace(Conv2d.of(node), pads=(top, left, bottom, right))
     if not carried:
-        del attrs["epilogue"]
+        attrs = replace(attrs, epilogue=None)
     shape = (draft.shape(x)[0], rows[0].count, cols[0].count, weights.shape[3])
-    return draft.add("conv2d", inputs, shape, draft.fresh(f"{node.name}.phases"), like=node.name,
-                     **attrs)
+    return draft.add(attrs, inputs, shape, draft.fresh(f"{node.name}.phases"), like=node.name)
 
 
 def _weights(w: np.ndarray, rows: tuple[Axis, Sequence[int]],

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..graph.expr import Expr, call, inp
-from ..graph.graph import Graph, Node
+from ..graph.graph import Attrs, Graph, Node
+from ..ops.pointwise import Pointwise, quant_of
 from .draft import Draft
 
 RANGES = {"i8": (-128, 127), "u8": (0, 255), "i16": (-32768, 32767), "u16": (0, 65535)}
@@ -90,7 +91,7 @@ class Memory:
                 low, high = (float(np.rint(np.float32(b) / found.scale)) for b in (low, high))
                 return replace(found, lo=max(found.lo, min(low, found.hi)),
                                hi=min(found.hi, max(high, found.lo)))
-            bounds = _bounds(node.attrs["expr"]) if node.op == "pointwise" else None
+            bounds = _bounds(node.attrs.expr) if isinstance(node.attrs, Pointwise) else None
             if bounds is None or len(node.inputs) != 1:
                 return None
             low, high = (min(max(b, bounds[0]), bounds[1]) for b in (low, high))
@@ -105,7 +106,7 @@ class Memory:
         shape = self.graph.shape(value)
         if value in self.centred:
             steps, zero = self.centred[value]
-            return self.draft.add("pointwise", (steps.name,), shape, value, expr=inp(0) + zero)
+            return self.draft.add(Pointwise(expr=inp(0) + zero), (steps.name,), shape, value)
         known = self.steps.get(value)
         if known is None:
             return value
@@ -113,17 +114,16 @@ class Memory:
             array = self.draft.constants[known.name] * known.scale
             return self.draft.constant(f"{value}.floats", array)
         if known.is_per_tensor:
-            expr = inp(0) * float(known.unit)
-            return self.draft.add("pointwise", (known.name,), shape, value, expr=expr)
+            attrs = Pointwise(expr=inp(0) * float(known.unit))
+            return self.draft.add(attrs, (known.name,), shape, value)
         scale = self.draft.constant(f"{value}.scale", known.scale)
-        return self.draft.add("pointwise", (known.name, scale), shape, value, expr=inp(0) * inp(1))
+        return self.draft.add(Pointwise(expr=inp(0) * inp(1)), (known.name, scale), shape, value)
 
-    def emit(self, quantizer: Quantizer, op: str, inputs: tuple[str, ...],
-             **attrs: object) -> None:
+    def emit(self, quantizer: Quantizer, attrs: Attrs, inputs: tuple[str, ...]) -> None:
         """Adds the node that computes q - zero of `quantizer`."""
         out = quantizer.node.name
         name = self.draft.fresh(f"{out}.steps")
-        self.draft.add(op, inputs, self.graph.shape(out), name, **attrs)
+        self.draft.add(attrs, inputs, self.graph.shape(out), name)
         self.remember(quantizer, Steps(name, np.ones((), np.float32), quantizer.lo, quantizer.hi))
 
     def remember(self, quantizer: Quantizer, steps: Steps) -> None:
@@ -132,7 +132,8 @@ class Memory:
 
 def is_kind(node: Node, kind: str) -> bool:
     """Whether the importer marked `node` as "quantize" or "dequantize"."""
-    return node.attrs.get("quant", {}).get("kind") == kind
+    quant = quant_of(node)
+    return quant is not None and quant.kind == kind
 
 
 def _bounds(expr: Expr) -> tuple[float, float] | None:

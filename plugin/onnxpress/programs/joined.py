@@ -7,8 +7,10 @@ what lies side by side already, as each of a dense block's does, is a part of th
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..emit.layout import F32, Needs, Want
+from ..emit.layout import Needs, Want
 from ..graph.graph import Graph, Node
+from ..graph.storage import F32
+from ..ops.move import Concat
 
 LANES = 4  # kernels write whole vectors, so a value begins and ends with one
 Place = tuple[str, int]  # the concatenation, and the first of its channels
@@ -28,7 +30,7 @@ def place_joined(graph: Graph, needs: Mapping[str, Needs], wants: Mapping[str, S
                 and name not in pinned and graph.shape(name)[3] % LANES == 0
                 and not any(w.halo.mode != "zero" or w.storage != F32 for w in wants[name]))
 
-    joins = [n for n in graph.nodes if n.op == "concat" and _joins_channels(n, graph)]
+    joins = [n for n in graph.nodes if _joins_channels(n, graph)]
     for node in sorted(joins, key=lambda n: -graph.shape(n.name)[3]):
         whole, start = places.get(node.name, (node.name, 0))
         found = side_by_side(graph, node, places)
@@ -43,7 +45,8 @@ def place_joined(graph: Graph, needs: Mapping[str, Needs], wants: Mapping[str, S
 
 
 def _joins_channels(node: Node, graph: Graph) -> bool:
-    return node.attrs["axis"] == 3 and len(graph.shape(node.name)) == 4
+    return (isinstance(node.attrs, Concat) and node.attrs.axis == 3
+            and len(graph.shape(node.name)) == 4)
 
 
 def side_by_side(graph: Graph, node: Node, places: Mapping[str, Place]) -> Place | None:

@@ -5,7 +5,7 @@ Plain loops without `eval`: iOS Lockdown Mode and content security policies let 
 
 from ..emit.js.module import JsModule
 from ..graph.graph import Graph
-from ..kernels import KERNELS
+from ..kernels import linear_kernel
 from .describe import describe
 from .plan import plan_linear
 from .program import Program
@@ -21,5 +21,5 @@ def build(graph: Graph) -> Program:
     module = JsModule()
     for step in plan.steps:
         module.begin_step()
-        KERNELS[step.node.op].js.emit(step, module)
+        linear_kernel(step.node, "js").emit(step, module)
     return Program("js", {"module": (module.encode(), "js")}, describe(plan, graph))

@@ -13,12 +13,11 @@ def label(node: Node, inputs: Sequence[tuple[str, Shape]], outputs: Mapping[str,
     """["conv2d 1x56x56x64 -> 1x56x56x64", flops, bytes].
 
     `bytes`: every input, weights among them, and every output once, in f32; what a step reads twice
-    or writes in between is not counted. A step that only the planner makes has no flops, and
-    writes the `halo` elements around its output.
+    or writes in between is not counted. A step without inputs writes the `halo`
+    elements around its output.
     """
-    op = OPS.get(node.op)
     shapes = [shape for _, shape in inputs]
     sides = (*shapes[:1], next(iter(outputs.values())))
     text = " -> ".join("x".join(map(str, side)) or "scalar" for side in sides)
-    touched = sum(map(prod, {**dict(inputs), **outputs}.values())) if op else halo
-    return [f"{node.op} {text}", int(op.flops(node, shapes)) if op else 0, 4 * touched]
+    touched = sum(map(prod, {**dict(inputs), **outputs}.values())) if inputs else halo
+    return [f"{node.op} {text}", int(OPS[node.op].flops(node, shapes)), 4 * touched]

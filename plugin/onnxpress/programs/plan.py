@@ -13,25 +13,24 @@ from math import prod
 from ..emit.layout import (
     ALIGN,
     ANY,
-    ELEMENT_BYTES,
-    F32,
     SLACK,
     Halo,
     LinearPlan,
     Needs,
     Packing,
     Step,
-    Storage,
     Tensor,
     Want,
     Weight,
     dense_strides,
     round_up,
 )
-from ..errors import PlanError
 from ..graph.graph import Graph, Node
-from ..kernels import KERNELS
-from ..ops.move import alias_start
+from ..graph.storage import ELEMENT_BYTES, F32, Storage
+from ..kernels import linear_kernel
+from ..ops import alias_start
+from ..ops.halo import FillHalo
+from ..ops.move import Concat, Copy, Slice
 from ..weights.encodings import most_scales
 from .joined import Place, place_joined, side_by_side
 
@@ -42,7 +41,7 @@ def plan_linear(graph: Graph, target: str) -> LinearPlan:
     Raises:
         PlanError: an operator has no kernel on `target`.
     """
-    needs = {n.name: _needs(n, graph, target) for n in graph.nodes
+    needs = {n.name: linear_kernel(n, target).needs(n, graph) for n in graph.nodes
              if _alias_start(n, graph) is None}
     layouts, places = _choose_layouts(graph, needs)
     draft = _Draft(graph, layouts, places)
@@ -59,16 +58,9 @@ def _alias_start(node: Node, graph: Graph) -> int | None:
     """Where in its input's memory the output lies; such a node is no step. Images stay free to have
     halos."""
     out = graph.shape(node.name)
-    if node.op == "slice" and len(out) == 4:
+    if isinstance(node.attrs, Slice) and len(out) == 4:
         return None
     return alias_start(node, graph.shape(node.inputs[0]), out) if node.inputs else None
-
-
-def _needs(node: Node, graph: Graph, target: str) -> Needs:
-    kernel = KERNELS.get(node.op)
-    if kernel is None:
-        raise PlanError(f"%{node.name}: no kernel runs {node.op} on {target}")
-    return kernel.needs(node, graph, target)
 
 
 # --- layouts -------------------------------------------------------------------------------------
@@ -221,7 +213,7 @@ class _Draft:
     def _is_joined(self, node: Node) -> bool:
         """Whether a concatenation's operands are made in their places."""
         own = self.places.get(node.outputs[0], (node.outputs[0], 0))
-        return node.op == "concat" and side_by_side(self.graph, node, self.places) == own
+        return isinstance(node.attrs, Concat) and side_by_side(self.graph, node, self.places) == own
 
     def _slot(self, name: str, packing: Packing | None) -> str:
         shape = self.graph.shape(name)
@@ -266,12 +258,12 @@ class _Draft:
         return twin
 
     def _copy(self, source: str, target: str) -> None:
-        self._emit(Node("copy", (source,), (target,)), (source,), (target,), Needs())
+        self._emit(Node(Copy(), (source,), (target,)), (source,), (target,), Needs())
 
     def _emit(self, node: Node, inputs: tuple[str, ...], outputs: tuple[str, ...],
               need: Needs) -> None:
         halo, whole = self.layouts[outputs[0]].halo, (self.root[outputs[0]],)
-        fill = Node("fill_halo", (), whole, {"mode": "zero", "pads": halo.extent})
+        fill = Node(FillHalo(mode="zero", pads=halo.extent), (), whole)
         if any(halo.extent) and whole[0] not in self.bordered:
             self.bordered.update(whole)
             self.steps.append((fill, (), whole, Needs()))

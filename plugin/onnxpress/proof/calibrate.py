@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ..graph.graph import Graph, Node
+from ..ops import OPS
+from ..ops.conv import Conv2d
 from ..weights.encodings import pieces
-
-RANKS = {"conv2d": 4, "matmul": 2}  # of weights that one bias belongs to
 
 
 def correct_biases(graph: Graph, restored: Callable[[str], np.ndarray],
@@ -29,7 +29,8 @@ def correct_biases(graph: Graph, restored: Callable[[str], np.ndarray],
             continue
         weights, bias = node.inputs[1:3]
         constant = weights in graph.constants and bias in graph.constants
-        if constant and readers[bias] == 1 and graph.constants[weights].ndim == RANKS[node.op]:
+        rank = OPS[node.op].weights_rank
+        if constant and readers[bias] == 1 and graph.constants[weights].ndim == rank:
             exact, got = graph.constants[weights], restored(weights)
             if not np.array_equal(got, exact):
                 moved = _mean_shift(node, got, exact, means[node.name])
@@ -41,8 +42,9 @@ def _mean_shift(node: Node, got: np.ndarray, exact: np.ndarray, mean: np.ndarray
     """f64[O]: by how much a layer's output moves where every pixel is the mean one and its weights
     are `got`. Rows are added one by one, so every processor gets the same bits."""
     columns = exact.shape[-1]
+    groups = node.attrs.groups if isinstance(node.attrs, Conv2d) else 1
     got, exact = (a.reshape(-1, exact.shape[-2], columns).swapaxes(0, 1) for a in (got, exact))
-    factors = mean.reshape(node.attrs.get("groups", 1), -1).T[..., None]
+    factors = mean.reshape(groups, -1).T[..., None]
     moved = np.zeros((1, factors.shape[1], columns // factors.shape[1]))
     for part in pieces(exact):
         taps = (got[part].astype(np.float64) - exact[part]).sum(1)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.graph import Graph
+from ..ops.conv import Conv2d
 from ..ops.interpret import interpret
 from ..pack.pack import write_program
 from ..programs.program import Program
@@ -67,7 +68,7 @@ def simulate(graph: Graph, inputs: Sequence[Arrays]) -> list[list[np.ndarray]]:
     roots = webgpu.roots_of(graph)
     held = half_values(graph, roots)
     thin = {roots[n.inputs[0]][0] for n in graph.nodes
-            if n.op == "conv2d" and graph.shape(n.inputs[1])[2] % 4}
+            if isinstance(n.attrs, Conv2d) and graph.shape(n.inputs[1])[2] % 4}
 
     def run(feeds: Arrays) -> list[np.ndarray]:
         given = {n: _half(a) if n in thin else a for n, a in feeds.items()}

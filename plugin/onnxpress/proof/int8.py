@@ -16,6 +16,7 @@ import numpy as np
 
 from ..files import write_file
 from ..graph.graph import Graph
+from ..ops.attrs import Product
 from ..passes.quantize_activations import quantize_activations
 from ..programs.program import Program
 from ..programs.wasm.int8 import WAYS, Way, build, candidates, mark, work
@@ -155,7 +156,8 @@ class _Trials:
         whole = quantize_activations(self.pack.graph, layers, ranges, self.pack.steps,
                                      self.way.levels)
         marked = mark(whole, self.way.kind, self.pack.steps)
-        run = {node.inputs[1] for node in marked.nodes if "dot" in node.attrs}
+        run = {node.inputs[1] for node in marked.nodes
+               if isinstance(node.attrs, Product) and node.attrs.dot}
         fit = [name for name in layers if self.inputs[name][1] in run]
         return self._make(marked) if len(fit) == len(layers) else self._rounded(fit, share)
 

@@ -6,14 +6,16 @@ convolution before its epilogue, and the parts of an expression, count too. Sums
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..graph.expr import Expr, evaluate
 from ..graph.graph import Graph, Node
+from ..ops import OPS
+from ..ops.attrs import Product, epilogue_of
 from ..ops.interpret import interpret
-from ..passes.epilogue import HOSTS
+from ..ops.pointwise import Pointwise
 from ..weights.encodings import fits_f16
 
 F16_MAX = float(np.finfo(np.float16).max)
@@ -21,7 +23,6 @@ HEADROOM = 2  # what a visitor's picture may reach beyond the pictures tried
 HARMED = 1 / 32  # of a step's peak: f16 rounds in the eleventh bit, an overflow shows sooner
 # Means are kept to so many bits: sums in another order, on another processor, give the same ones.
 MEAN_BITS = 11
-PRODUCTS = ("conv2d", "matmul")
 # Pixels of an input that a mean is over: with one alone, as behind a global pool, a corrected bias
 # would not take away the mean of an error but the error itself, on the very inputs of the proof.
 LEAST_PIXELS = 16
@@ -56,12 +57,12 @@ def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
     def watch(node: Node, operands: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
         step = node.name.removesuffix(BARE)
         peak = max(_magnitude(r) for r in results)
-        if node.op == "pointwise":
-            peak = max(peak, _largest_part(node.attrs["expr"], operands))
+        if isinstance(node.attrs, Pointwise):
+            peak = max(peak, _largest_part(node.attrs.expr, operands))
         peaks[step] = max(peaks.get(step, 0.0), peak)
         if step == node.name:
             measure(step, results[0])
-        if node.op in PRODUCTS:
+        if isinstance(node.attrs, Product):
             x = operands[0].reshape(-1, operands[0].shape[-1])
             if len(x) >= LEAST_PIXELS:
                 sums[step] = sums.get(step, 0.0) + x.mean(0)
@@ -94,7 +95,7 @@ def f16_range(graph: Graph, peaks: Mapping[str, float]) -> dict:
     weights; `layer` has the largest values, or else weights too small for f16."""
     limit = F16_MAX / HEADROOM
     layer = max(peaks, key=peaks.__getitem__, default="")
-    unfit = [node.name for node in graph.nodes if node.op in PRODUCTS
+    unfit = [node.name for node in graph.nodes if isinstance(node.attrs, Product)
              and any(not fits_f16(graph.constants[n]) for n in node.inputs[1:2]
                      if n in graph.constants)]
     holds = peaks.get(layer, 0.0) <= limit
@@ -116,15 +117,15 @@ def _split_epilogues(graph: Graph) -> Graph:
     nodes: list[Node] = []
     values = dict(graph.values)
     for node in graph.nodes:
-        epilogue = node.attrs.get("epilogue")
+        epilogue = epilogue_of(node)
         if epilogue is None:
             nodes.append(node)
             continue
-        own, bare = HOSTS[node.op], node.name + BARE
+        own, bare = OPS[node.op].own, node.name + BARE
         values[bare] = graph.values[node.name]
-        nodes.append(Node(node.op, node.inputs[:own], (bare,), {**node.attrs, "epilogue": None}))
-        nodes.append(Node("pointwise", (bare, *node.inputs[own:]), node.outputs,
-                          {"expr": epilogue}))
+        plain = replace(node, inputs=node.inputs[:own], outputs=(bare,))
+        nodes.append(plain.with_attrs(epilogue=None))
+        nodes.append(Node(Pointwise(expr=epilogue), (bare, *node.inputs[own:]), node.outputs))
     return Graph(graph.inputs, graph.outputs, tuple(nodes), values, graph.constants)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ...graph.expr import Expr, inp
 from ...graph.graph import Node
+from ...ops.attrs import epilogue_of
 from ..layout import Tensor
 from .module import assign, lift
 
@@ -31,7 +32,7 @@ class Epilogue:
 
 def epilogue(node: Node, out: Tensor, extras: tuple[Tensor, ...]) -> Epilogue:
     """The epilogue of `node`, with `extras` as its extra operands."""
-    expr, numbers = lift(node.attrs.get("epilogue") or inp(0), 1 + len(extras))
+    expr, numbers = lift(epilogue_of(node) or inp(0), 1 + len(extras))
     whole = tuple(t.shape == out.shape for t in extras)
     return Epilogue(
         expr,

@@ -6,7 +6,8 @@ from functools import partial
 
 from ...graph.expr import Expr, inp, substitute
 from ...graph.graph import Shape
-from ..layout import ELEMENT_BYTES, F32, Storage, Tensor, round_up
+from ...graph.storage import ELEMENT_BYTES, F32, Storage
+from ..layout import Tensor, round_up
 from ..loops import collapse
 from .asm import I32, V128, Function, function
 from .emitter import Affine, Emitter, address

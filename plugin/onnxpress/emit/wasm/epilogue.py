@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...graph.expr import Expr, inp
-from ..layout import F32, Step, Storage
+from ...graph.storage import F32, Storage
+from ...ops.attrs import Product, epilogue_of
+from ..layout import Step
 from .asm import I32, V128, Function
 from .emitter import Affine, Argument, Emitter, address
 from .expr import render
@@ -54,9 +56,9 @@ def epilogue(step: Step, first: int) -> tuple[Epilogue, list[Affine]]:
         residual = t.shape == out.shape
         kinds.append("residual" if residual else "channel")
         args.append(Affine(address(t) - (address(out) if residual else 0)))
-    return Epilogue(step.node.attrs.get("epilogue") or ACCUMULATOR, tuple(kinds),
+    return Epilogue(epilogue_of(step.node) or ACCUMULATOR, tuple(kinds),
                     tuple(t.storage for t in step.inputs[first:]), out.storage,
-                    "dot" in step.node.attrs), args
+                    Product.of(step.node).dot is not None), args
 
 
 class Finisher:

@@ -6,6 +6,7 @@ from math import inf, prod
 
 from ...graph.expr import Expr, inp
 from ...graph.graph import Graph, Node
+from ...ops.attrs import Product, epilogue_of
 from .expr import bits, function
 from .shader import LANES, Dispatch, Port, dispatch
 
@@ -23,7 +24,7 @@ def finish(node: Node, graph: Graph, extras: int, wide: bool, bias: str | None =
     """The epilogue of `node`, whose inputs from index `extras` on are the epilogue's operands.
     `wide`: the kernel computes vec4f. `bias`: the name of the bias, if there is one."""
     names = node.inputs[extras:]
-    expr = node.attrs.get("epilogue") or inp(0)
+    expr = epilogue_of(node) or inp(0)
     bounds = _bounds(expr)
     if bounds and len(names) < 2:
         return _plain(node, graph, wide, bias, names, bounds)
@@ -94,7 +95,7 @@ def sum_parts(node: Node, graph: Graph, parts: int, partial: str, end: Finish, w
     """The dispatch out = finish(sum over p of partial[p]). partial[parts, *out.shape] is a
     temporary."""
     out = graph.shape(node.name)
-    whole, start = node.attrs.get("into", (node.name, 0))
+    whole, start = Product.of(node).into or (node.name, 0)
     target = Port("out", whole, graph.shape(whole), wide)
     reads = [Port("partial", partial, (parts, *out), wide), *end.ports]
     step = 4 if wide else 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from ...graph.graph import Graph, Node
+from ...ops.attrs import Product as ProductAttrs
 from .cost import quickest_tile
 from .device import Device, Tile
 from .epilogue import Finish, sum_parts, unfinished
@@ -90,7 +91,7 @@ def multiply(node: Node, graph: Graph, device: Device, what: list[Product], end:
     """The dispatches of one product. `what` has several pieces where an operand exceeds a binding:
     each piece is a range of K, and a last dispatch adds them."""
     out = graph.shape(node.name)
-    whole, start = node.attrs.get("into", (node.name, 0))
+    whole, start = ProductAttrs.of(node).into or (node.name, 0)
     wide = out[-1] % 4 == 0 and what[0].work.n % 4 == 0
     plans = [(None, 1) if p.vector else quickest_tile(p.work, device) for p in what]
     parts = sum(splits for _, splits in plans)

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from ...graph.graph import Graph, Shape
+from ...ops import OPS
 from ...weights.encodings import ENCODINGS, PLAIN
 from .shader import BITS, Port, Slice
-
-READERS = ("conv2d", "matmul")
 
 
 def store(graph: Graph, encodings: Mapping[str, str]) -> Graph:
     """The graph, with each weight of a product marked with its encoding; `graph` itself if all of
     them are f32."""
-    read = {n.inputs[1] for n in graph.nodes if n.op in READERS} & set(encodings)
+    read = {n.inputs[1] for n in graph.nodes if OPS[n.op].weights_rank} & set(encodings)
     if all(encodings[name] == PLAIN for name in read):
         return graph
     told = {n: replace(graph.values[n], stored=encodings[n]) for n in read}

@@ -4,6 +4,7 @@ from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step
 from ...emit.loops import collapse, nest
 from ...graph.graph import Graph, Node
+from ...ops.reduce import ArgMax
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -11,13 +12,13 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, program: JsModule) -> None:
-    x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
-    axis = attrs["axis"]
+    x, out, attrs = step.inputs[0], step.outputs[0], ArgMax.of(step.node)
+    axis = attrs.axis
     others = [a for a in range(len(x.shape)) if a != axis]
     lengths, (y_steps, x_steps) = collapse(
         tuple(x.shape[a] for a in others),
         [tuple(t.strides[a] for a in others) for t in (out, x)])
-    better = (">" if attrs.get("largest", True) else "<") + "=" * attrs.get("select_last", False)
+    better = (">" if attrs.largest else "<") + "=" * attrs.select_last
     name = program.function("argmax", nest=nest(len(lengths), {"y": "y", "x": "x"}), better=better)
     program.call(name, out.offset, x.offset, x.shape[axis], x.strides[axis], *lengths, *y_steps,
                  *x_steps)

@@ -9,6 +9,7 @@ from ...emit.wasm.emitter import Emitter
 from ...emit.wasm.loops import store_run
 from ...emit.wasm.nest import View, call_nest, lane_nest, share_nest, view
 from ...graph.graph import Graph, Node
+from ...ops.reduce import ArgMax
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -16,10 +17,10 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, e: Emitter) -> None:
-    x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
-    axis = attrs["axis"]
+    x, out, attrs = step.inputs[0], step.outputs[0], ArgMax.of(step.node)
+    axis = attrs.axis
     nest = lane_nest(out.shape, [view(out, out.shape), View(x.offset, x.strides)])
-    variant = attrs["largest"], attrs["select_last"]
+    variant = attrs.largest, attrs.select_last
     best = e.kernel(("argmax", *variant), partial(_build, *variant))
     with share_nest(e, nest) as mine:
         call_nest(e, best, mine.ordered(range(len(mine.lengths) - 2)),

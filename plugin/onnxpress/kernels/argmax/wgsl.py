@@ -5,14 +5,15 @@ from ...emit.wgsl.device import Device
 from ...emit.wgsl.rows import fold, view
 from ...emit.wgsl.shader import Dispatch, Port
 from ...graph.graph import Graph, Node
+from ...ops.reduce import ArgMax
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
-    shape, axis = graph.shape(node.inputs[0]), node.attrs["axis"]
+    shape, attrs = graph.shape(node.inputs[0]), ArgMax.of(node)
     strides = dense_strides(shape)
-    rows = view(shape, (axis,), {"x": strides}, wide=False)
+    rows = view(shape, (attrs.axis,), {"x": strides}, wide=False)
     return [fold(
         "argmax/shader.wgsl", rows, [Port("x", node.inputs[0], shape)],
-        Port("out", node.name, graph.shape(node.name)), stride=strides[axis],
-        largest=bool(node.attrs["largest"]), select_last=bool(node.attrs["select_last"]),
+        Port("out", node.name, graph.shape(node.name)), stride=strides[attrs.axis],
+        largest=attrs.largest, select_last=attrs.select_last,
     )]

@@ -4,7 +4,8 @@ from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step, Tensor
 from ...emit.loops import collapse, nest
 from ...graph.graph import Graph, Node
-from ...ops.move import coalesce, moves
+from ...ops import moves
+from ...ops.copies import coalesce
 
 ROW = 32  # copyWithin costs as much to call as a loop over so many elements
 

@@ -1,7 +1,7 @@
 """copy in WebAssembly: runs of lanes where both sides have them, 4x4 transposes where the sides'
 unit strides lie on different axes, single elements elsewhere."""
 
-from ...emit.layout import F32, Needs, Step, Tensor
+from ...emit.layout import Needs, Step, Tensor
 from ...emit.loops import collapse
 from ...emit.wasm.asm import Function, function
 from ...emit.wasm.convert import emit_convert
@@ -11,7 +11,9 @@ from ...emit.wasm.nest import Nest, View, call_nest, padded_shape, share_nest, v
 from ...emit.wasm.share import sync
 from ...graph.expr import inp
 from ...graph.graph import Graph, Node, Shape
-from ...ops.move import Move, moves
+from ...graph.storage import F32
+from ...ops import moves
+from ...ops.copies import Move
 
 
 def needs(node: Node, graph: Graph) -> Needs:

@@ -7,15 +7,17 @@ from ...emit.wgsl.device import Device
 from ...emit.wgsl.expr import number
 from ...emit.wgsl.shader import LANES, MAX_BUFFERS, Dispatch, Port, dispatch, over_elements, walk
 from ...graph.graph import Graph, Node
-from ...ops.move import Move, coalesce, moves
+from ...ops import moves
+from ...ops.attrs import Movement
+from ...ops.copies import Move, coalesce
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     out = graph.shape(node.name)
     shapes = [graph.shape(v) for v in node.inputs]
-    plan = moves(node, shapes, out)
+    plan, done = moves(node, shapes, out), Movement.of(node).moved
     parts = [_at_least_1d(coalesce(part)) for part in plan.parts
-             if prod(part.shape) and part.source not in node.attrs.get("moved", ())]
+             if prod(part.shape) and part.source not in done]
     steps = []
     if plan.fill is not None:
         wide = prod(out) % 4 == 0

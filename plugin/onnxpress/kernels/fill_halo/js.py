@@ -3,6 +3,7 @@
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step
 from ...graph.graph import Graph, Node
+from ...ops.halo import FillHalo
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -10,9 +11,8 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, program: JsModule) -> None:
-    out = step.outputs[0]
+    out, attrs = step.outputs[0], FillHalo.of(step.node)
     images, height, width, _ = out.shape
     image, row, pixel, _ = out.strides
-    name = program.function("fill_halo", mode=step.node.attrs["mode"])
-    program.call(name, out.offset, images, height, width, image, row, pixel,
-                 *step.node.attrs["pads"])
+    name = program.function("fill_halo", mode=attrs.mode)
+    program.call(name, out.offset, images, height, width, image, row, pixel, *attrs.pads)

@@ -11,6 +11,7 @@ from ...emit.wasm.nest import View
 from ...emit.wasm.share import sync
 from ...graph.expr import inp
 from ...graph.graph import Graph, Node
+from ...ops.halo import FillHalo
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -18,11 +19,11 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, e: Emitter) -> None:
-    out, attrs = step.outputs[0], step.node.attrs
-    if attrs["mode"] == "zero":
+    out, attrs = step.outputs[0], FillHalo.of(step.node)
+    if attrs.mode == "zero":
         _zero(e, words(out), _word_of_zeros(out.storage))
     else:
-        _mirror(e, words(out), attrs["pads"], 1 if attrs["mode"] == "reflect" else 0)
+        _mirror(e, words(out), attrs.pads, 1 if attrs.mode == "reflect" else 0)
 
 
 def _word_of_zeros(storage: Storage) -> float:

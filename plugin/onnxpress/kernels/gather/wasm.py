@@ -10,6 +10,7 @@ from ...emit.wasm.emitter import Emitter, address
 from ...emit.wasm.loops import store_run
 from ...emit.wasm.share import share
 from ...graph.graph import Graph, Node
+from ...ops.sample import Gather
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -18,7 +19,7 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 def emit(step: Step, e: Emitter) -> None:
     x, indices = step.inputs
-    out, axis = step.outputs[0], step.node.attrs["axis"]
+    out, axis = step.outputs[0], Gather.of(step.node).axis
     length, inner, count = x.shape[axis], prod(x.shape[axis + 1:]), prod(indices.shape)
     gather = e.kernel(("gather",), partial(_build, e))
     with share(e, count) as (first, many), e.times(prod(x.shape[:axis])) as i:

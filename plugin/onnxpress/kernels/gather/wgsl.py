@@ -5,10 +5,11 @@ from math import prod
 from ...emit.wgsl.device import Device
 from ...emit.wgsl.shader import Dispatch, Port, over_elements
 from ...graph.graph import Graph, Node
+from ...ops.sample import Gather
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
-    (x, indices), axis = node.inputs, node.attrs["axis"]
+    (x, indices), axis = node.inputs, Gather.of(node).axis
     shape, out = graph.shape(x), graph.shape(node.name)
     inner = prod(shape[axis + 1 :])
     wide = inner % 4 == 0

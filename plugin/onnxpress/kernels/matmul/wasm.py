@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from math import prod
 
-from ...emit.layout import ELEMENT_BYTES, Dot, Needs, Step, Want
+from ...emit.layout import Needs, Step, Want, dot_packings, dot_wants
 from ...emit.wasm import packings
 from ...emit.wasm.emitter import Affine, Emitter, address
 from ...emit.wasm.epilogue import epilogue
 from ...emit.wasm.gemm import Gemm, emit_gemm
 from ...emit.wasm.gemv import emit_gemv
 from ...graph.graph import Graph, Node
+from ...graph.storage import ELEMENT_BYTES, Dot
+from ...ops.matmul import MatMul
 
 
 def _packed(a: Sequence[int], b: Sequence[int], constant: bool) -> bool:
@@ -27,13 +29,13 @@ def needs(node: Node, graph: Graph) -> Needs:
     a, b = (graph.shape(name) for name in node.inputs[:2])
     out = graph.shape(node.name)
     constant = node.inputs[1] in graph.constants
-    dot = node.attrs.get("dot")
+    dot = MatMul.of(node).dot
     if dot:
-        layouts = {1: packings.dot(dot.x.kind, 1, *b), **dot.packings(b[1])}
+        layouts = {1: packings.dot(dot.x.kind, 1, *b), **dot_packings(dot, b[1])}
     else:
         dot, layouts = Dot(), {1: packings.gemm(*b)} if _packed(a, b, constant) else {}
     return Needs(
-        inputs={0: Want(storage=dot.x), **dot.wants(3)},
+        inputs={0: Want(storage=dot.x), **dot_wants(dot, 3)},
         output=Want(align=4, storage=dot.out),
         packings=layouts,
         same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),

@@ -8,6 +8,7 @@ from ...emit.layout import Needs, Step
 from ...emit.loops import broadcast_strides, collapse, nest
 from ...graph.expr import inp
 from ...graph.graph import Graph, Node
+from ...ops.reduce import Normalize
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -15,8 +16,8 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, program: JsModule) -> None:
-    x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
-    axes, last = attrs["axes"], len(x.shape) - 1
+    x, out, attrs = step.inputs[0], step.outputs[0], Normalize.of(step.node)
+    axes, last = attrs.axes, len(x.shape) - 1
     vector = last not in axes
     operands = [out, *step.inputs]
     names = ["y", "x", "scale", "shift", *(f"e{i}" for i in range(len(step.inputs) - 3))]
@@ -35,7 +36,7 @@ def emit(step: Step, program: JsModule) -> None:
     at = {p: apply.at[p] + (f" + {'c' if s else '0'}" if vector else "")
           for p, s in zip(names, step_c or names, strict=True)}
     value = f"(H[{at['x']}] - mean) * inverse * H[{at['scale']}] + H[{at['shift']}]"
-    expr, numbers = lift(attrs.get("epilogue") or inp(0), len(names) - 3)
+    expr, numbers = lift(attrs.epilogue or inp(0), len(names) - 3)
     constants = [f"k{i}" for i in range(len(numbers))]
     name = program.function(
         "normalize", names=names + constants, outer=outer, measure=measure, apply=apply,
@@ -43,4 +44,4 @@ def emit(step: Step, program: JsModule) -> None:
         value=value, store=assign(f"H[{at['y']}]", expr,
                                   ["v", *(f"H[{at[p]}]" for p in names[4:]), *constants]))
     program.call(name, *(t.offset for t in operands), *numbers, x.shape[last], prod(drop),
-                 attrs["eps"], *keep, *chain(*kept), *drop, *chain(*dropped))
+                 attrs.eps, *keep, *chain(*kept), *drop, *chain(*dropped))

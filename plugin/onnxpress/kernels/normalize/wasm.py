@@ -14,10 +14,11 @@ from ...emit.wasm.reduce import emit_reduce
 from ...emit.wasm.share import MANY, sync
 from ...graph.expr import Expr, call, inp, substitute
 from ...graph.graph import Graph, Node
+from ...ops.reduce import Normalize
 
 
 def needs(node: Node, graph: Graph) -> Needs:
-    shape, axes = graph.shape(node.inputs[0]), node.attrs["axes"]
+    shape, axes = graph.shape(node.inputs[0]), Normalize.of(node).axes
     return Needs(scratch=2 * _statistics(shape, axes) + _statistics(shape, _within(shape, axes))
                  + map_scratch(shape, len(node.inputs) + 2))
 
@@ -48,7 +49,7 @@ def _view(offset: int, shape: tuple[int, ...], axes: tuple[int, ...]) -> View:
 
 def _sum(e: Emitter, step: Step, target: View, ins: Sequence[View], expr: Expr) -> None:
     """target = the sum of expr(*ins) over the step's axes."""
-    shape, axes = step.inputs[0].shape, step.node.attrs["axes"]
+    shape, axes = step.inputs[0].shape, Normalize.of(step.node).axes
     within = _within(shape, axes)
     if within == axes:
         emit_reduce(e, "sum", shape, target, ins, expr)
@@ -61,7 +62,8 @@ def _sum(e: Emitter, step: Step, target: View, ins: Sequence[View], expr: Expr) 
 
 def emit(step: Step, e: Emitter) -> None:
     x, scale, shift, *extras = step.inputs
-    out, axes, shape = step.outputs[0], step.node.attrs["axes"], step.inputs[0].shape
+    out, attrs, shape = step.outputs[0], Normalize.of(step.node), x.shape
+    axes, epilogue = attrs.axes, attrs.epilogue
     count = prod(shape[a] for a in axes)
     kept, size = _kept(shape, axes), _statistics(shape, axes)
     mean, factor = (_view(step.scratch + i * size, shape, axes) for i in range(2))
@@ -73,12 +75,11 @@ def emit(step: Step, e: Emitter) -> None:
     deviation = inp(0) - inp(1)
     _sum(e, step, factor, [source, mean], deviation * deviation)
     sync(e)
-    rate = 1 / call("sqrt", inp(0) / count + step.node.attrs["eps"])
+    rate = 1 / call("sqrt", inp(0) / count + attrs.eps)
     emit_map(e, rate, kept, factor, [factor])
     sync(e)
     written = padded_shape(out)
     value = (inp(0) - inp(1)) * inp(2) * inp(3) + inp(4)
-    epilogue = step.node.attrs.get("epilogue")
     if epilogue is not None:
         value = substitute(epilogue, [value, *(inp(5 + i) for i in range(len(extras)))])
     emit_map(e, value, written, view(out, written),

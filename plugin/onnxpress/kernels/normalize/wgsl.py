@@ -7,18 +7,19 @@ from ...emit.wgsl.expr import number
 from ...emit.wgsl.rows import fold, view
 from ...emit.wgsl.shader import Dispatch, Port, broadcast_strides
 from ...graph.graph import Graph, Node
+from ...ops.reduce import Normalize
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
-    shape = graph.shape(node.name)
+    shape, attrs = graph.shape(node.name), Normalize.of(node)
     operands = dict(zip(("x", "scale", "shift"), node.inputs, strict=False))
     strides = {n: broadcast_strides(graph.shape(v), shape) for n, v in operands.items()}
     strides["x"] = dense_strides(shape)
-    rows = view(shape, node.attrs["axes"], strides, cut=True)
+    rows = view(shape, attrs.axes, strides, cut=True)
     end = finish(node, graph, 3, rows.wide)
     reads = [Port("x", node.inputs[0], shape, rows.wide)]
     affine = [Port(n, operands[n], graph.shape(operands[n]), rows.wide) for n in ("scale", "shift")]
-    facts = {"finish": end.text, "eps": number(node.attrs["eps"]),
+    facts = {"finish": end.text, "eps": number(attrs.eps),
              "channels": shape[-1] // (4 if rows.wide else 1)}
     out = Port("out", node.name, shape, rows.wide)
     template = "normalize/shader.wgsl"

@@ -6,6 +6,7 @@ from ...emit.js.module import JsModule, assign, lift
 from ...emit.layout import Needs, Step
 from ...emit.loops import broadcast_strides, collapse, nest
 from ...graph.graph import Graph, Node
+from ...ops.pointwise import Pointwise
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -20,7 +21,7 @@ def emit(step: Step, program: JsModule) -> None:
     names = ["y", *(f"x{i}" for i in range(len(step.inputs)))]
     loops = nest(len(lengths), {p: p for p in names})
     values = [f"v{i}" for i in range(len(step.inputs))]
-    expr, numbers = lift(step.node.attrs["expr"], len(values))
+    expr, numbers = lift(Pointwise.of(step.node).expr, len(values))
     constants = [f"k{i}" for i in range(len(numbers))]
     name = program.function(
         "pointwise", nest=loops, operands=names, constants=constants,

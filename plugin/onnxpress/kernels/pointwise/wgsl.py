@@ -5,6 +5,7 @@ from ...emit.wgsl.epilogue import spread
 from ...emit.wgsl.expr import function
 from ...emit.wgsl.shader import Dispatch, Port, broadcast_strides, coalesce, over_elements, walk
 from ...graph.graph import Graph, Node
+from ...ops.pointwise import Pointwise
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
@@ -28,7 +29,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     ]
     return [over_elements(
         "pointwise/shader.wgsl", reads, Port("out", node.name, out, wide),
-        function=function("value", node.attrs["expr"], len(names)), names=names,
+        function=function("value", Pointwise.of(node).expr, len(names)), names=names,
         places=walk("i", shape, {f"{n}_at": own for n, own in strides.items()}),
         splat="vec4f" if wide else "f32",
         call=spread("value", [f"v{i}" for i in range(len(names))], wide),

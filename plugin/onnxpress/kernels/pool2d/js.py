@@ -3,6 +3,7 @@
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step
 from ...graph.graph import Graph, Node
+from ...ops.pool import Pool2d
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -10,13 +11,13 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, program: JsModule) -> None:
-    x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
-    top, left, bottom, right = attrs["pads"]
+    x, out, attrs = step.inputs[0], step.outputs[0], Pool2d.of(step.node)
+    top, left, bottom, right = attrs.pads
     # An average that counts its padding divides by the cells of the padded image.
-    border = (bottom, right) if attrs.get("count_include_pad") else None
-    name = program.function("pool2d", kind=attrs["kind"], padded=border is not None)
+    border = (bottom, right) if attrs.count_include_pad else None
+    name = program.function("pool2d", kind=attrs.kind, padded=border is not None)
     program.call(
         name, x.offset, *x.strides[:3], x.shape[1], x.shape[2], out.offset, *out.strides[:3],
-        *out.shape, *attrs["kernel"], *attrs["strides"], *attrs["dilations"], top, left,
+        *out.shape, *attrs.kernel, *attrs.strides, *attrs.dilations, top, left,
         *(border or (0, 0)),
     )

@@ -15,6 +15,7 @@ from ...emit.wasm.map import emit_fill
 from ...emit.wasm.nest import View, padded_shape
 from ...emit.wasm.share import share
 from ...graph.graph import Graph, Node
+from ...ops.pool import Pool2d
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,11 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, e: Emitter) -> None:
-    x, out, attrs = step.inputs[0], step.outputs[0], step.node.attrs
+    x, out, attrs = step.inputs[0], step.outputs[0], Pool2d.of(step.node)
     rows, cols = (_bands(attrs, axis, x.shape[1 + axis]) for axis in (0, 1))
     channels = padded_shape(out)[3]
-    largest = attrs["kind"] == "max"
-    (sy, sx), (dy, dx) = attrs["strides"], attrs["dilations"]
+    largest = attrs.kind == "max"
+    (sy, sx), (dy, dx) = attrs.strides, attrs.dilations
     build = e.kernel(("pool", largest), partial(_build, e, largest))
     for row in rows:
         for col in cols:
@@ -58,15 +59,16 @@ def emit(step: Step, e: Emitter) -> None:
                        4 * dy * x.strides[1], 4 * dx * x.strides[2], cells)
 
 
-def _bands(attrs: dict, axis: int, length: int) -> list[Band]:
-    kernel, stride, dilation = (attrs[k][axis] for k in ("kernel", "strides", "dilations"))
-    before, after = attrs["pads"][axis], attrs["pads"][axis + 2]
+def _bands(attrs: Pool2d, axis: int, length: int) -> list[Band]:
+    kernel, stride, dilation = (
+        pair[axis] for pair in (attrs.kernel, attrs.strides, attrs.dilations))
+    before, after = attrs.pads[axis], attrs.pads[axis + 2]
     bands: list[Band] = []
-    for out in range(attrs["size"][axis]):
+    for out in range(attrs.size[axis]):
         cells = [out * stride - before + k * dilation for k in range(kernel)]
         inside = [c for c in cells if 0 <= c < length]
         padded = [c for c in cells if c < length + after]
-        counted = len(padded) if attrs["count_include_pad"] else len(inside)
+        counted = len(padded) if attrs.count_include_pad else len(inside)
         start = inside[0] if inside else 0
         last = bands[-1] if bands else None
         if last and (last.taps, last.cells) == (len(inside), counted) and (

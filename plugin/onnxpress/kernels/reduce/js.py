@@ -7,6 +7,7 @@ from ...emit.js.module import JsModule, number
 from ...emit.layout import Needs, Step
 from ...emit.loops import collapse, nest
 from ...graph.graph import Graph, Node
+from ...ops.reduce import Reduce
 
 COMBINE = {
     "sum": (0.0, "{0} += {1};"),
@@ -22,8 +23,8 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, program: JsModule) -> None:
-    x, out, axes = step.inputs[0], step.outputs[0], step.node.attrs["axes"]
-    kind = step.node.attrs["kind"]
+    x, out, attrs = step.inputs[0], step.outputs[0], Reduce.of(step.node)
+    axes, kind = attrs.axes, attrs.kind
     last = len(x.shape) - 1
     vector = last not in axes and out.shape[last] > 1
     kept = [a for a in range(last + 1 - vector) if a not in axes]

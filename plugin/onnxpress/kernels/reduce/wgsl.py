@@ -6,6 +6,7 @@ from ...emit.wgsl.expr import number
 from ...emit.wgsl.rows import fold, view
 from ...emit.wgsl.shader import Dispatch, Port
 from ...graph.graph import Graph, Node
+from ...ops.reduce import Reduce
 
 # kind -> (value of nothing, how two values meet)
 FOLDS = {
@@ -19,9 +20,9 @@ FOLDS = {
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     shape, out = graph.shape(node.inputs[0]), graph.shape(node.name)
-    kind = node.attrs["kind"]
+    kind, axes = Reduce.of(node).kind, Reduce.of(node).axes
     start, combine = FOLDS[kind]
-    rows = view(shape, node.attrs["axes"], {"x": dense_strides(shape)}, cut=True)
+    rows = view(shape, axes, {"x": dense_strides(shape)}, cut=True)
     scale = f"{number(1 / rows.length)} * " if kind == "mean" else ""
     facts = {"kind": kind, "start": start, "combine": combine}
     source = Port("x", node.inputs[0], shape, rows.wide)

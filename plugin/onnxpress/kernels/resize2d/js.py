@@ -5,6 +5,7 @@ from itertools import chain
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step
 from ...graph.graph import Graph, Node
+from ...ops.sample import Resize2d
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -13,7 +14,7 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 def emit(step: Step, program: JsModule) -> None:
     x, out = step.inputs[0], step.outputs[0]
-    rows, columns = step.node.attrs["rows"], step.node.attrs["cols"]
+    rows, columns = Resize2d.of(step.node).rows, Resize2d.of(step.node).cols
     taps = (len(rows[0][0]), len(columns[0][0]))
     plain = taps == (1, 1) and all(w == 1 for w in chain(*rows[1], *columns[1]))
     name = program.function("resize2d", rows=taps[0], columns=taps[1], plain=plain)

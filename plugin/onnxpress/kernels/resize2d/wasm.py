@@ -2,7 +2,6 @@
 and weights."""
 
 import struct
-from collections.abc import Sequence
 from functools import partial
 
 from ...emit.layout import Needs, Step
@@ -12,8 +11,7 @@ from ...emit.wasm.loops import store_run
 from ...emit.wasm.nest import padded_shape
 from ...emit.wasm.share import share
 from ...graph.graph import Graph, Node
-
-Taps = tuple[Sequence[Sequence[int]], Sequence[Sequence[float]]]
+from ...ops.sample import Resize2d, Taps
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -22,7 +20,7 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 def emit(step: Step, e: Emitter) -> None:
     x, out = step.inputs[0], step.outputs[0]
-    rows, cols = step.node.attrs["rows"], step.node.attrs["cols"]
+    rows, cols = Resize2d.of(step.node).rows, Resize2d.of(step.node).cols
     n, oh, ow, channels = padded_shape(out)
     counts = len(rows[0][0]), len(cols[0][0])
     kernel = e.kernel(("resize", *counts), partial(_build, e, *counts))

@@ -3,14 +3,13 @@
 from ...emit.wgsl.device import Device
 from ...emit.wgsl.shader import Dispatch, Port, over_elements
 from ...graph.graph import Graph, Node
-
-Taps = tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]
+from ...ops.sample import Resize2d, Taps
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     _, h, w, c = shape = graph.shape(node.inputs[0])
     _, oh, ow, _ = out = graph.shape(node.name)
-    rows, cols = node.attrs["rows"], node.attrs["cols"]
+    rows, cols = Resize2d.of(node).rows, Resize2d.of(node).cols
     wide = c % 4 == 0
     even = _is_even(rows, h) and _is_even(cols, w)
     reads, tables = [Port("image", node.inputs[0], shape, wide)], {}

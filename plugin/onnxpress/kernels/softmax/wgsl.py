@@ -6,13 +6,14 @@ from ...emit.wgsl.expr import number
 from ...emit.wgsl.rows import fold, view
 from ...emit.wgsl.shader import Dispatch, Port
 from ...graph.graph import Graph, Node
+from ...ops.reduce import Softmax
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
-    shape = graph.shape(node.name)
-    rows = view(shape, (node.attrs["axis"],), {"x": dense_strides(shape)})
+    shape, attrs = graph.shape(node.name), Softmax.of(node)
+    rows = view(shape, (attrs.axis,), {"x": dense_strides(shape)})
     return [fold(
         "softmax/shader.wgsl", rows, [Port("x", node.inputs[0], shape, rows.wide)],
         Port("out", node.name, shape, rows.wide),
-        log=bool(node.attrs["log"]), lowest=number(float("-inf")),
+        log=attrs.log, lowest=number(float("-inf")),
     )]

@@ -7,6 +7,7 @@ from ...emit.wasm.nest import View
 from ...emit.wasm.share import sync
 from ...graph.expr import inp
 from ...graph.graph import Graph, Node
+from ...ops.reduce import WindowSum
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -14,7 +15,8 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, e: Emitter) -> None:
-    x, out, lo, hi = step.inputs[0], step.outputs[0], step.node.attrs["lo"], step.node.attrs["hi"]
+    x, out, window = step.inputs[0], step.outputs[0], WindowSum.of(step.node)
+    lo, hi = window.lo, window.hi
     channels = x.shape[-1]
     target = View(out.offset, out.strides)
     emit_map(e, inp(0), x.shape, target, [View(x.offset, x.strides)])

@@ -20,7 +20,7 @@ from ...emit.wasm.asm import I32, Function, custom_section
 from ...emit.wasm.emitter import STEP, Emitter
 from ...emit.wasm.share import call_in_turn, in_turn, meet
 from ...graph.graph import Graph
-from ...kernels import KERNELS
+from ...kernels import linear_kernel
 from ...run.wasmtime import TracedProgram
 from ..describe import describe
 from ..program import Program
@@ -60,7 +60,7 @@ def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}) 
     steps, pieces = [], []
     for i, step in enumerate(plan.steps):
         e.begin(f"step{i}")
-        KERNELS[step.node.op].wasm.emit(step, e)
+        linear_kernel(step.node, "wasm").emit(step, e)
         steps.append(e.end())
         pieces.append(e.pieces)
     for weight in plan.weights:

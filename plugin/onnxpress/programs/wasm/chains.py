@@ -13,6 +13,7 @@ from ...kernels.conv2d.wasm.chain import seen
 from ...kernels.conv2d.wasm.conv import Way, conv_in
 from ...kernels.conv2d.wasm.depthwise import DEPTHWISE
 from ...kernels.conv2d.wasm.product import PRODUCT
+from ...ops.conv import OWN, Conv2d, Conv2dChain
 
 LARGE = 3 << 20  # bytes of the values between, from which on caches do not hold them; measured
 
@@ -49,12 +50,13 @@ def fuse_chains(graph: Graph) -> Graph:
 
 
 def _slides(node: Node, graph: Graph) -> bool:
-    return node.op == "conv2d" and conv_in(graph, node).constant and _way(node, graph) is DEPTHWISE
+    return (isinstance(node.attrs, Conv2d) and conv_in(graph, node).constant
+            and _way(node, graph) is DEPTHWISE)
 
 
 def _mixes(node: Node, graph: Graph) -> bool:
     """Whether the node is a 1x1 convolution of all pixels."""
-    if node.op != "conv2d" or not (v := conv_in(graph, node)).constant:
+    if not isinstance(node.attrs, Conv2d) or not (v := conv_in(graph, node)).constant:
         return False
     return (_way(node, graph) is PRODUCT
             and (v.kh, v.kw, v.groups, v.strides, any(v.pads)) == (1, 1, 1, (1, 1), False))
@@ -66,16 +68,15 @@ def _way(node: Node, graph: Graph) -> Way:
 
 def _residual(node: Node, graph: Graph) -> bool:
     """Whether the epilogue reads at the output's addresses, which a value between has not."""
-    return any(graph.shape(name) == graph.shape(node.name) for name in node.inputs[3:])
+    return any(graph.shape(name) == graph.shape(node.name) for name in node.inputs[OWN:])
 
 
 def _rings(node: Node, graph: Graph) -> bool:
     """Whether there is nothing but zeros around the image, and no window wholly among them."""
     v = conv_in(graph, node)
-    return node.attrs.get("pad_mode", "zero") == "zero" and v.pads[0] < seen(v, 1)
+    return Conv2d.of(node).pad_mode == "zero" and v.pads[0] < seen(v, 1)
 
 
 def _chain(links: tuple[Node, ...]) -> Node:
     operands = (name for link in links for name in link.inputs[1:])
-    return Node("conv2d_chain", (links[0].inputs[0], *operands), links[-1].outputs,
-                {"links": links})
+    return Node(Conv2dChain(links=links), (links[0].inputs[0], *operands), links[-1].outputs)

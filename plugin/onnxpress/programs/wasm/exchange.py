@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...emit.layout import ELEMENT_BYTES, LinearPlan, Step, Tensor
+from ...emit.layout import LinearPlan, Step, Tensor
+from ...graph.storage import ELEMENT_BYTES
+from ...ops import OPS
 from ...run.wasmtime import TracedProgram
-from .trace import DATA, READ, WRITTEN
+from .trace import READ, WRITTEN
 
 MESSAGE = 1e-4  # seconds until the other has it; as COPIED, see the decision record
 COPIED = 5e9  # bytes per second, into a message or out of it
@@ -147,8 +149,8 @@ def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers
         reads, writes = (
             np.stack([np.zeros(hi - lo, bool) if m is None else m & bit * EACH > 0 for m in marks])
             for bit in (READ, WRITTEN))
-        if step.node.op in DATA:
-            first, end = (max(0, n - lo) for n in _extent(step.inputs[0]))
+        for operand in OPS[step.node.op].reads_by_data:
+            first, end = (max(0, n - lo) for n in _extent(step.inputs[operand]))
             reads[:, first:end] = True
         touched.append(_Touched(lo, reads, writes))
     return touched

@@ -11,9 +11,13 @@ from math import prod
 
 import numpy as np
 
-from ...emit.layout import F32, Dot, Storage
 from ...graph.graph import Graph, Node, Value
+from ...graph.storage import F32, Dot, Storage
 from ...kernels.conv2d import wasm as conv2d
+from ...ops import OPS
+from ...ops.attrs import Product
+from ...ops.conv import Conv2d
+from ...ops.pointwise import Pointwise
 from ...ops.whole import Span, whole_values
 from ...weights.encodings import is_int8
 from ..describe import describe
@@ -40,8 +44,6 @@ class Way:
 # ResNet-50's layers in V8; a visitor's own are measured.
 WAYS = (Way("int8", "u8", ("relaxed",), 127, 3.5), Way("int16", "i16", ISAS, 2047, 1.5))
 SUM = 2**31 - 1
-PRODUCTS = ("conv2d", "matmul")
-OWN = 3  # operands of a product that are not its epilogue's
 
 
 def candidates(graph: Graph, way: Way, weights: Iterable[str]) -> dict[str, float]:
@@ -51,7 +53,7 @@ def candidates(graph: Graph, way: Way, weights: Iterable[str]) -> dict[str, floa
     alone = {name for name in weights if readers[name] == 1}
     return {
         node.name: saved for node in graph.nodes
-        if node.op in PRODUCTS and node.inputs[1] in alone and node.attrs.get("groups", 1) == 1
+        if _weights_of(node) in alone and not _in_groups(node)
         and [n in graph.constants for n in node.inputs[:3]] == [False, True, True]
         and len(graph.shape(node.inputs[1])) in (2, 4)
         and (saved := _work(node, graph) - _multiplications(node, graph) / way.speedup) > 0}
@@ -61,9 +63,11 @@ def work(graph: Graph) -> dict[str, float]:
     """Kind of arithmetic -> the time of all products that use it, in multiply-adds of it."""
     total: Counter[str] = Counter()
     for node in graph.nodes:
-        if "dot" in node.attrs:
-            total[node.attrs["dot"].x.kind] += _multiplications(node, graph)
-        elif node.op in PRODUCTS:
+        if not isinstance(node.attrs, Product):
+            continue
+        if node.attrs.dot:
+            total[node.attrs.dot.x.kind] += _multiplications(node, graph)
+        else:
             total["f32"] += _work(node, graph)
     return {kind: float(f"{amount:.4g}") for kind, amount in total.items()}
 
@@ -73,7 +77,7 @@ def _multiplications(node: Node, graph: Graph) -> int:
 
 
 def _work(node: Node, graph: Graph) -> float:
-    if node.op == "conv2d":
+    if isinstance(node.attrs, Conv2d):
         return conv2d.work(node, graph)
     return graph.shape(node.inputs[0])[-1] * prod(graph.shape(node.name))
 
@@ -102,9 +106,10 @@ def mark(graph: Graph, kind: str, weights: Collection[str]) -> Graph:
         if node.name in sums:
             bias = f"{node.name}.{kind}"
             constants[bias], values[bias] = sums[node.name], Value(sums[node.name].shape)
-            node = replace(node, inputs=(*node.inputs[:2], bias, *node.inputs[OWN:]))
+            node = replace(node, inputs=(*node.inputs[:2], bias, *node.inputs[3:]))
             node = node.with_attrs(dot=_dot(node, graph, storages, node.name in read))
-        elif node.op == "pointwise" and len(node.inputs) == 1 and node.name in read & {*storages}:
+        elif isinstance(node.attrs, Pointwise) and len(node.inputs) == 1 and (
+                node.name in read & {*storages}):
             node = node.with_attrs(out=storages[node.name])
         nodes.append(node)
     return graph.rebuild(nodes, values, constants)
@@ -112,7 +117,11 @@ def mark(graph: Graph, kind: str, weights: Collection[str]) -> Graph:
 
 def _weights_of(node: Node) -> str:
     """The name of a product's weights, or ""."""
-    return node.inputs[1] if node.op in PRODUCTS else ""
+    return node.inputs[1] if isinstance(node.attrs, Product) else ""
+
+
+def _in_groups(node: Node) -> bool:
+    return isinstance(node.attrs, Conv2d) and node.attrs.groups > 1
 
 
 def _storage(span: Span, kind: str) -> Storage | None:
@@ -127,7 +136,7 @@ def _sums(node: Node, graph: Graph, storages: Mapping[str, Storage],
           spans: Mapping[str, Span]) -> np.ndarray | None:
     """f64[O]: what the sums of a product start from, so that elements count from `low`; None where
     it cannot run on whole numbers."""
-    if node.attrs.get("groups", 1) > 1:
+    if _in_groups(node):
         return None
     x, (w, bias) = storages.get(node.inputs[0]), (graph.constants.get(n) for n in node.inputs[1:3])
     if x is None or w is None or bias is None or w.ndim not in (2, 4) or not is_int8(w):
@@ -142,7 +151,7 @@ def _sums(node: Node, graph: Graph, storages: Mapping[str, Storage],
 
 def _dot(node: Node, graph: Graph, storages: Mapping[str, Storage], read: bool) -> Dot:
     """Residuals are stored as the output is, since they are read at its addresses."""
-    extras, out = node.inputs[OWN:], graph.shape(node.name)
+    extras, out = node.inputs[OPS[node.op].own:], graph.shape(node.name)
     residuals = [n for n in extras if graph.shape(n) == out]
     compact = read and node.name in storages and all(n in storages for n in residuals)
     return Dot(storages[node.inputs[0]], storages[node.name] if compact else F32,

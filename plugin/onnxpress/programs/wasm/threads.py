@@ -54,7 +54,6 @@ def paying_workers(plan: LinearPlan, found: Sequence[Exchange]) -> int:
 def seconds(plan: LinearPlan) -> Iterator[float]:
     """Of each step on one thread: its arithmetic or what it moves, whichever takes longer."""
     for step in plan.steps:
-        op = OPS.get(step.node.op)
-        flops = op.flops(step.node, [t.shape for t in step.inputs]) if op else 0
+        flops = OPS[step.node.op].flops(step.node, [t.shape for t in step.inputs])
         moved = sum(4 * prod(t.shape) for t in (*step.inputs, *step.outputs))
         yield max(flops / FLOPS, moved / BYTES)

@@ -1,15 +1,14 @@
 """The same module, but it also writes down which of the heap's bytes its functions touch.
 
 Each byte of the heap has a mark `MARKS` bytes after the heap's start: READ where it was read before
-it was written, WRITTEN where it was written. No kernel but those named in DATA computes an address
-from data, so what is found on a heap of zeros holds for any.
+it was written, WRITTEN where it was written. No kernel computes an address from data, but for what
+its operator declares (`Op.reads_by_data`), so what is found on a heap of zeros holds for any.
 """
 
 from ...emit.wasm.asm import I32, PAGE, V128, Function
 from ...emit.wasm.emitter import Emitter
 
 READ, WRITTEN = 1, 2
-DATA = ("gather",)  # read anywhere in their first operand
 _F32 = 0x7D
 # instruction -> (bytes it touches, type of what it stores)
 _TOUCHES = {

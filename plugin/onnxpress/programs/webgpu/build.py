@@ -16,24 +16,14 @@ from typing import Any
 
 from ...emit.wgsl.cost import palette
 from ...emit.wgsl.device import DEVICES, Device
-from ...emit.wgsl.shader import MAX_BINDING, Dispatch, Lower, Slice
+from ...emit.wgsl.shader import MAX_BINDING, Dispatch, Slice
 from ...emit.wgsl.weights import halved, store
 from ...errors import PlanError
 from ...graph.graph import Graph, Node
-from ...kernels.argmax import wgsl as argmax
-from ...kernels.conv2d import wgsl as conv2d
-from ...kernels.copy import wgsl as copy
-from ...kernels.gather import wgsl as gather
-from ...kernels.matmul import wgsl as matmul
-from ...kernels.normalize import wgsl as normalize
-from ...kernels.pointwise import wgsl as pointwise
-from ...kernels.pool2d import wgsl as pool2d
-from ...kernels.reduce import wgsl as reduce
-from ...kernels.resize2d import wgsl as resize2d
-from ...kernels.softmax import wgsl as softmax
-from ...kernels.window_sum import wgsl as window_sum
-from ...ops import bound
-from ...ops.move import alias_start
+from ...kernels import gpu_kernel
+from ...ops import alias_start, bound
+from ...ops.attrs import Product
+from ...ops.matmul import MatMul
 from ..label import label
 from ..program import Program
 from .channels import fit_channels
@@ -43,24 +33,6 @@ from .half import enabled, half_values, halve
 from .memory import OFFSET_ALIGN, Place, lifetimes, padded, place_constants, place_values
 from .moves import fit_moves, is_moved
 from .share import share
-
-LOWER: dict[str, Lower] = {
-    "argmax": argmax.lower,
-    "conv2d": conv2d.lower,
-    "gather": gather.lower,
-    "matmul": matmul.lower,
-    "normalize": normalize.lower,
-    "pointwise": pointwise.lower,
-    "pool2d": pool2d.lower,
-    "reduce": reduce.lower,
-    "resize2d": resize2d.lower,
-    "softmax": softmax.lower,
-    "window_sum": window_sum.lower,
-    **dict.fromkeys(
-        ("concat", "copy", "expand", "interleave", "pad", "slice", "transpose", "upsample_zero"),
-        copy.lower,
-    ),
-}
 
 HALF = "-f16"  # behind the class of GPU, in a build's name
 
@@ -129,14 +101,14 @@ def _alias_start(node: Node, graph: Graph) -> int | None:
 
 
 def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
-    if node.op not in LOWER:
-        raise PlanError(f"%{node.name}: no kernel runs {node.op} on webgpu")
-    for name in (*node.inputs, *node.outputs, *node.attrs.get("into", ())[:1]):
+    kernel = gpu_kernel(node)
+    into = node.attrs.into if isinstance(node.attrs, Product) else None
+    for name in (*node.inputs, *node.outputs, *(into or ())[:1]):
         size = 4 * prod(graph.shape(name))
-        if size > MAX_BINDING and not (node.op == "matmul" and name == node.inputs[1]):
+        if size > MAX_BINDING and not (isinstance(node.attrs, MatMul) and name == node.inputs[1]):
             raise PlanError(f"%{name}: {size >> 20} MiB exceed the {MAX_BINDING >> 20} MiB that "
                             "every WebGPU device can bind; leave the target webgpu out")
-    return LOWER[node.op](node, graph, device)
+    return kernel.lower(node, graph, device)
 
 
 def roots_of(graph: Graph) -> dict[str, tuple[str, int]]:

@@ -12,9 +12,13 @@ import numpy as np
 
 from ...emit.wgsl.shader import Slice
 from ...graph.graph import Graph, Node, Value
+from ...ops import move
+from ...ops.conv import Conv2d
+from ...ops.move import Reshape, Transpose
+from ...ops.pointwise import Pointwise
+from ...ops.reduce import Normalize
 
 PLANES = (0, 3, 1, 2)  # NHWC to NCHW
-OWN = {"conv2d": 3, "normalize": 3, "pointwise": 0}  # operands before those of the epilogue
 
 
 def fit_channels(graph: Graph) -> tuple[Graph, dict[str, Slice]]:
@@ -37,7 +41,7 @@ def _chain(node: Node, graph: Graph, makers: Mapping[str, Node],
            readers: Mapping[str, Sequence[Node]]) -> list[Node]:
     """The nodes from a convolution to `node`, which makes planes of what they alone make; empty
     where that is not so."""
-    if node.op != "transpose" or node.attrs["perm"] != PLANES:
+    if not isinstance(node.attrs, Transpose) or node.attrs.perm != PLANES:
         return []
     shape, chain, name = graph.shape(node.inputs[0]), [], node.inputs[0]
     while True:
@@ -47,21 +51,20 @@ def _chain(node: Node, graph: Graph, makers: Mapping[str, Node],
         chain.insert(0, link)
         if shape[3] % 4 == 0 or not _follows(link, graph, makers):
             return []
-        if link.op == "conv2d":
+        if isinstance(link.attrs, Conv2d):
             return chain
         name = link.inputs[0]
 
 
 def _follows(node: Node, graph: Graph, makers: Mapping[str, Node]) -> bool:
     """Whether `node` works channel by channel, on operands that can have a further one."""
-    shape = graph.shape(node.name)
-    if node.op == "conv2d":
-        weights, bias = node.inputs[1:3]
-        return (node.attrs["groups"] == 1 and graph.shape(node.inputs[0])[3] % 4 == 0
-                and {weights, bias, *node.inputs[3:]} <= set(graph.constants))
-    if node.op == "normalize" and 3 in node.attrs["axes"]:
+    shape, attrs = graph.shape(node.name), node.attrs
+    if isinstance(attrs, Conv2d):
+        return (attrs.groups == 1 and graph.shape(node.inputs[0])[3] % 4 == 0
+                and set(node.inputs[1:]) <= set(graph.constants))
+    if isinstance(attrs, Normalize) and 3 in attrs.axes:
         return False
-    return (node.op in OWN and graph.shape(node.inputs[0]) == shape
+    return (isinstance(attrs, Normalize | Pointwise) and graph.shape(node.inputs[0]) == shape
             and all(n in graph.constants or _row(n, graph, makers) for n in node.inputs[1:]))
 
 
@@ -69,13 +72,13 @@ def _row(name: str, graph: Graph, makers: Mapping[str, Node]) -> list[Node]:
     """The slice of a single row that `name` is, and the reshapes behind it, where further elements
     of the row follow; empty where it is none."""
     path: list[Node] = []
-    while (node := makers.get(name)) is not None and node.op == "reshape":
+    while (node := makers.get(name)) is not None and isinstance(node.attrs, Reshape):
         path.insert(0, node)
         name = node.inputs[0]
-    if node is None or node.op != "slice" or node.attrs["steps"][-1] != 1:
+    if node is None or not isinstance(node.attrs, move.Slice) or node.attrs.steps[-1] != 1:
         return []
     row, count = graph.shape(node.inputs[0]), graph.shape(name)[-1]
-    room = prod(row[:-1]) == 1 and node.attrs["starts"][-1] + _four(count) <= row[-1]
+    room = prod(row[:-1]) == 1 and node.attrs.starts[-1] + _four(count) <= row[-1]
     return [node, *path] if room else []
 
 
@@ -127,4 +130,4 @@ def _planes(node: Node, graph: Graph, values: dict[str, Value]) -> list[Node]:
     whole = f"{node.name}@four"
     values[whole] = replace(values[node.name], shape=(shape[0], _four(shape[1]), *shape[2:]))
     return [replace(node, outputs=(whole,)),
-            Node("slice", (whole,), node.outputs, {"starts": (0,) * 4, "steps": (1,) * 4})]
+            Node(move.Slice(starts=(0,) * 4, steps=(1,) * 4), (whole,), node.outputs)]

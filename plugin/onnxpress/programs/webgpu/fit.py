@@ -3,22 +3,27 @@
 WebGPU guarantees eight, one of which is the output and one may be a temporary or a weight's scale.
 """
 
+from dataclasses import replace
+
 from ...emit.wgsl.shader import MAX_BUFFERS
 from ...graph.expr import Expr, inp, input_indices, substitute
 from ...graph.graph import Graph, Node, Value
+from ...ops import OPS
+from ...ops.attrs import WithEpilogue
+from ...ops.pointwise import Pointwise
 
-MOST = {"pointwise": MAX_BUFFERS - 1, "conv2d": MAX_BUFFERS - 2, "matmul": MAX_BUFFERS - 2,
-        "normalize": MAX_BUFFERS - 2}
+MOST_POINTWISE = MAX_BUFFERS - 1
+MOST_WITH_EPILOGUE = MAX_BUFFERS - 2
 
 
 def fit_operands(graph: Graph) -> Graph:
     values = dict(graph.values)
     nodes: list[Node] = []
     for node in graph.nodes:
-        most = MOST.get(node.op, len(node.inputs))
+        most = _most(node)
         if len(node.inputs) <= most:
             nodes.append(node)
-        elif node.op == "pointwise":
+        elif isinstance(node.attrs, Pointwise):
             nodes += _hoist(node, values)
         else:
             plain, rest = _detach(node, values)
@@ -26,21 +31,26 @@ def fit_operands(graph: Graph) -> Graph:
     return graph.rebuild(nodes, values)
 
 
+def _most(node: Node) -> int:
+    """The most operands that a shader of this node can bind."""
+    if isinstance(node.attrs, Pointwise):
+        return MOST_POINTWISE
+    return MOST_WITH_EPILOGUE if isinstance(node.attrs, WithEpilogue) else len(node.inputs)
+
+
 def _detach(node: Node, values: dict[str, Value]) -> tuple[Node, Node]:
     """The node without its epilogue, and the epilogue as a pointwise node."""
-    own = 3  # operands before the extras
+    own, expr = OPS[node.op].own, WithEpilogue.of(node).epilogue or inp(0)
     name = f"{node.name}@plain"
     values[name] = values[node.name]
-    attrs = dict(node.attrs)
-    expr = attrs.pop("epilogue")
-    return (Node(node.op, node.inputs[:own], (name,), attrs),
-            Node("pointwise", (name, *node.inputs[own:]), node.outputs, {"expr": expr}))
+    plain = replace(node, inputs=node.inputs[:own], outputs=(name,)).with_attrs(epilogue=None)
+    return plain, Node(Pointwise(expr=expr), (name, *node.inputs[own:]), node.outputs)
 
 
 def _hoist(node: Node, values: dict[str, Value]) -> list[Node]:
     """Pointwise nodes: subexpressions of several inputs move out until each node fits."""
-    inputs, expr, done = list(node.inputs), node.attrs["expr"], []
-    while len(input_indices(expr)) > MOST["pointwise"]:
+    inputs, expr, done = list(node.inputs), Pointwise.of(node).expr, []
+    while len(input_indices(expr)) > MOST_POINTWISE:
         part = _fitting(expr)
         used = sorted(input_indices(part))
         name = f"{node.name}@{len(done)}"
@@ -56,13 +66,13 @@ def _pointwise(names: list[str], expr: Expr, used: list[int], out: str) -> Node:
     """The node of `expr`, whose inputs `used` become 0, 1, ..."""
     places = {old: inp(new) for new, old in enumerate(used)}
     expr = substitute(expr, [places.get(i, inp(i)) for i in range(max(used) + 1)])
-    return Node("pointwise", tuple(names), (out,), {"expr": expr})
+    return Node(Pointwise(expr=expr), tuple(names), (out,))
 
 
 def _fitting(expr: Expr) -> Expr:
     """The subexpression of most inputs that still fits: below one that does not, so it has two."""
     widest = max(expr.args, key=lambda a: len(input_indices(a)))
-    fits = len(input_indices(widest)) <= MOST["pointwise"]
+    fits = len(input_indices(widest)) <= MOST_POINTWISE
     return widest if fits else _fitting(widest)
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ...emit.wgsl.shader import Dispatch
 from ...graph.graph import Graph
+from ...ops.conv import Conv2d
 
 KINDS = {"vec4f": "vec4h", "vec2f": "vec2h", "f32": "f16"}
 DECLARED = re.compile(r"(@binding\((\d+)\) var<storage, \w+> (\w+): array<)(vec4f|vec2f|f32)\b")
@@ -23,7 +24,7 @@ def half_values(graph: Graph, roots: Mapping[str, tuple[str, int]]) -> set[str]:
     kept = {*graph.constants, *(roots[n][0] for n in (*graph.inputs, *graph.outputs))}
     plain = {n for n, (root, _) in roots.items() if root not in kept
              and graph.values[root].dtype.startswith("f")}
-    return plain | {f"{node.name}@wide" for node in graph.nodes if node.op == "conv2d"}
+    return plain | {f"{node.name}@wide" for node in graph.nodes if isinstance(node.attrs, Conv2d)}
 
 
 def halve(dispatch: Dispatch, held: Container[str]) -> Dispatch:

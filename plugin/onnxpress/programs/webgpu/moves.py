@@ -1,9 +1,8 @@
 """Graph -> the same graph in which convolutions make moves of their neighbours.
 
 A thin image is filled up to four channels in any case, and so is read in planes as well as in
-pixels; what a convolution makes for a concatenation of channels it writes there. Such nodes have
-the attributes `planes` (the value in planes) and `into` (the concatenation, and the first channel
-in it); of those that they serve, `moved` says which operands need no move any more.
+pixels; what a convolution makes for a concatenation of channels it writes there. The attributes
+`planes` and `into` of the convolution say so, and `moved` of the node whose work it does.
 """
 
 from dataclasses import replace
@@ -11,6 +10,9 @@ from itertools import accumulate
 
 from ...graph.graph import Graph, Node
 from ...kernels.conv2d.wgsl import is_thin
+from ...ops.attrs import Movement
+from ...ops.conv import OWN, Conv2d
+from ...ops.move import Concat, Transpose
 
 PIXELS = (0, 2, 3, 1)  # NCHW to NHWC
 
@@ -19,11 +21,11 @@ def fit_moves(graph: Graph) -> Graph:
     changed = {node.name: node for node in graph.nodes}
     readers = graph.consumers()
     for node in graph.nodes:
-        if node.op == "transpose" and _in_planes(node, graph, readers[node.name]):
+        if isinstance(node.attrs, Transpose) and _in_planes(node, graph, readers[node.name]):
             changed[node.name] = node.with_attrs(moved=(0,))
             for conv in readers[node.name]:
                 changed[conv.name] = changed[conv.name].with_attrs(planes=node.inputs[0])
-        elif node.op == "concat" and node.attrs["axis"] == 3:
+        elif isinstance(node.attrs, Concat) and node.attrs.axis == 3:
             counts = [graph.shape(name)[3] for name in node.inputs]
             firsts = dict(enumerate(accumulate(counts[:-1], initial=0)))
             moved = [i for i, first in firsts.items()
@@ -36,22 +38,23 @@ def fit_moves(graph: Graph) -> Graph:
 
 def is_moved(node: Node) -> bool:
     """Whether others do all that `node` does."""
-    return len(node.attrs.get("moved", ())) == len(node.inputs) > 0
+    return (isinstance(node.attrs, Movement)
+            and len(node.attrs.moved) == len(node.inputs) > 0)
 
 
 def _in_planes(node: Node, graph: Graph, readers: list[Node]) -> bool:
-    return (node.attrs["perm"] == PIXELS and node.name not in graph.outputs
+    return (Transpose.of(node).perm == PIXELS and node.name not in graph.outputs
             and all(is_thin(conv, graph) and node.name not in conv.inputs[1:] for conv in readers))
 
 
 def _writes(node: Node | None, concat: Node, first: int, graph: Graph,
             readers: dict[str, list[Node]]) -> bool:
     """Whether `node` can write its channels into `concat` from `first` on."""
-    if node is None or node.op != "conv2d" or node.attrs["groups"] > 1:
+    if node is None or not isinstance(node.attrs, Conv2d) or node.attrs.groups > 1:
         return False
     shape = graph.shape(node.name)
     alone = (concat.inputs.count(node.name) == len(readers[node.name]) == 1
              and node.name not in graph.outputs)
     fours = shape[3] % 4 or first % 4 == graph.shape(concat.name)[3] % 4 == 0
     # Operands of the output's shape would be read at places of the concatenation.
-    return alone and fours and all(graph.shape(name) != shape for name in node.inputs[3:])
+    return alone and fours and all(graph.shape(name) != shape for name in node.inputs[OWN:])

@@ -4,19 +4,20 @@ from ....emit.js.epilogue import epilogue
 from ....emit.js.module import JsModule
 from ....emit.layout import Step
 from ....graph.graph import Node
+from ....ops.conv import Conv2d
 
 PIXELS = 4
 WIDEST = 7  # windows with more columns are not worth the unrolled code
 
 
 def suits(node: Node, x: tuple[int, ...], w: tuple[int, ...]) -> bool:
-    return 1 < node.attrs["groups"] == x[3] == w[3] and w[1] <= WIDEST
+    return 1 < Conv2d.of(node).groups == x[3] == w[3] and w[1] <= WIDEST
 
 
 def emit(step: Step, program: JsModule) -> None:
     x, w, b, *extras = step.inputs
-    out, attrs = step.outputs[0], step.node.attrs
-    (sy, sx), (dy, dx), (top, left, _, _) = attrs["strides"], attrs["dilations"], attrs["pads"]
+    out, attrs = step.outputs[0], Conv2d.of(step.node)
+    (sy, sx), (dy, dx), (top, left, _, _) = attrs.strides, attrs.dilations, attrs.pads
     image, row, pixel, _ = x.strides
     kh, kw, _, channels = w.shape
     tile = min(PIXELS, out.shape[2])

@@ -6,6 +6,7 @@ from ....emit.js.epilogue import epilogue
 from ....emit.js.module import JsModule
 from ....emit.layout import Halo, Packing, Step, round_up
 from ....graph.graph import Node, Shape
+from ....ops.conv import Conv2d
 
 PIXELS = 3  # 3 x 4 accumulators fit the 16 vector registers of x86; 4 x 4 spill
 BLOCK = 1 << 14  # elements of input that stay in the first-level cache while weights pass by
@@ -13,25 +14,26 @@ BLOCK = 1 << 14  # elements of input that stay in the first-level cache while we
 
 def halo(node: Node, x: Shape, w: Shape, out: Shape) -> Halo:
     """The cells that some window reads, and the pads that a reflection must fill."""
-    reach = [(out[1 + i] - 1) * node.attrs["strides"][i]
-             + (w[i] - 1) * node.attrs["dilations"][i] + 1 for i in range(2)]
-    pads = top, left, bottom, right = tuple(node.attrs["pads"])
-    if node.attrs["pad_mode"] != "zero":
-        return Halo(pads, pads, node.attrs["pad_mode"])
+    attrs = Conv2d.of(node)
+    reach = [(out[1 + i] - 1) * attrs.strides[i] + (w[i] - 1) * attrs.dilations[i] + 1
+             for i in range(2)]
+    pads = top, left, bottom, right = attrs.pads
+    if attrs.pad_mode != "zero":
+        return Halo(pads, pads, attrs.pad_mode)
     return Halo((top, left, min(bottom, max(0, reach[0] - top - x[1])),
                  min(right, max(0, reach[1] - left - x[2]))))
 
 
 def packing(node: Node, w: Shape) -> Packing:
-    groups, depth = node.attrs["groups"], prod(w[:3])
+    groups, depth = Conv2d.of(node).groups, prod(w[:3])
     per_group = w[3] // groups
     return Packing("tiles", groups * round_up(per_group, 4) * depth, (depth, per_group, groups))
 
 
 def emit(step: Step, program: JsModule) -> None:
     x, w, b, *extras = step.inputs
-    out, attrs = step.outputs[0], step.node.attrs
-    (sy, sx), (dy, dx), groups = attrs["strides"], attrs["dilations"], attrs["groups"]
+    out, attrs = step.outputs[0], Conv2d.of(step.node)
+    (sy, sx), (dy, dx), groups = attrs.strides, attrs.dilations, attrs.groups
     how = packing(step.node, w.shape)
     packer, weights = program.packer(how.kind), w.offset
     if w.packing is None:  # weights computed by the model
@@ -46,7 +48,7 @@ def emit(step: Step, program: JsModule) -> None:
     last = epilogue(step.node, out, tuple(extras))
     name = program.function("conv2d", "js/kernel.js", tile=tile, last=last)
     program.call(
-        name, x.offset - attrs["pads"][0] * row - attrs["pads"][1] * pixel, image, sy * row,
+        name, x.offset - attrs.pads[0] * row - attrs.pads[1] * pixel, image, sy * row,
         sx * pixel, out.offset, *out.strides[:3], *out.shape[:3], weights, b.offset, groups, c,
         out.shape[3] // groups, kh, dy * row, taps, dx * pixel, run, block, *last.values,
     )

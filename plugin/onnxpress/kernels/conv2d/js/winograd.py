@@ -7,6 +7,7 @@ from ....emit.js.epilogue import epilogue
 from ....emit.js.module import JsModule
 from ....emit.layout import Halo, Packing, Step, round_up
 from ....graph.graph import Node
+from ....ops.conv import Conv2d
 
 CHANNELS = 8  # of a 3x3 kernel; with fewer, the transforms cost more than they save
 SIDE = 8  # smaller images leave tiles empty, and the weights grow fourfold
@@ -16,8 +17,8 @@ TILES = 12  # at least so many meet each weight
 
 def suits(node: Node, w: tuple[int, ...], out: tuple[int, ...]) -> bool:
     """Whether the convolution with weights `w` is one that Winograd's algorithm speeds up."""
-    attrs = node.attrs
-    unit = all(n == 1 for n in (*attrs["strides"], *attrs["dilations"], attrs["groups"]))
+    attrs = Conv2d.of(node)
+    unit = all(n == 1 for n in (*attrs.strides, *attrs.dilations, attrs.groups))
     saved = 16 * prod(w[:2]) - 36  # products of a tile, a pair of channels
     return (unit and set(w[:2]) <= {2, 3} and min(out[1:3]) >= SIDE
             and min(w[2:]) * saved >= CHANNELS * (16 * 9 - 36))
@@ -38,17 +39,17 @@ def _block(w: tuple[int, ...]) -> int:
 
 def halo(node: Node, x: tuple[int, ...], out: tuple[int, ...]) -> Halo:
     """Whole tiles are read: 4 pixels and 2 cells more, past the padding if need be."""
-    top, left, bottom, right = pads = tuple(node.attrs["pads"])
+    pads, mode = Conv2d.of(node).pads, Conv2d.of(node).pad_mode
+    top, left, bottom, right = pads
     below = max(bottom, round_up(out[1], 4) + 2 - top - x[1])
     beyond = max(right, round_up(out[2], 4) + 2 - left - x[2])
-    mode = node.attrs["pad_mode"]
     extent = (top, left, below, beyond)
     return Halo(extent) if mode == "zero" else Halo(extent, pads, mode)
 
 
 def emit(step: Step, program: JsModule) -> None:
     x, w, b, *extras = step.inputs
-    out, (top, left, _, _) = step.outputs[0], step.node.attrs["pads"]
+    out, (top, left, _, _) = step.outputs[0], Conv2d.of(step.node).pads
     image, row, pixel, _ = x.strides
     program.packer("winograd")
     last = epilogue(step.node, out, tuple(extras))

@@ -4,9 +4,11 @@ Computed weights run as a product or a vector; nodes with the attribute `exact` 
 rounding; those with `dot` run on whole numbers.
 """
 
-from ....emit.layout import Dot, Needs, Step, Want
+from ....emit.layout import Needs, Step, Want, dot_packings, dot_wants
 from ....emit.wasm.emitter import Emitter
 from ....graph.graph import Graph, Node
+from ....graph.storage import Dot
+from ....ops.conv import Conv2d, Conv2dChain
 from . import chain as wasm_chain
 from .conv import Conv, Way, conv_in, conv_of
 from .depthwise import DEPTHWISE
@@ -22,24 +24,24 @@ SLIDING = 2.0  # a depthwise multiply-add against a product's: one of two operan
 
 def way(node: Node, v: Conv) -> Way:
     """How the node runs."""
-    if "dot" in node.attrs:
-        return DOT[node.attrs["dot"].x.kind]
+    attrs = Conv2d.of(node)
+    if attrs.dot:
+        return DOT[attrs.dot.x.kind]
     ways = WAYS if v.constant else FOR_COMPUTED_WEIGHTS
-    exact = node.attrs.get("exact", False)
-    return next(w for w in ways if w.worthwhile(v) and not (exact and w is WINOGRAD))
+    return next(w for w in ways if w.worthwhile(v) and not (attrs.exact and w is WINOGRAD))
 
 
 def needs(node: Node, graph: Graph) -> Needs:
     """Input halo for the windows, packed weights, scratch."""
-    if node.op == "conv2d_chain":
+    if isinstance(node.attrs, Conv2dChain):
         return wasm_chain.needs(node, graph)
     v, out = conv_in(graph, node), graph.shape(node.name)
     how = way(node, v)
-    dot = node.attrs.get("dot", Dot())
+    dot = Conv2d.of(node).dot or Dot()
     return Needs(
-        inputs={0: how.want(node, v, dot.x), **dot.wants(3)},
+        inputs={0: how.want(node, v, dot.x), **dot_wants(dot, 3)},
         output=Want(align=4, storage=dot.out),
-        packings={1: how.packing(v), **dot.packings(v.o)} if v.constant else {},
+        packings={1: how.packing(v), **dot_packings(dot, v.o)} if v.constant else {},
         scratch=how.scratch(v),
         same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
     )
@@ -56,7 +58,7 @@ def work(node: Node, graph: Graph) -> float:
 
 
 def emit(step: Step, program: Emitter) -> None:
-    if step.node.op == "conv2d_chain":
+    if isinstance(step.node.attrs, Conv2dChain):
         wasm_chain.emit(step, program)
         return
     x, w = step.inputs[:2]

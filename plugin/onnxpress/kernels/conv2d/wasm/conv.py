@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ....emit.layout import F32, Halo, Packing, Step, Storage, Tensor, Want
+from ....emit.layout import Halo, Packing, Step, Tensor, Want
 from ....emit.wasm.emitter import Affine, Emitter, address
 from ....graph.graph import Graph, Node
+from ....graph.storage import F32, Storage
+from ....ops.conv import Conv2d
 
 Extent = tuple[int, int, int, int]  # top, left, bottom, right
 
@@ -49,9 +51,9 @@ class Conv:
 
 def conv_of(node: Node, x: tuple[int, ...], w: tuple[int, ...], out: tuple[int, ...],
             constant: bool) -> Conv:
-    a = node.attrs
-    return Conv(*x, w[0], w[1], *(out[i] for i in (3, 1, 2)), a["strides"], a["pads"],
-                a["dilations"], a["groups"], constant)
+    a = Conv2d.of(node)
+    return Conv(*x, w[0], w[1], *(out[i] for i in (3, 1, 2)), a.strides, a.pads,
+                a.dilations, a.groups, constant)
 
 
 def conv_in(graph: Graph, node: Node) -> Conv:
@@ -73,7 +75,7 @@ class Way:
 
     def want(self, node: Node, v: Conv, storage: Storage = F32) -> Want:
         """The layout of x."""
-        extent, pads, mode = self.extent(v), (0, 0, 0, 0), node.attrs.get("pad_mode", "zero")
+        extent, pads, mode = self.extent(v), (0, 0, 0, 0), Conv2d.of(node).pad_mode
         if mode != "zero":
             extent, pads = tuple(map(max, extent, v.pads)), v.pads
         return Want(Halo(extent, pads, mode), self.align, storage)

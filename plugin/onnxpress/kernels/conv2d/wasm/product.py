@@ -3,12 +3,13 @@ numbers have one group."""
 
 from contextlib import nullcontext
 
-from ....emit.layout import ELEMENT_BYTES, Packing, Step, Tensor, round_up
+from ....emit.layout import Packing, Step, Tensor, round_up
 from ....emit.wasm import packers, packings
 from ....emit.wasm.emitter import Affine, Emitter, address, affine
 from ....emit.wasm.epilogue import epilogue
 from ....emit.wasm.gemm import Gemm, emit_gemm
 from ....emit.wasm.share import MANY, share, sync
+from ....graph.storage import ELEMENT_BYTES
 from .conv import Conv, Way
 
 

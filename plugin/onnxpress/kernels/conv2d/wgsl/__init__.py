@@ -11,6 +11,7 @@ from ....emit.wgsl.gemm import Product, View, matrix, multiply
 from ....emit.wgsl.shader import LANES, Dispatch, Port, Slice, Work, dispatch, over_elements
 from ....emit.wgsl.weights import Weights, read_weights
 from ....graph.graph import Graph, Node
+from ....ops.conv import Conv2d
 from . import winograd
 
 MIN_DEPTH, MIN_COLUMNS = 32, 8  # of a group's matrix product, below which tiles run mostly empty
@@ -32,10 +33,11 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
 
 def is_thin(node: Node, graph: Graph) -> bool:
     """Whether `node` is a convolution whose image is filled up to a multiple of four channels."""
-    if node.op != "conv2d" or node.attrs["groups"] > 1 or node.inputs[1] not in graph.constants:
+    attrs = node.attrs
+    if not isinstance(attrs, Conv2d) or attrs.groups > 1 or node.inputs[1] not in graph.constants:
         return False
     _, h, w, c = graph.shape(node.inputs[0])
-    row = not any(node.attrs["pads"]) and (h, w) == graph.shape(node.inputs[1])[:2]
+    row = not any(attrs.pads) and (h, w) == graph.shape(node.inputs[1])[:2]
     return c % 4 > 0 and not row
 
 
@@ -50,11 +52,11 @@ def _facts(node: Node, graph: Graph) -> dict[str, int | str]:
     n, h, w, c = graph.shape(node.inputs[0])
     kh, kw, cg, o = graph.shape(node.inputs[1])
     _, oh, ow, _ = graph.shape(node.name)
-    (sy, sx), (dy, dx) = node.attrs["strides"], node.attrs["dilations"]
-    top, left = node.attrs["pads"][:2]
+    attrs = Conv2d.of(node)
+    (sy, sx), (dy, dx), (top, left) = attrs.strides, attrs.dilations, attrs.pads[:2]
     return {"n": n, "h": h, "w": w, "c": c, "kh": kh, "kw": kw, "cg": cg, "o": o, "oh": oh,
             "ow": ow, "sy": sy, "sx": sx, "dy": dy, "dx": dx, "top": top, "left": left,
-            "groups": node.attrs["groups"], "mode": node.attrs["pad_mode"]}
+            "groups": attrs.groups, "mode": attrs.pad_mode}
 
 
 def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
@@ -62,7 +64,7 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
     x, weights, bias = node.inputs[:3]
     groups, c, o, cg = (facts[k] for k in ("groups", "c", "o", "cg"))
     og, rows, depth = work.n, work.m, work.k
-    bare = not any(node.attrs["pads"])
+    bare = not any(Conv2d.of(node).pads)
     window, image = (facts["kh"], facts["kw"]), (facts["h"], facts["w"])
     # Rows of K values lie one after another: no window to walk.
     if bare and window == image and groups == 1:
@@ -100,7 +102,7 @@ def _widened(node: Node, graph: Graph, facts: dict, view: View
     name = f"{node.name}@wide"
     image = Port("out", name, (pixels, full), wide=True)
     plane = facts["h"] * facts["w"]
-    source = node.attrs.get("planes", x)
+    source = Conv2d.of(node).planes or x
     across, down = (c, 1) if source == x else (1, plane)
     widen = over_elements("conv2d/wgsl/widen.wgsl", [Port("x", source, graph.shape(source))], image,
                           {name: pixels * full}, channels=c, quads=full // 4, plane=plane,

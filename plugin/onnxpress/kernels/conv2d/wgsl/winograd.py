@@ -20,6 +20,7 @@ from ....emit.wgsl.gemm import Product, batched, matrix
 from ....emit.wgsl.shader import Dispatch, Port, Work, dispatch
 from ....emit.wgsl.weights import made_weights, read_weights
 from ....graph.graph import Graph, Node
+from ....ops.conv import Conv2d
 
 ITEMS = 16  # squares that a workgroup transforms, 36 vec4f each at most in workgroup memory
 
@@ -27,10 +28,10 @@ ITEMS = 16  # squares that a workgroup transforms, 36 vec4f each at most in work
 def suits(node: Node, graph: Graph) -> bool:
     """Whether `node` may take Winograd's algorithm, which rounds, and whose weights are ready."""
     kh, kw, c, o = graph.shape(node.inputs[1])
-    attrs = node.attrs
-    unit = all(n == 1 for n in (*attrs["strides"], *attrs["dilations"], attrs["groups"]))
+    attrs = Conv2d.of(node)
+    unit = all(n == 1 for n in (*attrs.strides, *attrs.dilations, attrs.groups))
     return (unit and (kh, kw) == (3, 3) and c % 4 == o % 4 == 0
-            and node.inputs[1] in graph.constants and not attrs.get("exact", False))
+            and node.inputs[1] in graph.constants and not attrs.exact)
 
 
 def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[Dispatch]:
@@ -38,7 +39,8 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
     x, weights, bias = node.inputs[:3]
     n, h, w, _ = image = graph.shape(x)
     _, oh, ow, o = graph.shape(node.name)
-    (top, left), mode = node.attrs["pads"][:2], node.attrs["pad_mode"]
+    attrs = Conv2d.of(node)
+    (top, left), mode = attrs.pads[:2], attrs.pad_mode
     inner = transformed(work, size)
     points, tiles, c = inner.batch, inner.m, inner.k
     across = -(-ow // size)
@@ -61,7 +63,7 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
     )
     multiplied = batched(what, sums, unfinished(node, graph, True, bias), tile)
     end = finish(node, graph, 3, True, bias)
-    whole, start = node.attrs.get("into", (node.name, 0))
+    whole, start = attrs.into or (node.name, 0)
     gathered = _over_quads(
         "output", tiles * o, [replace(sums, var="m"), *end.ports],
         Port("out", whole, graph.shape(whole), wide=True), **grid, oh=oh, ow=ow, quads=o // 4,
