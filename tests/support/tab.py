@@ -9,7 +9,6 @@ It speaks the DevTools protocol over a pipe (chromedevtools.github.io/devtools-p
 """
 
 import base64
-import fcntl
 import json
 import os
 import subprocess
@@ -80,6 +79,8 @@ class Tab:
     @staticmethod
     def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:
         """((read, write) of this side, (read, write) of the browser's), none of them 3 or 4."""
+        import fcntl  # Windows has none, and no such tabs
+
         def pipe() -> tuple[int, int]:
             low = os.pipe()
             high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in low]

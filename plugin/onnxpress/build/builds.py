@@ -155,8 +155,9 @@ class Builds:
 
 
 def workers(asked: int) -> int:
-    """The number of child processes: `asked`, or one per processor if that is 0."""
-    return asked or os.cpu_count() or 1
+    """The number of child processes: `asked`, or one per processor if that is 0. Windows waits for
+    61 at most."""
+    return min(asked or os.cpu_count() or 1, 61)
 
 
 def demo_keys(demo: Demo, cache: Cache) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The command `onnxpress`. Exit status: 0 done, 1 an error with a sentence, 2 wrong arguments."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from .arguments import CACHE, cache_place, count, counts, shape, target_list
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
+    _write_utf8()
     options = parser().parse_args(arguments)
     try:
         return options.run(options) or 0
@@ -27,6 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has stopped reading
         sys.stderr.close()
         return 0
+
+
+def _write_utf8() -> None:
+    """On Windows, output to a file or a pipe lacks most characters otherwise."""
+    if sys.platform == "win32":
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -30,5 +30,6 @@ def run(options: argparse.Namespace) -> None:
     body = (task.body + sample).format(name=name)
     title = name.replace("-", " ").replace("_", " ").capitalize()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(TEMPLATE.format(title=title, name=name, task=options.task, body=body), "utf-8")
+    path.write_text(TEMPLATE.format(title=title, name=name, task=options.task, body=body), "utf-8",
+                    newline="\n")
     say(f"{path} is written. Fill it in, then run: onnxpress serve")

@@ -103,7 +103,7 @@ def _child(source: str, target: str, fixed: list[str]) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    except ImportError:  # no such limits on Windows; the time limit still holds
+    except (ImportError, OSError, ValueError):  # Windows and macOS; the time limit still holds
         pass
     import onnxsim
 

@@ -165,7 +165,7 @@ def _external(tensor: onnx.TensorProto, folder: Path) -> bytes:
     if offset < 0 or length < 0 or offset + length > size:
         raise ModelError(f'{where} "{location}" has {size} bytes; the model asks for '
                          f"{length} from {offset}")
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
         file.seek(offset)
         return file.read(length)

@@ -13,6 +13,7 @@ import os
 import queue
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -87,12 +88,30 @@ class Job:
     reply: bytes = b""
 
 
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")  # on PATH
+# Where installers put Chrome and Edge: on macOS from the root, on Windows from %ProgramFiles%.
+INSTALLED = {
+    "darwin": ("Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+               "Applications/Chromium.app/Contents/MacOS/Chromium"),
+    "win32": ("Google/Chrome/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe"),
+}
+# Where Playwright keeps its browsers below a person's folder, and the programs there.
+PLAYWRIGHT = {"darwin": "Library/Caches", "win32": "AppData/Local"}
+DOWNLOADED = ("chrome-linux*/chrome", "chrome-win*/chrome.exe",
+              "chrome-mac*/*.app/Contents/MacOS/*")
+
+
 def find_chromium() -> str | None:
-    """The path of a Chromium: $CHROMIUM, else one on PATH, else Playwright's, else None."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
-    found = (os.environ.get("CHROMIUM"), *map(shutil.which, names),
-             *map(str, sorted(cache.glob("chromium-*/chrome-linux*/chrome"))))
+    """The path of a Chromium: $CHROMIUM, else one on PATH, else an installed one, else Playwright's,
+    else None."""
+    roots = [Path(os.environ[name]) for name in ("ProgramFiles", "ProgramFiles(x86)")
+             if name in os.environ] or [Path("/")]
+    installed = [root / place for place in INSTALLED.get(sys.platform, ()) for root in roots]
+    kept = Path.home() / PLAYWRIGHT.get(sys.platform, ".cache") / "ms-playwright"
+    kept = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", kept))
+    downloaded = [path for place in DOWNLOADED for path in sorted(kept.glob(f"chromium-*/{place}"))]
+    found = (os.environ.get("CHROMIUM"), *map(shutil.which, NAMES),
+             *(str(path) for path in (*installed, *downloaded) if path.is_file()))
     return next(filter(None, found), None)
 
 

@@ -45,11 +45,13 @@ def golden_error(path: Path, manifest: dict[str, Any]) -> float:
         folder = Path(name)
         shutil.copytree(RUNTIME, folder / "runtime")
         shutil.copyfile(program, folder / "program.js")
-        (folder / "package.json").write_text(json.dumps({"type": "module"}))
-        (folder / "driver.js").write_text(DRIVER)
+        (folder / "package.json").write_text(json.dumps({"type": "module"}), "utf-8",
+                                             newline="\n")
+        (folder / "driver.js").write_text(DRIVER, "utf-8", newline="\n")
         try:
-            done = subprocess.run([node, folder / "driver.js", path.resolve()], text=True,
-                                  capture_output=True, check=False, timeout=SECONDS)
+            done = subprocess.run([node, folder / "driver.js", path.resolve()],
+                                  encoding="utf-8", capture_output=True, check=False,
+                                  timeout=SECONDS)
         except subprocess.TimeoutExpired:
             raise PackError(f"{path}: the JavaScript program takes more than {SECONDS} seconds "
                             "in Node") from None

@@ -118,7 +118,7 @@ def _in_chromium(harness: Harness, pack: Path, options: argparse.Namespace
             sys.stderr.write(line)
     if not out.is_file():
         raise BrowserError(f"{harness.folder}: node bench.mjs wrote no results")
-    found = {one["engine"]: one for one in json.loads(out.read_text())["summary"]}
+    found = {one["engine"]: one for one in json.loads(out.read_text("utf-8"))["summary"]}
     return [found[name] for name in names if name in found]
 
 
@@ -146,7 +146,7 @@ def _under_dawn(harness: Harness, pack: Path, options: argparse.Namespace
 def _lines(node: str, folder: Path, script: str, *arguments: str, **variables: str
            ) -> Iterator[str]:
     """The lines that the script prints, as they come."""
-    with subprocess.Popen([node, folder.resolve() / script, *arguments], text=True,
+    with subprocess.Popen([node, folder.resolve() / script, *arguments], encoding="utf-8",
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           env={**os.environ, **variables}) as process:
         assert process.stdout

@@ -26,7 +26,7 @@ def run_in_dawn(folder: Path, *options: str) -> dict[str, Any]:
         raise BrowserError("bench --engine dawn needs Node.js on PATH and the npm package webgpu: "
                            "install both (Debian: apt install nodejs npm; then npm install webgpu)")
     write_runtime(folder, ("webgpu",))
-    done = subprocess.run([node, SCRIPT, folder, "--json", *options], text=True,
+    done = subprocess.run([node, SCRIPT, folder, "--json", *options], encoding="utf-8",
                           capture_output=True, check=False)
     if done.returncode:
         errors = done.stderr.strip()

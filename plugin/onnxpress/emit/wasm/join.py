@@ -47,4 +47,5 @@ def _interleave(f: Function, one: int, other: int, size: int) -> list[int]:
 
 if __name__ == "__main__":
     path = Path(__file__).parents[2] / "runtime/load/join.js"
-    path.write_text(embed(path.read_text("utf-8"), "MODULE", join_module()), "utf-8")
+    path.write_text(embed(path.read_text("utf-8"), "MODULE", join_module()), "utf-8",
+                    newline="\n")

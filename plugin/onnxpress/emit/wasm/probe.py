@@ -42,4 +42,4 @@ def fill(script: str) -> str:
 
 if __name__ == "__main__":
     path = Path(__file__).parents[2] / "runtime/targets/wasm/probe.js"
-    path.write_text(fill(path.read_text("utf-8")), "utf-8")
+    path.write_text(fill(path.read_text("utf-8")), "utf-8", newline="\n")

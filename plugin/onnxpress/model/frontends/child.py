@@ -35,7 +35,8 @@ def run_apart(path: Path, function: str, arguments: Mapping[str, Any], shapes: S
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
         request, target = Path(folder, "request.json"), Path(folder, "model.onnx")
         request.write_text(json.dumps([str(path.resolve()), function, dict(arguments), dict(shapes),
-                                       weights and [str(weights[0]), weights[1]]]), "utf-8")
+                                       weights and [str(weights[0]), weights[1]]]), "utf-8",
+                           newline="\n")
         done = subprocess.run([*COMMAND, request, target], check=False,
                               env={**os.environ, "PYTHONHASHSEED": "0"})
         failure = target.with_suffix(".txt")
@@ -56,7 +57,7 @@ def _child(request: Path, target: Path) -> None:
                            {name: tuple(shape) for name, shape in shapes.items()})
         target.write_bytes(model.SerializeToString(deterministic=True))
     except OnnxPressError as error:
-        target.with_suffix(".txt").write_text(str(error), "utf-8")
+        target.with_suffix(".txt").write_text(str(error), "utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def read_tflite(path: Path) -> ModelProto:
         command = (sys.executable, "-m", "tf2onnx.convert", "--tflite", str(path.resolve()),
                    "--output", str(target), "--opset", str(OPSET))
         try:
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace",
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace",
                                   timeout=TIMEOUT_SECONDS, check=False,
                                   env={**os.environ, "PYTHONHASHSEED": "0"})  # same bytes each time
         except subprocess.TimeoutExpired as error:
