@@ -48,3 +48,11 @@ interface GPUAdapter {
   /** Where browsers had it before GPUAdapterInfo. */
   readonly isFallbackAdapter?: boolean;
 }
+
+interface HTMLCanvasElement {
+  getContext(contextId: "webgpu"): GPUCanvasContext | null;
+}
+
+interface OffscreenCanvas {
+  getContext(contextId: "webgpu"): GPUCanvasContext | null;
+}

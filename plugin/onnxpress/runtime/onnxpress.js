@@ -1,25 +1,20 @@
 /** onnxpress in a page: `load` for programs, `<onnx-demo>` for people. */
+import { firstVisit } from "./load/store.js";
 import { watchAttempts } from "./model/attempts.js";
-import { OnnxDemo } from "./page/element.js";
 import { openModel } from "./model/model.js";
 import { openInWorker } from "./model/remote.js";
-import { firstVisit } from "./load/store.js";
+import { OnnxDemo } from "./page/element.js";
 
 export { PressError } from "./errors.js";
 export { OnnxDemo };
 
-/**
- * @param {string|URL} url of a manifest.json, relative to the page
- * @param {import("./types.js").LoadOptions} [options] `target` "auto" obeys ?target=... in the
- *   page's address
- * @returns {Promise<import("./types.js").Model>}
- * @throws {PressError} with a sentence for a person; AbortError where `signal` says so
- */
+/** See api.d.ts. @type {typeof import("./api.d.ts").load} */
 export async function load(url, options = {}) {
   const href = new URL(url, document.baseURI).href;
   const asked = new URLSearchParams(location.search).get("target");
   const target = (options.target ?? "auto") === "auto" ? (asked ?? "auto") : options.target;
   const attempts = watchAttempts(href);
+  /** @param {import("./types.js").Progress} progress */
   const onProgress = (progress) => {
     if (progress.target) attempts.mark(progress.target);
     options.onProgress?.(progress);

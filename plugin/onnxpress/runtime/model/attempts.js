@@ -1,13 +1,17 @@
 /**
  * Targets whose preparation took the page down with it (phones end a page that takes too much
- * memory). A mark is set before and taken away after; one found on arrival tells of a crash.
+ * memory). A mark is set before a preparation and taken away after it; a mark that a new page finds
+ * tells of a crash.
  */
-import { TARGETS } from "../targets.js";
+import { targetNames } from "./detect.js";
+
+/** @typedef {import("../targets/contract.d.ts").TargetName} TargetName */
 
 const KEY = "onnxpress:preparing:";
 
-/** A memory of this tab; where the page may not store (sandboxed frames) it forgets. */
+/** A memory of this tab. Where the page may not store (sandboxed frames), it forgets. */
 const memory = {
+  /** @param {string} key */
   read(key) {
     try {
       return sessionStorage.getItem(key) ?? "";
@@ -15,6 +19,7 @@ const memory = {
       return "";
     }
   },
+  /** @param {string} key @param {string} value */
   write(key, value) {
     try {
       if (value) sessionStorage.setItem(key, value);
@@ -25,22 +30,31 @@ const memory = {
   },
 };
 
-/** Of this page, by manifest: targets that took an earlier one down, and those in preparation. */
+/**
+ * By manifest: the targets that took an earlier page down, and the targets in preparation on this one.
+ * @type {Map<string, {crashed: TargetName[], preparing: string[]}>}
+ */
 const known = new Map();
 
+/** @param {string} key @returns {{crashed: TargetName[], preparing: string[]}} */
+function recall(key) {
+  const marks = memory.read(key).split(" ");
+  return { crashed: targetNames().filter((target) => marks.includes(target)), preparing: [] };
+}
+
 /**
- * @param {string} url the manifest's
- * @returns {{avoid: Object<string, string>, mark: (target: string) => void, clear: () => void}}
- *   `avoid`: target -> why, for openModel
+ * @param {string} url  the manifest's
+ * @returns {{avoid: {[name in TargetName]?: string}, mark: (target: string) => void,
+ *   clear: () => void}} `avoid`: target -> why, for openModel
  */
 export function watchAttempts(url) {
   const key = KEY + url;
-  if (!known.has(key)) {
-    const crashed = memory.read(key).split(" ").filter((target) => target in TARGETS);
-    known.set(key, { crashed, preparing: [] });
-  }
-  const { crashed, preparing } = known.get(key);
+  const attempts = known.get(key) ?? recall(key);
+  known.set(key, attempts);
+  const { crashed, preparing } = attempts;
+  /** @type {string|undefined} */
   let marked;
+  /** @param {string|undefined} target */
   const set = (target) => {
     if (marked) preparing.splice(preparing.indexOf(marked), 1);
     if (target) preparing.push(target);
@@ -51,6 +65,7 @@ export function watchAttempts(url) {
     removeEventListener("pagehide", clear);
     set(undefined);
   };
+  /** @param {string} target */
   const mark = (target) => {
     if (target === marked) return;
     addEventListener("pagehide", clear);

@@ -1,4 +1,4 @@
-/** The golden check: random inputs whose outputs onnxruntime computed at build. */
+/** The golden check: random inputs, whose outputs the published program gave at the build. */
 import { PressError } from "../errors.js";
 import { sizeOf } from "../tensors.js";
 
@@ -7,7 +7,7 @@ import { sizeOf } from "../tensors.js";
  * @param {import("../types.js").Golden} golden
  * @param {import("../types.js").Port[]} ports  the model's inputs
  * @returns {Promise<import("../types.js").Check>}
- * @throws {PressError} "golden"; what the run throws
+ * @throws {PressError} "golden": the outputs differ too much; what the run throws
  */
 export async function checkGolden(run, golden, ports) {
   const { tolerance, metric } = golden;
@@ -17,7 +17,11 @@ export async function checkGolden(run, golden, ports) {
     `${maxError.toPrecision(2)} (${metric}), and only ${tolerance} is allowed`);
 }
 
-/** Marsaglia's xorshift32 ("Xorshift RNGs", 2003), as golden.py draws. @param {number} seed */
+/**
+ * Draws from 0 (included) to 1 (excluded), as proof/golden.py does.
+ * Source: Marsaglia, "Xorshift RNGs", 2003 (xorshift32).
+ * @param {number} seed
+ */
 function generator(seed) {
   let s = seed || 1;
   return () => {
@@ -31,7 +35,7 @@ function generator(seed) {
 /**
  * @param {import("../types.js").Golden} golden
  * @param {import("../types.js").Port[]} ports
- * @returns {Float32Array[]} one per port; whole numbers where the type is not a float
+ * @returns {Float32Array[]} the values of each input; whole numbers where its type is not a float
  */
 export function goldenInputs(golden, ports) {
   const draw = generator(golden.seed);
@@ -47,8 +51,7 @@ export function goldenInputs(golden, ports) {
 }
 
 /**
- * How far the kept elements are off, in the golden's metric: "peak" is the largest error over the
- * output's peak, "l2" the error's norm over the values' norm. The worst output counts.
+ * The error of the outputs, in the golden's metric; see Golden. The worst output counts.
  * @param {import("../types.js").Golden} golden
  * @param {Float32Array[]} outputs
  * @returns {number} Infinity where a value is not a number

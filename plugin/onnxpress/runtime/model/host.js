@@ -2,21 +2,32 @@
 import { startScript } from "../load/carried.js";
 import { PressError, gone, unpackError } from "../errors.js";
 
-const LINGER = 60_000; // ms that a worker keeps what unfinished downloads have got
+const LINGER = 60_000; // ms that a worker keeps the files of unfinished downloads
 
-/** All models of a page live in one worker: they share downloads and the graphics device. */
+/**
+ * @typedef {import("./protocol.d.ts").Calls} Calls
+ * @typedef {import("./protocol.d.ts").Events} Events
+ * @typedef {import("./protocol.d.ts").Hello} Hello
+ * @typedef {{key: number, resolve: (answer: any) => void, reject: (error: unknown) => void}} Waiting
+ *   a call without an answer yet
+ */
+
+/** All models of a page live in one worker: they share downloads and the graphics device. @type {Host|null} */
 let shared = null;
 
 const startWorker = () => startScript("worker.js",
   () => new Worker(new URL("../worker.js", import.meta.url), { type: "module" }));
 
 export class Host {
-  #worker;
-  #hear;
+  /** @type {Worker|null} */
+  #worker = null;
+  /** By key. @type {Map<number, Events>} */
   #users = new Map();
+  /** By id. @type {Map<number, Waiting>} */
   #calls = new Map();
   #count = 0;
-  #ending = 0;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #ending;
 
   /** @returns {Host} the page's only one, until nobody uses it */
   static get() {
@@ -24,15 +35,17 @@ export class Host {
   }
 
   constructor() {
-    /** What the worker can do, or null if the browser refuses it. @type {Promise<Object|null>} */
+    /** What the worker can do, or null if the browser refuses it. @type {Promise<Hello|null>} */
     this.hello = new Promise((resolve) => {
-      this.#hear = resolve;
       try {
         this.#worker = startWorker();
       } catch {
         return resolve(null);
       }
-      this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
+      this.#worker.addEventListener("message", ({ data }) => {
+        if (data.event === "hello") resolve(data.value);
+        else this.#receive(data);
+      });
       this.#worker.addEventListener("error", ({ message }) => {
         resolve(null);
         const why = message ? ` (${message})` : "";
@@ -41,15 +54,19 @@ export class Host {
     });
   }
 
-  /** @param {(event: string, value: unknown) => void} onEvent @returns {number} the user's key */
-  join(onEvent) {
+  /** @param {Events} events @returns {number} the user's key */
+  join(events) {
     clearTimeout(this.#ending);
     const key = ++this.#count;
-    this.#users.set(key, onEvent);
+    this.#users.set(key, events);
     return key;
   }
 
-  /** The last one to leave ends the worker. @param {boolean} unfinished its downloads were */
+  /**
+   * The last user to leave ends the worker.
+   * @param {number} key
+   * @param {boolean} unfinished  whether the worker may hold files for another try
+   */
   leave(key, unfinished) {
     if (!this.#users.delete(key)) return;
     this.#worker?.postMessage({ dispose: key });
@@ -60,11 +77,12 @@ export class Host {
   }
 
   /**
+   * @template {keyof Calls} Name
    * @param {number} key
-   * @param {Object} message
+   * @param {import("./protocol.d.ts").Call<Name>} message
    * @param {AbortSignal} [signal]
-   * @param {Transferable[]} [given] parts of the message that the worker takes over
-   * @returns {Promise<unknown>} the worker's answer
+   * @param {Transferable[]} [given]  parts of the message that the worker takes over
+   * @returns {Promise<Calls[Name]["answer"]>}
    */
   call(key, message, signal, given = []) {
     return new Promise((resolve, reject) => {
@@ -80,12 +98,16 @@ export class Host {
     });
   }
 
+  /**
+   * @param {{key: number, event?: keyof Events, id: number, value?: any,
+   *   error?: import("../errors.js").PackedError}} message  an event, or the answer to a call
+   */
   #receive({ key, event, id, value, error }) {
-    if (event === "hello") this.#hear(value);
-    else if (event) this.#users.get(key)?.(event, value);
+    if (event) this.#users.get(key)?.[event]?.(value);
     else this.#settle(id, error && unpackError(error), value);
   }
 
+  /** @param {number} id @param {unknown} error @param {unknown} [value] */
   #settle(id, error, value) {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
@@ -93,12 +115,12 @@ export class Host {
     else call?.resolve(value);
   }
 
-  /** @param {Error} error for all who wait */
+  /** @param {Error} error  for all who wait */
   #end(error) {
     if (shared === this) shared = null;
     this.#worker?.terminate();
     this.#worker = null;
     for (const id of [...this.#calls.keys()]) this.#settle(id, error);
-    for (const tell of this.#users.values()) tell("gone", error);
+    for (const events of this.#users.values()) events.gone(error);
   }
 }

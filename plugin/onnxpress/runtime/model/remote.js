@@ -1,8 +1,15 @@
 /** A model that lives in a worker, seen from the page. */
-import { gone, isAbort, unpackError } from "../errors.js";
+import { factsOf, gone, isAbort, unpackError } from "../errors.js";
+import { TARGETS } from "../targets.js";
+import { targetNames } from "./detect.js";
 import { Host } from "./host.js";
 import { openModel } from "./model.js";
-import { TARGETS } from "../targets.js";
+
+/** Codes of errors after which another try needs only the files that are not here yet. */
+const UNFINISHED = new Set(["download", "integrity", "outdated"]);
+
+/** @param {unknown} error @returns {boolean} */
+const isUnfinished = (error) => UNFINISHED.has(factsOf(error).code ?? "");
 
 /**
  * Same as openModel, off the page's thread. Where the browser has WebGPU in pages only, or refuses
@@ -22,12 +29,12 @@ export async function openInWorker(url, options) {
     here.notes.push("The browser refused a worker, so the model runs on the page's own thread.");
     return here;
   }
+  /** @param {import("../targets/contract.d.ts").TargetName} name */
   const wanted = (name) => target === name || (target === "auto" && !options.avoid?.[name]);
-  const [first] = Object.keys(TARGETS)
-    .filter((name) => wanted(name) && TARGETS[name].pageOnly?.(hello));
+  const first = targetNames().find((name) => wanted(name) && TARGETS[name].pageOnly?.(hello));
   if (first) {
     const here = await openModel(url, { ...options, target: first }).catch((error) => {
-      if (target === first || UNFINISHED.has(error.code)) throw error;
+      if (target === first || isUnfinished(error)) throw error;
       return null;
     });
     if (here) {
@@ -39,32 +46,39 @@ export async function openInWorker(url, options) {
     await model.open(url, options);
     return model;
   } catch (error) {
-    model.leave(isAbort(error) || UNFINISHED.has(error.code));
+    model.leave(isAbort(error) || isUnfinished(error));
     throw error;
   }
 }
 
-/** Codes of errors after which another try needs only the files that are not here yet. */
-const UNFINISHED = new Set(["download", "integrity", "outdated"]);
+/**
+ * @typedef {import("../types.js").Model} Model
+ * @typedef {import("./protocol.d.ts").About} About
+ * @typedef {{promise: Promise<boolean>, resolve: (holds: boolean) => void,
+ *   reject: (error: unknown) => void}} Pending
+ */
 
-/** @implements {import("../types.js").Model} */
+/** @implements {Model} */
 class RemoteModel {
   #host = Host.get();
-  #about = {};
+  /** Empty until the model is open. */
+  #about = /** @type {About} */ ({});
   #stored = false;
+  /** @type {Pending|null} */
   #checking = null;
+  /** @type {import("./protocol.d.ts").Events} */
   #events = {
     about: (value) => { this.#about = value; },
-    checked: ({ holds, error, about }) => {
+    checked: ({ holds = false, error, about }) => {
       this.#about = about;
       if (error) this.#checking?.reject(unpackError(error));
       else this.#checking?.resolve(holds);
       this.#checking = null;
     },
     stored: () => { this.#stored = true; },
-    gone: (error) => this.#checking?.reject(error),
+    gone: (error) => { this.#checking?.reject(error); },
   };
-  #key = this.#host.join((event, value) => this.#events[event]?.(value));
+  #key = this.#host.join(this.#events);
 
   get hello() { return this.#host.hello; }
   get target() { return this.#about.target; }
@@ -82,24 +96,29 @@ class RemoteModel {
   get inputs() { return this.#about.inputs; }
   get outputs() { return this.#about.outputs; }
 
+  /** @param {string} url @param {import("./model.js").OpenOptions} options */
   open(url, { target, threads, avoid, first, manifest, onProgress, onFallback, signal }) {
     Object.assign(this.#events, { onProgress, onFallback });
     const options = { target, threads, avoid, first, manifest };
     return this.#host.call(this.#key, { call: "open", url, options }, signal);
   }
 
+  /** @type {Model["run"]} */
   run(inputs, { signal } = {}) {
     return this.#host.call(this.#key, { call: "run", inputs }, signal);
   }
 
+  /** @type {Model["profile"]} */
   profile(inputs) {
     return this.#host.call(this.#key, { call: "profile", inputs });
   }
 
+  /** @type {Model["openFrames"]} */
   openFrames(canvas) {
     return this.#host.call(this.#key, { call: "openFrames", canvas }, undefined, [canvas]);
   }
 
+  /** @param {VideoFrame|ImageBitmap} frame @param {Object<string, Float32Array>} changed */
   drawFrame(frame, changed) {
     return this.#host.call(this.#key, { call: "drawFrame", frame, changed }, undefined, [frame])
       .finally(() => frame.close()); // where it has not left the page
@@ -113,16 +132,18 @@ class RemoteModel {
     this.leave(!this.#stored);
   }
 
-  /** @param {boolean} unfinished its downloads were, or what is kept of them */
+  /** @param {boolean} unfinished  whether files are not stored yet, which another try could use */
   leave(unfinished) {
     this.#host.leave(this.#key, unfinished);
     this.#checking?.reject(gone());
   }
 }
 
+/** @returns {Pending} */
 function pending() {
+  /** @type {Partial<Pending>} */
   const made = {};
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-  made.promise.catch(() => {}); // where nobody waits for it
-  return made;
+  const promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  promise.catch(() => {}); // nobody may wait for it
+  return /** @type {Pending} */ (Object.assign(made, { promise }));
 }

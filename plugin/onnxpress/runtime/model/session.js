@@ -1,21 +1,28 @@
 /** One model for one element: opened at most once at a time, and only the newest input matters. */
-import { isAbort } from "../errors.js";
+import { factsOf, isAbort } from "../errors.js";
+
+/**
+ * @typedef {import("../types.js").Model} Model
+ * @typedef {import("../types.js").Manifest} Manifest
+ * @typedef {import("../types.js").LoadOptions} LoadOptions
+ * @typedef {Object<string, import("../api.d.ts").TypedArray>} Arrays  by the port's name
+ */
 
 export class Session {
   #url;
   #load;
   #options;
+  /** @type {Promise<Model>|null} */
   #opening = null;
   #closing = new AbortController();
   #running = new AbortController();
-  /** @type {import("../types.js").Model|null} */
+  /** @type {Model|null} */
   model = null;
 
   /**
    * @param {string} url of the manifest
-   * @param {(url: string, options: import("../types.js").LoadOptions) =>
-   *   Promise<import("../types.js").Model>} load
-   * @param {import("../types.js").LoadOptions} options
+   * @param {(url: string, options: LoadOptions) => Promise<Model>} load
+   * @param {LoadOptions} options
    */
   constructor(url, load, options) {
     this.#url = url;
@@ -24,8 +31,8 @@ export class Session {
   }
 
   /**
-   * @param {import("../types.js").Manifest} [manifest] the one at the URL, where it is known already
-   * @returns {Promise<import("../types.js").Model>} the same one until it is closed or fails
+   * @param {Manifest} [manifest]  the manifest at the URL, where it is known already
+   * @returns {Promise<Model>} the same model until it is closed or fails
    */
   open(manifest) {
     const { signal } = this.#closing;
@@ -43,10 +50,9 @@ export class Session {
   }
 
   /**
-   * @param {(model: import("../types.js").Model) => Object<string, ArrayBufferView>} prepare gives
-   *   the inputs; called when the model is ready
-   * @param {import("../types.js").Manifest} [manifest] as in `open`
-   * @returns {Promise<{inputs: Object, outputs: Object}|null>} null where a newer run took over
+   * @param {(model: Model) => Arrays} prepare  gives the inputs when the model is ready
+   * @param {Manifest} [manifest]  as in `open`
+   * @returns {Promise<{inputs: Arrays, outputs: Arrays}|null>} null where a newer run took over
    */
   async run(prepare, manifest) {
     this.#running.abort();
@@ -57,9 +63,9 @@ export class Session {
       const inputs = prepare(model);
       return { inputs, outputs: await model.run(inputs, { signal }) };
     } catch (error) {
-      // An outdated run's fault is nobody's concern any more.
+      // Nobody waits for an outdated run any more, so nobody is told of its fault.
       if (signal.aborted || isAbort(error)) return null;
-      if (error.code === "disposed") this.#opening = this.model = null; // its worker has failed
+      if (factsOf(error).code === "disposed") this.#opening = this.model = null; // its worker failed
       throw error;
     }
   }
