@@ -2,7 +2,6 @@
 
 import logging
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -35,6 +34,7 @@ ERASE = "\x1b[2K"  # ECMA-48, "Control Functions", 8.3.41: the whole line
 
 def on_a_terminal(folder: Path, *command: str) -> str:
     """All that the command writes to the terminal it runs on."""
+    pty = pytest.importorskip("pty", reason="terminals are tested where there is pty")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs,
                                env={**os.environ, "TERM": "xterm", "COLUMNS": "120",

@@ -102,8 +102,8 @@ DOWNLOADED = ("chrome-linux*/chrome", "chrome-win*/chrome.exe",
 
 
 def find_chromium() -> str | None:
-    """The path of a Chromium: $CHROMIUM, else one on PATH, else an installed one, else Playwright's,
-    else None."""
+    """The path of a Chromium: $CHROMIUM, else one on PATH, else an installed one, else one of
+    Playwright's, else None."""
     roots = [Path(os.environ[name]) for name in ("ProgramFiles", "ProgramFiles(x86)")
              if name in os.environ] or [Path("/")]
     installed = [root / place for place in INSTALLED.get(sys.platform, ()) for root in roots]
