@@ -1,16 +1,4 @@
-"""One exception per stage of the compiler. Every message says where, what, and what instead.
-
-OnnxPressError
-├── SpecError          demos/*.yml and models/*.yml
-├── ModelError         the model file cannot be fetched, read or given static shapes
-│   └── UnavailableError   its source cannot be reached now; another source may serve
-├── UnsupportedError   the model is sound, but this compiler cannot run it
-├── PassError          a pass left a graph that does not check
-├── PlanError          no complete plan exists for a target
-├── PackError          a pack cannot be written or read
-├── ProofError         a pack's numbers differ from the reference
-└── BrowserError       no Chromium starts, or the module it ran threw
-"""
+"""One exception per stage of the compiler. Every message says where, what, and what instead."""
 
 from difflib import get_close_matches
 
@@ -20,39 +8,42 @@ class OnnxPressError(Exception):
 
 
 class SpecError(OnnxPressError):
-    pass
+    """A file of demos/*.yml or models/*.yml is wrong."""
 
 
 class ModelError(OnnxPressError):
-    pass
+    """The model file cannot be fetched, read or given static shapes."""
 
 
 class UnavailableError(ModelError):
-    pass
+    """A model's source cannot be reached now; another source may serve."""
 
 
 class UnsupportedError(OnnxPressError):
-    pass
+    """The model is sound, but this compiler cannot run it."""
 
 
 class PassError(OnnxPressError):
-    pass
+    """A pass left a graph that does not check."""
 
 
 class PlanError(OnnxPressError):
-    pass
+    """No complete plan exists for a target."""
 
 
 class PackError(OnnxPressError):
-    pass
+    """A pack cannot be written or read."""
 
 
 class ProofError(OnnxPressError):
-    pass
+    """A pack's numbers differ from the reference."""
 
 
 class BrowserError(OnnxPressError):
-    """`code`: the `code` of the JavaScript Error that was thrown, if it has one."""
+    """No Chromium starts, or the module that it ran threw.
+
+    `code`: the `code` of the JavaScript Error that was thrown, if it has one.
+    """
 
     def __init__(self, message: str, code: str | None = None) -> None:
         super().__init__(message)

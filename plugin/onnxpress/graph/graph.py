@@ -89,6 +89,7 @@ class Graph:
         return self.values[name].shape
 
     def producers(self) -> dict[str, Node]:
+        """Value name -> the node that computes it."""
         return {out: node for node in self.nodes for out in node.outputs}
 
     def consumers(self) -> dict[str, list[Node]]:

@@ -25,7 +25,7 @@ from .spill import spill
 MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit
 
 INSTEAD = "write the Python that builds the model as python: net.py:build"
-# First bytes of a file that is often served or stored in place of a model -> what the file is.
+# First bytes of files that are often served or stored in place of a model -> the kind of file.
 IMPOSTORS = {
     b"version https://git-lfs": "a Git LFS pointer, not the model; run git lfs pull",
     b"<!DOCTYPE": "an HTML page, not a model",

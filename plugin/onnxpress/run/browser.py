@@ -69,7 +69,7 @@ for (;;) {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a job returned. `errors`: the page's uncaught errors, and what it logged with
+    """The result of a job. `errors`: the page's uncaught errors, and its messages to
     console.error and console.warn."""
 
     value: Any

@@ -87,13 +87,14 @@ def pieces(array: np.ndarray) -> Iterator[slice]:
 
 
 def is_int8(array: np.ndarray) -> bool:
+    """Whether all elements are whole numbers from -127 to 127."""
     return all(np.abs(array[s]).max(initial=0) <= 127 and (array[s] == np.rint(array[s])).all()
                for s in pieces(array))
 
 
 def fits_f16(array: np.ndarray) -> bool:
-    """Whether f16 keeps the tensor to its 11 bits: nothing overflows, and what it flushes towards
-    zero does not count."""
+    """Whether the tensor keeps f16's 11 bits of precision: no element overflows, and the error of
+    elements that become subnormal or 0 is small against the whole tensor."""
     errors = norms = 0.0
     for part in pieces(array):
         exact = array[part].astype(np.float64)

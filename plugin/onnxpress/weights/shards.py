@@ -49,7 +49,7 @@ def write_weights(constants: Mapping[str, np.ndarray], encodings: Mapping[str, s
 
 
 class ShardWriter:
-    """Cuts what is added into files of SHARD_BYTES, before compression."""
+    """Cuts the contents that are added into files of SHARD_BYTES, before compression."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -75,6 +75,7 @@ class JsModule:
         return name
 
     def begin_step(self) -> None:
+        """Starts the next step of the program."""
         self._steps.append([])
 
     def call(self, function: str, *args: float | str) -> None:

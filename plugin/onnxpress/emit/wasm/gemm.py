@@ -44,7 +44,7 @@ class Gemm:
     `b`: weights as packings.gemm lays them out, or, where `b_row` is not 0, rows [k][n] that lie
     `b_row` apart.
     `bias`: address of bias[n]; None stands for 0. `extras`: the epilogue's arguments.
-    `limit`: a number of pixels that the step computes, if only so many of them are wanted.
+    `limit`: a smaller number of pixels, which the step computes; None stands for all.
     """
 
     a: Affine

@@ -53,7 +53,7 @@ class Slice:
         return self.bytes(max(self.length, self.runs * self.pitch))
 
     def bytes(self, elements: int) -> int:
-        """Bytes of so many elements of this kind."""
+        """Bytes of `elements` elements of this kind."""
         return elements * BITS[self.kind] // 8
 
 
