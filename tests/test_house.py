@@ -23,6 +23,8 @@ STREET = ("cli", "site", "build", "demo", "compiler", "proof", "pack", "programs
           "emit", "passes", "importer", "model", "spec", "tasks", "kinds", "ops", "graph",
           "weights", "runtime", "targets", "files", "words", "errors")
 
+GROUND = ("files", "words", "errors")  # every room may import these
+
 # Who may import what comes from outside, and nobody else.
 GATES = {
     "mkdocs": {"site/mkdocs_plugin.py"},
@@ -115,6 +117,19 @@ def test_the_plan_shows_every_room() -> None:
     assert tuple(drawn) == tuple(listed) == STREET
     folders = {path.name for path in RUNTIME.iterdir() if any(path.glob("*.js"))}
     assert set(re.findall(r"^\| `runtime/(\w+)/` \|", text, re.M)) == folders
+
+
+def test_the_table_names_every_arrow() -> None:
+    """ARCHITECTURE.md lists which rooms each room imports, beside the ground under all of them."""
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    listed = {room: set(re.findall(r"\w+", names)) for room, names
+              in re.findall(r"^\| `(\w+)` \|.*\| ?([^|]*) ?\|$", text, re.M)}
+    found: dict[str, set[str]] = {room: set() for room in STREET}
+    for path in PYTHON:
+        own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        if own in found:
+            found[own] |= {target[0] for target in rooms(path)} & {*STREET} - {own, *GROUND}
+    assert listed == found
 
 
 def test_kernels_do_not_import_each_other() -> None:

@@ -1,4 +1,4 @@
-"""The manifest's facts about a linear program (wasm, js); offsets count f32 elements."""
+"""The manifest's facts about a linear program (wasm, js). Offsets count f32 elements."""
 
 from math import prod
 from typing import Any

@@ -1,8 +1,8 @@
-"""Which values of a linear program lie among the channels of a concatenation, so that no step
-copies them there.
+"""Places for values among the channels of a concatenation, so that no step copies them there.
 
-Such a value has the pixels of the concatenation, of which it fills some channels. One that joins
-what lies side by side already, as each of a dense block's does, is a part of the larger one.
+Such a value has the pixels of the concatenation and fills some of its channels. A concatenation may
+itself lie among the channels of a larger one. It does if its operands already lie side by side
+there, as in a dense block.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,8 +18,8 @@ Place = tuple[str, int]  # the concatenation, and the first of its channels
 
 def place_joined(graph: Graph, needs: Mapping[str, Needs], wants: Mapping[str, Sequence[Want]],
                  pinned: Collection[str]) -> dict[str, Place]:
-    """Value name -> its place. `wants`: how each is read; `pinned` ones have a layout of their own.
-    """
+    """Value name -> its place. `wants`: how each value is read. `pinned`: values with a layout of
+    their own."""
     tied = {name for node in graph.nodes for i in needs.get(node.name, Needs()).same
             for name in (node.inputs[i], node.outputs[0])}
     places: dict[str, Place] = {}
@@ -50,7 +50,7 @@ def _joins_channels(node: Node, graph: Graph) -> bool:
 
 
 def side_by_side(graph: Graph, node: Node, places: Mapping[str, Place]) -> Place | None:
-    """Where the operands of the concatenation `node` lie as it joins them."""
+    """The place of the concatenation `node` if its operands lie side by side in order, or None."""
     if any(name not in places for name in node.inputs):
         return None
     whole, start = first = places[node.inputs[0]]

@@ -1,6 +1,7 @@
 """Graph -> one ES module that runs on a Float32Array, for browsers without WebAssembly.
 
-Plain loops without `eval`: iOS Lockdown Mode and content security policies let it pass.
+The module has plain loops and no `eval`, so iOS Lockdown Mode and content security policies admit
+it.
 """
 
 from ..emit.js.module import JsModule

@@ -1,4 +1,4 @@
-"""What a step is called and what it does at least, for benchmarks."""
+"""A step's name and the least work that it does, for benchmarks."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -12,8 +12,8 @@ def label(node: Node, inputs: Sequence[tuple[str, Shape]], outputs: Mapping[str,
           halo: int = 0) -> list[Any]:
     """["conv2d 1x56x56x64 -> 1x56x56x64", flops, bytes].
 
-    `bytes`: every input, weights among them, and every output once, in f32; what a step reads twice
-    or writes in between is not counted. A step without inputs writes the `halo`
+    `bytes`: every input (weights among them) and every output once, in f32. Values that a step
+    reads twice or writes in between are not counted again. A step without inputs writes the `halo`
     elements around its output.
     """
     shapes = [shape for _, shape in inputs]

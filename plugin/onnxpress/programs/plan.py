@@ -1,9 +1,9 @@
 """Graph -> LinearPlan: every step, address and stride of a program in linear memory (wasm, js).
 
-A rank-4 NHWC value gets the halo and channel alignment that its readers want, so no kernel tests
-bounds; where a value must stay dense (model inputs and outputs, reshapes), a copy step makes a
-strided twin. programs/joined.py places what a concatenation joins directly in the joined tensor.
-Buffers share one arena by lifetime.
+A rank-4 NHWC value gets the halo and the channel alignment that its readers want, so no kernel
+tests bounds. Some values must stay dense: model inputs and outputs, and reshapes. A copy step makes
+a second tensor with a halo of such a value. programs/joined.py places operands of a concatenation
+directly in the joined tensor. Buffers share one arena by lifetime.
 """
 
 from collections.abc import Iterable
@@ -55,8 +55,10 @@ def plan_linear(graph: Graph, target: str) -> LinearPlan:
 
 
 def _alias_start(node: Node, graph: Graph) -> int | None:
-    """Where in its input's memory the output lies; such a node is no step. Images stay free to have
-    halos."""
+    """The element of its input's memory at which the output begins, or None.
+
+    A node with such a start is no step. Images are left out, so that they may have halos.
+    """
     out = graph.shape(node.name)
     if isinstance(node.attrs, Slice) and len(out) == 4:
         return None
@@ -68,8 +70,10 @@ def _alias_start(node: Node, graph: Graph) -> int | None:
 
 def _choose_layouts(graph: Graph, needs: dict[str, Needs]
                     ) -> tuple[dict[str, Want], dict[str, Place]]:
-    """Value name -> the layout it is made in, and the places of what concatenations join. These and
-    residuals share one layout with their output."""
+    """(value name -> the layout that its maker gives it, places of concatenations' operands).
+
+    Operands of a concatenation, and residuals, share one layout with their output.
+    """
     wants: dict[str, list[Want]] = {name: [] for name in graph.values}
     pinned = {*graph.inputs, *graph.outputs, *graph.constants}
     group = {name: name for name in graph.values}
@@ -111,7 +115,8 @@ def _choose_layouts(graph: Graph, needs: dict[str, Needs]
 
 
 def _merge(group: list[Want], own: list[Want]) -> Want:
-    """The largest extents of a group; the fill mode is the value's own, the first that fills."""
+    """A layout with the largest extents of a group. The fill mode comes from the value itself, or
+    else from the first layout with one."""
     extent = tuple(max(w.halo.extent[i] for w in group) for i in range(4))
     filled = [w.halo for w in own if any(w.halo.extent)]
     first = filled[0] if filled else Halo()
@@ -151,7 +156,7 @@ def _tensor(name: str, shape: tuple[int, ...], layout: Want) -> Tensor:
 
 
 def _words(elements: int, storage: Storage) -> int:
-    """The f32 elements that so many in `storage` take."""
+    """How many f32 elements hold `elements` in `storage`."""
     return -(-elements * storage.bytes // ELEMENT_BYTES["f32"])
 
 
@@ -159,12 +164,12 @@ def _words(elements: int, storage: Storage) -> int:
 
 
 class _Draft:
-    """Steps in order, with tensors not placed yet."""
+    """Steps in order, whose tensors have no addresses yet."""
 
     def __init__(self, graph: Graph, layouts: dict[str, Want], places: dict[str, Place]) -> None:
         self.graph, self.layouts, self.places = graph, dict(layouts), places
         for name in graph.constants:
-            # A constant is dense; its channels count as aligned where they are.
+            # A constant is dense. Its channels are aligned if their number is a multiple.
             shape = graph.shape(name)
             self.layouts[name] = Want(align=4 if shape and shape[-1] % 4 == 0 else 1)
         for name, layout in self.layouts.items():
@@ -211,7 +216,7 @@ class _Draft:
             self._copy(made, out)
 
     def _is_joined(self, node: Node) -> bool:
-        """Whether a concatenation's operands are made in their places."""
+        """Whether the operands of a concatenation are made in its place."""
         own = self.places.get(node.outputs[0], (node.outputs[0], 0))
         return isinstance(node.attrs, Concat) and side_by_side(self.graph, node, self.places) == own
 
@@ -246,7 +251,7 @@ class _Draft:
         return twin
 
     def _like(self, name: str, out: str, storage: Storage) -> str:
-        """`name` in `storage` with exactly the strides of `out`."""
+        """`name` in `storage`, with exactly the strides of `out`."""
         source = self._slot(name, None) if name in self.graph.constants else name
         have = self.tensors[source]
         if have.strides == self.tensors[out].strides and have.storage == storage:
@@ -313,7 +318,7 @@ class _Draft:
         self.tensors[name] = replace(t, base=base, offset=t.offset + base * words)
 
     def _final(self, name: str) -> Tensor:
-        """The tensor at its address; an alias shows its own shape over the root's memory."""
+        """The tensor at its address. An alias has its own shape over its root's memory."""
         if name in self.graph.constants:
             name = self._slot(name, None)
         root = self.tensors[self.root[name]]
@@ -322,7 +327,7 @@ class _Draft:
         return replace(self.tensors[name], offset=root.offset + self.start[name], base=root.base)
 
     def _lifetimes(self) -> tuple[dict[str, tuple[int, int, int]], dict[int, int]]:
-        """Buffer -> (elements, first step, last step), and the steps that want scratch."""
+        """(buffer -> (elements, first step, last step), the steps that want scratch memory)."""
         lives: dict[str, tuple[int, int, int]] = {}
         slots = set(self.slots.values())
         end = len(self.steps)
@@ -351,13 +356,17 @@ class _Draft:
 
 
 def staged(shape: tuple[int, ...], packing: Packing) -> int:
-    """The elements that a constant takes on its way: its scales, and what is to be packed."""
+    """How many elements a constant takes while it is loaded: its scales, and the numbers to be
+    packed."""
     return most_scales(shape) + (packing.kind != "raw") * prod(shape)
 
 
 def _allocate(lives: Iterable[tuple[int, int, int]]) -> list[int]:
-    """Offsets such that buffers alive together never overlap; greedy by size (Pisarchyk and Lee,
-    "Efficient Memory Management for Deep Neural Net Inference", 2020, algorithm 3)."""
+    """Offsets such that buffers alive at the same time never overlap; greedy by size.
+
+    Source: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020,
+    algorithm 3.
+    """
     lives = list(lives)
     at = [0] * len(lives)
     placed: list[int] = []

@@ -1,4 +1,4 @@
-"""What a code generator returns: a target's published files and what the browser must know."""
+"""The result of a code generator: a target's published files, and facts for the browser."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Program:
-    """`files`: build name -> (bytes, suffix). `about` is JSON for the manifest: addresses,
-    weight placements and step labels; everything that runs is in the files."""
+    """A target's program. `files`: build name -> (bytes, suffix), which hold everything that runs.
+    `about`: JSON for the manifest, such as addresses, weight placements and step labels."""
 
     target: str
     files: Mapping[str, tuple[bytes, str]]

@@ -1,4 +1,4 @@
-{# Pieces of a kernel over [outputs, length]; see wgsl_rows.py, and wgsl_shader.py for `//+`. #}
+{# Pieces of a kernel over [outputs, length]; see rows.py, and shader.py for `//+`. #}
 {% macro main(lanes) %}
 @compute @workgroup_size({{ lanes }})
 fn main(

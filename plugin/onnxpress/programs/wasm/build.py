@@ -1,9 +1,10 @@
 """Graph -> two WebAssembly modules, "relaxed" (fused multiply-add) and "simd128".
 
 Both share one LinearPlan, so their addresses and weight placements are equal. A module imports its
-`memory` and a `barrier(threads)`, and exports `run`, `step(i)` and, of all steps, `phase(i)`, whose
-further parameters are (thread, threads, address of the thread's own memory), a decoder for each
-encoding of constants, and a packer for each packed layout it uses.
+`memory` and a `barrier(threads)`. It exports `run`, `step(i)` and `phase(i)`, where i counts the
+phases of all steps. Their further parameters are (thread, threads, address of the thread's own
+memory). It also exports one decoder for each encoding of its constants, and one packer for each
+packed layout.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,8 +46,8 @@ def build(graph: Graph) -> Program:
 
 @dataclass(frozen=True)
 class Emitted:
-    """A module's bytes; `emitter` and, by step, its phases and into how many pieces it can be cut
-    tell how it may be shared."""
+    """A module's bytes. `steps`: the phases of each step; `pieces`: into how many pieces each step
+    can be cut. These and `emitter` tell how workers can share the module."""
 
     code: bytes
     emitter: Emitter
@@ -55,7 +56,7 @@ class Emitted:
 
 
 def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}) -> Emitted:
-    """The module of `plan`; constants in `own` are part of it, the others are placed at load."""
+    """The module of `plan`. It contains the constants in `own`; the others are placed at load."""
     e = Emitter(isa, plan)
     steps, pieces = [], []
     for i, step in enumerate(plan.steps):
@@ -80,7 +81,7 @@ def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}) 
 
 
 def _run(e: Emitter, steps: Sequence[Function]) -> None:
-    """The export run(part, parts, own): the steps, for each slice."""
+    """The export run(part, parts, own): all steps, for each slice."""
     barrier, run = meet(e), Function("run", [I32] * len(STEP))
     with each_slice(e.plan, run, barrier):
         call_in_turn(run, steps, barrier)
@@ -88,7 +89,7 @@ def _run(e: Emitter, steps: Sequence[Function]) -> None:
 
 
 def _switch(e: Emitter, name: str, functions: Sequence[Function], times: int = 1) -> None:
-    """The export name(i, part, parts, own), which takes function i so many times."""
+    """The export name(i, part, parts, own), which calls function i `times` times."""
     one = e.module.add(Function(name, [I32] * (1 + len(STEP))), export=True)
     left = one.local(I32)
     one.i32(times).set(left)
@@ -101,10 +102,13 @@ def _switch(e: Emitter, name: str, functions: Sequence[Function], times: int = 1
 
 def publish(modules: Mapping[str, Emitted], about: Mapping[str, Any], workers: bool = True
             ) -> tuple[dict[str, tuple[bytes, str]], dict[str, Any]]:
-    """The files of modules that differ in instructions only, and the facts `about` them with those
-    on threads: pages of 64 KiB for one, bytes for each of several, and how many pay; how many pay
-    and how many can run where they share no memory. What these tell each other is in the files, if
-    `workers` are asked for."""
+    """(files, about) of modules that differ in instructions only; `about` are the facts for the
+    manifest.
+
+    Adds to `about`: `pages` (64 KiB each, for one thread), `bytes_per_thread`, and `threads`,
+    beyond which more do not pay. Adds `workers` and `most_workers` for workers that share no
+    memory. With the argument `workers`, each file gets a section with the messages of such workers.
+    """
     first = next(iter(modules.values()))
     e, phases = first.emitter, [len(phases) for phases in first.steps]
     found: list[Exchange] = []

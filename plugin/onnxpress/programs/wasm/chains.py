@@ -1,8 +1,11 @@
-"""Which convolutions run as a chain, so that the values between never lie in memory whole: those of
-inverted residual blocks (expand, depthwise, project) and the like, where these values are large.
+"""The convolutions that run as a chain, so that the values between them never lie in memory as a
+whole.
+
+Chains are inverted residual blocks (expand, depthwise, project) and parts of them, where the values
+between are large.
 
 Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018, section 5.1,
-for the blocks and what their inner values cost in memory.
+for the blocks and the memory of their inner values.
 """
 
 from math import prod
@@ -15,17 +18,18 @@ from ...kernels.conv2d.wasm.depthwise import DEPTHWISE
 from ...kernels.conv2d.wasm.product import PRODUCT
 from ...ops.conv import OWN, Conv2d, Conv2dChain
 
-LARGE = 3 << 20  # bytes of the values between, from which on caches do not hold them; measured
+# Bytes of the values between links, from which on caches do not hold them. Measured: decision 18.
+LARGE = 3 << 20
 
 
 def fuse_chains(graph: Graph) -> Graph:
-    """The graph with chains in place of their links, where they pay."""
+    """The graph with chains in place of their links, where chains pay."""
     made, users = graph.producers(), graph.consumers()
-    chains: dict[str, tuple[Node, ...]] = {}  # last link -> all
+    chains: dict[str, tuple[Node, ...]] = {}  # last link -> all links
     taken: set[str] = set()
 
     def between(name: str) -> bool:
-        """Whether one node alone reads the value, and once."""
+        """Whether exactly one node reads the value, and reads it once."""
         return (name not in graph.outputs and len(users[name]) == 1
                 and users[name][0].inputs.count(name) == 1)
 
@@ -67,12 +71,13 @@ def _way(node: Node, graph: Graph) -> Way:
 
 
 def _residual(node: Node, graph: Graph) -> bool:
-    """Whether the epilogue reads at the output's addresses, which a value between has not."""
+    """Whether the epilogue reads an operand at the output's addresses, which a value inside a chain
+    does not have."""
     return any(graph.shape(name) == graph.shape(node.name) for name in node.inputs[OWN:])
 
 
 def _rings(node: Node, graph: Graph) -> bool:
-    """Whether there is nothing but zeros around the image, and no window wholly among them."""
+    """Whether only zeros surround the image, and every window holds a pixel of it."""
     v = conv_in(graph, node)
     return Conv2d.of(node).pad_mode == "zero" and v.pads[0] < seen(v, 1)
 

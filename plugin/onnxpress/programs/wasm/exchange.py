@@ -1,9 +1,9 @@
-"""What workers that share no memory tell each other between the phases of a WebAssembly program.
+"""The messages of workers that share no memory, between the phases of a WebAssembly program.
 
-Each has a heap of its own, laid out alike, with all constants and inputs, and does its share of a
-phase, or all of it where that takes less time than a message. What a share reads and writes is
-found by running it (programs/wasm/trace.py). From that follows, phase by phase, who holds which
-elements, and what a worker must be sent before it goes on.
+Each worker has a heap of its own with all constants and inputs; all heaps are laid out alike. A
+worker does its share of a phase, or the whole phase where that takes less time than a message.
+programs/wasm/trace.py runs each share to find the elements that it reads and writes. From these
+follows, phase by phase, which worker holds which elements, and which messages it needs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,16 +17,17 @@ from ...ops import OPS
 from ...run.wasmtime import TracedProgram
 from .trace import READ, WRITTEN
 
-MESSAGE = 1e-4  # seconds until the other has it; as COPIED, see the decision record
+MESSAGE = 1e-4  # seconds until the receiver has it; measured, as COPIED: decision 17
 COPIED = 5e9  # bytes per second, into a message or out of it
-EACH = np.uint32(0x01010101)  # of the four bytes of an element
+EACH = np.uint32(0x01010101)  # one bit in each of an element's four bytes
 Spans = list[tuple[int, int]]  # of the heap, in f32 elements
 
 
 @dataclass(frozen=True)
 class Message:
-    """From one worker, after its phase `after`, to another, before its phase `before`, or after the
-    last. `runs`: (offset, length, count, stride), in elements of the heap."""
+    """Elements that worker `sender` sends to `receiver`, after the sender's phase `after` and
+    before the receiver's phase `before` (or at the end). `runs`: (offset, length, count, stride),
+    in elements of the heap."""
 
     after: int
     before: int
@@ -41,8 +42,8 @@ class Message:
 
 @dataclass(frozen=True)
 class Exchange:
-    """`shared`: which phases the workers share; all do all of the others. In the end worker 0 has
-    the outputs. `seconds`: what a run takes by the cost model."""
+    """The messages of one run. `shared[i]`: whether the workers share phase i; else each does all
+    of it. `seconds`: a run's time by the cost model. At the end worker 0 has the outputs."""
 
     workers: int
     shared: tuple[bool, ...]
@@ -50,8 +51,11 @@ class Exchange:
     seconds: float
 
     def numbers(self) -> Iterator[int]:
-        """The numbers that runtime/targets/wasm/exchange.js reads. Phases and offsets are
-        differences, so layers that are alike give equal numbers, which compress well."""
+        """The numbers that runtime/targets/wasm/exchange.js reads.
+
+        Phases and offsets are stored as differences, so equal layers give equal numbers, which
+        compress well.
+        """
         whole = [i for i, shared in enumerate(self.shared) if not shared]
         yield from (self.workers, len(whole))
         yield from np.diff(whole, prepend=0).tolist()
@@ -67,8 +71,8 @@ class Exchange:
 
 @dataclass(frozen=True)
 class _Touched:
-    """Of the heap's elements from `start` on, bool[workers, elements]: what each reads before it
-    writes it, and what it writes."""
+    """The heap's elements from `start` on, bool[workers, elements]. `reads`: read by a worker
+    before it writes them. `writes`: written by it."""
 
     start: int
     reads: np.ndarray
@@ -79,14 +83,15 @@ class _Touched:
         return np.count_nonzero(self.reads) + np.count_nonzero(self.writes)
 
     def whole(self, workers: int) -> "_Touched":
-        """Where each does all."""
+        """The same phase if every worker does all of it."""
         return _Touched(self.start, *(np.tile(m.any(0), (workers, 1))
                                       for m in (self.reads, self.writes)))
 
 
 def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
              program: TracedProgram, workers: int) -> Exchange:
-    """For so many workers. `phases` and `seconds` on one of them are those of each step."""
+    """The messages between `workers` workers. `phases` and `seconds`: for each step, its number of
+    phases and its time on one worker."""
     heaps, shared, messages, total = _Heaps(plan, workers), [], [], 0.0
     for step, count, time in zip(plan.steps, phases, seconds, strict=True):
         spans = heaps.open(step)
@@ -111,15 +116,18 @@ def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
 
 
 def _largest(touched: Sequence[_Touched]) -> float:
-    """Of what only one worker writes, as scratch is not, the part of the one with most of it; 1
-    where nothing is divided."""
+    """The largest worker's share of the elements that exactly one worker writes; 1.0 if there is
+    none.
+
+    Scratch, which every worker writes, does not count.
+    """
     each = sum((np.count_nonzero(t.writes & (np.count_nonzero(t.writes, 0) == 1), 1)
                 for t in touched), np.zeros(1))
     return float(each.max() / each.sum()) if each.any() else 1.0
 
 
 def _wanted(t: Tensor, workers: int) -> _Touched:
-    """An output, which worker 0 reads."""
+    """The elements of an output, which worker 0 reads."""
     lo, hi = _extent(t)
     reads = np.zeros((workers, hi - lo), bool)
     reads[0] = True
@@ -127,7 +135,7 @@ def _wanted(t: Tensor, workers: int) -> _Touched:
 
 
 def _transfer(messages: Sequence[Message]) -> float:
-    """Seconds that the worker which receives most waits."""
+    """Seconds that the worker with the most received bytes waits."""
     received = [0] * (1 + max((m.receiver for m in messages), default=0))
     for m in messages:
         received[m.receiver] += ELEMENT_BYTES["f32"] * m.elements
@@ -136,8 +144,10 @@ def _transfer(messages: Sequence[Message]) -> float:
 
 def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers: int
            ) -> list[_Touched]:
-    """What the shares of a phase touch of `spans`; all of it for each worker, where they would wait
-    for each other inside."""
+    """The elements of `spans` that each worker's share of a phase touches.
+
+    Shares may wait for each other inside the phase. Then every worker does all of it.
+    """
     found = [program.phase(phase, i, workers, spans) for i in range(workers)]
     if any(marks is None for marks in found):
         found = [program.phase(phase, 0, 1, spans)] * workers
@@ -156,13 +166,16 @@ def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers
     return touched
 
 
-# --- who holds what ------------------------------------------------------------------------------
+# --- who holds which elements ----------------------------------------------------------------
 
 
 class _Heaps:
-    """Those of all workers, when all have the constants and inputs. bool[workers, elements]:
-    `valid`, a worker holds the element as it is now; `made`, it has written it itself; `born`: the
-    phase in which an element was written last."""
+    """The heaps of all workers, which start with the constants and inputs. Arrays: bool[workers,
+    elements].
+
+    `valid`: the worker holds the element's current value. `made`: the worker itself has written it.
+    `born`[elements]: the phase in which an element was written last.
+    """
 
     def __init__(self, plan: LinearPlan, workers: int) -> None:
         self.workers, self.start = workers, plan.staging
@@ -174,7 +187,7 @@ class _Heaps:
             self.valid[:, self._part(*_extent(t))] = True
 
     def open(self, step: Step) -> Spans:
-        """What `step` may touch. Its scratch holds nothing yet, nor does a new tensor."""
+        """The spans that `step` may touch. Its scratch, and a new tensor, hold nothing yet."""
         fresh = [(step.scratch, step.scratch + step.room)] if step.room else []
         fresh += [_extent(t) for t in step.outputs if (t.whole or t.name) not in self.seen]
         self.seen.update(t.whole or t.name for t in step.outputs)
@@ -184,13 +197,15 @@ class _Heaps:
         return _merged([span for span in spans if span[0] >= self.start])
 
     def lack(self, touched: Sequence[_Touched]) -> bool:
-        """Whether a worker reads what it does not hold and another has written."""
+        """Whether a worker reads an element that only another worker has written."""
         return any((t.reads & ~self.valid[:, at] & self.made[:, at].any(0)).any()
                    for t in touched for at in [self._of(t)])
 
     def missing(self, phase: int, touched: Sequence[_Touched]) -> list[Message]:
-        """What workers must be sent before `phase`, in which they read that. What nobody has
-        written holds nothing that a result depends on."""
+        """The messages that workers need before `phase`, which reads `touched`.
+
+        No result depends on an element that no worker has written.
+        """
         messages = []
         for receiver in range(self.workers):
             for sender in range(self.workers):
@@ -218,14 +233,14 @@ class _Heaps:
 
 
 def _extent(t: Tensor) -> tuple[int, int]:
-    """The elements that `t` lies in, with its halo."""
+    """The f32 elements that `t` occupies, halo included: (first, end)."""
     per = ELEMENT_BYTES["f32"] // t.storage.bytes
     last = t.offset + sum((n - 1) * s for n, s in zip(t.shape, t.strides, strict=True))
     return min(t.base, t.offset // per), max(t.base + t.size, last // per + 1)
 
 
 def _merged(spans: Spans) -> Spans:
-    """In order, those that touch as one."""
+    """The spans in order; spans that touch become one."""
     merged: Spans = []
     for lo, hi in sorted(spans):
         if merged and lo <= merged[-1][1]:
@@ -236,7 +251,8 @@ def _merged(spans: Spans) -> Spans:
 
 
 def _runs(where: np.ndarray) -> tuple[tuple[int, int, int, int], ...]:
-    """Ascending indices as runs; those of one length and distance together."""
+    """Ascending indices as runs (offset, length, count, stride); equal runs at equal distances
+    become one."""
     cuts = np.flatnonzero(np.diff(where) != 1) + 1
     starts = where[np.r_[0, cuts]]
     lengths = np.diff(np.r_[0, cuts, where.size])

@@ -1,7 +1,7 @@
-"""Graphs of whole numbers -> WebAssembly modules that multiply bytes, or 16 bit integers.
+"""Graphs of whole numbers -> WebAssembly modules that multiply bytes, or 16-bit integers.
 
-A convolution or matrix product runs so where its weights are whole numbers of a byte, its left
-operand is whole and fits, and its sums fit i32. All of it is exact.
+A convolution or matrix product runs so under three conditions. Its weights are whole numbers of a
+byte, its left operand is whole and fits, and its sums fit i32. All of it is exact.
 """
 
 from collections import Counter
@@ -28,9 +28,9 @@ from .build import ISAS, emit_module, publish
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to multiply whole numbers: `kind` is how left operands are stored, `levels` how many
-    steps a value's range may have, `speedup` that of a product against f32's; a build for each of
-    `isas` is called `name`-isa."""
+    """A way to multiply whole numbers. `kind`: the storage of left operands. `levels`: the most
+    steps of a value's range. `speedup`: a product's speed relative to f32. `isas`: each gives one
+    build, called `name`-isa."""
 
     name: str
     kind: str
@@ -40,15 +40,18 @@ class Way:
 
 
 # i32x4.relaxed_dot_i8x16_i7x16_add_s takes bytes of 0..127; with AVX-VNNI it is one instruction.
-# Sums of products of a byte and 11 bits fit i32 up to 8,256 of them. The speedups are those of
-# ResNet-50's layers in V8; a visitor's own are measured.
+# A sum of up to 8,256 products of a byte and 11 bits fits i32. The speedups were measured on
+# ResNet-50's layers in V8; a visitor's device measures its own.
 WAYS = (Way("int8", "u8", ("relaxed",), 127, 3.5), Way("int16", "i16", ISAS, 2047, 1.5))
 SUM = 2**31 - 1
 
 
 def candidates(graph: Graph, way: Way, weights: Iterable[str]) -> dict[str, float]:
-    """The products whose constants among `weights` nobody else reads and that are faster that way
-    than in f32, with the time saved, in multiply-adds of f32."""
+    """Product -> the time that it saves against f32, in multiply-adds of f32.
+
+    These are the products that are faster this way, and whose constants among `weights` no other
+    node reads.
+    """
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     alone = {name for name in weights if readers[name] == 1}
     return {
@@ -60,7 +63,7 @@ def candidates(graph: Graph, way: Way, weights: Iterable[str]) -> dict[str, floa
 
 
 def work(graph: Graph) -> dict[str, float]:
-    """Kind of arithmetic -> the time of all products that use it, in multiply-adds of it."""
+    """Kind of arithmetic -> the time of all products that use it, in its own multiply-adds."""
     total: Counter[str] = Counter()
     for node in graph.nodes:
         if not isinstance(node.attrs, Product):
@@ -83,8 +86,10 @@ def _work(node: Node, graph: Graph) -> float:
 
 
 def build(marked: Graph, way: Way, published: Iterable[str], workers: bool = False) -> Program:
-    """The modules of `way` and the manifest's facts about them, of a graph as `mark` returns it.
-    Constants that are not `published` lie in the modules; `workers` as in `publish`."""
+    """The modules of `way` and the manifest's facts about them. `marked`: a graph from `mark`.
+
+    Constants that are not `published` lie in the modules. `workers`: as in `publish`.
+    """
     plan, known = plan_linear(marked, "wasm"), set(published)
     own = {n: c for n, c in marked.constants.items() if n not in known}
     modules = {f"{way.name}-{isa}": emit_module(plan, isa, own) for isa in way.isas}
@@ -94,8 +99,11 @@ def build(marked: Graph, way: Way, published: Iterable[str], workers: bool = Fal
 
 
 def mark(graph: Graph, kind: str, weights: Collection[str]) -> Graph:
-    """The graph whose nodes say what runs on whole numbers of `kind` (attribute `dot`), and how
-    values between those are stored (there and in `out`). `weights` arrive as bytes."""
+    """The graph whose products on whole numbers of `kind` say so in their attribute `dot`.
+
+    `dot` of a product and `out` of other nodes state how values between such products are stored.
+    `weights` arrive as bytes.
+    """
     spans = whole_values(graph)
     storages = {name: found for name, span in spans.items() if (found := _storage(span, kind))}
     sums = {n.name: found for n in graph.nodes if _weights_of(n) in weights
@@ -125,7 +133,7 @@ def _in_groups(node: Node) -> bool:
 
 
 def _storage(span: Span, kind: str) -> Storage | None:
-    """How values of `span`, and 0, are stored as `kind`, if they fit."""
+    """How `kind` stores values of `span` and 0, or None if they do not fit."""
     lo, hi = int(min(span.lo, 0)), int(max(span.hi, 0))
     if kind == "u8":
         return Storage(kind, lo) if hi - lo < 128 else None
@@ -134,8 +142,8 @@ def _storage(span: Span, kind: str) -> Storage | None:
 
 def _sums(node: Node, graph: Graph, storages: Mapping[str, Storage],
           spans: Mapping[str, Span]) -> np.ndarray | None:
-    """f64[O]: what the sums of a product start from, so that elements count from `low`; None where
-    it cannot run on whole numbers."""
+    """f64[O]: the start of each of a product's sums, so that elements count from `low`; None if the
+    product cannot run on whole numbers."""
     if _in_groups(node):
         return None
     x, (w, bias) = storages.get(node.inputs[0]), (graph.constants.get(n) for n in node.inputs[1:3])
@@ -150,7 +158,8 @@ def _sums(node: Node, graph: Graph, storages: Mapping[str, Storage],
 
 
 def _dot(node: Node, graph: Graph, storages: Mapping[str, Storage], read: bool) -> Dot:
-    """Residuals are stored as the output is, since they are read at its addresses."""
+    """The storages of a product. Residuals are stored like the output, since they are read at its
+    addresses."""
     extras, out = node.inputs[OPS[node.op].own:], graph.shape(node.name)
     residuals = [n for n in extras if graph.shape(n) == out]
     compact = read and node.name in storages and all(n in storages for n in residuals)

@@ -1,5 +1,7 @@
-"""Batches in slices: where the values of a whole batch would leave the caches, the program takes a
-few samples through all steps, then the next ones."""
+"""Batches in slices: the program takes a few samples through all steps, then the next ones.
+
+It does so where the values of a whole batch would leave the caches.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,8 @@ from ...ops.batch import take_samples
 from ..plan import plan_linear
 from .chains import fuse_chains
 
-LARGE = 3 << 20  # bytes of a batch's values, from which on caches do not hold them; measured
+# Bytes of a batch's values, from which on caches do not hold them. Measured: decision 18.
+LARGE = 3 << 20
 
 
 def plan_slices(graph: Graph) -> LinearPlan:
@@ -39,8 +42,10 @@ def plan_slices(graph: Graph) -> LinearPlan:
 
 
 def _samples(one: Graph) -> int:
-    """The samples of a slice whose steps move as much in values as in constants, which every slice
-    reads again; `one` is the graph for one sample."""
+    """How many samples a slice needs so that its steps move as much in values as in constants.
+
+    Every slice reads the constants again. `one`: the graph for one sample.
+    """
     moved = sum(prod(one.shape(name)) for node in one.nodes
                 for name in (*node.inputs, *node.outputs) if name not in one.constants)
     return -(-sum(c.size for c in one.constants.values()) // max(1, moved))
@@ -48,8 +53,11 @@ def _samples(one: Graph) -> int:
 
 @contextmanager
 def each_slice(plan: LinearPlan, run: Function, barrier: Function) -> Iterator[None]:
-    """A loop of `run` around what is emitted inside; the first thread copies a slice's inputs to
-    where the steps read them, and its outputs from where they write them."""
+    """Emits a loop over the slices into `run`, around the code that is emitted inside.
+
+    The first thread copies a slice's inputs to the place where the steps read them, and its outputs
+    from the place where the steps write them.
+    """
     if not plan.slices:
         yield
         return
@@ -68,7 +76,8 @@ def each_slice(plan: LinearPlan, run: Function, barrier: Function) -> Iterator[N
 
 def _copy(run: Function, at: int, target: tuple[int, int], source: tuple[int, int],
           t: Tensor) -> None:
-    """Copies a slice `t` between two of (address, whether it is that of slice 0 of all)."""
+    """Copies a slice `t`. `target`, `source`: (address, whether it is the address of the first of
+    all slices)."""
     size = 4 * prod(t.shape)
     run.get(PART).op("i32.eqz")
     with run.if_():

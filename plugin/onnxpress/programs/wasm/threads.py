@@ -1,4 +1,4 @@
-"""How many threads, or workers that share no memory, a program is worth: the plan's cost model."""
+"""How many threads, or workers that share no memory, pay by the plan's cost model."""
 
 from collections.abc import Iterator, Sequence
 from math import prod
@@ -8,19 +8,19 @@ from ...ops import OPS
 from .exchange import Exchange
 
 MOST = 16
-FLOPS, BYTES = 50e9, 10e9  # per second of one thread, from caches of the third level
-BARRIER = 1e-6  # seconds, as START: measured in Chromium, see the decision record on threads
-START = 1e-4  # a message to every thread and one back
-SMALL = 2e-3  # seconds of one thread that are not worth starting others
-GAIN = 0.95  # what one more thread may leave of the time
-MOST_WORKERS = 2  # what more would tell each other takes builds as long again for each
-SMALL_ALONE = 6e-3  # seconds of one thread that are not worth a heap for each worker
-GAIN_ALONE = 0.75  # what two workers may leave: they hold twice the memory
-HEAPS = 1 << 29  # bytes in all; the page holds the downloaded weights besides
+FLOPS, BYTES = 50e9, 10e9  # per second of one thread, with values in third-level caches
+BARRIER = 1e-6  # seconds; measured in Chromium, as START: decision 14
+START = 1e-4  # seconds of a message to every thread and one back
+SMALL = 2e-3  # seconds; a shorter run is not worth further threads
+GAIN = 0.95  # one more thread must bring the time below this part
+MOST_WORKERS = 2  # for each further one, finding the messages takes the whole time again
+SMALL_ALONE = 6e-3  # seconds; a shorter run is not worth a heap for each worker
+GAIN_ALONE = 0.75  # two workers, with twice the memory, must bring the time below this part
+HEAPS = 1 << 29  # bytes of all heaps; the page holds the downloaded weights besides
 
 
 def paying(plan: LinearPlan, pieces: Sequence[int]) -> int:
-    """The number of threads beyond which one more takes off too little. `pieces` of each step."""
+    """The number of threads beyond which one more saves too little. `pieces`: of each step."""
     costs = list(zip(seconds(plan), pieces, strict=True))
 
     def time(threads: int) -> float:
@@ -36,13 +36,13 @@ def paying(plan: LinearPlan, pieces: Sequence[int]) -> int:
 
 
 def worth_workers(plan: LinearPlan) -> bool:
-    """Whether two workers that share no memory are worth a closer look."""
+    """Whether two workers that share no memory may pay, so that their messages should be found."""
     return sum(seconds(plan)) >= SMALL_ALONE and 2 * 4 * plan.elements <= HEAPS
 
 
 def paying_workers(plan: LinearPlan, found: Sequence[Exchange]) -> int:
-    """The number of workers beyond which one more takes off too little or needs too much memory.
-    `found`: for 2 and more of them."""
+    """The number of workers beyond which one more saves too little or needs too much memory.
+    `found`: the exchanges of 2 and more workers."""
     workers, best = 1, GAIN_ALONE * sum(seconds(plan))
     for x in found:
         if START + x.seconds >= best or x.workers * 4 * plan.elements > HEAPS:
@@ -52,7 +52,7 @@ def paying_workers(plan: LinearPlan, found: Sequence[Exchange]) -> int:
 
 
 def seconds(plan: LinearPlan) -> Iterator[float]:
-    """Of each step on one thread: its arithmetic or what it moves, whichever takes longer."""
+    """Each step's time on one thread: its arithmetic or its memory traffic, the longer one."""
     for step in plan.steps:
         flops = OPS[step.node.op].flops(step.node, [t.shape for t in step.inputs])
         moved = sum(4 * prod(t.shape) for t in (*step.inputs, *step.outputs))

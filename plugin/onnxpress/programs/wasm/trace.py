@@ -1,8 +1,9 @@
-"""The same module, but it also writes down which of the heap's bytes its functions touch.
+"""The same module, which also notes which bytes of the heap its functions touch.
 
-Each byte of the heap has a mark `MARKS` bytes after the heap's start: READ where it was read before
-it was written, WRITTEN where it was written. No kernel computes an address from data, but for what
-its operator declares (`Op.reads_by_data`), so what is found on a heap of zeros holds for any.
+Each byte of the heap has a mark, `MARKS` bytes after the heap's start: READ if it was read before
+it was written, WRITTEN if it was written. No kernel computes an address from data, except where its
+operator declares it (`Op.reads_by_data`). So the marks of a run on a heap of zeros hold for any
+heap.
 """
 
 from ...emit.wasm.asm import I32, PAGE, V128, Function
@@ -10,7 +11,7 @@ from ...emit.wasm.emitter import Emitter
 
 READ, WRITTEN = 1, 2
 _F32 = 0x7D
-# instruction -> (bytes it touches, type of what it stores)
+# instruction -> (bytes that it touches, type of the stored value)
 _TOUCHES = {
     "i32.load": (4, None), "f32.load": (4, None), "v128.load": (16, None),
     "v128.load32_splat": (4, None), "v128.load32_zero": (4, None), "v128.load64_zero": (8, None),
@@ -22,7 +23,7 @@ _TOUCHES = {
 
 
 def traced(e: Emitter) -> tuple[bytes, int]:
-    """The module of `e`, finished, with marks; and where these begin, in bytes."""
+    """(the finished module of `e` with marks, where the marks begin in bytes)"""
     marks = e.pages * PAGE
     plain = e.module.functions
     e.module.functions = [_traced(f, marks) for f in plain]
@@ -46,7 +47,7 @@ def _traced(f: Function, marks: int) -> Function:
         g.tee(at).get(at, at).load("v128.load", marks + offset).tee(mark)
         if stored is None:
             g.i32x4(*_each(READ, size)).get(mark, mark).i32(1).op("i32x4.shr_u", "v128.or")
-            g.op("v128.andnot", "v128.or")  # READ where there is no mark yet
+            g.op("v128.andnot", "v128.or")  # READ, unless there is a mark already
         else:
             g.i32x4(*_each(WRITTEN, size)).op("v128.or")
         g.store("v128.store", marks + offset)
@@ -57,5 +58,5 @@ def _traced(f: Function, marks: int) -> Function:
 
 
 def _each(mark: int, size: int) -> list[int]:
-    """`mark` in each of the first `size` bytes of 16, as words."""
+    """`mark` in each of the first `size` of 16 bytes, as words."""
     return [mark * 0x01010101 if 4 * i < size else 0 for i in range(4)]

@@ -1,12 +1,15 @@
-"""Graph -> a WebGPU program for each class of GPU: WGSL texts with every shape baked in.
+"""Graph -> a WebGPU program for each class of GPU: WGSL texts with every shape written in.
 
-One JSON file holds all of a program: `buffers` (bytes), where `weights`, `inputs` and `outputs` lie
-in them, `shaders` ({code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform
-binding; some lines of `code` are for subgroups, see wgsl_shader.py), `dispatches` ({step, shader,
-numbers, bind: [[buffer, offset, bytes], ...], groups: [x, y]}), `submits` (the dispatch that ends
-each command buffer), `tables` (numbers that kernels add to the weights), `setup` (dispatches that
-run once, after the weights are there) and `spent` (the buffers that nothing reads after them). The
-manifest names the steps.
+One JSON file holds a program. The manifest names the steps. The file's entries:
+
+- `buffers`: sizes in bytes; `weights`, `inputs`, `outputs`: their places in the buffers.
+- `shaders`: {code, reads, writes, numbers}; `numbers` counts the u32 of a further uniform binding;
+  some lines of `code` are for subgroups, see emit/wgsl/shader.py.
+- `dispatches`: {step, shader, numbers, bind: [[buffer, offset, bytes], ...], groups: [x, y]}.
+- `submits`: the last dispatch of each command buffer.
+- `tables`: numbers that kernels add to the weights.
+- `setup`: dispatches that run once, after the weights have arrived; `spent`: the buffers that
+  nothing reads after them.
 """
 
 import json
@@ -34,7 +37,7 @@ from .memory import OFFSET_ALIGN, Place, lifetimes, padded, place_constants, pla
 from .moves import fit_moves, is_moved
 from .share import share
 
-HALF = "-f16"  # behind the class of GPU, in a build's name
+HALF = "-f16"  # a build's name is the class of GPU, then this
 
 Steps = list[tuple[Node, list[Dispatch]]]
 
@@ -42,8 +45,9 @@ Steps = list[tuple[Node, list[Dispatch]]]
 def build(graph: Graph, devices: Sequence[Device] = DEVICES,
           encodings: Mapping[str, str] = {}, *, half: bool = False) -> Program:
     """A program of `graph` for each of `devices`, and the manifest's facts about them.
-    `encodings`: how the pack stores constants, which weights keep in GPU memory. `half`: values
-    lie in memory as f16, and so do weights that are stored in f32.
+
+    `encodings`: how the pack stores constants; weights keep this encoding in GPU memory. `half`:
+    values lie in memory as f16, and so do weights that are stored in f32.
 
     Raises:
         PlanError: an operator has no WebGPU kernel, or a value exceeds the largest binding that
@@ -58,13 +62,13 @@ def build(graph: Graph, devices: Sequence[Device] = DEVICES,
 
 
 def fit(graph: Graph) -> tuple[Graph, dict[str, Slice]]:
-    """The graph as kernels want it, and where its new constants' numbers come from."""
+    """(the graph as kernels want it, the sources of its new constants' numbers)"""
     graph, slices = fit_channels(fit_operands(graph))
     return fit_moves(graph), slices
 
 
 def lower_all(graph: Graph, device: Device, held: Set[str] = frozenset()) -> Steps:
-    """The dispatches of each step of a graph that fits, in the tiles and ways that serve the whole
+    """The dispatches of each step of a fitted graph, in the tiles and ways that suit the whole
     program best."""
     nodes = _steps(graph)
     works = [d.work for node in nodes for d in _lower(node, graph, device) if d.work]
@@ -95,7 +99,8 @@ def _steps(graph: Graph) -> list[Node]:
 
 
 def _alias_start(node: Node, graph: Graph) -> int | None:
-    """Where in its input's memory the output lies, if a binding can begin there, also in f16."""
+    """The element of its input's memory at which the output begins, if a binding can begin there
+    (in f16 too)."""
     start = alias_start(node, graph.shape(node.inputs[0]), graph.shape(node.name))
     return start if start is not None and 2 * start % OFFSET_ALIGN == 0 else None
 
@@ -112,7 +117,7 @@ def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
 
 
 def roots_of(graph: Graph) -> dict[str, tuple[str, int]]:
-    """Value -> the value in whose memory it lies, and at which element."""
+    """Value -> (the value in whose memory it lies, the element at which it begins)."""
     roots = {name: (name, 0) for name in graph.values}
     for node in graph.nodes:
         start = _alias_start(node, graph)
@@ -124,9 +129,12 @@ def roots_of(graph: Graph) -> dict[str, tuple[str, int]]:
 
 def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps, held: Set[str]
            ) -> tuple[dict[str | Slice, Place], list[int], list[int]]:
-    """The place of every constant, table and value, all buffers' sizes, and the buffers that only
-    `once` reads. What is written once has buffers of its own: no dispatch reads and writes one.
-    Values in `held` take two bytes an element."""
+    """(the place of every constant, table and value, the sizes of all buffers, the spent buffers).
+
+    Spent buffers are read by setup dispatches only. Results of setup get buffers of their own,
+    because WebGPU forbids one dispatch to read and write the same buffer. Values in `held` take two
+    bytes per element.
+    """
     dispatches = [d for _, ds in steps for d in ds]
     scratch = {k: v for d in dispatches for k, v in d.scratch.items()}
     size = lambda name: (2 if name in held else 4) * (  # noqa: E731
@@ -167,7 +175,7 @@ def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps, hel
 
 def _with_aliases(places: dict[str | Slice, Place], roots: Mapping[str, tuple[str, int]],
                   held: Set[str], graph: Graph) -> dict[str | Slice, Place]:
-    """`places`, and those of the values that lie in another's memory."""
+    """`places`, and the places of the values that lie in another value's memory."""
     aliases = {}
     for name, (root, start) in roots.items():
         if name != root and root in places:
@@ -178,8 +186,10 @@ def _with_aliases(places: dict[str | Slice, Place], roots: Mapping[str, tuple[st
 
 
 def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
-    """What is written where of a constant, in bytes: those from `start` on, in `runs` that lie
-    `pitch` apart with zeros between where there are several."""
+    """The upload of a constant into its place, in bytes: `bytes` of them from `start` on.
+
+    With several `runs`, these lie `pitch` bytes apart, with zeros between them.
+    """
     part = value if isinstance(value, Slice) else Slice(value, 0, graph.constants[value].size)
     spread = {"runs": part.runs, "pitch": part.bytes(part.pitch)} if part.runs > 1 else {}
     return {"tensor": part.name, "kind": part.kind, "start": part.bytes(part.start),
@@ -214,7 +224,7 @@ def _key(dispatch: Dispatch) -> tuple[str, int, int]:
 
 
 def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[int, list[int]]]]:
-    """The shaders, and for each dispatch's key its shader's index and its numbers."""
+    """(the shaders, for each dispatch's key its shader's index and its numbers)"""
     groups: dict[tuple[int, int], list[str]] = {}
     for code, reads, writes in dict.fromkeys(map(_key, dispatches)):
         groups.setdefault((reads, writes), []).append(code)

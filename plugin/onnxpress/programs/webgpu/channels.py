@@ -1,7 +1,8 @@
 """Graph -> the same graph in which pictures of three channels are made with four.
 
-Four channels are one vec4f: RGB that a convolution makes takes the shaders of all other layers, and
-is divided into planes at the end. The spare channel is zeros or what becomes of them.
+Four channels are one vec4f. So a convolution that makes RGB can use the shaders of all other
+layers; a step divides the result into planes at the end. The spare channel holds zeros, or the
+results of computing on zeros.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ PLANES = (0, 3, 1, 2)  # NHWC to NCHW
 
 
 def fit_channels(graph: Graph) -> tuple[Graph, dict[str, Slice]]:
-    """The graph, and where its new constants' numbers come from."""
+    """(the graph, the sources of its new constants' numbers)"""
     makers, readers = graph.producers(), graph.consumers()
     values, constants = dict(graph.values), dict(graph.constants)
     slices: dict[str, Slice] = {}
@@ -39,8 +40,10 @@ def fit_channels(graph: Graph) -> tuple[Graph, dict[str, Slice]]:
 
 def _chain(node: Node, graph: Graph, makers: Mapping[str, Node],
            readers: Mapping[str, Sequence[Node]]) -> list[Node]:
-    """The nodes from a convolution to `node`, which makes planes of what they alone make; empty
-    where that is not so."""
+    """The nodes from a convolution up to `node`, which divides their result into planes.
+
+    Empty if `node` does not do that, or if another node reads a value between.
+    """
     if not isinstance(node.attrs, Transpose) or node.attrs.perm != PLANES:
         return []
     shape, chain, name = graph.shape(node.inputs[0]), [], node.inputs[0]
@@ -57,7 +60,7 @@ def _chain(node: Node, graph: Graph, makers: Mapping[str, Node],
 
 
 def _follows(node: Node, graph: Graph, makers: Mapping[str, Node]) -> bool:
-    """Whether `node` works channel by channel, on operands that can have a further one."""
+    """Whether `node` works channel by channel, on operands that can have a further channel."""
     shape, attrs = graph.shape(node.name), node.attrs
     if isinstance(attrs, Conv2d):
         return (attrs.groups == 1 and graph.shape(node.inputs[0])[3] % 4 == 0
@@ -69,8 +72,10 @@ def _follows(node: Node, graph: Graph, makers: Mapping[str, Node]) -> bool:
 
 
 def _row(name: str, graph: Graph, makers: Mapping[str, Node]) -> list[Node]:
-    """The slice of a single row that `name` is, and the reshapes behind it, where further elements
-    of the row follow; empty where it is none."""
+    """The slice of a single row that gives `name`, and the reshapes behind it.
+
+    Empty if there is no such slice, or if no further elements of the row follow.
+    """
     path: list[Node] = []
     while (node := makers.get(name)) is not None and isinstance(node.attrs, Reshape):
         path.insert(0, node)
@@ -88,7 +93,7 @@ def _four(count: int) -> int:
 
 def _widened(node: Node, graph: Graph, makers: Mapping[str, Node], values: dict[str, Value],
              constants: dict[str, np.ndarray], slices: dict[str, Slice]) -> list[Node]:
-    """`node` with its channels filled up, after copies of the rows that it reads."""
+    """`node` with its channels filled up to four, after copies of the rows that it reads."""
     def wider(name: str) -> None:
         shape = values[name].shape
         values[name] = replace(values[name], shape=(*shape[:-1], _four(shape[-1])))
@@ -113,7 +118,7 @@ def _widened(node: Node, graph: Graph, makers: Mapping[str, Node], values: dict[
 
 
 def _copied(path: Sequence[Node], values: dict[str, Value]) -> list[Node]:
-    """The slice and the reshapes again, for rows with further elements."""
+    """A second slice and its reshapes, for rows with further elements."""
     nodes, source = [], path[0].inputs[0]
     for node in path:
         name = f"{node.name}@four"
@@ -125,7 +130,7 @@ def _copied(path: Sequence[Node], values: dict[str, Value]) -> list[Node]:
 
 
 def _planes(node: Node, graph: Graph, values: dict[str, Value]) -> list[Node]:
-    """Planes of all channels; those of the first few are what `node` made."""
+    """Nodes that make planes of all channels; the first planes are the result of the old `node`."""
     shape = graph.shape(node.name)
     whole = f"{node.name}@four"
     values[whole] = replace(values[node.name], shape=(shape[0], _four(shape[1]), *shape[2:]))

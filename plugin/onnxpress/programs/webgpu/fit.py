@@ -39,7 +39,7 @@ def _most(node: Node) -> int:
 
 
 def _detach(node: Node, values: dict[str, Value]) -> tuple[Node, Node]:
-    """The node without its epilogue, and the epilogue as a pointwise node."""
+    """(the node without its epilogue, the epilogue as a pointwise node)"""
     own, expr = OPS[node.op].own, WithEpilogue.of(node).epilogue or inp(0)
     name = f"{node.name}@plain"
     values[name] = values[node.name]
@@ -48,7 +48,7 @@ def _detach(node: Node, values: dict[str, Value]) -> tuple[Node, Node]:
 
 
 def _hoist(node: Node, values: dict[str, Value]) -> list[Node]:
-    """Pointwise nodes: subexpressions of several inputs move out until each node fits."""
+    """Pointwise nodes: subexpressions of several inputs become nodes until each node fits."""
     inputs, expr, done = list(node.inputs), Pointwise.of(node).expr, []
     while len(input_indices(expr)) > MOST_POINTWISE:
         part = _fitting(expr)
@@ -63,14 +63,15 @@ def _hoist(node: Node, values: dict[str, Value]) -> list[Node]:
 
 
 def _pointwise(names: list[str], expr: Expr, used: list[int], out: str) -> Node:
-    """The node of `expr`, whose inputs `used` become 0, 1, ..."""
+    """The node of `expr`, whose inputs `used` become inputs 0, 1, ..."""
     places = {old: inp(new) for new, old in enumerate(used)}
     expr = substitute(expr, [places.get(i, inp(i)) for i in range(max(used) + 1)])
     return Node(Pointwise(expr=expr), tuple(names), (out,))
 
 
 def _fitting(expr: Expr) -> Expr:
-    """The subexpression of most inputs that still fits: below one that does not, so it has two."""
+    """The subexpression with the most inputs that still fits. It lies below one that does not fit,
+    so it has two inputs or more."""
     widest = max(expr.args, key=lambda a: len(input_indices(a)))
     fits = len(input_indices(widest)) <= MOST_POINTWISE
     return widest if fits else _fitting(widest)

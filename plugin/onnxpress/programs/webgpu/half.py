@@ -1,7 +1,7 @@
 """Values that lie in memory as f16 and are computed with in f32, where a GPU has "shader-f16".
 
-Kernels know nothing of it: a shader's text is rewritten where it reads and writes such values, so
-that every sum, statistic and formula stays f32 and only what is stored is rounded.
+Kernels know nothing of it: this module rewrites a shader's text where it reads and writes such
+values. So every sum, statistic and formula stays f32, and only stored values are rounded.
 """
 
 import re
@@ -19,8 +19,11 @@ HALVES = re.compile(r"array<(?:vec[24]h|f16)\b")
 
 
 def half_values(graph: Graph, roots: Mapping[str, tuple[str, int]]) -> set[str]:
-    """The values that lie in memory as f16: those of float types that are neither constants nor
-    share the memory of an input or output; and thin images, filled up (kernels/conv2d)."""
+    """The values that lie in memory as f16.
+
+    These are values of float types, except constants and values in the memory of an input or
+    output. Images that are filled up to four channels (kernels/conv2d) lie in f16 too.
+    """
     kept = {*graph.constants, *(roots[n][0] for n in (*graph.inputs, *graph.outputs))}
     plain = {n for n, (root, _) in roots.items() if root not in kept
              and graph.values[root].dtype.startswith("f")}
@@ -28,7 +31,7 @@ def half_values(graph: Graph, roots: Mapping[str, tuple[str, int]]) -> set[str]:
 
 
 def halve(dispatch: Dispatch, held: Container[str]) -> Dispatch:
-    """`dispatch` whose values in `held` are f16."""
+    """`dispatch` with the values in `held` as f16."""
     values = (*dispatch.reads, *dispatch.writes)
     ports: dict[str, str] = {}
 
@@ -45,7 +48,7 @@ def halve(dispatch: Dispatch, held: Container[str]) -> Dispatch:
 
 
 def enabled(code: str) -> str:
-    """`code` with the directive that f16 asks for, where it does; its first line is a comment."""
+    """`code` with the directive for f16 if it uses f16. The first line of `code` is a comment."""
     title, _, body = code.partition("\n")
     return f"{title}\nenable f16;\n{body}" if HALVES.search(body) else code
 
@@ -69,7 +72,7 @@ def _converted(text: str, ports: Mapping[str, str]) -> str:
 
 
 def _closing(text: str, at: int) -> int:
-    """Where the bracket that was opened just before `at` is closed."""
+    """The index of the bracket that closes the one just before `at`."""
     depth = 1
     while depth:
         depth += {"[": 1, "]": -1}.get(text[at], 0)

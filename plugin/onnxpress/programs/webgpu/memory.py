@@ -1,8 +1,8 @@
-"""Which buffer, and where in it, every value of a WebGPU program lies.
+"""The buffer, and the place in it, of every value of a WebGPU program.
 
-Constants share large buffers at the offsets that bindings allow. Every other value has a buffer
-for itself while it lives (a buffer must not be read and written in one dispatch), and the next
-value takes it over.
+Constants share large buffers, at offsets that bindings allow. Every other value has a buffer to
+itself while it lives, because one dispatch must not read and write the same buffer. Then the next
+value takes the buffer over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ OFFSET_ALIGN = 256  # minStorageBufferOffsetAlignment
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A binding: bytes `offset`..`offset + size` of a buffer."""
+    """A binding: the bytes from `offset` to `offset + size` of a buffer."""
 
     buffer: int
     offset: int
@@ -24,7 +24,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A value of `size` bytes is made or first read in dispatch `first`, last read in `last`."""
+    """A value of `size` bytes. Dispatch `first` makes it or reads it first; dispatch `last` reads
+    it last."""
 
     size: int
     first: int
@@ -32,14 +33,16 @@ class Life:
 
 
 def padded(size: int) -> int:
-    """Bytes, so that the last vec4f is whole."""
+    """`size` in bytes, rounded up to whole vec4f."""
     return -(-max(size, 1) // 16) * 16
 
 
 def place_constants(wanted: Iterable[tuple[str | Slice, int]], first_buffer: int = 0) -> tuple[
         dict[str | Slice, Place], list[int]]:
-    """(constant, bytes) -> its place, and the buffers' sizes; numbers begin at `first_buffer`. No
-    constant exceeds a binding."""
+    """((constant -> its place), the buffers' sizes). Buffers are numbered from `first_buffer` on.
+
+    No constant exceeds a binding.
+    """
     places: dict[str | Slice, Place] = {}
     sizes: list[int] = []
     for name, size in wanted:
@@ -54,8 +57,11 @@ def place_constants(wanted: Iterable[tuple[str | Slice, int]], first_buffer: int
 
 def place_values(lives: Mapping[str, Life], first_buffer: int) -> tuple[
         dict[str, Place], list[int]]:
-    """Value -> its place, and the buffers' sizes; numbers begin at `first_buffer`. A value takes
-    the free buffer that fits tightest, or the largest free one, which then grows."""
+    """((value -> its place), the buffers' sizes). Buffers are numbered from `first_buffer` on.
+
+    A value takes the free buffer that fits most tightly, or else the largest free buffer, which
+    then grows.
+    """
     sizes: list[int] = []
     busy_until: list[int] = []
     places: dict[str, Place] = {}
@@ -78,7 +84,8 @@ def place_values(lives: Mapping[str, Life], first_buffer: int) -> tuple[
 
 def lifetimes(inputs: Sequence[tuple[str, int]], outputs: Sequence[str],
               touches: Sequence[Mapping[str, int]]) -> dict[str, Life]:
-    """`touches`: for each dispatch, value -> bytes of all that it reads or writes."""
+    """One Life per value. `touches`: for each dispatch, value -> bytes, of all values that it reads
+    or writes."""
     lives = {name: Life(padded(size), -1, -1) for name, size in inputs}
     for i, names in enumerate(touches):
         for name, size in names.items():

@@ -1,8 +1,9 @@
-"""Graph -> the same graph in which convolutions make moves of their neighbours.
+"""Graph -> the same graph in which convolutions make the moves of their neighbours.
 
-A thin image is filled up to four channels in any case, and so is read in planes as well as in
-pixels; what a convolution makes for a concatenation of channels it writes there. The attributes
-`planes` and `into` of the convolution say so, and `moved` of the node whose work it does.
+A thin image is filled up to four channels in any case, so the same step can read it in planes as
+well as in pixels. A convolution can write its channels straight into a concatenation. The
+attributes `planes` and `into` of the convolution say so. The attribute `moved` marks the node whose
+work it does.
 """
 
 from dataclasses import replace
@@ -37,7 +38,7 @@ def fit_moves(graph: Graph) -> Graph:
 
 
 def is_moved(node: Node) -> bool:
-    """Whether others do all that `node` does."""
+    """Whether other nodes do all the work of `node`."""
     return (isinstance(node.attrs, Movement)
             and len(node.attrs.moved) == len(node.inputs) > 0)
 
@@ -49,12 +50,12 @@ def _in_planes(node: Node, graph: Graph, readers: list[Node]) -> bool:
 
 def _writes(node: Node | None, concat: Node, first: int, graph: Graph,
             readers: dict[str, list[Node]]) -> bool:
-    """Whether `node` can write its channels into `concat` from `first` on."""
+    """Whether `node` can write its channels into `concat` from channel `first` on."""
     if node is None or not isinstance(node.attrs, Conv2d) or node.attrs.groups > 1:
         return False
     shape = graph.shape(node.name)
     alone = (concat.inputs.count(node.name) == len(readers[node.name]) == 1
              and node.name not in graph.outputs)
     fours = shape[3] % 4 or first % 4 == graph.shape(concat.name)[3] % 4 == 0
-    # Operands of the output's shape would be read at places of the concatenation.
+    # Operands of the output's shape would be read at the concatenation's places.
     return alone and fours and all(graph.shape(name) != shape for name in node.inputs[OWN:])

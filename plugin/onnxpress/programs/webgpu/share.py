@@ -1,7 +1,7 @@
 """Shaders that differ in numbers only become one shader, which reads those numbers from a buffer.
 
-A driver takes 10 to 100 ms to compile one, far longer than it runs (NVIDIA 580 through Dawn: 60 to
-110 ms for a tiled product). Numbers on which all of a group agree stay in the text.
+A driver takes 10 to 100 ms to compile one shader, far longer than a run (NVIDIA 580 through Dawn:
+60 to 110 ms for a tiled product). Numbers on which all shaders of a group agree stay in the text.
 """
 
 import re
@@ -9,9 +9,9 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-# A declaration's array of storage may lose its length; other types, attributes and names may not
-# change, and comments are dropped, other than lines for subgroups (wgsl_shader.py). What is left in
-# digits is a number: u32, f32 or i32.
+# A declaration's array of storage may lose its length. Other types, attributes and names may not
+# change. Comments are dropped, except lines for subgroups (emit/wgsl/shader.py). All other digits
+# are numbers: u32, f32 or i32.
 TOKEN = re.compile(
     r"(?P<storage>var<storage[^;]*?array<\w+)(?P<length>, \d+)(?=>;)"
     r"|(?P<fixed>array<\w+, \d+>|@\w+\(\d+\))"
@@ -32,7 +32,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A shader's first line, a comment; the text between its numbers; and the numbers."""
+    """A shader's first line (a comment), the text between its numbers, and the numbers."""
 
     title: str
     pieces: tuple[str, ...]
@@ -45,14 +45,14 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """One shader for several texts; `numbers`: text -> what its buffer holds, u32 each."""
+    """One shader for several texts. `numbers`: text -> the u32 values of its buffer."""
 
     code: str
     numbers: Mapping[str, tuple[int, ...]]
 
 
 def share(texts: Iterable[str], binding: int) -> list[Shared]:
-    """The fewest shaders that do the work of `texts`, whose numbers come by `binding`."""
+    """The fewest shaders that do the work of `texts`, which read their numbers from `binding`."""
     groups: dict[tuple, dict[str, Parsed]] = {}
     for text in dict.fromkeys(texts):
         parsed = parse(text)
