@@ -1,8 +1,8 @@
 """The graph under construction: emits operators, infers their shapes, folds constants at once.
 
-An operator whose operands are all constants is evaluated by its reference instead of emitted, so
-shape arithmetic and weight layouts need no code of their own. Constants keep the model's type
-until `finish`, where those that remain become f32.
+If all operands of an operator are constants, its reference computes the result, and no node is
+emitted. So shape arithmetic and weight layouts need no code of their own. Constants keep the
+model's type until `finish`, which turns the remaining ones into f32.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,13 +27,14 @@ NUMPY = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "bool": np.boo
          "i64": np.int64, "u64": np.uint64}
 NAMES = {np.dtype(v): k for k, v in NUMPY.items()}
 EXACT = 2**24  # integers up to here are exact in f32
-GROWTH = 2**26  # elements a folded constant may have beyond its operands': 256 MiB of f32
-TOTAL = 2**29  # elements all folded constants may have; no model file holds more
-LARGEST = 2**30  # elements of one value at run time: the 4 GiB that wasm can address
+GROWTH = 2**26  # elements that a folded constant may add to its operands': 256 MiB of f32
+TOTAL = 2**29  # elements of all folded constants together; no model file holds more
+LARGEST = 2**30  # elements of one value at run time: 4 GiB, which is all that wasm addresses
 
 
 class Builder:
-    """Nodes in order, with facts for every name. `reserved` names are kept for the model's own."""
+    """Nodes in order, and the facts of every name. `reserved`: names kept for the model's own
+    values."""
 
     def __init__(self, reserved: set[str]) -> None:
         self.values: dict[str, Value] = {}
@@ -45,7 +46,7 @@ class Builder:
         self.folded = 0
 
     def begin(self, call: Call) -> None:
-        """Names and errors refer to `call` from here on."""
+        """From here on, names and errors refer to `call`."""
         self.where, self.made = call.where, {}
         self.stem = next((n for n in call.outputs if n), call.op)
 
@@ -62,11 +63,11 @@ class Builder:
         return self.values[name].dtype
 
     def array(self, name: str | None) -> np.ndarray | None:
-        """The constant's elements in the model's own type, None for a value of run time."""
+        """The constant's elements in the model's own type; None for a value of run time."""
         return None if name is None else self.arrays.get(name)
 
     def known(self, call: Call, index: int, what: str) -> np.ndarray | None:
-        """The elements of an optional input that must be constant."""
+        """The elements of an optional input, which must be constant."""
         name = call.optional(index)
         if name is None:
             return None
@@ -91,8 +92,11 @@ class Builder:
         return name
 
     def bind(self, name: str, wanted: str, inner: bool) -> str:
-        """The name under which the model's value `wanted` is kept: its own, if `name` was made
-        for it just now and nothing reads that yet. Names inside a branch (`inner`) may be taken."""
+        """The name for the model's value `wanted`.
+
+        It is `wanted` itself if `name` was just made and no node reads it yet. Names inside a
+        branch (`inner`) may be taken.
+        """
         taken = wanted in self.values or (inner and wanted in self.reserved)
         if taken or name not in self.made or any(name in n.inputs for n in self.made.values() if n):
             return name
@@ -101,12 +105,12 @@ class Builder:
         if name in self.arrays:
             self.arrays[wanted] = self.arrays.pop(name)
         else:
-            # Last in the order now, which is where a node that nothing reads may stand.
+            # The node is now last in the order. A node that no other node reads may stand there.
             self.nodes[wanted] = replace(self.nodes.pop(name), outputs=(wanted,))
         return wanted
 
     def publish(self, name: str, wanted: str, kept: Sequence[str]) -> None:
-        """Makes the value `name` known as the output `wanted`; names in `kept` stay."""
+        """Makes the value `name` known as the output `wanted`. Names in `kept` stay."""
         if name == wanted:
             return
         if name in self.arrays:
@@ -135,9 +139,9 @@ class Builder:
 
     def emit(self, attrs: Attrs, inputs: Sequence[str], dtype: str | None = None,
              keep: bool = False) -> str:
-        """The name of the operator's only output; `dtype` is the first input's by default.
+        """The name of the operator's only output. `dtype`: by default the first input's.
 
-        `keep` emits the operator even where it could be folded.
+        `keep`: emits the operator even if it could be folded.
         """
         node = Node(attrs, tuple(inputs), (self.fresh(attrs.op),))
         shapes = [self.shape(n) for n in inputs]
@@ -146,7 +150,7 @@ class Builder:
         if not keep and all(n in self.arrays for n in inputs):
             return self._fold(node, shape, dtype)
         if prod(shape) == 0:
-            # Without elements a value is known already.
+            # A value without elements is known already.
             return self.constant(np.zeros(shape, NUMPY[dtype]), node.name)
         if prod(shape) > LARGEST:
             raise self.refused(f"its result {shape} has {prod(shape)} elements, more than a page "
@@ -178,10 +182,10 @@ class Builder:
 
     def pointwise(self, build: Callable[..., Expr], *operands: str | None,
                   result: str | None = None, **keywords: Any) -> str:
-        """build(expressions of the operands, **keywords) applied to every element.
+        """build(expressions of the operands, **keywords), applied to every element.
 
-        One-element constants become numbers in the expression; an operand None stays None.
-        The result has the first operand's type, or `result`.
+        One-element constants become numbers in the expression. An operand None stays None. The
+        result has the type `result`, or else the first operand's.
         """
         present = [n for n in operands if n is not None]
         shape = tuple(np.broadcast_shapes(*(self.shape(n) for n in present)))
@@ -210,7 +214,7 @@ class Builder:
         return self.emit(Transpose(perm=tuple(perm)), [x])
 
     def _transpose_weights(self, node: Node, perm: Sequence[int]) -> str:
-        """A dequantized constant in another layout: its integers move, so they stay integers."""
+        """A dequantized constant in another layout. Its integers move, so they stay integers."""
         attrs = Pointwise.of(node)
         quant = attrs.quant
         moved = [self.transpose(n, perm) if self.rank(n) else n for n in node.inputs]
@@ -241,11 +245,11 @@ class Builder:
         return self.constant(np.zeros(count, np.float32))
 
     def finish(self, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
-        """The graph of what the outputs need; the constants left are f32.
+        """The graph of all nodes that the outputs need. Its constants are f32.
 
         Raises:
-            UnsupportedError: an integer constant does not fit an f32 exactly, or a value that
-                is needed has no elements.
+            UnsupportedError: an integer constant does not fit an f32 exactly, or a needed value has
+                no elements.
         """
         graph = Graph(tuple(inputs), tuple(outputs), tuple(self.nodes.values()), self.values,
                       self.arrays)
@@ -254,7 +258,7 @@ class Builder:
         if empty is not None:
             raise UnsupportedError(f'"{empty}" has the shape {graph.shape(empty)}, which holds no '
                                    "elements; give the model larger inputs")
-        # A dequantized integer is rounded like any product; others must be exact.
+        # A dequantized integer is rounded like any product. Other integers must be exact.
         loose = {n for node in graph.nodes if quant_of(node) for n in node.inputs}
         constants = {
             name: _as_f32(name, array, name in loose) for name, array in graph.constants.items()

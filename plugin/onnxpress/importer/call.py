@@ -1,4 +1,4 @@
-"""One ONNX node with its attributes decoded, as the lowerings read it."""
+"""One ONNX node with decoded attributes, as the lowerings read it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ _REQUIRED: Any = object()
 
 @dataclass(frozen=True)
 class Call:
-    """`inputs` are names of values in the builder, "" for an absent one; `outputs` are the names
-    in the model, "" for one that nobody reads."""
+    """An ONNX node. `inputs`: names of values in the builder, "" for an absent one. `outputs`:
+    names in the model, "" for an output that no node reads."""
 
     op: str
     name: str
@@ -49,7 +49,7 @@ class Call:
         return (self.inputs[index] or None) if index < len(self.inputs) else None
 
     def only_output(self, what: str) -> None:
-        """Refuses a node whose second or later output, `what`, is read."""
+        """Refuses a node if its second or later output, `what`, is read."""
         if any(self.outputs[1:]):
             raise self.refused(f"its output {what} is read; only the first output is supported")
 
@@ -77,7 +77,7 @@ class Call:
         return value
 
     def dtype(self, name: str, default: str | None = None) -> str:
-        """An attribute that holds a TensorProto.DataType, as our name for it."""
+        """Our name for an attribute that holds a TensorProto.DataType."""
         if default is not None and name not in self.attrs:
             return default
         code = self.integer(name)

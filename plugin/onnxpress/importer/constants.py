@@ -1,4 +1,4 @@
-"""Nodes whose results are known at build: constants, shapes of values, ranges."""
+"""Nodes whose results are known when the model is compiled: constants, shapes of values, ranges."""
 
 from math import prod
 

@@ -28,7 +28,7 @@ def multiply(b: Builder, x: str, y: str, dtype: str | None = None) -> str:
 
 
 def gemm(b: Builder, call: Call) -> str:
-    """alpha * A' B' + beta * C; alpha scales B, which is usually constant."""
+    """alpha * A' B' + beta * C. alpha scales B, which is usually constant."""
     x, y, c = call.input(0), call.input(1), call.optional(2)
     if b.rank(x) != 2 or b.rank(y) != 2:
         raise call.bad(f"{b.shape(x)} and {b.shape(y)} must be matrices")
@@ -41,7 +41,7 @@ def gemm(b: Builder, call: Call) -> str:
 
 
 def bias_row(b: Builder, c: str, n: int) -> str | None:
-    """c as a row of n numbers, None where it varies from row to row."""
+    """c as a row of n numbers; None if it varies from row to row."""
     shape = b.shape(c)
     if prod(shape) == 1:
         return b.expand(b.reshape(c, ()), (n,))
@@ -53,7 +53,7 @@ def scaled(b: Builder, x: str, factor: float) -> str:
 
 
 def einsum(b: Builder, call: Call) -> str:
-    """One operand: transpose and sum. Two: one batched matrix product."""
+    """One operand: transpose and sum. Two operands: one batched matrix product."""
     equation = call.attrs.get("equation")
     if not isinstance(equation, str):
         raise call.bad('attribute "equation" must be a string')

@@ -1,6 +1,6 @@
-"""What each ONNX operator becomes: a table of functions over decoded nodes, free of onnx itself.
+"""The table of lowerings: ONNX operator -> a function over decoded nodes. It does not import onnx.
 
-A lowering takes the builder and the node and returns the name of its output, or a tuple of them.
+A lowering takes the builder and the node, and returns the name of its output or a tuple of names.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """ONNX -> Graph: static shapes, NHWC images, f32 weights. Opset differences end here.
 
-The nodes that the outputs need are lowered one after the other; `onnx_ops/` says what each
-becomes. Whatever depends on constants alone is computed on the way.
+The nodes that the outputs need are lowered one after the other, by the functions of
+importer/lowerings.py. Values that depend on constants alone are computed on the way.
 """
 
 from collections import ChainMap
@@ -44,8 +44,8 @@ Env = MutableMapping[str, str]  # the model's name for a value -> ours
 
 def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None = None,
                  arrays: Mapping[str, np.ndarray] | None = None) -> Graph:
-    """The graph of `model`; `shapes` fixes inputs whose dimensions are dynamic, `arrays` are
-    weights that the model names and does not hold.
+    """The graph of `model`. `shapes` fixes dynamic dimensions of inputs; `arrays` are the weights
+    that the model names but does not hold.
 
     Inputs and outputs keep the model's names, shapes and types.
 
@@ -86,7 +86,7 @@ def _opset(model: ModelProto) -> int:
 
 
 def _check_text(graph: GraphProto) -> None:
-    """protobuf hands over bytes where a string is not UTF-8."""
+    """Refuses strings that are not UTF-8, which protobuf hands over as bytes."""
     names = [v.name for v in (*graph.input, *graph.output, *graph.initializer)]
     stack = list(graph.node)
     while stack:
@@ -100,8 +100,11 @@ def _check_text(graph: GraphProto) -> None:
 
 
 def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
-    """The model without its own functions, and without operators that have no lowering here but
-    that ONNX itself defines by others."""
+    """The model without functions.
+
+    Its own functions are inlined. So are operators that have no lowering here, if ONNX defines them
+    by other operators.
+    """
     if model.functions:
         model = _guarded("the model's functions", inliner.inline_local_functions, model)
     ours = {n.op_type for n in model.graph.node if n.domain in DOMAINS} - LOWERINGS.keys()
@@ -121,7 +124,7 @@ def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
 
 
 def _typed(model: ModelProto) -> ModelProto:
-    """The model with the type of every value, on which some functions' bodies depend."""
+    """The model with the type of every value. Some functions' bodies depend on these types."""
     typed = shape_inference.infer_shapes(model)
     known = {i.name for i in typed.graph.input}
     typed.graph.value_info.extend(
@@ -138,7 +141,7 @@ def _schema(op: str, opset: int) -> defs.OpSchema | None:
 
 
 def _check_attributes(node: NodeProto, opset: int) -> None:
-    """An attribute from another opset would be ignored silently."""
+    """Refuses an attribute from another opset, which would be ignored silently."""
     schema = _schema(node.op_type, opset)
     known = list(schema.attributes) if schema else [a.name for a in node.attribute]
     odd = next((a.name for a in node.attribute if a.name not in known), None)
@@ -156,7 +159,7 @@ def _is_function(schema: defs.OpSchema | None) -> bool:
 
 
 def _weights(graph: GraphProto, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Initializers by name. Before IR version 4 they are listed as inputs too."""
+    """Initializers by name. Before IR version 4, models list them as inputs too."""
     if graph.sparse_initializer:
         raise UnsupportedError("sparse weights are not supported; store them as dense tensors")
     return {t.name: arrays[t.name] if t.name in arrays else _array(t, f'weights "{t.name}"')
@@ -215,7 +218,7 @@ def _times(dims: Iterable[Any]) -> str:
 
 def _lower(nodes: Sequence[NodeProto], outputs: Sequence[str], env: Env, builder: Builder,
            opset: int, inner: bool = False) -> None:
-    """Lowers what `outputs` need of `nodes`, in order, and adds their names to `env`."""
+    """Lowers the `nodes` that `outputs` need, in order, and adds their names to `env`."""
     live, used = _live(nodes, outputs)
     for node in live:
         call = _decode(node, env, used, opset)
@@ -233,7 +236,7 @@ def _lower(nodes: Sequence[NodeProto], outputs: Sequence[str], env: Env, builder
 
 
 def _live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> tuple[list[NodeProto], set[str]]:
-    """The nodes that `outputs` depend on, in order, and every name that is read."""
+    """(the nodes that `outputs` depend on, in order, every name that they read)"""
     used, live = set(outputs), []
     for node in reversed(nodes):
         if used.intersection(node.output) - {""}:
@@ -243,7 +246,7 @@ def _live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> tuple[list[Node
 
 
 def _reads(node: NodeProto) -> set[str]:
-    """Names that the node reads, those of its subgraphs included."""
+    """The names that the node reads, and that its subgraphs read."""
     names, stack = set(), [node]
     while stack:
         at = stack.pop()
@@ -274,7 +277,7 @@ def _decode(node: NodeProto, env: Env, used: set[str], opset: int) -> Call:
 
 
 def _attribute(attribute: AttributeProto, call: Call) -> Any:
-    """A number, string, array or list of them; a graph as it is."""
+    """A number, string, array or list of these. A graph stays as it is."""
     kinds = AttributeProto
     match attribute.type:
         case kinds.FLOAT:
@@ -291,7 +294,7 @@ def _attribute(attribute: AttributeProto, call: Call) -> Any:
             return _array(attribute.t, f'{call.where}: attribute "{attribute.name}"')
         case kinds.GRAPH:
             return attribute.g
-    # Kinds that no supported operator reads stay undecoded; reading one is refused there.
+    # Attribute types that no supported operator reads stay undecoded. Reading one is an error.
     return attribute
 
 
@@ -307,7 +310,7 @@ def _apply(call: Call, builder: Builder) -> tuple[str, ...]:
 
 
 def _branch(node: NodeProto, call: Call, env: Env, builder: Builder) -> tuple[str, ...]:
-    """The branch of an If that a constant condition takes, lowered in its place."""
+    """The branch of an If that a constant condition takes, lowered in place of the If."""
     condition = builder.array(call.input(0))
     if condition is None or condition.size != 1:
         raise call.refused("its condition is computed at run time; it must be a constant")
@@ -323,7 +326,7 @@ def _branch(node: NodeProto, call: Call, env: Env, builder: Builder) -> tuple[st
 
 
 def _guarded(where: str, function: Callable[..., Any], *args: Any) -> Any:
-    """function(*args); whatever malformed data makes it raise becomes a ModelError."""
+    """function(*args); an exception that malformed data causes becomes a ModelError."""
     try:
         return function(*args)
     except OnnxPressError:
@@ -334,7 +337,7 @@ def _guarded(where: str, function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _finish(builder: Builder, inputs: list[str], outputs: list[str], env: Env) -> Graph:
-    """The graph with every output under the model's name for it."""
+    """The graph, in which every output has the model's name for it."""
     for name in dict.fromkeys(outputs):
         builder.publish(env[name], name, (*inputs, *outputs))
     return builder.finish(inputs, outputs)

@@ -18,7 +18,8 @@ def per_channel(b: Builder, v: str, rank: int, axis: int = 1) -> str:
 
 
 def batch_norm(b: Builder, call: Call) -> str:
-    """x * s + t with s = scale / sqrt(var + eps), t = shift - mean * s: two constants a channel."""
+    """x * s + t with s = scale / sqrt(var + eps) and t = shift - mean * s: two constants per
+    channel."""
     if call.integer("training_mode", 0) or any(call.outputs[1:]):
         raise call.refused("it is in training mode; export the model for inference")
     x, eps = call.input(0), call.number("epsilon", 1e-5)
@@ -42,7 +43,7 @@ def instance_norm(b: Builder, call: Call) -> str:
 
 
 def normalize_instances(b: Builder, call: Call, x: str, scale: str, shift: str) -> str:
-    """x[N,C,...] normalized over all but N and C, as an image."""
+    """x[N,C,...] normalized over all axes but N and C, as an image."""
     shape = b.shape(x)
     flat = x if len(shape) in (3, 4) else b.reshape(x, (*shape[:2], prod(shape[2:])))
     image = channels_last(b, call, flat)
@@ -52,8 +53,8 @@ def normalize_instances(b: Builder, call: Call, x: str, scale: str, shift: str) 
 
 
 def group_norm(b: Builder, call: Call) -> str:
-    """Each group is normalized like a channel; scale and shift count channels since opset 21,
-    groups before."""
+    """Normalizes each group like a channel. Scale and shift have one value per channel since opset
+    21, before that one per group."""
     x, scale, shift = (call.input(i) for i in range(3))
     shape, groups = b.shape(x), call.integer("num_groups")
     if len(shape) < 3 or groups < 1 or shape[1] % groups:
@@ -91,12 +92,12 @@ def lp_norm(b: Builder, call: Call) -> str:
     x, p = call.input(0), call.integer("p", 2)
     axis = call.axis(call.integer("axis", -1), b.rank(x))
     length = root(b, b.reduce(power_of_abs(b, x, p), "sum", [axis]), p)
-    # A vector of zeros stays as it is.
+    # A vector of zeros stays unchanged.
     return b.pointwise(lambda v, n: v / select(eq(n, 0), 1, n), x, length)
 
 
 def mean_variance_norm(b: Builder, call: Call) -> str:
-    """(x - mean) / (sqrt(var) + 1e-9), as ONNX's function body has it."""
+    """(x - mean) / (sqrt(var) + 1e-9), as in ONNX's function body."""
     x = call.input(0)
     axes = call.axes(call.integers("axes", (0, 2, 3)), b.rank(x))
     centred = b.pointwise(lambda v, m: v - m, x, b.reduce(x, "mean", axes))

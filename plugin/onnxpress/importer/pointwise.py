@@ -1,4 +1,4 @@
-"""Elementwise nodes: rows of ops/pointwise.py applied as they stand, and casts."""
+"""Elementwise nodes: rows of ops/pointwise.py applied unchanged, and casts."""
 
 from collections.abc import Callable
 from inspect import Parameter, signature
@@ -24,7 +24,11 @@ def lower(b: Builder, call: Call) -> str:
 
 
 def arity(call: Call, row: Formula, operands: list[str | None]) -> None:
-    """Raises ModelError unless the row takes that many operands."""
+    """Checks the number of operands.
+
+    Raises:
+        ModelError: the row takes another number.
+    """
     kinds = [p for p in signature(row.build).parameters.values()
              if p.kind is not Parameter.KEYWORD_ONLY]
     if kinds[0].kind is Parameter.VAR_POSITIONAL:
@@ -37,7 +41,7 @@ def arity(call: Call, row: Formula, operands: list[str | None]) -> None:
 
 
 def attribute(call: Call, name: str, default: Any) -> Any:
-    """The node's attribute, of the kind that the row's default has."""
+    """The node's attribute, of the type that the row's default has."""
     if name == "approximate":
         return call.text(name, default, ("none", "tanh"))
     if name == "direction":
@@ -63,7 +67,7 @@ def identity(b: Builder, call: Call) -> str:
 
 
 def dropout(b: Builder, call: Call) -> str:
-    """Inference changes nothing; the mask would be all true."""
+    """Returns x: inference changes nothing, and the mask would be all true."""
     call.only_output("mask")
     training = b.known(call, 2, "training_mode")
     if training is not None and training.any():

@@ -1,5 +1,8 @@
-"""Quantized nodes. QuantizeLinear and DequantizeLinear stay literal, marked by `quant`, so that a
-pass can see the integers; the integer operators become dequantize, operator, quantize."""
+"""Quantized nodes.
+
+QuantizeLinear and DequantizeLinear stay literal, marked by `quant`, so that a pass can see the
+integers. The integer operators become dequantize, operator, quantize.
+"""
 
 from math import prod
 
@@ -61,7 +64,7 @@ def _mapped(b: Builder, call: Call, kind: str, x: str, factors: Factors, axis: i
 
 def _aligned(b: Builder, call: Call, x: str, operands: list[str],
              axis: int) -> tuple[list[str], int | None]:
-    """Scale and zero point so that they broadcast to x, and the axis they follow."""
+    """(scale and zero point that broadcast to x, the axis that they follow)"""
     shape, given = b.shape(x), b.shape(operands[0])
     if any(b.shape(v) != given for v in operands):
         raise call.bad("its scale and zero point have different shapes")
@@ -81,7 +84,7 @@ def _aligned(b: Builder, call: Call, x: str, operands: list[str],
 
 
 def qlinear_conv(b: Builder, call: Call) -> str:
-    """The bias is in units of x's scale times w's."""
+    """The bias counts in units of x's scale times w's scale."""
     x = from_integers(b, call, call.input(0), (call.input(1), call.optional(2)))
     w = from_integers(b, call, call.input(3), (call.input(4), call.optional(5)))
     bias = call.optional(8)
@@ -101,7 +104,7 @@ def qlinear_matmul(b: Builder, call: Call) -> str:
 
 
 def centred(b: Builder, x: str, zero: str | None, axis: int) -> str:
-    """x - zero point, as i32; a vector of zero points follows `axis`."""
+    """x - zero point, as i32. A vector of zero points follows `axis`."""
     if zero is None:
         return cast_to(b, x, "i32")
     if b.rank(zero) == 1 and prod(b.shape(zero)) > 1:
@@ -122,7 +125,7 @@ def matmul_integer(b: Builder, call: Call) -> str:
 
 
 def dynamic_quantize(b: Builder, call: Call) -> tuple[str, str, str]:
-    """x as u8 over its own range stretched to hold zero, with that scale and zero point."""
+    """(x as u8, its scale, its zero point); the range is x's own, stretched to hold zero."""
     x = call.input(0)
     axes = range(b.rank(x))
     lo, hi = (b.reshape(b.reduce(x, kind, axes), ()) for kind in ("min", "max"))

@@ -27,8 +27,8 @@ REDUCTIONS: dict[str, tuple[Step, str, Step]] = {
 
 
 def reduced_axes(b: Builder, call: Call) -> tuple[int, ...]:
-    """The axes to reduce; none if noop_with_empty_axes asks for it. ReduceSum took its axes as an
-    input in opset 13, the others in 18."""
+    """The axes to reduce; none if noop_with_empty_axes asks for none. ReduceSum takes its axes as
+    an input since opset 13, the other reductions since 18."""
     rank = b.rank(call.input(0))
     if call.opset >= (13 if call.op == "ReduceSum" else 18):
         axes = b.known_ints(call, 1, "axes")
@@ -65,7 +65,7 @@ def log_sum_exp(b: Builder, call: Call) -> str:
 
 
 def softmax(b: Builder, call: Call) -> str:
-    """Before opset 13 all axes from `axis` on are one."""
+    """Softmax. Before opset 13 all axes from `axis` on count as one."""
     x, shape = call.input(0), b.shape(call.input(0))
     axis = call.axis(call.integer("axis", -1 if call.opset >= 13 else 1), len(shape))
     log_ = call.op == "LogSoftmax"
@@ -86,7 +86,7 @@ def argmax(b: Builder, call: Call) -> str:
 
 
 def hardmax(b: Builder, call: Call) -> str:
-    """One where the first maximum stands, zero elsewhere."""
+    """1 at the first maximum, 0 elsewhere."""
     x, shape = call.input(0), b.shape(call.input(0))
     axis = call.axis(call.integer("axis", -1 if call.opset >= 13 else 1), len(shape))
     if call.opset < 13:

@@ -1,6 +1,6 @@
-"""Resize and Upsample: every mode becomes two tables of taps, one a resized axis.
+"""Resize and Upsample: every mode becomes two tables of taps, one per resized axis.
 
-Formulas: ONNX Resize (opset 19 text) and its reference implementation; the cubic kernel is Keys,
+Source: ONNX Resize (opset 19 text) and its reference implementation; for the cubic kernel Keys,
 "Cubic convolution interpolation for digital image processing", 1981.
 """
 
@@ -17,7 +17,7 @@ from .spatial import channels_first, channels_last
 
 COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
                "asymmetric", "tf_crop_and_resize")
-LONGEST = 2**15  # lines of an image: every one has its taps in a table
+LONGEST = 2**15  # lines of an image, since a table holds the taps of each
 NEAREST = {
     "round_prefer_floor": lambda x: ceil(x - 0.5),
     "round_prefer_ceil": lambda x: floor(x + 0.5),
@@ -28,7 +28,7 @@ NEAREST = {
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """What a node's attributes say about sampling."""
+    """The sampling that a node's attributes ask for."""
 
     kind: str
     coordinates: str
@@ -54,8 +54,8 @@ def resize(b: Builder, call: Call) -> str:
 
 
 def sampling(call: Call) -> Mode:
-    """Before opset 11 coordinates are asymmetric and nearest rounds as onnxruntime does: up where
-    an axis shrinks, else down."""
+    """The sampling mode. Before opset 11 coordinates are asymmetric, and nearest rounds as in
+    onnxruntime: up where an axis shrinks, else down."""
     kind = call.text("mode", "nearest", ("nearest", "linear", "cubic"))
     old = call.opset < 11
     coordinates = call.text("coordinate_transformation_mode",
@@ -66,7 +66,7 @@ def sampling(call: Call) -> Mode:
 
 
 def target(b: Builder, call: Call, shape: tuple[int, ...]) -> tuple[list[int], list[float]]:
-    """Output size and scale of every axis."""
+    """(size, scale) of every output axis."""
     if call.op == "Upsample" or call.opset < 11:
         scales, sizes = b.known(call, 1, "scales"), None
     else:
@@ -88,7 +88,7 @@ def target(b: Builder, call: Call, shape: tuple[int, ...]) -> tuple[list[int], l
 
 def _fit(call: Call, size: list[int], scale: list[float], axes: Sequence[int],
          wanted: list[int]) -> None:
-    """`wanted` sizes, reduced or enlarged to one scale if the node keeps the aspect ratio."""
+    """The `wanted` sizes, brought to one common scale if the node keeps the aspect ratio."""
     policy = call.text("keep_aspect_ratio_policy", "stretch",
                        ("stretch", "not_larger", "not_smaller"))
     if min(wanted) < 1:
@@ -116,7 +116,7 @@ def region(b: Builder, call: Call, mode: Mode, rank: int) -> list[tuple[float, f
 
 def source(i: int, n: int, out: int, scale: float, roi: tuple[float, float],
            coordinates: str) -> float:
-    """Where output cell i lies among n input cells."""
+    """The position of output cell i among n input cells."""
     match coordinates:
         case "align_corners":
             return i * (n - 1) / (out - 1) if out > 1 else 0.0
@@ -125,7 +125,7 @@ def source(i: int, n: int, out: int, scale: float, roi: tuple[float, float],
         case "pytorch_half_pixel" if out == 1:
             return 0.0
         case "half_pixel_symmetric":
-            # A size that the scale does not reach exactly is centred.
+            # If the scale does not reach the size exactly, the result is centred.
             return n / 2 * (1 - out / (n * scale)) + (i + 0.5) / scale - 0.5
         case "tf_crop_and_resize":
             start, end = roi
@@ -136,7 +136,7 @@ def source(i: int, n: int, out: int, scale: float, roi: tuple[float, float],
 
 
 def taps(call: Call, n: int, out: int, scale: float, roi: tuple[float, float], mode: Mode) -> Taps:
-    """Cells and weights of every output cell along one axis; all have the same count."""
+    """(cells, weights) of every output cell along one axis; all cells have equally many taps."""
     indices, weights = [], []
     for i in range(out):
         at = source(i, n, out, scale, roi, mode.coordinates)
@@ -180,7 +180,7 @@ def _cubic(d: float, a: float) -> float:
 
 
 def resample(b: Builder, call: Call, x: str, tables: dict[int, Taps]) -> str:
-    """x with each axis of `tables` sampled; two axes at most."""
+    """x sampled along each axis of `tables`, at most two axes."""
     shape, axes = b.shape(x), sorted(tables)
     if len(axes) > 2:
         raise call.refused(f"it resizes {len(axes)} axes; two at most are supported")
@@ -198,7 +198,7 @@ def resample(b: Builder, call: Call, x: str, tables: dict[int, Taps]) -> str:
 
 
 def _sampled(b: Builder, image: str, axes: tuple[int, int], tables: dict[int, Taps]) -> str:
-    """image[N,H,W,C] through the tables of the model's `axes`; an axis without one is kept."""
+    """image[N,H,W,C] through the tables of the model's `axes`. An axis without a table is kept."""
     rows, cols = (
         tables.get(a) or (tuple((i,) for i in range(n)), ((1.0,),) * n)
         for a, n in zip(axes, b.shape(image)[1:3], strict=True)

@@ -41,7 +41,7 @@ def flatten(b: Builder, call: Call) -> str:
 
 
 def axes_argument(b: Builder, call: Call, since: int) -> list[int] | None:
-    """`axes`: an attribute before opset `since`, the second input from then on."""
+    """`axes`: an attribute before opset `since`, the second input from `since` on."""
     if call.opset < since:
         return list(call.integers("axes")) if "axes" in call.attrs else None
     return b.known_ints(call, 1, "axes")
@@ -153,7 +153,7 @@ def pad(b: Builder, call: Call) -> str:
 
 def pad_by(b: Builder, x: str, before: Sequence[int], after: Sequence[int], mode: str,
            fill: float) -> str:
-    """Negative pads crop first."""
+    """x padded. Negative pads crop first."""
     shape = b.shape(x)
     sizes = [n + min(p, 0) + min(q, 0) for n, p, q in zip(shape, before, after, strict=True)]
     if min(sizes, default=1) < 0:
@@ -249,8 +249,8 @@ def gather(b: Builder, call: Call) -> str:
 
 
 def one_hot(b: Builder, call: Call) -> str:
-    """on where a counter along the new axis equals the index (negative ones count from the end),
-    off elsewhere."""
+    """`on` where a counter along the new axis equals the index, `off` elsewhere. Negative indices
+    count from the end."""
     indices, known = call.input(0), b.known(call, 1, "depth")
     depth = int(known.reshape(-1)[0]) if known is not None and known.size == 1 else 0
     if depth < 1 or b.shape(call.input(2)) != (2,):
@@ -268,7 +268,7 @@ def one_hot(b: Builder, call: Call) -> str:
 
 
 def cumulative_sum(b: Builder, call: Call) -> str:
-    """A sum over a window as wide as the axis, which stands last."""
+    """A sum over a window as wide as the axis, which is moved to the end."""
     x, axis = call.input(0), b.known_ints(call, 1, "axis")
     if not axis:
         raise call.bad("its axis is missing")
@@ -284,7 +284,7 @@ def cumulative_sum(b: Builder, call: Call) -> str:
 
 
 def trilu(b: Builder, call: Call) -> str:
-    """x where a constant triangle is one, elsewhere zero."""
+    """x where a constant triangle is 1, and 0 elsewhere."""
     x, k = call.input(0), b.known_ints(call, 1, "k")
     rows, cols = b.shape(x)[-2:]
     ones, at = np.ones((rows, cols), np.float32), k[0] if k else 0

@@ -1,4 +1,4 @@
-"""Convolutions and pools: NCHW outside, NHWC inside; one spatial axis gets a unit H."""
+"""Convolutions and pools: NCHW outside, NHWC inside. A single spatial axis gets an H of 1."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Window:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Cells from the first tap to the last."""
+        """Cells from the first tap to the last, per axis."""
         (kh, kw), (dy, dx) = self.kernel, self.dilations
         return (kh - 1) * dy + 1, (kw - 1) * dx + 1
 
@@ -41,7 +41,7 @@ def channels_last(b: Builder, call: Call, x: str) -> str:
 
 
 def channels_first(b: Builder, y: str, rank: int) -> str:
-    """What `channels_last` undoes."""
+    """The inverse of `channels_last`."""
     if rank == 3:
         n, _, w, c = b.shape(y)
         return b.transpose(b.reshape(y, (n, w, c)), (0, 2, 1))
@@ -49,7 +49,7 @@ def channels_first(b: Builder, y: str, rank: int) -> str:
 
 
 def two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
-    """One number a spatial axis as (H, W)."""
+    """One number per spatial axis, as (H, W)."""
     return (fill, values[0]) if len(values) == 1 else (values[0], values[1])
 
 
@@ -106,7 +106,7 @@ def convolve(b: Builder, call: Call, x: str, w: str, bias: str | None,
 
 
 def conv_transpose(b: Builder, call: Call) -> str:
-    """Zeros between the pixels, then a convolution with the flipped kernel."""
+    """Puts zeros between the pixels, then convolves with the flipped kernel."""
     x, w = call.input(0), call.input(1)
     rank, shape, groups = b.rank(x), b.shape(w), call.integer("group", 1)
     image = channels_last(b, call, x)
@@ -127,7 +127,7 @@ def conv_transpose(b: Builder, call: Call) -> str:
 
 def transposed_window(call: Call, size: tuple[int, ...],
                       kernel: tuple[int, ...]) -> tuple[Window, tuple[int, int]]:
-    """The window, and the rows and columns added below and right (output_padding).
+    """(the window, the rows and columns added below and right by output_padding).
 
     Source: the formulas of ONNX ConvTranspose for pads, auto_pad and output_shape.
     """
@@ -148,7 +148,7 @@ def transposed_window(call: Call, size: tuple[int, ...],
                  zip(size, strides, extra, win.extent[2 - n:], wanted, strict=True)]
         less, more = [t // 2 for t in total], [t - t // 2 for t in total]
         first, last = (less, more) if mode == "SAME_UPPER" else (more, less)
-        # Where the natural output is too small, the missing cells are output padding.
+        # If the natural output is too small, the missing cells are output padding.
         extra = tuple(out - (s * (i - 1) + e - t) for out, s, i, e, t in
                       zip(wanted, strides, size, win.extent[2 - n:], total, strict=True))
         pads = (*two(tuple(first), 0), *two(tuple(last), 0))
@@ -157,7 +157,7 @@ def transposed_window(call: Call, size: tuple[int, ...],
 
 
 def crop(b: Builder, x: str, pads: tuple[int, ...]) -> tuple[str, tuple[int, int, int, int]]:
-    """x[N,H,W,C] without the cells that negative pads take away, and the pads that remain."""
+    """(x[N,H,W,C] without the cells that negative pads remove, the remaining pads)"""
     top, left, bottom, right = pads
     n, h, w, c = b.shape(x)
     rows, cols = h + min(top, 0) + min(bottom, 0), w + min(left, 0) + min(right, 0)
@@ -179,8 +179,8 @@ def flipped_weights(b: Builder, w: str, groups: int) -> str:
 
 
 def pooled_size(call: Call, size: tuple[int, int], win: Window) -> tuple[int, int]:
-    """(OH, OW); with ceil_mode a last window must still start inside the image or its leading
-    pads, as onnxruntime has it."""
+    """(OH, OW). With ceil_mode a last window must still start inside the image or its leading pads,
+    as in onnxruntime."""
     out = []
     for axis in range(2):
         before, after = win.pads[axis], win.pads[axis + 2]
@@ -213,7 +213,7 @@ def pool(b: Builder, call: Call) -> str:
 
 
 def _lp_pool(b: Builder, call: Call, image: str, win: Window, size: tuple[int, int]) -> str:
-    """The p-norm of each window: its sum is a depthwise convolution with ones."""
+    """The p-norm of each window. Its sum is a depthwise convolution with ones."""
     p, (_, h, w, c) = call.integer("p", 2), b.shape(image)
     powers = power_of_abs(b, image, p)
     beyond = [max(0, (size[a] - 1) * win.strides[a] + win.extent[a] - (h, w)[a] - win.pads[a])

@@ -7,7 +7,7 @@ from ...graph.graph import Graph, Node
 from ...ops import moves
 from ...ops.copies import coalesce
 
-ROW = 32  # copyWithin costs as much to call as a loop over so many elements
+ROW = 32  # elements; a loop over them takes as long as one call of copyWithin
 
 
 def needs(node: Node, graph: Graph) -> Needs:

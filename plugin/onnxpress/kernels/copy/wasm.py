@@ -1,5 +1,8 @@
-"""copy in WebAssembly: runs of lanes where both sides have them, 4x4 transposes where the sides'
-unit strides lie on different axes, single elements elsewhere."""
+"""copy in WebAssembly.
+
+Runs of lanes are copied where both sides have them. 4x4 blocks are transposed where the sides' unit
+strides lie on different axes. Elsewhere single elements are copied.
+"""
 
 from ...emit.layout import Needs, Step, Tensor
 from ...emit.loops import collapse
@@ -49,7 +52,7 @@ def _move(e: Emitter, part: Move, x: Tensor, out: Tensor) -> None:
 
 
 def _whole_pixels(shape: Shape, out: Tensor) -> Shape:
-    """A part that fills all channels may fill the padding lanes too."""
+    """The part, widened to the padding lanes if it fills all channels."""
     return (*shape[:-1], padded_shape(out)[-1]) if shape[-1:] == out.shape[-1:] else shape
 
 
@@ -78,8 +81,8 @@ def _transpose(e: Emitter, nest: Nest) -> None:
 
 
 def _build_transpose() -> Function:
-    """transpose(dst, src, n, m, dst step, src step): [4n, 4m] at src becomes [4m, 4n] at dst;
-    steps in bytes."""
+    """transpose(dst, src, n, m, dst step, src step): [4n, 4m] at src becomes [4m, 4n] at dst. Steps
+    count bytes."""
     f, p = function("transpose", "dst src n m dst_step src_step")
     d, s, c = f.local(), f.local(), f.local()
     rows, halves = f.many(4), f.many(4)
@@ -111,7 +114,7 @@ def _scatter(e: Emitter, nest: Nest) -> None:
 
 
 def _build_scatter() -> Function:
-    """scatter(dst, src, n, rows, ...): rows of n single elements; steps in bytes."""
+    """scatter(dst, src, n, rows, ...): rows of n single elements. Steps count bytes."""
     f, p = function("scatter", "dst src n rows dst_step src_step dst_row src_row")
     d, s, c = f.local(), f.local(), f.local()
     with f.times(p.rows):

@@ -58,7 +58,7 @@ def _copy(node: Node, graph: Graph, parts: list[Move]) -> Dispatch:
 
 
 def _in_fours(move: Move) -> bool:
-    """True where whole vec4f move: runs, strides and offsets are multiples of four elements."""
+    """Whether whole vec4f move: runs, strides and offsets are multiples of four elements."""
     outer = (*move.src_strides[:-1], *move.dst_strides[:-1])
     return move.src_strides[-1] == move.dst_strides[-1] == 1 and not any(
         n % 4 for n in (move.shape[-1], move.src_offset, move.dst_offset, *outer)
@@ -66,7 +66,7 @@ def _in_fours(move: Move) -> bool:
 
 
 def _narrow(move: Move) -> Move:
-    """The same copy counted in vec4f."""
+    """The same copy, counted in vec4f."""
     return Move(
         move.source, (*move.shape[:-1], move.shape[-1] // 4),
         move.src_offset // 4, (*(s // 4 for s in move.src_strides[:-1]), 1),

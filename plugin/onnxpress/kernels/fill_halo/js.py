@@ -1,4 +1,4 @@
-"""Halos in JavaScript: columns beside each row first, then whole rows above and below."""
+"""Halos in JavaScript: first the columns beside each row, then whole rows above and below."""
 
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step

@@ -1,5 +1,7 @@
-"""fill_halo in WebAssembly: zeros all around, or mirrored rows and then mirrored columns; whole
-numbers are filled a word at a time."""
+"""fill_halo in WebAssembly: zeros all around, or mirrored rows and then mirrored columns.
+
+Whole numbers are filled a word at a time.
+"""
 
 import struct
 
@@ -27,7 +29,7 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _word_of_zeros(storage: Storage) -> float:
-    """The f32 whose bits are those of as many elements that stand for 0."""
+    """The f32 with the bits of as many elements as it holds, each standing for 0."""
     kind = {"f32": "<f", "i16": "<2h", "u8": "<4B"}[storage.kind]
     elements = [-storage.low] * (4 // storage.bytes)
     return struct.unpack("<f", struct.pack(kind, *elements))[0]
@@ -50,8 +52,8 @@ def _zero(e: Emitter, t: Tensor, value: float) -> None:
 
 
 def _mirror(e: Emitter, t: Tensor, pads: tuple[int, int, int, int], skip: int) -> None:
-    """Line -i is line i - 1 + skip: reflection leaves out the edge itself (skip 1); edge mode
-    repeats it, for all i."""
+    """Line -i is a copy of line i - 1 + skip. Reflection leaves out the edge itself (skip 1). Edge
+    mode repeats it for all i."""
     n, h, w, _ = t.shape
     image, row, pixel, _ = t.strides
     top, left, bottom, right = pads
@@ -60,7 +62,7 @@ def _mirror(e: Emitter, t: Tensor, pads: tuple[int, int, int, int], skip: int) -
         (left, right, w, pixel, t.offset - top * row, top + h + bottom, row, pixel),
     )):
         if axis:
-            sync(e)  # mirrored columns begin in mirrored rows
+            sync(e)  # mirrored columns read mirrored rows
         for first, count, sign in ((0, before, -1), (length - 1, after, 1)):
             if count:
                 edge = start + first * step

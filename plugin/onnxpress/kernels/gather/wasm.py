@@ -1,5 +1,7 @@
-"""gather in WebAssembly: one run per index. Indices are clamped to the axis, so whatever a
-visitor's data holds, no other memory is read."""
+"""gather in WebAssembly: one run per index.
+
+Indices are clamped to the axis, so a visitor's data cannot make it read other memory.
+"""
 
 from functools import partial
 from math import prod
@@ -29,7 +31,7 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _build(e: Emitter) -> Function:
-    """gather(...): count runs of n elements, picked from the `length` that follow src."""
+    """gather(...): `count` runs of n elements, picked from the `length` runs that follow src."""
     f, p = function("gather", "dst src indices count n length")
     row, out, left = f.local(), f.local(), f.local()
     index, bound = f.many(2)

@@ -1,4 +1,4 @@
-"""matmul in JavaScript: tiles of 3 rows and 4 columns; a single row streams through b."""
+"""matmul in JavaScript: tiles of 3 rows and 4 columns. A single row of a streams through b."""
 
 from itertools import product
 from math import prod
@@ -22,7 +22,7 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def _rows(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """Rows of a that meet one and the same b: all of them where b has no batches."""
+    """Rows of a that meet the same b: all of them if b has no batches."""
     return prod(a[:-1]) if prod(b[:-2]) == 1 else a[-2]
 
 

@@ -1,8 +1,8 @@
 """Matrix products in WebAssembly: the tiles of `emit/wasm/gemm.py`, batch by batch.
 
-A constant b of rank 2 is packed once; any other b is read in its own rows. A single row of a
-streams b unpacked. Outputs of other ranks than 4 have no padding, so there the order of stores
-keeps what lies beyond the last column right (see emit_gemm).
+A constant b of rank 2 is packed once. Any other b is read in its own rows. A single row of a
+streams through an unpacked b. Outputs of ranks other than 4 have no padding. There the order of
+stores keeps elements beyond the last column right (see emit_gemm).
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def _packed(a: Sequence[int], b: Sequence[int], constant: bool) -> bool:
 
 
 def needs(node: Node, graph: Graph) -> Needs:
-    """A packed b where it is constant and used for several rows."""
+    """A packed b if it is constant and used for several rows."""
     a, b = (graph.shape(name) for name in node.inputs[:2])
     out = graph.shape(node.name)
     constant = node.inputs[1] in graph.constants
@@ -43,7 +43,7 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, e: Emitter) -> None:
-    """One product per batch index; batch axes that run on like rows of a join them."""
+    """One product per batch index. Batch axes that continue a's rows count as rows."""
     a, b, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
@@ -80,6 +80,6 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _batch_strides(shape: Sequence[int], strides: Sequence[int], axes: int) -> list[int]:
-    """Strides of the batch axes, 0 where the operand repeats."""
+    """Strides of the batch axes; 0 where the operand repeats."""
     own = [0 if n == 1 else s for n, s in zip(shape[:-2], strides[:-2], strict=True)]
     return [0] * (axes - len(own)) + own

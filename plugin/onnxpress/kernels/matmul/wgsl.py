@@ -1,4 +1,4 @@
-"""matmul on WebGPU: tiled products, or dot products along K where M is 1; batches broadcast."""
+"""matmul on WebGPU: tiled products, or dot products along K if M is 1. Batches broadcast."""
 
 from math import prod
 
@@ -50,7 +50,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
 
 
 def _pieces(b: str, shape: tuple[int, ...], graph: Graph) -> list[tuple[int, int]]:
-    """(first row, rows) of b for each binding: a large constant matrix needs several."""
+    """(first row, rows) of b for each binding, because a large constant matrix needs several."""
     k, n = shape[-2:]
     if b not in graph.constants or 4 * prod(shape) <= MAX_BINDING or prod(shape) > k * n:
         return [(0, k)]

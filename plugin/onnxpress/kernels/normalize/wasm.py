@@ -1,6 +1,6 @@
 """normalize in WebAssembly: means, then squared deviations from them, then one map over x.
 
-Two passes for the variance keep its error at a few ulps whatever the mean is.
+Two passes for the variance keep its error at a few ulps for any mean.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def _within(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes that are summed first: all but the outermost, where that has many rows. So threads
-    sum the rows that they made, and then the rows' sums."""
+    """The axes that are summed first: all but the outermost, if that has many rows. So threads sum
+    the rows that they made, and then the rows' sums."""
     lanes = len(shape) - 1
     return axes[1:] if lanes not in axes and len(axes) > 1 and shape[axes[0]] >= MANY else axes
 
 
 def _statistics(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    """Elements of one statistic over these axes, its last axis in whole vectors."""
+    """Elements of one statistic over these axes; its last axis has whole vectors."""
     kept = _kept(shape, axes)
     return prod(kept[:-1]) * round_up(kept[-1], 4)
 
@@ -41,7 +41,7 @@ def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _view(offset: int, shape: tuple[int, ...], axes: tuple[int, ...]) -> View:
-    """Of a statistic over these axes."""
+    """The view of a statistic over these axes."""
     kept = _kept(shape, axes)
     strides = dense_strides((*kept[:-1], round_up(kept[-1], 4)))
     return View(offset, tuple(0 if a in axes else s for a, s in enumerate(strides)))

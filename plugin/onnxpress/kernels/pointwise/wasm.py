@@ -1,5 +1,7 @@
-"""pointwise in WebAssembly: one map; or a conversion, where `out` in the node's attributes says how
-the result of one operand is stored."""
+"""pointwise in WebAssembly: one map.
+
+A node with the attribute `out` is a conversion instead, from one operand to the storage `out`.
+"""
 
 from ...emit.layout import F32, Needs, Step, Want
 from ...emit.wasm.convert import emit_convert

@@ -1,4 +1,4 @@
-"""pool2d in JavaScript: windows are clipped to the image, so no halo is read."""
+"""pool2d in JavaScript: windows are clipped to the image, so they read no halo."""
 
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step

@@ -1,5 +1,8 @@
-"""pool2d in WebAssembly: lanes are channels. Output rows and columns are cut into bands whose
-windows are clipped alike, so that no window tests bounds; the largest band is the interior."""
+"""pool2d in WebAssembly: lanes are channels.
+
+Output rows and columns are cut into bands whose windows are clipped alike, so no window tests
+bounds. The largest band is the interior.
+"""
 
 import struct
 from collections.abc import Sequence
@@ -20,8 +23,8 @@ from ...ops.pool import Pool2d
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Outputs `first`..`first + count` along one axis: each reads `taps` cells, the first of them
-    from cell `start`; an average counts `cells`."""
+    """Outputs `first`..`first + count` along one axis. Each reads `taps` cells, beginning with cell
+    `start`. An average divides by `cells`."""
 
     first: int
     count: int
@@ -81,7 +84,7 @@ def _bands(attrs: Pool2d, axis: int, length: int) -> list[Band]:
 
 
 def _build(e: Emitter, largest: bool) -> Function:
-    """pool(...): oh x ow windows of kh x kw taps on n channels; steps in bytes; `cells` is the
+    """pool(...): oh x ow windows of kh x kw taps on n channels. Steps count bytes. `cells`: the
     address of an average's divisor."""
     f, p = function("pool", "dst src n oh ow kh kw dst_row dst_px src_row src_px tap_row tap_px "
                             "cells")

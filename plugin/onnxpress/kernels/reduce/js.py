@@ -1,5 +1,7 @@
-"""reduce in JavaScript: a nest of kept axes around a nest of reduced ones; a last axis that is kept
-runs innermost, as a vector of sums."""
+"""reduce in JavaScript: a nest of kept axes around a nest of reduced ones.
+
+A last axis that is kept runs innermost, as a vector of sums.
+"""
 
 from math import prod
 

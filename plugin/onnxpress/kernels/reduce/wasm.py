@@ -1,4 +1,4 @@
-"""reduce in WebAssembly: one fold; a mean is a sum, divided."""
+"""reduce in WebAssembly: one fold. A mean is a sum, divided."""
 
 from math import prod
 

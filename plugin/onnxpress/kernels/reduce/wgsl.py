@@ -8,7 +8,7 @@ from ...emit.wgsl.shader import Dispatch, Port
 from ...graph.graph import Graph, Node
 from ...ops.reduce import Reduce
 
-# kind -> (value of nothing, how two values meet)
+# kind -> (neutral value, expression that combines two values)
 FOLDS = {
     "sum": ("0.0", "s + t"),
     "mean": ("0.0", "s + t"),

@@ -1,5 +1,5 @@
-"""resize2d in WebAssembly: lanes are channels; rows and columns come from tables of byte offsets
-and weights."""
+"""resize2d in WebAssembly: lanes are channels. Tables of (byte offset, weight) give rows and
+columns."""
 
 import struct
 from functools import partial
@@ -32,7 +32,7 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _table(e: Emitter, taps: Taps, stride: int) -> int:
-    """The byte address of (byte offset, weight) pairs, the taps of one output after the other."""
+    """The byte address of (byte offset, weight) pairs: one output's taps after the other's."""
     lines = zip(*taps, strict=True)
     return e.data(b"".join(struct.pack("<if", 4 * stride * i, w)
                            for indices, weights in lines
@@ -40,7 +40,7 @@ def _table(e: Emitter, taps: Taps, stride: int) -> int:
 
 
 def _build(e: Emitter, row_taps: int, col_taps: int) -> Function:
-    """resize(...): oh x ow pixels of n channels; steps in bytes. A single tap has weight 1."""
+    """resize(...): oh x ow pixels of n channels. Steps count bytes. A single tap has weight 1."""
     f, p = function("resize", "dst src n oh ow dst_row dst_px rows cols")
     lines = [f.local() for _ in range(row_taps)]
     taps = [[f.local() for _ in range(col_taps)] for _ in lines]

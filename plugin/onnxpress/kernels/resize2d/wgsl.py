@@ -25,7 +25,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
 
 
 def _is_even(taps: Taps, length: int) -> bool:
-    """True where output i copies input i * length // outputs."""
+    """Whether output i copies input i * length // outputs."""
     indices, weights = taps
     return all(
         line == (i * length // len(indices),) and weight == (1.0,)

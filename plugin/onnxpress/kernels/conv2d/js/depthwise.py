@@ -7,7 +7,7 @@ from ....graph.graph import Node
 from ....ops.conv import Conv2d
 
 PIXELS = 4
-WIDEST = 7  # windows with more columns are not worth the unrolled code
+WIDEST = 7  # columns; unrolled code for wider windows does not pay
 
 
 def suits(node: Node, x: tuple[int, ...], w: tuple[int, ...]) -> bool:

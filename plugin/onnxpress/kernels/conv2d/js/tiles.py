@@ -9,11 +9,11 @@ from ....graph.graph import Node, Shape
 from ....ops.conv import Conv2d
 
 PIXELS = 3  # 3 x 4 accumulators fit the 16 vector registers of x86; 4 x 4 spill
-BLOCK = 1 << 14  # elements of input that stay in the first-level cache while weights pass by
+BLOCK = 1 << 14  # input elements that stay in the first-level cache while weights pass by
 
 
 def halo(node: Node, x: Shape, w: Shape, out: Shape) -> Halo:
-    """The cells that some window reads, and the pads that a reflection must fill."""
+    """The border of cells that some window reads; a reflection must fill its pads."""
     attrs = Conv2d.of(node)
     reach = [(out[1 + i] - 1) * attrs.strides[i] + (w[i] - 1) * attrs.dilations[i] + 1
              for i in range(2)]
@@ -41,7 +41,7 @@ def emit(step: Step, program: JsModule) -> None:
         program.call(packer, w.offset, weights, *how.args)
     kh, kw, c, _ = w.shape
     image, row, pixel, _ = x.strides
-    # A row of taps that lie side by side is one run of channels.
+    # Taps that lie side by side in a row are one run of channels.
     taps, run = (1, kw * c) if groups == 1 and dx == 1 and pixel == c else (kw, c)
     tile = 1 if prod(out.shape[1:3]) == 1 else PIXELS
     block = round_up(max(BLOCK // (x.shape[3] * sy * sx), 4 * tile), tile)

@@ -1,5 +1,7 @@
-"""Winograd's F(4x4, 3x3) in JavaScript, for convolutions of stride 1 that are 3x3, or 2 where the
-last taps would be 0."""
+"""Winograd's F(4x4, 3x3) in JavaScript, for convolutions of stride 1.
+
+A kernel is 3x3. A kernel with two rows or columns counts as 3x3 with last taps of 0.
+"""
 
 from math import prod
 
@@ -9,17 +11,17 @@ from ....emit.layout import Halo, Packing, Step, round_up
 from ....graph.graph import Node
 from ....ops.conv import Conv2d
 
-CHANNELS = 8  # of a 3x3 kernel; with fewer, the transforms cost more than they save
-SIDE = 8  # smaller images leave tiles empty, and the weights grow fourfold
+CHANNELS = 8  # of a 3x3 kernel; with fewer the transforms cost more than they save
+SIDE = 8  # pixels; smaller images leave tiles empty, and the weights grow fourfold
 CACHED = 1 << 17  # elements of transformed tiles that stay in the second-level cache
-TILES = 12  # at least so many meet each weight
+TILES = 12  # at least this many tiles use each weight
 
 
 def suits(node: Node, w: tuple[int, ...], out: tuple[int, ...]) -> bool:
-    """Whether the convolution with weights `w` is one that Winograd's algorithm speeds up."""
+    """Whether Winograd's algorithm speeds up the convolution with weights `w`."""
     attrs = Conv2d.of(node)
     unit = all(n == 1 for n in (*attrs.strides, *attrs.dilations, attrs.groups))
-    saved = 16 * prod(w[:2]) - 36  # products of a tile, a pair of channels
+    saved = 16 * prod(w[:2]) - 36  # products per tile and pair of channels
     return (unit and set(w[:2]) <= {2, 3} and min(out[1:3]) >= SIDE
             and min(w[2:]) * saved >= CHANNELS * (16 * 9 - 36))
 
@@ -38,7 +40,7 @@ def _block(w: tuple[int, ...]) -> int:
 
 
 def halo(node: Node, x: tuple[int, ...], out: tuple[int, ...]) -> Halo:
-    """Whole tiles are read: 4 pixels and 2 cells more, past the padding if need be."""
+    """A border for whole tiles, which read 4 pixels and 2 cells more, past the padding too."""
     pads, mode = Conv2d.of(node).pads, Conv2d.of(node).pad_mode
     top, left, bottom, right = pads
     below = max(bottom, round_up(out[1], 4) + 2 - top - x[1])

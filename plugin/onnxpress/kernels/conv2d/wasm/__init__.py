@@ -1,7 +1,7 @@
-"""Convolutions in WebAssembly: which way a node runs, what that needs, and its calls.
+"""Convolutions in WebAssembly: the way in which a node runs, its needs, and its calls.
 
-Computed weights run as a product or a vector; nodes with the attribute `exact` avoid Winograd's
-rounding; those with `dot` run on whole numbers.
+Computed weights run as a product or a vector. Nodes with the attribute `exact` avoid Winograd's
+rounding. Nodes with `dot` run on whole numbers.
 """
 
 from ....emit.layout import Needs, Step, Want, dot_packings, dot_wants
@@ -17,13 +17,14 @@ from .spread import SPREAD
 from .vector import VECTOR
 from .winograd import MADD, WINOGRAD, time
 
-WAYS = (DEPTHWISE, VECTOR, WINOGRAD, SPREAD, PRODUCT)  # the first that is worthwhile
+WAYS = (DEPTHWISE, VECTOR, WINOGRAD, SPREAD, PRODUCT)  # the first worthwhile one is taken
 FOR_COMPUTED_WEIGHTS = (VECTOR, PRODUCT)
-SLIDING = 2.0  # a depthwise multiply-add against a product's: one of two operands is loaded
+# Time of a depthwise multiply-add over a product's: each loads one of its two operands.
+SLIDING = 2.0
 
 
 def way(node: Node, v: Conv) -> Way:
-    """How the node runs."""
+    """The way in which the node runs."""
     attrs = Conv2d.of(node)
     if attrs.dot:
         return DOT[attrs.dot.x.kind]
@@ -32,7 +33,7 @@ def way(node: Node, v: Conv) -> Way:
 
 
 def needs(node: Node, graph: Graph) -> Needs:
-    """Input halo for the windows, packed weights, scratch."""
+    """The halo of the input for the windows, packed weights, scratch."""
     if isinstance(node.attrs, Conv2dChain):
         return wasm_chain.needs(node, graph)
     v, out = conv_in(graph, node), graph.shape(node.name)
@@ -48,7 +49,8 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def work(node: Node, graph: Graph) -> float:
-    """The time of `node` in f32, in that of a product's multiply-add on one lane."""
+    """Estimated time of `node` in f32. Unit: one multiply-add in one SIMD lane of the product
+    kernel."""
     v = conv_in(graph, node)
     how = way(node, v)
     if how is WINOGRAD:

@@ -1,9 +1,9 @@
 """A chain of convolutions, [1x1,] depthwise [, 1x1], in bands of output rows.
 
-Of the values between, a band's rows are all there is, in memory of the thread's own that stays in
-its L2 cache: `ring` holds the rows that the depthwise windows see, `made` what comes of them. Rows
-that the next band's windows see again move to the ring's start. Elements are computed as by the
-links one after another, so the bits are the same.
+Only one band of the values between the convolutions exists at a time. It lies in the thread's own
+memory, which stays in its L2 cache. `ring` holds the rows that the depthwise windows read; `made`
+holds the depthwise output. Rows that the next band's windows read again move to the ring's start.
+Elements are computed as if the links ran one after another, so the bits are the same.
 
 Source: Alwani et al., "Fused-Layer CNN Accelerators", 2016, section III.
 """
@@ -24,12 +24,12 @@ from .depthwise import DEPTHWISE
 from .depthwise import emit_rows as emit_depthwise
 from .product import PRODUCT, gemm
 
-BAND_BYTES = 256 << 10  # of the values between
+BAND_BYTES = 256 << 10  # of a band's values between the convolutions
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A convolution of the chain; `at`: the index of its weights among the chain's inputs."""
+    """A convolution of the chain. `at`: the index of its weights among the chain's inputs."""
 
     node: Node
     v: Conv
@@ -43,8 +43,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The links; `rows`: of the output in a band. `ring` and `made`, the depthwise input and
-    output, have room for a band; None where the link is missing that the value is from or for."""
+    """The links. `rows`: rows of the output in a band.
+
+    `ring` and `made`, the depthwise input and output, have room for a band. Each is None if the
+    chain has no link before it (`ring`) or behind it (`made`).
+    """
 
     expand: Link | None
     slide: Link
@@ -82,7 +85,7 @@ def chain_of(node: Node, shapes: Sequence[tuple[int, ...]]) -> Chain:
 
 
 def seen(v: Conv, rows: int) -> int:
-    """Rows of the depthwise input that so many rows of its output need."""
+    """How many rows of the depthwise input `rows` rows of its output need."""
     return (rows - 1) * v.strides[0] + (v.kh - 1) * v.dilations[0] + 1
 
 
@@ -103,8 +106,8 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, e: Emitter) -> None:
-    """Band after band; threads share the output rows of all images, and each computes the rows of
-    the ring that its own windows see."""
+    """Emits the bands. Threads share the output rows of all images; each computes the ring's rows
+    that its own windows read."""
     c = chain_of(step.node, [t.shape for t in step.inputs])
     v, x, out = c.slide.v, step.inputs[0], step.outputs[0]
     slide = c.slide.step(step, c.ring or x, c.made or out)
@@ -129,7 +132,7 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _keep(c: Chain, e: Emitter, ring: Affine, y: Affine, height: Affine, kept: int) -> None:
-    """Moves the rows that the image's next band sees again to the ring's start, and counts them."""
+    """Moves the rows that the image's next band reads again to the ring's start; counts them."""
     v, row = c.slide.v, 4 * c.ring.strides[1]
     again = max(0, seen(v, 1) - v.strides[0])
     if again:
@@ -140,8 +143,8 @@ def _keep(c: Chain, e: Emitter, ring: Affine, y: Affine, height: Affine, kept: i
 
 def _expand(step: Step, c: Chain, e: Emitter, image: Affine, ring: Affine, y: Affine,
             height: Affine, kept: Affine) -> None:
-    """Fills the ring, whose first `kept` rows are there, for the windows of `height` output rows
-    from `y` on. Rows outside of the image are zero."""
+    """Fills the ring for the windows of `height` output rows from `y` on. Its first `kept` rows are
+    there already. Rows outside of the image are zero."""
     v, x, row = c.slide.v, step.inputs[0], 4 * c.ring.strides[1]
     top = y * v.strides[0] + -v.pads[0]  # the ring's first row, in rows of the image
     bottom = top + height * v.strides[0] + (seen(v, 1) - v.strides[0])
@@ -171,7 +174,7 @@ def _pick(e: Emitter, a: Affine, b: Affine, test: str) -> Affine:
 
 def _bulk(e: Emitter, instruction: str, target: Affine, source: "Affine | int",
           size: "Affine | int") -> None:
-    """memory.fill or memory.copy; addresses and `size` are bytes."""
+    """memory.fill or memory.copy. Addresses and `size` count bytes."""
     for n in (target, source, size):
         affine(n).push(e.step)
     e.step.op(instruction)

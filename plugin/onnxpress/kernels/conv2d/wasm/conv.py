@@ -1,4 +1,4 @@
-"""A convolution's geometry, shared by the ways in which WebAssembly runs it."""
+"""A convolution's geometry, which all ways of WebAssembly share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ Extent = tuple[int, int, int, int]  # top, left, bottom, right
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """x[n,h,w,c] * w[kh,kw,c/groups,o] -> [n,oh,ow,o]. `constant`: w is known at build time."""
+    """x[n,h,w,c] * w[kh,kw,c/groups,o] -> [n,oh,ow,o]. `constant`: w is known when the model is
+    compiled."""
 
     n: int
     h: int
@@ -42,7 +43,7 @@ class Conv:
                 + y * (x.storage.bytes * self.strides[0] * x.strides[1]))
 
     def extent(self) -> Extent:
-        """Halo that the windows of all outputs touch."""
+        """The halo that the windows of all outputs touch."""
         top, left = self.pads[:2]
         down = (self.oh - 1) * self.strides[0] + (self.kh - 1) * self.dilations[0] + 1
         across = (self.ow - 1) * self.strides[1] + (self.kw - 1) * self.dilations[1] + 1
@@ -63,8 +64,11 @@ def conv_in(graph: Graph, node: Node) -> Conv:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to run convolutions. `worthwhile`: whether it takes this one; `pack`: how constant
-    weights lie; `extent`: halo of x; `align`: of x's pixels; `scratch`: elements."""
+    """One way to run convolutions.
+
+    `worthwhile`: whether this way is the better one. `pack`: how constant weights lie. `extent`:
+    halo of x. `align`: alignment of x's pixels. `scratch`: elements.
+    """
 
     worthwhile: Callable[[Conv], bool]
     packing: Callable[[Conv], Packing]

@@ -1,8 +1,8 @@
-"""Depthwise convolution: one filter per channel, four channels a vector.
+"""Depthwise convolution: one filter per channel, four channels per vector.
 
-A block of neighbouring outputs shares a row of inputs: each column is loaded once and goes to
-every output whose window covers it, so accumulators and one row of weights fill the registers
-and independent sums hide the latency of the multiply-adds.
+A block of neighbouring outputs shares a row of inputs. Each column is loaded once and goes to every
+output whose window covers it. So the accumulators and one row of weights fill the registers.
+Independent sums hide the latency of the multiply-adds.
 """
 
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from ....emit.wasm.epilogue import Epilogue, Finisher, epilogue
 from ....emit.wasm.share import share
 from .conv import Conv, Way
 
-REGISTERS = 14  # of 15 that engines allocate on x86-64, less the loaded column
+REGISTERS = 14  # engines allocate 15 on x86-64; one holds the loaded column
 
 
 def worthwhile(v: Conv) -> bool:
@@ -27,14 +27,15 @@ def packing(v: Conv) -> Packing:
 
 
 def block(width: int, taps: int) -> int:
-    """Outputs computed together: what covers `width` with the least waste, then the most."""
+    """How many outputs are computed together: the number that covers `width` with the least waste,
+    and the largest of those numbers."""
     most = max(4, min(8, REGISTERS - taps))
     sizes = range(min(width, 4), min(width, most) + 1)
     return min(sizes, key=lambda size: (-(-width // size) * (size + 1), -size))
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """One call per image; threads share the rows."""
+    """One call per image. Threads share the rows."""
     x, out = step.inputs[0], step.outputs[0]
     with share(e, v.oh) as (first, rows), e.times(v.n) as image:
         emit_rows(step, v, e, v.row(x, image, first),
@@ -42,7 +43,7 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
 
 
 def emit_rows(step: Step, v: Conv, e: Emitter, a: Affine, out: Affine, rows: Affine) -> None:
-    """One call for so many rows of outputs from `out` on; `a` is the first one's window."""
+    """One call for `rows` rows of outputs from `out` on. `a`: the first output's window."""
     x, w, bias = step.inputs[:3]
     y = step.outputs[0]
     finish, extras = epilogue(step, 3)
@@ -57,7 +58,8 @@ def emit_rows(step: Step, v: Conv, e: Emitter, a: Affine, out: Affine, rows: Aff
 
 def _kernel(e: Emitter, size: int, kw: int, stride: int, dilation: int,
             finish: Epilogue) -> Function:
-    """`size` outputs of a row at a time; a block that would pass the row's end starts earlier."""
+    """Computes `size` outputs of a row at a time. A block that would pass the row's end starts
+    earlier."""
     names = "a out height width pixel a_x a_y kh tap_row out_x out_y w bias c_end" + finish.params
     f, p = function(f"depthwise{size}x{kw}", names)
     finisher = Finisher(e, f, finish, [getattr(p, x) for x in finish.params.split()])
@@ -105,7 +107,7 @@ def _rows(e: Emitter, f: Function, t: SimpleNamespace, kw: int, stride: int,
 
 
 def _advance(f: Function, p: SimpleNamespace, size: int, here: int, to: int, left: int) -> None:
-    """Moves to the row's next block and repeats the loop around while outputs are left."""
+    """Moves to the row's next block, and repeats the enclosing loop while outputs are left."""
     step = f.local(I32)
     f.get(left).i32(size).op("i32.sub").tee(left).i32(0).op("i32.gt_s")
     with f.if_():

@@ -1,5 +1,7 @@
-"""Convolutions as implicit matrix products, image by image and group by group; those of whole
-numbers have one group."""
+"""Convolutions as implicit matrix products, image by image and group by group.
+
+Products of whole numbers have one group.
+"""
 
 from contextlib import nullcontext
 
@@ -14,7 +16,7 @@ from .conv import Conv, Way
 
 
 def packing(v: Conv, pitch: int | None = None) -> Packing:
-    """`pitch`: elements between the rows of w, where it is not constant."""
+    """How w is packed. `pitch`: elements between the rows of a w that is not constant."""
     taps, c, o = v.kh * v.kw, v.c // v.groups, v.o // v.groups
     if merge(v) > 1:
         return packings.blocks(taps, c, o, v.groups, merge(v), pitch)
@@ -22,20 +24,20 @@ def packing(v: Conv, pitch: int | None = None) -> Packing:
 
 
 def scratch(v: Conv) -> int:
-    """Room for packing computed weights at run time."""
+    """Elements of scratch for packing computed weights at run time."""
     return 0 if v.constant else packing(v).elements
 
 
 def merge(v: Conv) -> int:
-    """Groups that run as one product of block-diagonal weights: the fewest that fill whole
-    vectors of 4 outputs, else all."""
+    """How many groups run as one product of block-diagonal weights: the fewest that fill whole
+    vectors of 4 outputs, or all of them."""
     each = v.o // v.groups
     fit = (m for m in range(1, v.groups) if v.groups % m == 0 and m * each % 4 == 0)
     return next(fit, v.groups)
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """One product for each image and merged group; threads share the groups where they are many."""
+    """One product for each image and merged group. Threads share the groups if these are many."""
     x, w = step.inputs[:2]
     out = step.outputs[0]
     weights = address(w) if v.constant else _pack_now(step, v, e)
@@ -53,8 +55,11 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
 
 def gemm(step: Step, v: Conv, a: Affine, out: Affine, height: int, b: "Affine | int",
          channel: "Affine | int" = 0, limit: Affine | None = None) -> Gemm:
-    """The product for `height` rows of outputs from `out` on, and a merged group's channels from
-    byte offset `channel` on; `a` is the first window, `b` the group's weights."""
+    """The product for `height` rows of outputs from `out` on.
+
+    `a`: the first window. `b`: the group's weights. `channel`: the byte offset of the merged
+    group's first channel.
+    """
     x, y = step.inputs[0], step.outputs[0]
     c, o = v.c // v.groups * merge(v), v.o // v.groups * merge(v)
     x_bytes, y_bytes = x.storage.bytes, y.storage.bytes
@@ -71,8 +76,10 @@ def gemm(step: Step, v: Conv, a: Affine, out: Affine, height: int, b: "Affine | 
 
 
 def _taps(v: Conv, x: Tensor, c: int) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Levels of the window's runs, outermost first, with pitches in bytes, and the elements of a
-    run. Taps that touch each other are one run."""
+    """(levels of the window's runs, outermost first, with pitches in bytes; the elements of a run).
+
+    Taps that touch each other are one run.
+    """
     taps, run = [], c
     across, down = v.dilations[1] * x.strides[2], v.dilations[0] * x.strides[1]
     for count, pitch in ((v.kw, across), (v.kh, down)):

@@ -1,7 +1,7 @@
-"""Convolutions with few outputs, which would leave lanes of a tile unused: O < 8.
+"""Convolutions with few outputs (O < 8), which would leave lanes of a tile unused.
 
-The taps of a kernel row stand side by side as output channels of a product one column wide,
-P[x, kx * O + o]; a second pass adds up the shifted columns, out[x, o] = sum_kx P[x + kx, kx, o].
+The taps of a kernel row stand side by side as output channels of a product one column wide, P[x, kx
+* O + o]. A second pass adds up the shifted columns: out[x, o] = sum_kx P[x + kx, kx, o].
 """
 
 from ....emit.layout import SLACK, Packing, Step, round_up
@@ -13,11 +13,11 @@ from ....emit.wasm.gemm import Gemm, emit_gemm
 from ....emit.wasm.share import own, share
 from .conv import Conv, Way
 
-NARROW = 1.25  # time of a lane in a tile of 4 channels, in that of one of 8
+NARROW = 1.25  # time of a lane in a tile of 4 channels over a lane's time in a tile of 8
 
 
 def worthwhile(v: Conv) -> bool:
-    """Whether the lanes saved are worth the second pass; in cycles per row of outputs."""
+    """Whether the saved lanes pay for the second pass, in cycles per row of outputs."""
     if v.o >= 8 or v.kw == 1 or v.strides[1] != 1 or v.groups != 1:
         return False
     direct, spread = v.kw * _lanes(v.o) * v.ow, _lanes(v.kw * v.o) * columns(v)
@@ -38,17 +38,17 @@ def packing(v: Conv) -> Packing:
 
 
 def columns(v: Conv) -> int:
-    """Columns of P: those that any window of a row touches."""
+    """The columns of P that any window of a row reads."""
     return v.ow + (v.kw - 1) * v.dilations[1]
 
 
 def scratch(v: Conv) -> int:
-    """One row of P."""
+    """Elements of one row of P."""
     return columns(v) * round_up(v.kw * v.o, 4) + SLACK
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """Row by row: the product, then the sums; threads share the rows."""
+    """Row by row: the product, then the sums. Threads share the rows."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
@@ -71,7 +71,7 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
 
 
 def _add(e: Emitter, kw: int, vectors: int, finish: Epilogue) -> Function:
-    """`width` outputs from P at `p`; `shift` leads from one tap's column to the next tap's."""
+    """`width` outputs from P at `p`. `shift`: bytes from one tap's column to the next tap's."""
     names = "p out width pitch shift out_x bias" + finish.params
     f, p = function(f"spread_add{kw}", names)
     finisher = Finisher(e, f, finish, [getattr(p, x) for x in finish.params.split()])

@@ -1,6 +1,7 @@
-"""The transforms of Winograd's F(4x4, 3x3) on tiles of NHWC images, four channels a vector.
+"""The transforms of Winograd's F(4x4, 3x3) on tiles of NHWC images, four channels per vector.
 
-Both are separable: rows of a tile into a temporary of 36 vectors, then its columns.
+Both transforms are separable: first the rows of a tile, into a temporary of 36 vectors, then its
+columns.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,9 @@ Push = Callable[[], object]
 
 def input_transform(e: Emitter) -> Function:
     """V = B^T d B of `rows` x `columns` tiles of 6x6 pixels, 4 pixels apart, from `a` on.
-    V holds 36 matrices `v_pitch` bytes apart, of one pixel per tile."""
+
+    V holds 36 matrices `v_pitch` bytes apart, with one pixel per tile.
+    """
     f, p = function("winograd_in", "a rows columns pixel row v v_pitch v_pixel temporary")
     x, at, left, c, step = f.many(5, I32)
     tile, line = f.many(2, I32)
@@ -55,8 +58,10 @@ def input_transform(e: Emitter) -> Function:
 
 def output_transform(e: Emitter, finish: Epilogue) -> Function:
     """out = finish(A^T m A + bias) of `rows` x `columns` tiles of 4x4 pixels, `size` bytes of each.
-    `top` rows and `left` columns of the image remain: what hangs over lands on the last row or
-    column, which is stored right after, as stores run upwards and leftwards."""
+
+    `top` rows and `left` columns of the image remain. Pixels beyond them land on the last row or
+    column. That one is stored right after, because stores run upwards and leftwards.
+    """
     names = "out rows columns top left pixel row m m_pitch m_pixel size bias temporary"
     names += finish.params
     f, p = function("winograd_out", names)
@@ -99,7 +104,7 @@ def output_transform(e: Emitter, finish: Epilogue) -> Function:
 
 
 def _constants(f: Function, *numbers: int) -> dict[int, int]:
-    """Number -> a local that holds it in all lanes."""
+    """Number -> the local that holds it in all lanes."""
     held = {}
     for n in numbers:
         held[n] = f.local(V128)
@@ -108,7 +113,7 @@ def _constants(f: Function, *numbers: int) -> dict[int, int]:
 
 
 def _clamp_steps(f: Function, left: int, pitch: int, steps: list[int]) -> None:
-    """steps[i - 1] = min(i, left - 1) * pitch for i = 1, 2, 3; `left` is at least 1."""
+    """steps[i - 1] = min(i, left - 1) * pitch for i = 1, 2, 3. `left` is at least 1."""
     for i, step in enumerate(steps, 1):
         f.i32(i).get(left).i32(1).op("i32.sub").i32(i).get(left).op("i32.lt_s", "select")
         f.get(pitch).op("i32.mul").set(step)
@@ -116,7 +121,7 @@ def _clamp_steps(f: Function, left: int, pitch: int, steps: list[int]) -> None:
 
 def _input_row(e: Emitter, f: Function, d: list[int], q: list[int],
                k: dict[int, int]) -> list[Push]:
-    """B^T d: six pushes, after the sums that they share are in `q`."""
+    """B^T d: six pushes. `q` holds the sums that they share."""
 
     def fma(a: int, weight: int, c: Push, sign: int) -> Push:
         return lambda: e.fma(f, a, k[weight], c, sign)
@@ -140,7 +145,7 @@ def _input_row(e: Emitter, f: Function, d: list[int], q: list[int],
 
 def _output_row(e: Emitter, f: Function, d: list[int], q: list[int],
                 k: dict[int, int]) -> list[Push]:
-    """A^T d: four pushes, after the sums that they share are in `q`."""
+    """A^T d: four pushes. `q` holds the sums that they share."""
     for i, (a, op, b) in enumerate(((1, "add", 2), (1, "sub", 2), (3, "add", 4), (3, "sub", 4))):
         f.get(d[a], d[b]).op(f"f32x4.{op}").set(q[i])
     return [

@@ -1,4 +1,4 @@
-"""A 1x1 convolution of one pixel: a vector times the weights as they lie."""
+"""A 1x1 convolution of one pixel: a vector times the unpacked weights."""
 
 from ....emit.layout import Packing, Step
 from ....emit.wasm.emitter import Affine, Emitter, address

@@ -1,10 +1,12 @@
-"""Winograd convolution F(4x4, 3x3): per tile of 4x4 outputs, 36 products instead of 144, or
-instead of 64 for a 2x2 kernel, which is a 3x3 one whose last taps are 0.
+"""Winograd convolution F(4x4, 3x3): 36 products per tile of 4x4 outputs.
 
-    Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
+A direct convolution takes 144 products, or 64 for a 2x2 kernel, which counts as 3x3 with last taps
+of 0.
 
-Tiles go in blocks through three stages, so that the 36 matrices V[tile, c] and M[tile, o] between
-them stay in the L2 cache: input transform, 36 matrix products, output transform with the epilogue.
+Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
+
+Blocks of tiles go through three stages: input transform, 36 matrix products, output transform with
+the epilogue. So the 36 matrices V[tile, c] and M[tile, o] between the stages stay in the L2 cache.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.3.
 """
@@ -22,16 +24,16 @@ from .conv import Conv, Extent, Way
 from .transforms import input_transform, output_transform
 
 POINTS = 36
-TILES = 64  # about as many to a block: V and M of 128 channels are 1.2 MB each
-SHARED_ROWS = 6  # rows of tiles from which on threads share them
+TILES = 64  # about as many per block; V and M of 128 channels then take 1.2 MB each
+SHARED_ROWS = 6  # from so many rows of tiles on, threads share the rows
 TEMPORARY = 4 * POINTS  # elements at the start of scratch: one tile half transformed
-# Costs in nanoseconds of one core at 3.6 GHz: a multiply-add on a lane, a vector of one tile
-# through a transform, a weight that comes from memory.
+# Costs in nanoseconds on one core at 3.6 GHz: a multiply-add in a lane, a transform of one tile for
+# a vector of channels, a weight that comes from memory.
 MADD, TRANSFORM, WEIGHT = 1 / 28.0, 35.0, 0.5
 
 
 def worthwhile(v: Conv) -> bool:
-    """Whether the transforms cost less than the multiplications they save."""
+    """Whether the transforms cost less than the multiplications that they save."""
     if (v.strides, v.dilations, v.groups) != ((1, 1), (1, 1), 1):
         return False
     if not {v.kh, v.kw} <= {2, 3}:
@@ -54,7 +56,7 @@ def tiles(v: Conv) -> tuple[int, int]:
 
 
 def extent(v: Conv) -> Extent:
-    """Halo that the tiles touch; the last ones may hang over."""
+    """The halo that the tiles touch. The last tiles may reach past the output."""
     rows, columns = tiles(v)
     top, left = v.pads[:2]
     return top, left, max(0, 4 * rows + 2 - top - v.h), max(0, 4 * columns + 2 - left - v.w)
@@ -70,7 +72,7 @@ def scratch(v: Conv) -> int:
 
 
 def _block(v: Conv) -> tuple[int, int]:
-    """Tiles down and across a block: whole rows of tiles, or a part of one."""
+    """Tiles down and across a block: whole rows of tiles, or a part of one row."""
     rows, columns = tiles(v)
     if columns > TILES:
         return 1, -(-columns // -(-columns // TILES))
@@ -78,8 +80,8 @@ def _block(v: Conv) -> tuple[int, int]:
 
 
 def _matrix(count: int, channels: int) -> int:
-    """Elements from one of the 36 matrices to the next: off the multiples of 4 KB, which would
-    share cache sets."""
+    """Elements from one of the 36 matrices to the next. The distance is no multiple of 4 KB,
+    because such matrices would share cache sets."""
     return round_up(count * round_up(channels, 4), 1024) + 80
 
 
@@ -87,9 +89,9 @@ def _matrix(count: int, channels: int) -> int:
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """Blocks of tiles, image by image; blocks at the right and bottom edge may be smaller.
+    """Blocks of tiles, image by image. Blocks at the right and bottom edge may be smaller.
 
-    Threads share the rows of tiles. Where these are few, weights are many: there they share the
+    Threads share the rows of tiles. If these are few, the weights are many. Then threads share the
     output channels, and each transforms the whole input.
     """
     rows, columns = tiles(v)
@@ -119,7 +121,7 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
 
 
 def _parts(count: int, size: int) -> list[tuple[int, int, int]]:
-    """(first, how many, size) of the whole blocks and of the rest."""
+    """(first, how many, size) of the whole blocks, and of the remaining one."""
     whole, rest = divmod(count, size)
     parts = [(0, whole, size), (whole * size, 1, rest)]
     return [p for p in parts if p[1] * p[2]]

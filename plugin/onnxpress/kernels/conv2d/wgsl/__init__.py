@@ -1,5 +1,8 @@
-"""conv2d on WebGPU: implicit GEMM over each group, Winograd's algorithm where it takes less
-time, or direct sums where groups are small."""
+"""conv2d on WebGPU: an implicit matrix product for each group.
+
+Winograd's algorithm replaces it where that takes less time. Direct sums replace it where groups are
+small.
+"""
 
 from dataclasses import fields, replace
 from math import prod
@@ -14,7 +17,7 @@ from ....graph.graph import Graph, Node
 from ....ops.conv import Conv2d
 from . import winograd
 
-MIN_DEPTH, MIN_COLUMNS = 32, 8  # of a group's matrix product, below which tiles run mostly empty
+MIN_DEPTH, MIN_COLUMNS = 32, 8  # of a group's product; smaller ones leave tiles mostly empty
 BUSY = 65536  # invocations that fill a large GPU
 
 
@@ -48,7 +51,7 @@ def _work(node: Node, graph: Graph, facts: dict, depth: int) -> Work:
 
 
 def _facts(node: Node, graph: Graph) -> dict[str, int | str]:
-    """The template's numbers, under the names of their axes."""
+    """The template's numbers, named after their axes."""
     n, h, w, c = graph.shape(node.inputs[0])
     kh, kw, cg, o = graph.shape(node.inputs[1])
     _, oh, ow, _ = graph.shape(node.name)
@@ -66,7 +69,7 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
     og, rows, depth = work.n, work.m, work.k
     bare = not any(Conv2d.of(node).pads)
     window, image = (facts["kh"], facts["kw"]), (facts["h"], facts["w"])
-    # Rows of K values lie one after another: no window to walk.
+    # Rows of K values lie one after another, so there is no window to walk.
     if bare and window == image and groups == 1:
         view = matrix(rows, depth, depth)
     elif bare and window == (facts["sy"], facts["sx"]) == (1, 1):
@@ -92,9 +95,12 @@ def _product(node: Node, graph: Graph, device: Device, facts: dict, work: Work
 
 def _widened(node: Node, graph: Graph, facts: dict, view: View
              ) -> tuple[list[Dispatch], Port, Weights, View]:
-    """Channels are filled up with zeros to a multiple of four, in the image by a dispatch before,
-    which also reads planes, and in the weights as they are uploaded, so that RGB takes the kernels
-    of all others."""
+    """The convolution with channels filled up to a multiple of four by zeros, so that RGB takes the
+    kernels of all others.
+
+    A dispatch before it fills the image, which it reads as pixels or as planes. The weights are
+    filled while they are uploaded.
+    """
     x, weights = node.inputs[:2]
     c, o = facts["c"], facts["o"]
     full = -(-c // 4) * 4
@@ -135,7 +141,7 @@ def _direct(node: Node, graph: Graph, facts: dict) -> Dispatch:
 
 
 def _across(facts: dict, step: int) -> int:
-    """Pixels per invocation: windows that overlap share loads, while enough invocations remain."""
+    """Pixels per invocation: overlapping windows share loads, while enough invocations remain."""
     pixels = prod(facts[k] for k in ("n", "oh", "ow")) * facts["o"] // step
     overlap = facts["sx"] < (facts["kw"] - 1) * facts["dx"] + 1
     return next((a for a in (4, 2) if overlap and pixels >= a * BUSY), 1)

@@ -1,10 +1,12 @@
-"""Winograd's F(2x2, 3x3) and F(4x4, 3x3) on WebGPU: per tile of 2x2 or 4x4 outputs, 16 or 36
-products instead of 36 or 144.
+"""Winograd's F(2x2, 3x3) and F(4x4, 3x3) on WebGPU.
 
-    Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
+A tile of 2x2 or 4x4 outputs takes 16 or 36 products instead of 36 or 144.
 
-Three dispatches: cells d to V[t,tiles,C]; M[t] = V[t] U[t], a batch of t products, which fills a
-GPU where the image is small; M to pixels, with the epilogue. U[t,C,O] is made of the weights once.
+Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
+
+There are three dispatches: cells d to V[t,tiles,C]; M[t] = V[t] U[t]; M to pixels, with the
+epilogue. The second one is a batch of t products, which fills a GPU where the image is small.
+U[t,C,O] is made from the weights once.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, sections 4.1 to
 4.3.
@@ -22,11 +24,12 @@ from ....emit.wgsl.weights import made_weights, read_weights
 from ....graph.graph import Graph, Node
 from ....ops.conv import Conv2d
 
-ITEMS = 16  # squares that a workgroup transforms, 36 vec4f each at most in workgroup memory
+ITEMS = 16  # tiles per workgroup, each of at most 36 vec4f in workgroup memory
 
 
 def suits(node: Node, graph: Graph) -> bool:
-    """Whether `node` may take Winograd's algorithm, which rounds, and whose weights are ready."""
+    """Whether Winograd's algorithm, which rounds more, may run `node`, and its weights are
+    constant."""
     kh, kw, c, o = graph.shape(node.inputs[1])
     attrs = Conv2d.of(node)
     unit = all(n == 1 for n in (*attrs.strides, *attrs.dilations, attrs.groups))
@@ -35,7 +38,8 @@ def suits(node: Node, graph: Graph) -> bool:
 
 
 def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[Dispatch]:
-    """The dispatches of `work` by `size` x `size` pixels, its products in `tile`."""
+    """The dispatches of `work` in tiles of `size` x `size` pixels. `tile`: the tile of its
+    products."""
     x, weights, bias = node.inputs[:3]
     n, h, w, _ = image = graph.shape(x)
     _, oh, ow, o = graph.shape(node.name)
@@ -54,7 +58,7 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
     spread = _over_quads(
         "input", tiles * c, [Port("a", x, image, wide=True)], replace(cells, var="v"),
         **grid, h=h, w=w, top=top, left=left, mode=mode, quads=c // 4)
-    # In the words of a direct convolution's product, so that they share a shader.
+    # Worded like a direct convolution's product, so that both share a shader.
     what = Product(
         inner, cells, replace(matrix(tiles, c, c), mode=mode),
         made_weights(graph, weights, kernels),
@@ -78,7 +82,8 @@ def _elements(temporary: Port) -> dict[str, int]:
 
 def _over_quads(name: str, elements: int, reads: list[Port], write: Port, **context: object
                 ) -> Dispatch:
-    """ITEMS of four `elements` each in a workgroup, an invocation for every line of each."""
+    """A dispatch of ITEMS of four `elements` each per workgroup, with one invocation for every line
+    of each."""
     count = elements // 4
     return dispatch(f"conv2d/wgsl/winograd_{name}.wgsl", reads, [write], -(-count // ITEMS),
                     count=count, items=ITEMS, **context)
