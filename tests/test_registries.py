@@ -2,12 +2,21 @@
 
 import json
 import subprocess
-from typing import Any
+from dataclasses import fields
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any, get_args, get_type_hints
 
+from onnxpress import kinds, tasks
 from onnxpress.compiler import BUILDERS
 from onnxpress.emit.wasm.decode import DECODERS
+from onnxpress.kinds import KINDS
+from onnxpress.pack import demo as manifest_demo
+from onnxpress.pack import targets as manifest_targets
+from onnxpress.pack import weights as manifest_weights
 from onnxpress.runtime import RUNTIME
 from onnxpress.targets import TARGETS
+from onnxpress.tasks import TASKS, segmentation
 from onnxpress.weights.encodings import ENCODINGS, PLAIN
 from support.node import find_node
 
@@ -29,6 +38,48 @@ def test_targets() -> None:
     rows = in_browser("targets.js", "Object.entries(m.TARGETS).map(([k, v]) => [k, v.label])")
     assert rows == [[name, target.title] for name, target in TARGETS.items()]
     assert set(in_browser("bench/peak.js", "Object.keys(m.PEAKS)")) == set(names)
+
+
+def test_tasks() -> None:
+    """Every task is one Python file and one module of the browser, which take the same kind; the
+    browser knows the keys that name files."""
+    names = list(TASKS)
+    assert modules(tasks) == {name.replace("-", "_") for name in names}
+    assert {p.stem for p in (RUNTIME / "tasks").glob("*.js")} == set(names)
+    rows = in_browser("tasks.js", "await Promise.all(Object.entries(m.TASKS).map(async ([k, load])"
+                      " => { const t = await load(); return [k, t.kind.name, t.files ?? [],"
+                      " typeof t.createView]; }))")
+    assert rows == [[task.name, task.kind.name,
+                     [key for key in task.files if key not in task.posters], "function"]
+                    for task in TASKS.values()]
+    assert in_browser("tasks.js", "m.PLAIN") == tasks.PLAIN.task.name
+
+
+def test_kinds() -> None:
+    """Every kind is one Python file and one module of the browser; both name its options alike."""
+    assert modules(kinds) == set(KINDS) == {p.stem for p in (RUNTIME / "kinds").glob("*.js")}
+    for kind in KINDS.values():
+        found = in_browser(f"kinds/{kind.name}.js", "[m.kind.name, m.kind.given?.field ?? null]")
+        assert found == [kind.name, kind.given.field if kind.given else None]
+
+
+def test_a_mask_is_drawn_alike() -> None:
+    """Posters, drawn in Python, and the browser's view have the same colours and legend."""
+    found = in_browser("tasks/segmentation.js", "[m.OPACITY, m.LEGEND, m.GOLDEN_ANGLE,"
+                       " Array.from({ length: 300 }, (_, i) => m.colour(i))]")
+    numbers = [segmentation.OPACITY, segmentation.LEGEND, segmentation.GOLDEN_ANGLE]
+    assert found == [*numbers, [list(segmentation.class_colour(i)) for i in range(300)]]
+
+
+def test_the_manifest_has_the_same_names() -> None:
+    """Types of the manifest write their words out; they are the registries' names."""
+    assert list(get_args(get_type_hints(manifest_demo.Demo)["task"])) == list(TASKS)
+    assert list(get_args(manifest_weights.Encoding)) == list(ENCODINGS)
+    assert [field.name for field in fields(manifest_targets.Targets)] == list(TARGETS)
+
+
+def modules(package: ModuleType) -> set[str]:
+    return {m.name for m in iter_modules(package.__path__)} - package.HELPERS
 
 
 def test_encodings() -> None:

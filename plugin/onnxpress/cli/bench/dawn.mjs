@@ -133,7 +133,9 @@ async function measureRuns({ load, url, manifest, options }) {
 
 /** Texture to texture: the work of the camera's page without its camera and its canvas. */
 async function measureFrames({ load, acquire, url, manifest, options }) {
-  if (manifest.demo?.task !== "image-to-image") {
+  const { TASKS } = await import("../../runtime/tasks.js");
+  const task = manifest.demo && await TASKS[manifest.demo.task]();
+  if (!task?.planFrames) {
     throw new Refusal(`${manifest.name}: --frames needs a pack whose demo turns a picture into a picture`);
   }
   const { goldenInputs } = await import("../../runtime/model/golden.js");

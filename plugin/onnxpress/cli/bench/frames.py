@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import BrowserError, UnsupportedError
 from ...run.browser import Browser, find_chromium
 from ...runtime import RUNTIME
+from ...tasks import image_to_image
 from ..arguments import open_model
 from ..output import say
 from . import command as bench
@@ -126,7 +127,7 @@ def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, An
 
     name, layout, size = picture(inputs, "input")
     shown, order, _ = picture(outputs, "output")
-    return {"title": "", "task": "image-to-image",
+    return {"title": "", "task": image_to_image.TASK.name,
             "image": {"input": name, "size": size, "resize": "cover", "layout": layout},
             "output": {"name": shown, "layout": order}}
 

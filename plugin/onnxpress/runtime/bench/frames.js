@@ -4,7 +4,7 @@
  * Two frames are under way, as in film.js; one comes before the clock starts.
  * @param {import("../types.js").Model} model whose frames are open
  * @param {() => VideoFrame|GPUTexture} grab
- * @param {Object<string, Float32Array>} others the inputs that are no picture
+ * @param {Object<string, Float32Array>} others the inputs that are no frame
  * @param {number} count
  * @returns {Promise<number>}
  */

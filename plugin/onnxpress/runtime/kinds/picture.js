@@ -1,6 +1,46 @@
-/** A file -> pixels, upright, in sRGB, on white; or a sentence that says why not. */
+/** Pictures: a file -> pixels, upright, in sRGB, on white; or a sentence that says why not. */
 import { PressError } from "../errors.js";
 import { formatBytes } from "../page/format.js";
+import { hasCameras, openCamera, takePicture } from "./picture/camera.js";
+import { film } from "./picture/film.js";
+import { fit, toTensor } from "./picture/tensor.js";
+
+/** @type {import("./contract.d.ts").Kind} */
+export const kind = {
+  name: "picture",
+  given: {
+    field: "image",
+    words: {
+      choose: "Your own picture…",
+      drop: "Drop the picture here",
+      promise: "Pictures never leave this browser.",
+      own: "Your own picture. It stays in this browser.",
+      unnamed: "Your picture",
+      missing: "Choose a picture first.",
+      foreign: "That is no file of yours: a page may not read pictures of other pages. Save the " +
+        "picture first, then drop the file.",
+      instead: "a picture of your own",
+    },
+    accept: "image/*",
+    faults: ["picture", "camera"],
+    read: readPicture,
+    see: (picture, image) => fit(picture.pixels(), image),
+    toTensor,
+    live: {
+      words: {
+        start: "Use the camera",
+        stop: "Stop the camera",
+        hint: "Your camera. Its pictures stay in this browser.",
+        begun: "The camera is live.",
+        ended: "The camera is off.",
+      },
+      offered: hasCameras,
+      open: openCamera,
+      run: film,
+      take: ({ video }) => takePicture(video),
+    },
+  },
+};
 
 /**
  * Larger pictures are first reduced by the browser, which bounds memory (a 100-megapixel photo has
@@ -8,7 +48,7 @@ import { formatBytes } from "../page/format.js";
  */
 const MAX_PIXELS = 4e6;
 
-const KINDS = [
+const OTHERS = [
   [/^%PDF/, "a PDF document"],
   [/^.{4}ftyp(heic|heix|mif1|msf1)/s, "a HEIC photo, which this browser cannot read"],
   [/^PK\x03\x04/, "a zip archive"],
@@ -82,7 +122,7 @@ function readPixels(context) {
 /** @param {Blob} blob that no browser decoder takes */
 async function complaint(blob, name) {
   const head = new TextDecoder("latin1").decode(await blob.slice(0, 32).arrayBuffer());
-  const known = KINDS.find(([pattern]) => pattern.test(head));
+  const known = OTHERS.find(([pattern]) => pattern.test(head));
   const advice = "choose a JPEG, PNG or WebP picture";
   if (known) return `${name} is ${known[1]}; ${advice}.`;
   if (blob.type.startsWith("image/")) {

@@ -3,6 +3,7 @@ import { PressError, factsOf, gone, isAbort, sentence } from "../errors.js";
 import { Downloads, fetchManifest } from "../load/fetch.js";
 import { streamWeights } from "../load/weights.js";
 import { TARGETS } from "../targets.js";
+import { TASKS } from "../tasks.js";
 import { aboutBuild } from "../targets/common/builds.js";
 import { explain, nameOf } from "./detect.js";
 import { checkGolden } from "./golden.js";
@@ -163,16 +164,16 @@ export class Program {
 
   /**
    * @param {import("../targets/contract.d.ts").FrameCanvas} canvas
-   * @throws {PressError} "frames": only WebGPU paints frames, and only pictures made of pictures
+   * @throws {PressError} "frames": only WebGPU paints frames, and only answers that are pictures
    */
   async openFrames(canvas) {
     const { demo, outputs } = this.#manifest;
-    const shown = outputs.find(({ name }) => name === demo?.output.name);
-    if (!this.opened.openFrames || !shown || demo?.task !== "image-to-image") {
-      throw new PressError("frames", "openFrames(): only WebGPU paints frames, and only where a " +
-        "picture becomes a picture; use run().");
+    const task = demo && await TASKS[demo.task]();
+    if (!this.opened.openFrames || !task?.planFrames) {
+      throw new PressError("frames", "openFrames(): only WebGPU paints frames, and only answers " +
+        "that are pictures; use run().");
     }
-    this.#frames = await this.opened.openFrames(canvas, demo, shown.shape);
+    this.#frames = await this.opened.openFrames(canvas, await task.planFrames(demo, outputs));
   }
 
   /**

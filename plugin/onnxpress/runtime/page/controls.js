@@ -1,4 +1,4 @@
-/** The inputs that are no picture: mixtures, sliders, constants. */
+/** The inputs that nobody hands over: mixtures, sliders, constants. */
 import { h, slider } from "./dom.js";
 import { sizeOf } from "../tensors.js";
 

@@ -1,19 +1,11 @@
-/** A manifest's demo brought to life: the chosen picture, the controls, the view. */
+/** A manifest's demo brought to life: what is handed over, the controls, the view. */
 import { place } from "../load/carried.js";
 import { createControls } from "./controls.js";
 import { PressError } from "../errors.js";
 import { goldenInputs } from "../model/golden.js";
-import { readPicture } from "../kinds/picture.js";
-import { fit, toTensor } from "../kinds/picture/tensor.js";
 import { looksLikeHtml, request } from "../load/request.js";
+import { PLAIN, TASKS } from "../tasks.js";
 import { writeOutputs } from "../tensors.js";
-
-const VIEWS = {
-  "image-classification": () => import("../tasks/image-classification.js"),
-  "image-to-image": () => import("../tasks/image-to-image.js"),
-  segmentation: () => import("../tasks/segmentation.js"),
-  tensor: () => import("../tasks/tensor.js"),
-};
 
 /**
  * @param {import("../types.js").Manifest} manifest
@@ -22,26 +14,32 @@ const VIEWS = {
  * @returns {Promise<LiveDemo>}
  */
 export async function createDemo(manifest, url, onControl) {
-  const about = resolveUrls(manifest.demo ?? plainDemo(manifest), url);
-  const { createView } = await VIEWS[about.task]();
-  return new LiveDemo(manifest, about, createView(about),
-    createControls(about, manifest.inputs, onControl));
+  const demo = manifest.demo ?? plainDemo(manifest);
+  const task = await TASKS[demo.task]();
+  const about = resolveUrls(demo, url, task.files ?? []);
+  return new LiveDemo(manifest, about, task, createControls(about, manifest.inputs, onControl));
 }
 
-/** A pack that was compiled without a spec: its numbers are the show. */
 function plainDemo({ name, outputs }) {
-  return { title: name, task: "tensor", output: { name: outputs[0].name } };
+  return { title: name, task: PLAIN, output: { name: outputs[0].name } };
 }
 
-/** @param {import("../types.js").Demo} demo @returns {import("../types.js").Demo} URLs to load */
-function resolveUrls(demo, base) {
+/**
+ * @param {import("../types.js").Demo} demo
+ * @param {string} base
+ * @param {string[]} files keys of a sample's result that hold URLs
+ * @returns {import("../types.js").Demo} with absolute URLs
+ */
+function resolveUrls(demo, base, files) {
   const absolute = (url) => url && place(new URL(url, base).href);
+  const resolved = (result) => result && { ...result,
+    ...Object.fromEntries(files.map((key) => [key, absolute(result[key])])) };
   return {
     ...demo,
     labels: typeof demo.labels === "string" ? absolute(demo.labels) : demo.labels,
     samples: (demo.samples ?? []).map((sample) => ({
       ...sample, url: absolute(sample.url), thumbnail: absolute(sample.thumbnail),
-      result: sample.result && { ...sample.result, image: absolute(sample.result.image) },
+      result: resolved(sample.result),
     })),
     controls: (demo.controls ?? []).map((control) => (control.options
       ? { ...control, options: control.options.map(
@@ -50,16 +48,23 @@ function resolveUrls(demo, base) {
   };
 }
 
-class LiveDemo {
+export class LiveDemo {
   #view;
   #controls;
   #labels = [];
-  #picture = null;
+  #value = null;
   #seen = null;
 
-  constructor(manifest, about, view, controls) {
+  /**
+   * @param {import("../types.js").Manifest} manifest
+   * @param {import("../types.js").Demo} about
+   * @param {import("../tasks/contract.d.ts").TaskModule} task
+   * @param {ReturnType<typeof createControls>} controls
+   */
+  constructor(manifest, about, task, controls) {
     this.manifest = manifest;
-    this.#view = view;
+    this.kind = task.kind;
+    this.#view = task.createView(about);
     this.#controls = controls;
     this.about = about;
     this.sample = null;
@@ -78,59 +83,81 @@ class LiveDemo {
     return this.#controls.elements;
   }
 
+  /** Where values are handed over: how. */
+  get given() {
+    return this.kind.given;
+  }
+
+  /** The kind's options in the manifest; its `input` is the name of the model's input. */
+  get options() {
+    return this.given && this.about[this.given.field];
+  }
+
+  /** Where values can come as a stream that the view shows: how. */
+  get live() {
+    return this.#view.film ? this.given?.live : undefined;
+  }
+
   /** @returns {boolean} true where there is something to run on */
   get set() {
-    return !this.about.image || this.#picture !== null;
+    return !this.given || this.#value !== null;
   }
 
-  /** @returns {Promise<() => void>} call it to make that sample the picture */
+  /** @returns {Promise<() => void>} call it to hand that sample over */
   async pick(index) {
     const sample = this.about.samples[index];
-    if (!sample) throw new PressError("picture", "Choose a picture first.");
+    const { words } = this.given;
+    if (!sample) throw new PressError(this.kind.name, words.missing);
     const bytes = await fetchContent(sample.url, sample.title);
-    const picture = bytes && await readPicture(new Blob([bytes]), sample.title).catch(() => null);
-    if (picture) return this.#place(picture, sample);
+    const value = bytes
+      && await this.given.read(new Blob([bytes]), sample.title).catch(() => null);
+    if (value) return this.#hand(value, sample);
     throw new PressError("download", `The sample "${sample.title}" cannot be downloaded. Check the ` +
-      "network and try again, or use a picture of your own.");
+      `network and try again, or use ${words.instead}.`);
   }
 
-  /** @param {Blob} blob the visitor's own file @returns {Promise<() => void>} as `pick` */
-  async take(blob) {
-    if (!this.about.image) throw new PressError("picture", "This model takes no pictures.");
-    return this.#place(await readPicture(blob, blob.name ?? "Your picture"), null);
+  /** @param {Blob|null} file the visitor's own @returns {Promise<() => void>} as `pick` */
+  async take(file) {
+    if (!this.given) throw new PressError("file", "This model takes no files.");
+    const { words } = this.given;
+    if (!file) throw new PressError(this.kind.name, words.foreign);
+    return this.#hand(await this.given.read(file, file.name ?? words.unnamed), null);
   }
 
-  #place(picture, sample) {
-    const seen = fit(picture.pixels(), this.about.image);
+  #hand(value, sample) {
+    const seen = this.given.see(value, this.options);
     return () => {
-      this.#picture = picture;
+      this.#value = value;
       this.#seen = seen;
       this.sample = sample;
-      this.#view.expect({ picture, seen, sample });
+      this.#view.expect({ value, seen, sample });
     };
   }
 
   /** @returns {Object<string, ArrayBufferView>} for Model.run */
   inputs() {
     const { inputs } = this.manifest;
-    const { image } = this.about;
+    const { given, options } = this;
     const values = this.others();
-    if (image) values[image.input] = toTensor(this.#seen, image);
+    if (given) values[options.input] = given.toTensor(this.#seen, options);
     return writeOutputs(inputs, inputs.map(({ name }) => values[name]));
   }
 
-  /** @returns {Object<string, Float32Array>} all inputs but the picture, by name */
+  /**
+   * All inputs but the one that is handed over, by name; where no control sets one, it has the
+   * random numbers of the golden check.
+   * @returns {Object<string, Float32Array>}
+   */
   others() {
     const { golden, inputs } = this.manifest;
-    const { image } = this.about;
-    const values = image ? this.#controls.values() : {};
-    const names = inputs.map(({ name }) => name).filter((name) => name !== image?.input);
+    const values = this.#controls.values();
+    const names = inputs.map(({ name }) => name).filter((name) => name !== this.options?.input);
     const drawn = names.every((name) => values[name]) ? [] : goldenInputs(golden, inputs);
     return Object.fromEntries(inputs.flatMap(({ name }, i) => (
       names.includes(name) ? [[name, Float32Array.from(values[name] ?? drawn[i])]] : [])));
   }
 
-  /** What a video in place of the picture needs; see tasks/image-to-image.js. */
+  /** What a live source needs. @returns {import("../tasks/contract.d.ts").Film} */
   film() {
     this.sample = null;
     return this.#view.film();

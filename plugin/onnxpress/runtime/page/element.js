@@ -11,9 +11,7 @@ import { announce } from "./announce.js";
 import { createDemo } from "./demo.js";
 import { isAbort, sentence } from "../errors.js";
 import { fetchManifest } from "../load/fetch.js";
-import { film } from "./film.js";
-import { openCamera, takePicture } from "../kinds/picture/camera.js";
-import { createPicker } from "../kinds/picture/picker.js";
+import { createPicker } from "./picker.js";
 import { Panel } from "./panel.js";
 import { createProfile } from "./profile.js";
 import { Save } from "./save.js";
@@ -32,6 +30,7 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
   #panel = null;
   #session = null;
   #demo = null;
+  #faults = []; // codes of errors that another try does not mend
   #picker = null;
   #save = null;
   #near = null;
@@ -74,7 +73,7 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
     }
   }
 
-  /** Runs the model on the chosen picture, the first sample if there is none. */
+  /** Runs the model on what was handed over, the first sample if there is nothing. */
   run() {
     return this.#ask();
   }
@@ -110,9 +109,8 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
 
   #start() {
     this.#openSession();
-    this.#picker = createPicker(this, (blob) => this.#ask((demo) => demo.take(blob)),
-      (error) => this.#fail(error));
-    this.#panel.camera.before(this.#picker.button);
+    this.#picker = createPicker(this, (file) => this.#ask((demo) => demo.take(file)));
+    this.#panel.live.before(this.#picker.button);
     if (this.getAttribute("loading") === "eager") return void this.#ask();
     this.#near = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
@@ -141,6 +139,7 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
   /** What the manifest said. */
   #forget() {
     this.#demo = null;
+    this.#faults = [];
     this.#save?.stop();
     this.#save?.element.remove();
     this.#save = null;
@@ -202,6 +201,8 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
       const asked = new URLSearchParams(location.search).get("target");
       this.#panel.describe(manifest, demo, this.getAttribute("target") ?? asked,
         (index) => this.#ask((live) => live.pick(index)));
+      this.#picker.describe(demo.given);
+      this.#faults = demo.given?.faults ?? [];
       if (manifest.oneFile) this.#offer(manifest, url);
       this.setAttribute("aria-label", demo.about.title);
       this.setAttribute("role", "region");
@@ -223,7 +224,8 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
   }
 
   /**
-   * What a visitor asks for: a picture, or another run. A newer wish takes over an older one.
+   * What a visitor asks for: a value of theirs, a sample, or another run. A newer wish takes over
+   * an older one.
    * @param {(demo: import("./demo.js").LiveDemo) => Promise<() => void>} [choose]
    * @param {boolean} [fresh] with the manifest as it is on the server now
    */
@@ -260,34 +262,35 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
     }
   }
 
-  /** The camera: frame after frame on WebGPU, else one picture. A second call ends it. */
+  /** A live source, such as a camera: value after value, else one. A second call ends it. */
   async #film() {
     if (this.#filming) return this.#filming.abort();
     const turn = ++this.#turn;
     const { signal } = (this.#filming = new AbortController());
-    let camera = null;
+    let source = null;
     try {
       const demo = await this.#describe();
-      camera = await openCamera(demo.about.image);
+      const { live } = demo;
+      source = await live.open(demo.options);
       signal.throwIfAborted();
       if (this.#state === "idle" || this.#state === "failed") this.#setState("detecting");
       const model = await this.#session.open(demo.manifest);
       signal.throwIfAborted();
-      const filmed = await film(model, demo, camera.video, {
+      const ran = await live.run(model, demo, source, {
         signal,
         onStart: () => signal.aborted || this.#beginFilm(demo, model),
         onRate: (rate) => this.#panel.showRate(rate),
       });
-      if (!filmed) {
-        const picture = await takePicture(camera.video);
-        return void this.#ask((live) => live.take(picture));
+      if (!ran) {
+        const file = await live.take(source);
+        return void this.#ask((current) => current.take(file));
       }
       if (turn === this.#turn) this.#setState("done");
-      announce("The camera is off.");
+      announce(live.words.ended);
     } catch (error) {
       if (turn === this.#turn && !isAbort(error)) this.#fail(error);
     } finally {
-      camera?.stop();
+      source?.stop();
       if (this.#filming?.signal === signal) this.#filming = null;
     }
   }
@@ -295,7 +298,7 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
   #beginFilm(demo, model) {
     this.#setState("live");
     this.#panel.showFilm(demo, model);
-    announce("The camera is live.");
+    announce(demo.live.words.begun);
   }
 
   #begin(model) {
@@ -320,7 +323,7 @@ export class OnnxDemo extends (globalThis.HTMLElement ?? Object) {
 
   #fail(error) {
     this.#setState("failed");
-    this.#panel.fail(sentence(error), !["picture", "camera"].includes(error.code));
+    this.#panel.fail(sentence(error), !this.#faults.includes(error.code));
     this.#emit("error", { code: error.code, message: sentence(error), error });
   }
 

@@ -3,7 +3,6 @@ import { IN_PAGE } from "../load/carried.js";
 import { TARGETS } from "../targets.js";
 import { h } from "./dom.js";
 import { formatBytes, formatTime, median } from "./format.js";
-import { hasCameras } from "../kinds/picture/camera.js";
 
 const PATIENCE = 300; // ms: a shorter run needs no words
 
@@ -15,6 +14,8 @@ const LOADING = {
 
 export class Panel {
   #late;
+  /** @type {import("../kinds/contract.d.ts").Live["words"]|undefined} */
+  #streaming;
 
   /**
    * @param {{run: () => void, retry: () => void, film: () => void,
@@ -29,17 +30,17 @@ export class Panel {
     this.origin = h("p", { className: "origin" });
     this.tools = h("div");
     this.under = h("div", { className: "under", hidden: true }, this.origin, this.tools);
+    this.drop = h("div", { className: "drop", ariaHidden: "true" });
     this.stage = h("div", { className: "stage", part: "stage" }, this.slot, this.view, this.under,
-      h("div", { className: "drop", ariaHidden: "true" }, "Drop the picture here"));
+      this.drop);
     this.side = h("div", { className: "side", part: "controls", hidden: true });
     this.caveat = h("p", { className: "caveat", part: "caveat", hidden: true });
     this.samples = h("ul", { className: "samples", part: "samples" });
     this.hint = h("p", { className: "hint" });
     this.button = h("button", { type: "button", className: "run", part: "run", onclick: run },
       "Run on this device");
-    this.camera = h("button", { type: "button", className: "quiet", part: "camera", onclick: film },
-      "Use the camera");
-    this.chooser = h("div", { className: "chooser" }, this.samples, this.camera);
+    this.live = h("button", { type: "button", className: "quiet", part: "camera", onclick: film });
+    this.chooser = h("div", { className: "chooser", hidden: true }, this.samples, this.live);
     this.meter = h("progress", { max: 1, ariaLabel: "Download and preparation" });
     this.doing = h("span");
     this.progress = h("div", { className: "progress", part: "progress", hidden: true },
@@ -71,10 +72,10 @@ export class Panel {
    * @param {(index: number) => void} pick a sample
    */
   describe({ targets, weights }, demo, chosen, pick) {
-    const { weightsNote, samples, image, task } = demo.about;
+    const { about: { weightsNote, samples }, given, live } = demo;
     this.caveat.textContent = weightsNote ?? "";
     this.caveat.hidden = !weightsNote;
-    const own = image ? " Pictures never leave this browser." : "";
+    const own = given ? ` ${given.words.promise}` : "";
     const way = IN_PAGE ? "inside this page" : "downloaded once";
     this.hint.textContent = `The model is ${formatBytes(weights.bytes)}, ${way}.${own}`;
     const names = Object.keys(TARGETS).filter((name) => name in targets);
@@ -83,8 +84,11 @@ export class Panel {
       ...names.map((name) => h("option", { value: name }, TARGETS[name].label)));
     this.target.value = names.includes(chosen) ? chosen : "auto";
     this.foot.hidden = false;
-    this.chooser.hidden = !image;
-    this.camera.hidden = task !== "image-to-image" || !hasCameras();
+    this.chooser.hidden = !given;
+    this.drop.textContent = given?.words.drop ?? "";
+    this.#streaming = live?.words;
+    this.live.hidden = !live?.offered();
+    this.live.textContent = live?.words.start ?? "";
     this.samples.replaceChildren(...samples.map(({ title, thumbnail, url }, i) => h("li", {},
       h("button", { type: "button", title, ariaPressed: "false", onclick: () => pick(i) },
         h("img", { src: thumbnail ?? url, alt: title, width: 56, height: 56 })))));
@@ -98,6 +102,7 @@ export class Panel {
   reset() {
     this.view.hidden = true;
     this.slot.hidden = false;
+    this.chooser.hidden = true;
     this.foot.hidden = this.side.hidden = this.caveat.hidden = this.under.hidden = true;
     this.measured.hidden = true;
     this.facts.replaceChildren();
@@ -107,14 +112,14 @@ export class Panel {
   }
 
   /** The demo in place of the poster. @param {import("./demo.js").LiveDemo} demo */
-  showView({ about: { samples }, sample }) {
+  showView({ about: { samples }, given, sample }) {
     this.view.hidden = false;
     this.slot.hidden = true;
     [...this.samples.querySelectorAll("button")].forEach((button, i) =>
       button.setAttribute("aria-pressed", samples[i] === sample));
     this.hint.textContent = sample
       ? [sample.title, sample.author, sample.licence].filter(Boolean).join(" · ")
-      : "Your own picture. It stays in this browser.";
+      : given?.words.own ?? "";
     this.under.hidden = false;
     this.origin.textContent = sample?.result ? "Computed when this page was built." : "";
   }
@@ -127,17 +132,17 @@ export class Panel {
     if (state === "detecting") this.meter.removeAttribute("value");
     if (state !== "failed") this.fault.hidden = true;
     clearTimeout(this.#late);
-    this.camera.textContent = state === "live" ? "Stop the camera" : "Use the camera";
+    this.live.textContent = this.#streaming?.[state === "live" ? "stop" : "start"] ?? "";
     if (state === "done") this.button.textContent = "Run again";
     if (state === "running") {
       this.#late = setTimeout(() => (this.button.textContent = "Running…"), PATIENCE);
     }
   }
 
-  /** The camera's picture in place of a sample's. @param {import("./demo.js").LiveDemo} demo */
+  /** A live source in place of a sample. @param {import("./demo.js").LiveDemo} demo */
   showFilm(demo, { reason }) {
     this.showView(demo);
-    this.hint.textContent = "Your camera. Its pictures stay in this browser.";
+    this.hint.textContent = demo.live.words.hint;
     this.origin.textContent = "Computed on this device, as you watch.";
     this.why.textContent = reason;
     this.facts.replaceChildren();

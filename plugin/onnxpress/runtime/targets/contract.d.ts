@@ -5,7 +5,7 @@
 import type { OnPart } from "../load/request.js";
 import type { WeightStream } from "../load/weights.js";
 import type { TargetName } from "../api.d.ts";
-import type { Demo, FileEntry, Target as Built } from "../types.js";
+import type { FileEntry, Target as Built } from "../types.js";
 
 export type { Built, TargetName };
 
@@ -91,14 +91,25 @@ export interface Executable {
   /** The time of one run, step by step. */
   profile(inputs: Float32Array[]): Promise<{ label: string; ms: number }[]>;
   /**
-   * Pictures that become pictures on the GPU, without a read-back. WebGPU only.
-   * @param canvas takes the output's size
-   * @param demo of the task image-to-image
-   * @param shape of the output
+   * Frames whose answers are painted on the GPU, without a read-back. WebGPU only.
+   * @param canvas takes the size of the plan
    */
-  openFrames?(canvas: FrameCanvas, demo: Demo, shape: number[]): Promise<Frames>;
+  openFrames?(canvas: FrameCanvas, plan: FramePlan): Promise<Frames>;
   /** Frees the memory and the threads. */
   dispose(): void;
+}
+
+/** From a frame to the model's input and from its output to a canvas: shaders and their numbers. */
+export interface FramePlan {
+  /** The names of the input and the output. */
+  input: string;
+  output: string;
+  /** Height and width of the canvas. */
+  size: [number, number];
+  /** A compute shader: binding 0 is the numbers, 1 the frame's texture, 2 the input's f32 values. */
+  reader: { code: string; groups: number[]; numbers(frame: { width: number; height: number }): ArrayBuffer };
+  /** A vertex and a fragment shader: binding 0 is the numbers, 1 the output's f32 values. */
+  painter: { code: string; numbers: ArrayBuffer };
 }
 
 /** A canvas, as far as frames need one. */

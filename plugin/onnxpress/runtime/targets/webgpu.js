@@ -111,12 +111,12 @@ class Executable {
   }
 
   /** @type {NonNullable<Contract["openFrames"]>} */
-  async openFrames(canvas, demo, shape) {
+  async openFrames(canvas, plan) {
     const { openFrames } = await import("./webgpu/frames.js");
     /** @param {Encode} before @param {Encode} after */
     const submit = (before, after) => this.#submit(before, after);
     const host = { gpu: this.#gpu, program: this.#program, buffers: this.#buffers, submit };
-    return openFrames(host, canvas, demo, shape);
+    return openFrames(host, canvas, plan);
   }
 
   dispose() {

@@ -2,6 +2,8 @@
 import { bar, h } from "../page/dom.js";
 import { formatShare } from "../page/format.js";
 
+export { kind } from "../kinds/picture.js";
+
 /** @param {ArrayLike<number>} values @returns {Float64Array} */
 export function softmax(values) {
   const peak = values.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -22,7 +24,7 @@ export function best(scores, count, labels) {
     .map((i) => ({ label: labels[i] ?? `Class ${i}`, score: scores[i] }));
 }
 
-/** @param {import("../types.js").Demo} demo */
+/** @type {import("./contract.d.ts").TaskModule["createView"]} */
 export function createView({ output, view = {} }) {
   const frame = h("div", { className: "onnx-picture" });
   const list = h("ol", { className: "onnx-bars" });
@@ -32,7 +34,7 @@ export function createView({ output, view = {} }) {
   return {
     element: h("div", { className: "onnx-poster" }, frame, list),
 
-    expect({ picture, sample }) {
+    expect({ value: picture, sample }) {
       picture.canvas.setAttribute("role", "img");
       picture.canvas.setAttribute("aria-label", picture.title);
       frame.replaceChildren(picture.canvas);

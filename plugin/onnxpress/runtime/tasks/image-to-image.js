@@ -2,7 +2,16 @@
 import { canvas, h } from "../page/dom.js";
 import { pixelsToImageData, placement, toImageData } from "../kinds/picture/tensor.js";
 
-/** @param {import("../types.js").Demo} demo */
+export { kind } from "../kinds/picture.js";
+export const files = ["image"];
+
+/** @type {import("./contract.d.ts").TaskModule["planFrames"]} */
+export async function planFrames({ image, output }, outputs) {
+  const { planFrames: plan } = await import("../kinds/picture/frames.js");
+  return plan(image, output, outputs.find(({ name }) => name === output.name).shape);
+}
+
+/** @type {import("./contract.d.ts").TaskModule["createView"]} */
 export function createView({ image, output }) {
   const [height, width] = image.size;
   const before = canvas(width, height, { className: "before", role: "img" });
@@ -34,7 +43,7 @@ export function createView({ image, output }) {
     element: pair,
     tools: [save],
 
-    expect({ picture, seen, sample }) {
+    expect({ value: picture, seen, sample }) {
       before.getContext("2d").putImageData(pixelsToImageData(seen), 0, 0);
       before.setAttribute("aria-label", `Before: ${picture.title}`);
       after.setAttribute("aria-label", `After: ${picture.title}`);

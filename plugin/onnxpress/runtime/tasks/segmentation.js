@@ -3,12 +3,17 @@ import { canvas, h, slider } from "../page/dom.js";
 import { formatShare } from "../page/format.js";
 import { pixelsToImageData } from "../kinds/picture/tensor.js";
 
-const OPACITY = 0.6; // as results.py draws posters
-const SMALLEST = 0.001; // share of the picture below which the legend leaves a class out
+export { kind } from "../kinds/picture.js";
+export const files = ["image"];
+
+/** The numbers of tasks/segmentation.py, which draws posters: the same colours, the same legend. */
+export const OPACITY = 0.6;
+export const LEGEND = 0.001; // share of the picture below which the legend leaves a class out
+export const GOLDEN_ANGLE = 137.508; // degrees of hue from one class to the next
 
 /** Hues a golden angle apart: neighbours in the list never look alike. @returns {number[]} RGB */
-function colour(index) {
-  const hue = (index * 137.508) % 360;
+export function colour(index) {
+  const hue = (index * GOLDEN_ANGLE) % 360;
   const channel = (n) => {
     const k = (n + hue / 30) % 12;
     return Math.round(255 * (0.55 - 0.4 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
@@ -31,7 +36,7 @@ export function classMap(values, shape, { kind, layout = "nchw" }) {
   const [height, width] = layout === "nchw" ? shape.slice(-2) : shape.slice(-3, -1);
   const count = values.length / (height * width);
   if (count === 1) {
-    const even = kind === "logits" ? 0 : 0.5; // as likely as not, as in results.py
+    const even = kind === "logits" ? 0 : 0.5; // as likely as not
     return { classes: Uint16Array.from(values, (value) => Number(value > even)), width, height };
   }
   const [pixel, step] = layout === "nchw" ? [1, height * width] : [count, 1];
@@ -45,7 +50,7 @@ export function classMap(values, shape, { kind, layout = "nchw" }) {
   return { classes, width, height };
 }
 
-/** @param {import("../types.js").Demo} demo */
+/** @type {import("./contract.d.ts").TaskModule["createView"]} */
 export function createView({ image, output }) {
   const [height, width] = image.size;
   const base = canvas(width, height, { role: "img" });
@@ -58,7 +63,7 @@ export function createView({ image, output }) {
     element: h("div", { className: "onnx-poster" }, stack, h("div", {}, legend,
       slider("Overlay", { min: 0, max: 1, value: OPACITY }, fade))),
 
-    expect({ picture, seen, sample }) {
+    expect({ value: picture, seen, sample }) {
       base.getContext("2d").putImageData(pixelsToImageData(seen), 0, 0);
       base.setAttribute("aria-label", picture.title);
       const overlay = sample?.result?.image;
@@ -90,7 +95,7 @@ function shares(classes) {
   const counts = new Map();
   for (const index of classes) counts.set(index, (counts.get(index) ?? 0) + 1);
   return [...counts].map(([index, n]) => [index, n / classes.length])
-    .filter(([, share]) => share >= SMALLEST).sort((a, b) => b[1] - a[1]);
+    .filter(([, share]) => share >= LEGEND).sort((a, b) => b[1] - a[1]);
 }
 
 function legendRow(index, share, labels) {

@@ -1,5 +1,7 @@
-/** What goes in and comes out, in numbers: for models that take no picture. */
+/** The numbers that go in and come out, for a model whose answer is not to be looked at. */
 import { h } from "../page/dom.js";
+
+export { kind } from "../kinds/numbers.js";
 
 const FIRST = 6;
 
@@ -27,6 +29,7 @@ function table(caption, tensors, shapes) {
     h("tbody", {}, ...rows));
 }
 
+/** @type {import("./contract.d.ts").TaskModule["createView"]} */
 export function createView() {
   const element = h("div", { className: "tables" });
   return {

@@ -1,11 +1,8 @@
-/** Pictures that stay on the GPU: frame -> texture -> tensor -> model -> tensor -> canvas. */
-import { ORDER, perChannel, placement } from "../../kinds/picture/tensor.js";
+/** Frames that stay on the GPU: frame -> texture -> tensor -> model -> tensor -> canvas. */
 import { encode } from "./commands.js";
 import { guarded, translate } from "./device.js";
-import { TO_CANVAS, TO_TENSOR } from "./frame_shaders.js";
 
-/** ITU-R 601-2 luma, as kinds/picture/tensor.js has it. */
-const LUMA = [19595 / 65536, 38470 / 65536, 7471 / 65536];
+/** @typedef {import("../contract.d.ts").FramePlan} FramePlan */
 
 /**
  * @typedef {Object} Host  The executable that the frames run on.
@@ -18,33 +15,31 @@ const LUMA = [19595 / 65536, 38470 / 65536, 7471 / 65536];
 
 /**
  * @param {Host} host
- * @param {{width: number, height: number, getContext: (kind: "webgpu") => GPUCanvasContext}} canvas
- *   one of a page, or whatever gives textures as they do; takes the output's size
- * @param {import("../../types.js").Demo} demo an image-to-image one
- * @param {number[]} shape of the output
+ * @param {import("../contract.d.ts").FrameCanvas} canvas one of a page, or whatever gives textures
+ *   as they do
+ * @param {FramePlan} plan
  * @returns {Promise<Frames>}
  */
-export async function openFrames(host, canvas, demo, shape) {
+export async function openFrames(host, canvas, plan) {
   const { device } = host.gpu;
   try {
     const format = navigator.gpu.getPreferredCanvasFormat();
     const context = canvas.getContext("webgpu");
-    const sides = shape.slice(demo.output.layout === "nhwc" ? -3 : -2);
-    [canvas.height, canvas.width] = sides;
+    [canvas.height, canvas.width] = plan.size;
     context.configure({ device, format, alphaMode: "opaque" });
     const [reader, painter] = await Promise.all([
       device.createComputePipelineAsync({ layout: "auto", compute: {
-        module: device.createShaderModule({ code: TO_TENSOR }) } }),
-      makePainter(device, format),
+        module: device.createShaderModule({ code: plan.reader.code }) } }),
+      makePainter(device, format, plan.painter.code),
     ]);
-    return new Frames(host, context, demo, { reader, painter });
+    return new Frames(host, context, plan, { reader, painter });
   } catch (error) {
     throw await translate(host.gpu, error);
   }
 }
 
-function makePainter(device, format) {
-  const module = device.createShaderModule({ code: TO_CANVAS });
+function makePainter(device, format, code) {
+  const module = device.createShaderModule({ code });
   return device.createRenderPipelineAsync({
     layout: "auto", vertex: { module }, fragment: { module, targets: [{ format }] },
   });
@@ -53,7 +48,7 @@ function makePainter(device, format) {
 class Frames {
   #host;
   #context;
-  #image;
+  #plan;
   #pipelines;
   #held = {};
   #made = [];
@@ -62,16 +57,17 @@ class Frames {
   #paint;
   #checked = false;
 
-  constructor(host, context, { image, output }, pipelines) {
+  /** @param {Host} host @param {GPUCanvasContext} context @param {FramePlan} plan */
+  constructor(host, context, plan, pipelines) {
     this.#host = host;
     this.#context = context;
-    this.#image = image;
+    this.#plan = plan;
     this.#pipelines = pipelines;
-    this.#held = Object.fromEntries(host.program.inputs.filter(({ name }) => name !== image.input)
+    this.#held = Object.fromEntries(host.program.inputs.filter(({ name }) => name !== plan.input)
       .map((port) => [port.name, { port, buffer: this.#buffer(4 * port.length, "STORAGE") }]));
-    const port = host.program.outputs.find(({ name }) => name === output.name);
-    const plan = this.#uniform(canvasPlan(output, context.canvas, port.length));
-    this.#paint = this.#bind(pipelines.painter, plan, this.#range(port));
+    const port = host.program.outputs.find(({ name }) => name === plan.output);
+    const numbers = this.#uniform(plan.painter.numbers);
+    this.#paint = this.#bind(pipelines.painter, numbers, this.#range(port));
   }
 
   /**
@@ -133,8 +129,7 @@ class Frames {
       const { buffer: to, offset, length } = port;
       encoder.copyBufferToBuffer(buffer, 0, this.#host.buffers[to], offset, 4 * length);
     }
-    const [height, width] = this.#image.size;
-    const groups = [Math.ceil(width / 8), Math.ceil(height / 8)];
+    const { groups } = this.#plan.reader;
     const command = { pipeline: this.#pipelines.reader, group: this.#read, groups };
     encode(encoder.beginComputePass(), [command]);
   }
@@ -157,10 +152,11 @@ class Frames {
       size: [width, height], format: "rgba8unorm",
       usage: TEXTURE_BINDING | COPY_DST | RENDER_ATTACHMENT, // as the copy from a picture demands
     });
-    const plan = this.#uniform(tensorPlan(this.#image, { width, height }));
-    const port = this.#host.program.inputs.find(({ name }) => name === this.#image.input);
+    const { input, reader } = this.#plan;
+    const numbers = this.#uniform(reader.numbers({ width, height }));
+    const port = this.#host.program.inputs.find(({ name }) => name === input);
     this.#read = this.#bind(
-      this.#pipelines.reader, plan, this.#texture.createView(), this.#range(port));
+      this.#pipelines.reader, numbers, this.#texture.createView(), this.#range(port));
   }
 
   #bind(pipeline, ...resources) {
@@ -185,43 +181,4 @@ class Frames {
     this.#made.push(buffer);
     return buffer;
   }
-}
-
-/** Struct Plan of TO_TENSOR. @param {import("../../types.js").ImageInput} image */
-function tensorPlan(image, source) {
-  const { size: [height, width], layout, filter, pad = 0 } = image;
-  const scaled = placement(source, image);
-  const rows = channelRows(image);
-  const steps = layout === "nchw" ? [1, width * height] : [rows.length, 1];
-  const bytes = new ArrayBuffer(112);
-  const floats = new Float32Array(bytes);
-  floats.set([source.width, source.height, scaled.width, scaled.height, scaled.left, scaled.top]);
-  new Uint32Array(bytes).set([width, height, ...steps, rows.length], 6);
-  floats[11] = filter === "bicubic" ? 2 : 1;
-  floats.set(rows.flat(), 12);
-  floats.fill(pad / 255, 24, 27);
-  return bytes;
-}
-
-/** (value * scale - mean) / std as a row of factors for red, green, blue and 1, per channel. */
-function channelRows({ channels = "rgb", scale = 1 / 255, mean, std }) {
-  const unit = (at) => [0, 1, 2].map((i) => Number(i === at));
-  const picks = channels === "gray" ? [LUMA] : ORDER[channels].map(unit);
-  return picks.map((pick, c) => {
-    const spread = perChannel(std, 1, c);
-    const row = pick.map((share) => (share * 255 * scale) / spread);
-    return [...row, -perChannel(mean, 0, c) / spread];
-  });
-}
-
-/** Struct Plan of TO_CANVAS. @param {import("../../types.js").Output} output */
-function canvasPlan(output, { width, height }, length) {
-  const { layout = "nchw", channels = "rgb", range: [black, white] = [0, 1] } = output;
-  const area = width * height;
-  const [step, next] = layout === "nchw" ? [1, area] : [length / area, 1];
-  const bytes = new ArrayBuffer(32);
-  new Uint32Array(bytes).set([width, step]);
-  new Float32Array(bytes).set([black, white], 2);
-  new Uint32Array(bytes).set((ORDER[channels] ?? [0, 0, 0]).map((c) => c * next), 4);
-  return bytes;
 }

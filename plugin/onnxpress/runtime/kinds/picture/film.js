@@ -1,5 +1,5 @@
 /** A video through a model on the GPU, frame by frame; nothing is read back. */
-import { PressError } from "../errors.js";
+import { PressError } from "../../errors.js";
 
 const AHEAD = 2; // frames under way: the GPU works on one while the next is on its way
 const SECOND = 1000;
@@ -7,16 +7,15 @@ const SECOND = 1000;
 /**
  * Paints the video's frames as they come, those that the GPU cannot keep up with left out; with
  * reduced motion one a second.
- * @param {import("../types.js").Model} model
- * @param {import("./demo.js").LiveDemo} demo
- * @param {HTMLVideoElement} video playing
- * @param {{signal: AbortSignal, onStart: () => void,
- *   onRate: (framesPerSecond: number) => void}} options `onRate` is called about once a second
+ * @param {import("../../types.js").Model} model
+ * @param {import("../contract.d.ts").LiveDemo} demo
+ * @param {{video: HTMLVideoElement}} source playing
+ * @param {import("../contract.d.ts").LiveOptions} options `onRate` is told frames per second
  * @returns {Promise<boolean>} true when the signal or a hidden page has ended it, false at once
  *   where the model is not on WebGPU
  * @throws {PressError} "camera": the video has ended; or what Model.drawFrame throws
  */
-export async function film(model, demo, video, { signal, onStart, onRate }) {
+export async function film(model, demo, { video }, { signal, onStart, onRate }) {
   const { surface, capture, reveal } = demo.film();
   try {
     await model.openFrames(surface.transferControlToOffscreen()); // a lost device is opened anew

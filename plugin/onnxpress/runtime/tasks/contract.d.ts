@@ -1,0 +1,48 @@
+/**
+ * The contract of a task: what a model's answer means and how it is shown. A task has a row in
+ * ../tasks.js, a module ./NAME.js beside this file, and a Python file of the same name.
+ */
+import type { Kind } from "../kinds/contract.d.ts";
+import type { FramePlan } from "../targets/contract.d.ts";
+import type { Demo, Port, Sample } from "../types.js";
+
+/** What the module of a task exports. */
+export interface TaskModule {
+  /** What a visitor hands over. */
+  kind: Kind;
+  createView(demo: Demo): View;
+  /** Keys of a sample's result that hold URLs. */
+  files?: string[];
+  /** For answers that a GPU can paint live: the way from a frame to the canvas. */
+  planFrames?(demo: Demo, outputs: Port[]): Promise<FramePlan>;
+}
+
+/** The part of a panel that shows answers. */
+export interface View {
+  element: HTMLElement;
+  /** What can be done with the answer. */
+  tools?: HTMLElement[];
+  /** A value was chosen and the model has not run on it yet; a sample may have a result. */
+  expect(given: { value: any; seen: any; sample: Sample | null }): void;
+  /** Shows an answer. Returns it in words, for a screen reader. */
+  show(answer: Answer): string;
+  /** The view of a live source; the kind's module defines what it needs. */
+  film?(): Film;
+}
+
+/** Flat arrays and shapes, by the names of the model's inputs and outputs. */
+export interface Answer {
+  inputs: Record<string, ArrayLike<number>>;
+  outputs: Record<string, ArrayLike<number>>;
+  shapes: Record<string, number[]>;
+  labels: string[];
+}
+
+export interface Film {
+  /** The canvas that the model will paint, still empty. */
+  surface: HTMLCanvasElement;
+  /** Draws a frame as the model sees it. */
+  capture(video: HTMLVideoElement): void;
+  /** Shows the canvas once it is painted. */
+  reveal(): void;
+}
