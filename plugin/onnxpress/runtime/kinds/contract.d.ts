@@ -2,7 +2,7 @@
  * The contract of an input kind: what a visitor hands over, and the tensor that comes of it. A kind
  * has a module ./NAME.js beside this file, which exports `kind`, and a Python file of the same name.
  */
-import type { Demo, Model, Sample } from "../types.js";
+import type { Model } from "../types.js";
 
 export interface Kind {
   name: string;
@@ -48,20 +48,20 @@ export interface Words {
   instead: string;
 }
 
-/** A source of values that does not end by itself, such as a camera. */
-export interface Live<Options = any> {
+/** A source of values that does not end by itself, such as a camera; `From` is what is opened. */
+export interface Live<Options = any, From extends Source = any> {
   words: { start: string; stop: string; hint: string; begun: string; ended: string };
   /** Whether this browser can offer it. */
   offered(): boolean;
   /** @throws PressError */
-  open(options: Options): Promise<Source>;
+  open(options: Options): Promise<From>;
   /**
    * Shows values as they come until the signal or a hidden page ends it.
    * @returns true at the end; false at once where the model cannot do it here
    */
-  run(model: Model, demo: LiveDemo, source: Source, options: LiveOptions): Promise<boolean>;
+  run(model: Model, demo: LiveDemo, source: From, options: LiveOptions): Promise<boolean>;
   /** One value as a file. */
-  take(source: Source): Promise<File>;
+  take(source: From): Promise<File>;
 }
 
 export interface Source {
@@ -80,5 +80,3 @@ export interface LiveDemo {
   film(): import("../tasks/contract.d.ts").Film;
   others(): Record<string, Float32Array>;
 }
-
-export type { Demo, Sample };

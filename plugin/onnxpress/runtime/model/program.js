@@ -169,7 +169,7 @@ export class Program {
   async openFrames(canvas) {
     const { demo, outputs } = this.#manifest;
     const task = demo && await TASKS[demo.task]();
-    if (!this.opened.openFrames || !task?.planFrames) {
+    if (!demo || !this.opened.openFrames || !task?.planFrames) {
       throw new PressError("frames", "openFrames(): only WebGPU paints frames, and only answers " +
         "that are pictures; use run().");
     }
