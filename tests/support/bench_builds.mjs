@@ -15,7 +15,7 @@ const [folder = ".", runs = "20"] = process.argv.slice(2);
 const at = (name) => resolve(folder, name);
 const {
   $targets_wasm: { open }, $model_detect: { detect }, $model_golden: { goldenError, goldenInputs },
-  $weights: { streamWeights },
+  $load_weights: { streamWeights },
 } = await import(pathToFileURL(at("onnxpress.js")).href);
 
 const manifest = JSON.parse(await readFile(at("manifest.json"), "utf8"));

@@ -1,7 +1,8 @@
 /**
  * `<onnx-bench src="manifest.json">`: how fast a demo's model is here, on each target that runs.
  *
- * Attribute `state`: idle running done. Event `result` with what the visitor can download.
+ * Attribute `state`: idle, running or done. Event `result`, whose detail is the file that the visitor
+ * can download.
  */
 import { announce } from "../page/announce.js";
 import { detect } from "../model/detect.js";
@@ -14,19 +15,27 @@ import { load } from "../onnxpress.js";
 import { measure } from "./measure.js";
 import { createReport } from "./report.js";
 
+/**
+ * @typedef {import("../types.js").Manifest} Manifest
+ * @typedef {import("./report.js").Results} Results
+ */
+
 const COUNT = 20; // runs, and measurements of each step
-const PATIENCE = 3000; // ms after which no further one of either begins
+const PATIENCE = 3000; // ms; then no further run and no further measurement begins
 
 const ACTIONS = { idle: "Run the benchmark", running: "Stop", done: "Run again" };
 const DOING = {
   detecting: "looking", fetching: "downloading", preparing: "preparing", ready: "measuring",
 };
 
+/** @param {string} name */
 const sheet = (name) => (
   h("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href }));
 
 class OnnxBench extends HTMLElement {
+  /** @type {Manifest|null} */
   #manifest = null;
+  /** @type {AbortController|null} */
   #running = null;
   #button = h("button", { type: "button", className: "run", onclick: () => this.#press() });
   #hint = h("p", { className: "hint" });
@@ -53,7 +62,7 @@ class OnnxBench extends HTMLElement {
   }
 
   get #url() {
-    return new URL(this.getAttribute("src"), document.baseURI).href;
+    return new URL(this.getAttribute("src") ?? "", document.baseURI).href;
   }
 
   async #describe() {
@@ -63,7 +72,7 @@ class OnnxBench extends HTMLElement {
     return manifest;
   }
 
-  /** The button starts, and stops what it started. */
+  /** The button starts the benchmark, and stops it. */
   async #press() {
     if (this.#running) return this.#running.abort();
     const { signal } = (this.#running = new AbortController());
@@ -81,15 +90,21 @@ class OnnxBench extends HTMLElement {
     this.#setState("done");
   }
 
-  /** One target after the other; each is shown as it comes. */
+  /**
+   * Measures one target after the other, and shows each as it comes.
+   * @param {Manifest} manifest
+   * @param {AbortSignal} signal
+   */
   async #measureAll(manifest, signal) {
     const { candidates, refused } = await detect(manifest, "auto");
     const runs = new Set(candidates.map(({ target }) => target));
+    /** @type {Results & {browser: string}} */
     const results = {
       model: manifest.name, browser: navigator.userAgent, targets: [],
       refused: refused.filter(({ target }) => !runs.has(target)),
     };
     for (const { target } of candidates) {
+      /** @param {import("../types.js").Progress} progress */
       const onProgress = ({ state }) => this.#say(`${TARGETS[target].label}: ${DOING[state]}…`);
       try {
         results.targets.push(await measure(load, this.#url, manifest,
@@ -103,16 +118,19 @@ class OnnxBench extends HTMLElement {
     return results;
   }
 
+  /** @param {keyof typeof ACTIONS} state */
   #setState(state) {
     this.setAttribute("state", state);
     this.#progress.hidden = state !== "running";
     this.#button.textContent = ACTIONS[state];
   }
 
+  /** @param {string} text */
   #say(text) {
     this.#doing.textContent = text;
   }
 
+  /** @param {unknown} error */
   #fail(error) {
     this.#sentence.textContent = sentence(error);
     this.#fault.hidden = false;

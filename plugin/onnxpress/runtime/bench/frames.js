@@ -1,12 +1,12 @@
 /** Frames a second. */
 
 /**
- * Two frames are under way, as in film.js; one comes before the clock starts.
- * @param {import("../types.js").Model} model whose frames are open
+ * Two frames are under way at a time, as in page/film.js. The first frame is not timed.
+ * @param {import("../types.js").Model} model  with open frames
  * @param {() => VideoFrame|GPUTexture} grab
- * @param {Object<string, Float32Array>} others the inputs that are no frame
- * @param {number} count
- * @returns {Promise<number>}
+ * @param {Object<string, Float32Array>} others  the inputs that are no frame
+ * @param {number} count  frames
+ * @returns {Promise<number>} frames a second
  */
 export async function drawFrames(model, grab, others, count) {
   await model.drawFrame(grab(), others);

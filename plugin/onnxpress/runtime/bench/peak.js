@@ -1,9 +1,9 @@
 /** How fast arithmetic can be on this machine: multiplying and adding, and nothing else. */
-import { embedded } from "../load/instance.js";
+import { embedded, functionsOf } from "../load/instance.js";
 import { byTimestamps, byWaiting } from "../targets/webgpu/commands.js";
 import { acquire } from "../targets/webgpu/device.js";
 
-/** emit/wasm/peak.py writes them; a round is FLOPS multiplications and additions. */
+/** emit/wasm/peak.py writes them; a round does FLOPS multiplications and additions. */
 const MODULES = {
   relaxed: "AGFzbQEAAAABBgFgAX8BfwIPAQAGbWVtb3J5AgEBgIAEAwIBAAcIAQRzcGluAAAK7wEB7AEBDnv9DAAA" +
     "AD8AAAA/AAAAPwAAAD8hDf0MAACAPwAAgD8AAIA/AACAPyEOA0AgASANIA79hQIhASACIA0gDv2FAiECIAMg" +
@@ -20,15 +20,20 @@ const MODULES = {
 const FLOPS = 96;
 
 const LONG = 20; // ms of a measurement: far above the clock's steps
-const WARM = 200; // ms until the browser has compiled what it measures
-const GPU_LONG = 5; // ms, far below any watchdog
+const WARM = 200; // ms until the browser has compiled the measured code
+const GPU_LONG = 5; // ms of a measurement, far below any watchdog
 const ROUNDS = 512; // of an invocation
 const MOST = 65535; // workgroups
 
 /**
- * @param {string} target
- * @param {string} build of the target
- * @returns {Promise<{gflops: number, what: string}>} `what`: of which kind
+ * @typedef {keyof typeof MODULES} ISA  a set of instructions of WebAssembly
+ * @typedef {{gflops: number, what: string}} Peak  `what`: the kind of operation
+ */
+
+/**
+ * @param {import("../api.d.ts").TargetName} target
+ * @param {string} build  of the target
+ * @returns {Promise<Peak>}
  */
 export async function measurePeak(target, build) {
   const isa = build.includes("simd128") ? "simd128" : "relaxed";
@@ -36,7 +41,11 @@ export async function measurePeak(target, build) {
   return { gflops: (await measure()) / 1e9, what };
 }
 
-/** By target: what is measured, and how; `isa` of WebAssembly. */
+/**
+ * By target: the kind of operation, and how it is measured, in operations a second.
+ * @type {{[name in import("../api.d.ts").TargetName]:
+ *   (isa: ISA) => {what: string, measure: () => Promise<number>}}}
+ */
 export const PEAKS = {
   webgpu: () => ({
     what: "fused f32 multiply-add on the graphics processor", measure: peakOfGpu,
@@ -48,17 +57,19 @@ export const PEAKS = {
 };
 const WORDS = { relaxed: "fused f32 multiply-add", simd128: "f32 multiply, then add," };
 
+/** @param {ISA} isa */
 async function peakOfWasm(isa) {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   const { instance } = await WebAssembly.instantiate(embedded(MODULES[isa]), { "": { memory } });
-  return best((rounds) => instance.exports.spin(rounds), FLOPS);
+  const exports = functionsOf(instance);
+  return best((rounds) => exports.spin(rounds), FLOPS);
 }
 
 function peakOfJs() {
   return best(spin, 16);
 }
 
-/** Eight sums keep a processor's units busy, as in emit/wasm/peak.py. */
+/** Eight sums keep a processor's units busy, as in emit/wasm/peak.py. @param {number} rounds */
 function spin(rounds) {
   let a = 0, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6, h = 7;
   for (let i = 0; i < rounds; i++) {
@@ -74,7 +85,11 @@ function spin(rounds) {
   return a + b + c + d + e + f + g + h;
 }
 
-/** The highest rate seen, in operations a second. @param {(rounds: number) => unknown} spin */
+/**
+ * @param {(rounds: number) => unknown} spin
+ * @param {number} flops  operations of a round
+ * @returns {Promise<number>} the highest rate that was seen, in operations a second
+ */
 async function best(spin, flops) {
   let rate = 0;
   const end = performance.now() + WARM;
@@ -106,7 +121,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }`;
 const GROUP_FLOPS = 256 * ROUNDS * VECTORS.length * 8;
 
-/** Operations a second, over as many workgroups as take GPU_LONG. */
+/** Over as many workgroups as take GPU_LONG. @returns {Promise<number>} operations a second */
 async function peakOfGpu() {
   const { device } = await acquire();
   const module = device.createShaderModule({ code: SHADER });

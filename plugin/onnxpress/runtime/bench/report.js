@@ -1,4 +1,4 @@
-/** What a visitor sees of a benchmark: a bar per target, the steps of one, the file. */
+/** What a visitor sees of a benchmark: a bar per target, the steps of one target, the file. */
 import { TARGETS } from "../targets.js";
 import { bar, h } from "../page/dom.js";
 import { formatTime } from "../page/format.js";
@@ -6,14 +6,19 @@ import { saveAs } from "../page/save.js";
 import { HEAD, tableOf } from "./table.js";
 
 /**
- * @param {{model: string, targets: import("./measure.js").Facts[],
- *   refused: {target: string, reason: string}[]}} results
- * @returns {HTMLElement}
+ * @typedef {import("./measure.js").Facts} Facts
+ *
+ * @typedef {Object} Results
+ * @property {string} model
+ * @property {Facts[]} targets
+ * @property {import("../model/detect.js").Refused[]} refused
  */
+
+/** @param {Results} results @returns {HTMLElement} */
 export function createReport(results) {
   const { model, refused } = results;
   const targets = [...results.targets].sort((a, b) => a.run.median_ms - b.run.median_ms);
-  const longest = targets.at(-1)?.run.median_ms;
+  const longest = Math.max(...targets.map(({ run }) => run.median_ms));
   const bars = targets.map(({ target, run }) => h("li", { className: "onnx-bar" },
     h("span", {}, TARGETS[target].label), h("b", {}, formatTime(run.median_ms)),
     bar(run.median_ms / longest)));
@@ -28,17 +33,18 @@ export function createReport(results) {
     h("div", { className: "foot" }, download(`onnxpress-${model}.json`, results)));
 }
 
-/** The table of the chosen target. */
+/** The table of the chosen target. @param {Facts[]} targets */
 function stepsOf(targets) {
   const place = h("div", { className: "tables" });
   const choose = h("select", { onchange: () => show() },
     ...targets.map(({ target }, i) => h("option", { value: i }, TARGETS[target].label)));
-  const show = () => place.replaceChildren(createTable(targets[choose.value]));
+  const show = () => place.replaceChildren(createTable(targets[Number(choose.value)]));
   show();
   return h("div", { className: "steps" },
     h("label", { className: "badge" }, h("span", {}, "Step by step on"), choose), place);
 }
 
+/** @param {Facts} facts */
 function createTable(facts) {
   const { run: { median_ms, min_ms, first_ms, load_ms, count }, peak, each, reason } = facts;
   const rows = tableOf(facts).map(([label, ...cells]) => h("tr", {},
@@ -55,6 +61,7 @@ function createTable(facts) {
     h("p", { className: "hint" }, words));
 }
 
+/** @param {string} name @param {Results} results */
 function download(name, results) {
   const file = () => new Blob([JSON.stringify(results, null, 1)], { type: "application/json" });
   return h("button", { type: "button", className: "quiet", onclick: () => saveAs(file(), name) },

@@ -9,7 +9,7 @@ export class Meter {
   #onProgress;
   /** @type {Progress["state"]} */
   #state = "detecting";
-  /** @type {string|undefined} */
+  /** @type {Progress["target"]} */
   #target;
   #fraction = 0;
   #loaded = 0;
@@ -23,7 +23,7 @@ export class Meter {
 
   /**
    * A target's turn begins. Bytes that came before the first turn count.
-   * @param {string} target
+   * @param {NonNullable<Progress["target"]>} target
    * @param {number} total  bytes to download
    */
   begin(target, total) {

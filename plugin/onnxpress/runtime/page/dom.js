@@ -1,21 +1,22 @@
 /** Elements from one expression; text is always text, styles are only classes. */
 
 /**
- * @param {string} tag
- * @param {Object<string, unknown>} [props] `on...`: a listener; else a property where the element
- *   has one of that name, else an attribute; false and undefined are left out
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Object<string, any>} [props]  `on...`: a listener; else a property where the element has one
+ *   of that name, else an attribute; false and undefined are left out
  * @param {...(Node|string|null|undefined|false)} children
- * @returns {HTMLElement}
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element && name !== "list") element[name] = value;
+    else if (name in element && name !== "list") Object.assign(element, { [name]: value });
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.filter(Boolean));
+  for (const child of children) if (child) element.append(child);
   return element;
 }
 
@@ -31,14 +32,14 @@ export function bar(share) {
   return svg;
 }
 
-/** @param {number} width @param {number} height @returns {HTMLCanvasElement} */
+/** @param {number} width @param {number} height @param {Object<string, any>} [props] as of `h` */
 export function canvas(width, height, props = {}) {
   return h("canvas", { width, height, ...props });
 }
 
 /**
  * @param {string} label
- * @param {{min: number, max: number, step?: number, value: number}} range
+ * @param {{min: number, max: number, step?: number|"any", value: number}} range
  * @param {(value: number) => void} onInput
  */
 export function slider(label, { min, max, step = "any", value }, onInput) {
