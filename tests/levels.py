@@ -1,8 +1,8 @@
 """Which loop runs a test: every mark but `large` is assigned here, from the fixtures of the test.
 
-`make quick` runs the tests of level quick, `make test` those of levels quick and test, `make
-test-full` all. A new test without a browser is quick and one with a browser is full, unless a row
-of the tables below says otherwise. A row is the beginning of a test's name.
+`make quick` runs the tests of level quick, `make test` runs levels quick and test, and `make
+test-full` runs all. A new test without a browser is quick, and one with a browser is full, unless a
+row of the tables below says otherwise. A row is the beginning of a test's name.
 """
 
 import pytest

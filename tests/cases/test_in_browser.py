@@ -37,7 +37,7 @@ def structures(row: Case, kind: str) -> set[tuple[str, ...]]:
 
 
 def test_other_classes_of_gpus(browser: Browser, tmp_path: Path) -> None:
-    """Of the programs for other classes, those with a shader that no program before has."""
+    """Runs each program for another class of GPU that has a shader which no earlier program has."""
     rows = [case(name) for name in ROWS if name not in UNSUPPORTED.get("webgpu", {})]
     seen = set().union(*(structures(row, HERE) for row in rows))
     ran = []

@@ -23,7 +23,7 @@ from onnxpress.weights.encodings import plan
 from onnxpress.weights.shards import SHARD_BYTES, read_weights, stream_weights, write_weights
 from support.site_folder import copy_site
 
-# of what zlib 1.2.13 and zlib-ng 2.3.3 make of the pattern below
+# sha256 of the pattern below, as zlib 1.2.13 and zlib-ng 2.3.3 compress it
 DIGEST = "f371428da2820d2d2f1d4835320ae1e3a884961f1cef45d3bd3426f43f2927c6"
 SMALL_SHARD = 1 << 12  # bytes, so that small tensors span several
 

@@ -71,7 +71,7 @@ def test_every_module_of_the_runtime_is_published_once() -> None:
 
 
 def test_a_demo_waits_for_few_files() -> None:
-    """Those of the page, and of a worker; what they load later depends on the device."""
+    """A page and a worker load one script each; later scripts depend on the device."""
     files = runtime_files()
     page = files["onnxpress.js"].decode()
     assert not re.search(r"^import ", page, re.M) and "$targets_wasm " in page

@@ -171,8 +171,8 @@ def html(status: int = 200) -> Trick:
 
 
 def gzipped(length: str) -> Trick:
-    """Content-Encoding: gzip with a Content-Length that is "right", "wrong" (that of the content;
-    the connection stays open) or "absent"."""
+    """Content-Encoding: gzip with a Content-Length that is "right", "wrong" (the length of the
+    unpacked content; the connection stays open) or "absent"."""
     def trick(to: Any, answer: Answer) -> None:
         body = gzip.compress(answer[2], 9)
         believed = {"right": len(body), "wrong": len(body) + len(answer[2]), "absent": -1}[length]

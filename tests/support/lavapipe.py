@@ -42,7 +42,7 @@ def open_device() -> Any:
 
 def run_program(program: Mapping[str, Any], graph: Graph, encodings: Mapping[str, str],
                 feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """The outputs, flat, of `program`, whose weights are those of `graph` in `encodings`."""
+    """The flat outputs of `program`, with the weights of `graph` in `encodings`."""
     device = open_device()
     buffers = [device.create_buffer(size=size, usage="STORAGE|COPY_SRC|COPY_DST")
                for size in program["buffers"]]

@@ -144,7 +144,7 @@ def test_no_dispatch_and_no_submit_is_long(device: Device, net: Callable[[], Dra
 
 
 def test_pieces_cover_a_folded_dispatch() -> None:
-    """Their workgroups, in order, are all those of the whole, also where these fold into rows."""
+    """The pieces' workgroups, in order, are all workgroups of the whole dispatch, folded or not."""
     text = "let id = group.x + group.y * 50000u;"
     whole = Dispatch(text, (), (), (50000, 3), operations=1000)
     for most in (999, 400, 7):

@@ -68,8 +68,8 @@ def test_weights_in_f32_are_rounded_for_a_program_that_keeps_them_in_f16(browser
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_pack_of_each_encoding(browser: Browser, tmp_path: Path, encoding: str) -> None:
-    """Through the public API, whose golden check holds it to the published numbers; here are those
-    of onnxruntime for another input."""
+    """Through the public API, whose device check compares with the published program's numbers. The
+    test compares with onnxruntime's, for another input."""
     random = np.random.default_rng(1)
     weights = {"a": random.normal(0, 0.2, (64, 3, 5, 5)), "b": random.normal(0, 0.1, (64, 1, 9, 9)),
                "c": random.integers(-8, 8, (64, LARGE // 64)) / 64}  # four bits hold most of it

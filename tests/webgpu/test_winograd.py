@@ -85,8 +85,8 @@ def test_shapes_around_the_tiles(browser: Browser, device: Device) -> None:
 
 
 def test_layers_share_shaders_and_weights(browser: Browser) -> None:
-    """Three transforms and one product, for any sizes; weights that two layers use are made once,
-    and those that a direct layer uses too stay."""
+    """Three transforms and one product, for any sizes; weights of two layers are made once,
+    and weights that a direct layer uses too stay."""
     draw = Draw()
     name = convolve(draw, "c0", draw.input("x", 1, 9, 11, 12), 12)
     for i, (o, extras) in enumerate([(12, ("c0",)), (8, ()), (12, ())], 1):

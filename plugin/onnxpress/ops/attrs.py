@@ -1,5 +1,5 @@
-"""Attributes that several operators have, and those that one stage of the compiler leaves on a node
-for a later one."""
+"""Attributes that several operators have, and attributes that one stage of the compiler leaves on a
+node for a later stage."""
 
 from dataclasses import dataclass
 

@@ -40,7 +40,7 @@ class Op:
       rank of weights that one bias belongs to. None: it is no such product.
     - `picks`: whether every element of the outputs is an element of an operand.
     - `follows` rewrites the attributes for operands that are stored with other axes: axis a of a
-      value is axis perm[a] of what is stored. None: it needs the axes in their own order.
+      value is axis perm[a] of the stored array. None: it needs the axes in their own order.
     - `samples` tells whether the outputs' first axis holds samples that do not depend on each
       other; see ops/samples.py. None: it never runs on a batch in slices.
 

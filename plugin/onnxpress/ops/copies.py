@@ -34,7 +34,8 @@ def dense(shape: Shape) -> Shape:
 
 
 def coalesce(move: Move) -> Move:
-    """The same copy with fewer axes: those of length 1 go, neighbours that step as one merge."""
+    """The same copy with fewer axes: axes of length 1 are dropped, neighbours that step as one
+    merge."""
     axes: list[tuple[int, int, int]] = []
     for n, src, dst in zip(move.shape, move.src_strides, move.dst_strides, strict=True):
         if n == 1:

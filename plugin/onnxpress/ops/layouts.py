@@ -1,5 +1,5 @@
-"""How attributes follow operands that are stored with their axes in another order: axis `a` of a
-value is axis perm[a] of what is stored (`Op.follows`)."""
+"""Attributes for operands that are stored with their axes in another order: axis `a` of a value is
+axis perm[a] of the stored array (`Op.follows`)."""
 
 from collections.abc import Sequence
 from dataclasses import replace

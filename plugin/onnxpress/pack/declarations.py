@@ -46,7 +46,7 @@ def javascript_types(file: str, api: str) -> str:
 
 
 def declarations(api: str) -> str:
-    """The text of onnxpress.d.ts; `api` are the declarations of what the module exports."""
+    """The text of onnxpress.d.ts; `api`: the declarations of the module's exports."""
     interfaces = [_interface(kind) for kind in records_below(Manifest)]
     head = "// Types of onnxpress.js and of the manifests that it reads."
     return "\n\n".join((head, IMPORT.sub("", api).strip(), *interfaces)) + "\n"

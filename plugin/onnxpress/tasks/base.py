@@ -55,9 +55,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A figure that must not fall below `limit`; `measure(got, want, output)` gives it, of two
-    outputs in the model's own shape. `strain` of the figure is the error's share of what is
-    admitted: above 1 the gate does not hold. Independent errors' strains add up."""
+    """A figure that must reach `limit`. `measure(got, want, output)` computes it from two outputs
+    in the model's own shape. `strain`: the error over the admitted error; above 1 the gate fails.
+    Strains of independent errors add up."""
 
     metric: str
     limit: float
