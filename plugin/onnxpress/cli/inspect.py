@@ -54,7 +54,7 @@ def _plain(graph: Any) -> dict[str, Any]:
         "inputs": list(graph.inputs),
         "outputs": list(graph.outputs),
         "nodes": [{"op": n.op, "inputs": list(n.inputs), "outputs": list(n.outputs),
-                   "shape": list(graph.shape(n.outputs[0])),
+                   "shapes": [list(graph.shape(out)) for out in n.outputs],
                    "attrs": {k: str(v) for k, v in n.attrs.told().items()}} for n in graph.nodes],
         "constants": {name: list(value.shape) for name, value in graph.constants.items()},
     }

@@ -91,7 +91,8 @@ class Needs:
     of the node's inputs.
 
     `scratch`: f32 elements of working memory. `strided`: operands may have halos and padded pixels;
-    otherwise all are dense. `same`: the inputs that must have the output's strides (residuals).
+    otherwise all are dense. `output`: the layout of each output. `same`: the inputs that must have
+    the first output's strides (residuals).
     """
 
     inputs: Mapping[int, Want] = field(default_factory=dict)

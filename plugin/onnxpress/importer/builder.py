@@ -5,7 +5,7 @@ emitted. So shape arithmetic and weight layouts need no code of their own. Const
 model's type until `finish`, which turns the remaining ones into f32.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..graph.expr import Expr, const, inp
-from ..graph.graph import Attrs, Graph, Node, Value
+from ..graph.graph import Attrs, Graph, Node, Shape, Value
 from ..ops import OPS
 from ..ops.attrs import Shaped
 from ..ops.move import Expand, Reshape, Slice, Transpose
@@ -39,7 +39,7 @@ class Builder:
     def __init__(self, reserved: set[str]) -> None:
         self.values: dict[str, Value] = {}
         self.arrays: dict[str, np.ndarray] = {}
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, Node] = {}  # by each of their outputs
         self.made: dict[str, Node | None] = {}  # since `begin`; None for a constant
         self.reserved = reserved
         self.stem = self.where = "model"
@@ -104,6 +104,8 @@ class Builder:
         self.made[wanted] = None
         if name in self.arrays:
             self.arrays[wanted] = self.arrays.pop(name)
+        elif len(self.nodes[name].outputs) > 1:
+            self._rename({name: wanted})
         else:
             # The node is now last in the order. A node that no other node reads may stand there.
             self.nodes[wanted] = replace(self.nodes.pop(name), outputs=(wanted,))
@@ -120,10 +122,17 @@ class Builder:
             self.nodes[wanted] = Node(Reshape(), (name,), (wanted,))
         else:
             self.values[wanted] = self.values.pop(name)
-            swap = {name: wanted}
-            nodes = [replace(n, inputs=tuple(swap.get(i, i) for i in n.inputs),
-                             outputs=(swap.get(n.name, n.name),)) for n in self.nodes.values()]
-            self.nodes = {n.name: n for n in nodes}
+            self._rename({name: wanted})
+
+    def _rename(self, names: Mapping[str, str]) -> None:
+        """Old name -> new name, in all nodes; their order stays."""
+        nodes = [replace(n, inputs=tuple(names.get(i, i) for i in n.inputs),
+                         outputs=tuple(names.get(o, o) for o in n.outputs)) for n in self._order()]
+        self.nodes = {out: n for n in nodes for out in n.outputs}
+
+    def _order(self) -> tuple[Node, ...]:
+        """The nodes, once each."""
+        return tuple({n.name: n for n in self.nodes.values()}.values())
 
     def input(self, name: str, value: Value) -> str:
         self.values[name] = value
@@ -143,32 +152,42 @@ class Builder:
 
         `keep`: emits the operator even if it could be folded.
         """
-        node = Node(attrs, tuple(inputs), (self.fresh(attrs.op),))
-        shapes = [self.shape(n) for n in inputs]
-        (shape,) = OPS[attrs.op].infer(node, shapes)
-        dtype = dtype or self.dtype(inputs[0])
+        (name,) = self.emit_all(attrs, inputs, [dtype or self.dtype(inputs[0])], keep)
+        return name
+
+    def emit_all(self, attrs: Attrs, inputs: Sequence[str], dtypes: Sequence[str],
+                 keep: bool = False) -> tuple[str, ...]:
+        """The names of the operator's outputs, which have these types."""
+        _, *others = OPS[attrs.op].outputs
+        names = (self.fresh(attrs.op), *(self.fresh(f"{attrs.op}.{out}") for out in others))
+        node = Node(attrs, tuple(inputs), names)
+        shapes = OPS[attrs.op].infer(node, [self.shape(n) for n in inputs])
         if not keep and all(n in self.arrays for n in inputs):
-            return self._fold(node, shape, dtype)
-        if prod(shape) == 0:
+            return self._fold(node, shapes, dtypes)
+        if not any(map(prod, shapes)):
             # A value without elements is known already.
-            return self.constant(np.zeros(shape, NUMPY[dtype]), node.name)
-        if prod(shape) > LARGEST:
-            raise self.refused(f"its result {shape} has {prod(shape)} elements, more than a page "
-                               f"can address ({LARGEST}); give the model smaller inputs")
+            return tuple(self.constant(np.zeros(shape, NUMPY[dtype]), name)
+                         for name, shape, dtype in zip(names, shapes, dtypes, strict=True))
+        for shape in shapes:
+            if prod(shape) > LARGEST:
+                raise self.refused(f"its result {shape} has {prod(shape)} elements, more than a "
+                                   f"page can address ({LARGEST}); give the model smaller inputs")
         if isinstance(attrs, Shaped):
             node = node.with_attrs(shape=None)
-        self.nodes[node.name] = self.made[node.name] = node
-        self.values[node.name] = Value(shape, dtype)
-        return node.name
+        for name, shape, dtype in zip(names, shapes, dtypes, strict=True):
+            self.nodes[name] = self.made[name] = node
+            self.values[name] = Value(shape, dtype)
+        return names
 
-    def _fold(self, node: Node, shape: tuple[int, ...], dtype: str) -> str:
-        size = prod(shape)
+    def _fold(self, node: Node, shapes: Sequence[Shape], dtypes: Sequence[str]) -> tuple[str, ...]:
+        size = sum(map(prod, shapes))
         self.folded += size
         if size - sum(self.arrays[n].size for n in node.inputs) > GROWTH or self.folded > TOTAL:
             raise self.refused(f"it makes a constant of {size} elements; a page cannot hold "
                                f"more than {GROWTH} beyond what the model file holds")
-        (array,) = OPS[node.op].reference(node, [self.arrays[n] for n in node.inputs])
-        return self.constant(convert(np.asarray(array), dtype), node.name)
+        arrays = OPS[node.op].reference(node, [self.arrays[n] for n in node.inputs])
+        return tuple(self.constant(convert(np.asarray(array), dtype), name)
+                     for name, array, dtype in zip(node.outputs, arrays, dtypes, strict=True))
 
     def number(self, array: np.ndarray) -> float:
         """The only element of `array`, for an expression."""
@@ -251,7 +270,7 @@ class Builder:
             UnsupportedError: an integer constant does not fit an f32 exactly, or a needed value has
                 no elements.
         """
-        graph = Graph(tuple(inputs), tuple(outputs), tuple(self.nodes.values()), self.values,
+        graph = Graph(tuple(inputs), tuple(outputs), self._order(), self.values,
                       self.arrays)
         graph = graph.rebuild(graph.nodes)
         empty = next((n for n, v in graph.values.items() if prod(v.shape) == 0), None)

@@ -32,7 +32,7 @@ def whole_values(graph: Graph) -> dict[str, Span]:
     for node in graph.nodes:
         span = _of(node, spans)
         if span.whole and -BITS < span.lo <= span.hi < BITS:
-            spans[node.name] = span
+            spans.update(dict.fromkeys(node.outputs, span))
     return spans
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph.graph import Attrs, Graph, Node, Value
+from ..graph.graph import Attrs, Graph, Node, Shape, Value
 from ..ops.move import Reshape
 
 
@@ -61,12 +61,16 @@ class Draft:
 
     def add(self, attrs: Attrs, inputs: tuple[str, ...], shape: tuple[int, ...], name: str,
             like: str | None = None) -> str:
-        """Adds a node whose output is `name`, with `shape`; it has the ONNX type of `like`, or
+        """Adds a node whose only output is `name`, with `shape`; it has the ONNX type of `like`, or
         of the old value of that name."""
-        old = self.values.get(like or name)
-        self.values[name] = Value(tuple(shape), old.dtype if old else "f32")
+        self.state(name, shape, like or name)
         self.keep(Node(attrs, inputs, (name,)))
         return name
+
+    def state(self, name: str, shape: Shape, like: str) -> None:
+        """The facts of the value `name`: its shape, and the ONNX type of the old value `like`."""
+        old = self.values.get(like)
+        self.values[name] = Value(tuple(shape), old.dtype if old else "f32")
 
     def keep(self, node: Node) -> None:
         """Adds `node`, its inputs renamed to what stands for them by now."""

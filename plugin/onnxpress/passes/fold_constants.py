@@ -24,7 +24,7 @@ def fold_constants(graph: Graph, note: Callable[[str, str], None]) -> Graph:
         if not _is_constant(draft, node):
             draft.keep(node)
             continue
-        size = prod(graph.shape(node.name))
+        size = sum(prod(graph.shape(out)) for out in node.outputs)
         if size > max(GROWTH, sum(prod(draft.shape(draft.now(n))) for n in node.inputs)):
             note(f"%{node.name}", f"{size} constant elements are computed on the device, since "
                                   "they would be larger to download than what they are made of")

@@ -25,7 +25,7 @@ def hoist_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
     for node in graph.nodes:
         if isinstance(node.attrs, Transpose):
-            _hoist(draft, node.inputs[0], node.attrs.perm, node.outputs[0])
+            _hoist(draft, node.inputs[0], node.attrs.perm, node.name)
         else:
             draft.keep(node)
     graph = draft.finish()

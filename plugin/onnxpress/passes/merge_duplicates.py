@@ -1,7 +1,7 @@
 """Computes equal things once.
 
 1. Two nodes with the same operator, operands and attributes are one; the first stays.
-2. A duplicate that is a graph output stays, since its name is part of the model's interface.
+2. A duplicate that makes a graph output stays, since its name is part of the model's interface.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,13 @@ from .draft import Draft
 
 def merge_duplicates(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
-    first: dict[tuple[object, ...], str] = {}
+    first: dict[tuple[object, ...], tuple[str, ...]] = {}
     for node in graph.nodes:
         key = (repr(node.attrs), draft.inputs(node), tuple(map(graph.shape, node.outputs)))
-        if key in first and len(node.outputs) == 1 and node.name not in graph.outputs:
-            draft.replace(node.name, first[key])
+        if key in first and not set(node.outputs) & set(graph.outputs):
+            for old, new in zip(node.outputs, first[key], strict=True):
+                draft.replace(old, new)
         else:
-            first.setdefault(key, node.name)
+            first.setdefault(key, node.outputs)
             draft.keep(node)
     return draft.finish()

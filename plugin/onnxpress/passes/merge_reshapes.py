@@ -21,7 +21,7 @@ def merge_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
         if not isinstance(node.attrs, Reshape):
             draft.keep(node)
             continue
-        source, out = draft.now(node.inputs[0]), node.outputs[0]
+        source, out = draft.now(node.inputs[0]), node.name
         maker = draft.makers.get(source)
         if maker is not None and isinstance(maker.attrs, Reshape):
             source = maker.inputs[0]

@@ -36,7 +36,7 @@ def sink_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     for node in graph.nodes:
         if isinstance(node.attrs, Transpose):
             name, perm = sink.pending[node.inputs[0]]
-            sink.pending[node.outputs[0]] = name, permute(perm, node.attrs.perm)
+            sink.pending[node.name] = name, permute(perm, node.attrs.perm)
         elif isinstance(node.attrs, Reshape):
             sink.reshape(node)
         elif OPS[node.op].follows is not None:
@@ -100,7 +100,7 @@ class _Sink:
     def cheapest(self, node: Node) -> Perm:
         """The operands' order in which the others are cheapest to follow; pending orders first,
         since they come from operators that will be met again."""
-        rank = len(self.graph.shape(node.outputs[0]))
+        rank = len(self.graph.shape(node.name))
         moving = [n for n in node.inputs if n not in self.graph.constants]
         orders = [self.lifted(n, rank)[1] for n in moving]
         orders.sort(key=lambda perm: perm == identity(rank))
@@ -109,15 +109,17 @@ class _Sink:
 
     # --- nodes ---
 
-    def emit(self, node: Node, inputs: tuple[str, ...], shape: tuple[int, ...], perm: Perm) -> None:
-        """Adds `node` with its output stored in `perm` order; an output's name waits for the
+    def emit(self, node: Node, inputs: tuple[str, ...], perm: Perm) -> None:
+        """Adds `node` with its outputs stored in `perm` order; a graph output's name waits for the
         value in its own order."""
-        value = node.outputs[0]
-        name = value
-        if value in self.graph.outputs and perm != identity(len(perm)):
-            name = self.draft.fresh(f"{value}.stored")
-        self.draft.add(node.attrs, inputs, shape, name, like=value)
-        self.pending[value] = name, perm
+        names = []
+        for value in node.outputs:
+            waits = value in self.graph.outputs and perm != identity(len(perm))
+            name = self.draft.fresh(f"{value}.stored") if waits else value
+            self.draft.state(name, unpermute(self.graph.shape(value), perm), like=value)
+            self.pending[value] = name, perm
+            names.append(name)
+        self.draft.keep(Node(node.attrs, inputs, tuple(names)))
 
     def run_as_is(self, node: Node) -> None:
         inputs = [self.stored(n, identity(len(self.graph.shape(n)))) for n in node.inputs]
@@ -130,12 +132,11 @@ class _Sink:
     def run_in(self, perm: Perm, node: Node) -> None:
         """Cases 2 and 3: the node with every axis `a` renamed to perm[a]."""
         inputs = tuple(self.stored(n, perm) for n in node.inputs)
-        shape = unpermute(self.graph.shape(node.outputs[0]), perm)
-        self.emit(replace(node, attrs=follow(node.attrs, perm)), inputs, shape, perm)
+        self.emit(replace(node, attrs=follow(node.attrs, perm)), inputs, perm)
 
     def reshape(self, node: Node) -> None:
         value, (_, perm) = node.inputs[0], self.pending[node.inputs[0]]
-        before, after = self.graph.shape(value), self.graph.shape(node.outputs[0])
+        before, after = self.graph.shape(value), self.graph.shape(node.name)
         groups = sorted(regroup(before, after), key=lambda g: max(perm[a] for a in g[0]))
         if self._flatten_into_rows(node, groups):
             return
@@ -148,11 +149,11 @@ class _Sink:
         grouped = {a for _, outs in groups for a in outs}
         axes = tuple(a for a in range(len(after)) if a not in grouped)
         axes += tuple(a for _, outs in groups for a in outs)
-        self.emit(node, (name,), permute(after, axes), unpermute(identity(len(after)), axes))
+        self.emit(node, (name,), unpermute(identity(len(after)), axes))
 
     def _flatten_into_rows(self, node: Node, groups: list[tuple[Perm, Perm]]) -> bool:
         """Case 5."""
-        value, out = node.inputs[0], node.outputs[0]
+        value, out = node.inputs[0], node.name
         name, perm = self.pending[value]
         after = self.graph.shape(out)
         if not groups or name in self.graph.constants or out in self.graph.outputs:
@@ -172,7 +173,7 @@ class _Sink:
         extents = [self.graph.shape(value)[a] for a in ins]
         index = np.arange(prod(extents)).reshape(extents)
         self.rows[out] = index.transpose([ins.index(a) for a in stored]).ravel()
-        self.emit(node, (name,), after, identity(len(after)))
+        self.emit(node, (name,), identity(len(after)))
         return True
 
     def finish(self) -> Graph:

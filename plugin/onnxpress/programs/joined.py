@@ -21,7 +21,7 @@ def place_joined(graph: Graph, needs: Mapping[str, Needs], wants: Mapping[str, S
     """Value name -> its place. `wants`: how each value is read. `pinned`: values with a layout of
     their own."""
     tied = {name for node in graph.nodes for i in needs.get(node.name, Needs()).same
-            for name in (node.inputs[i], node.outputs[0])}
+            for name in (node.inputs[i], node.name)}
     places: dict[str, Place] = {}
 
     def free(name: str) -> bool:

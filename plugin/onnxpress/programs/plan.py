@@ -41,14 +41,14 @@ def plan_linear(graph: Graph, target: str) -> LinearPlan:
     Raises:
         PlanError: an operator has no kernel on `target`.
     """
-    needs = {n.name: linear_kernel(n, target).needs(n, graph) for n in graph.nodes
-             if _alias_start(n, graph) is None}
+    needs = {out: need for node in graph.nodes if _alias_start(node, graph) is None
+             for need in [linear_kernel(node, target).needs(node, graph)] for out in node.outputs}
     layouts, places = _choose_layouts(graph, needs)
     draft = _Draft(graph, layouts, places)
     for node in graph.nodes:
         start = _alias_start(node, graph)
         if start is not None:
-            draft.alias(node.outputs[0], node.inputs[0], start)
+            draft.alias(node.name, node.inputs[0], start)
         else:
             draft.add(node, needs[node.name])
     return draft.finish(target)
@@ -93,11 +93,12 @@ def _choose_layouts(graph: Graph, needs: dict[str, Needs]
             pinned.update((*node.inputs, *node.outputs))
         for i, name in enumerate(node.inputs):
             wants[name].append(need.inputs.get(i, ANY))
-        wants[node.outputs[0]].append(need.output)
-        made[node.outputs[0]] = need.output.storage
+        for name in node.outputs:
+            wants[name].append(need.output)
+            made[name] = need.output.storage
         for i in need.same:
             if node.inputs[i] not in graph.constants:
-                group[root(node.inputs[i])] = root(node.outputs[0])
+                group[root(node.inputs[i])] = root(node.name)
     places = place_joined(graph, needs, wants, pinned)
     for name, (whole, _) in places.items():
         group[root(name)] = root(whole)
@@ -200,24 +201,25 @@ class _Draft:
     def add(self, node: Node, need: Needs) -> None:
         if self._is_joined(node):
             return
-        out = made = node.outputs[0]
-        if not _satisfies(self.layouts[out], need.output):
-            made = self._new(f"{out}@out", self.graph.shape(out), need.output)
+        made = tuple(out if _satisfies(self.layouts[out], need.output)
+                     else self._new(f"{out}@out", self.graph.shape(out), need.output)
+                     for out in node.outputs)
         inputs = []
         for i, name in enumerate(node.inputs):
             if name in self.graph.constants and i not in need.same:
                 inputs.append(self._slot(name, need.packings.get(i)))
             elif i in need.same:
-                inputs.append(self._like(name, made, need.inputs.get(i, ANY).storage))
+                inputs.append(self._like(name, made[0], need.inputs.get(i, ANY).storage))
             else:
                 inputs.append(self._twin(name, need.inputs.get(i, ANY)))
-        self._emit(node, tuple(inputs), (made, *node.outputs[1:]), need)
-        if made != out:
-            self._copy(made, out)
+        self._emit(node, tuple(inputs), made, need)
+        for own, out in zip(made, node.outputs, strict=True):
+            if own != out:
+                self._copy(own, out)
 
     def _is_joined(self, node: Node) -> bool:
         """Whether the operands of a concatenation are made in its place."""
-        own = self.places.get(node.outputs[0], (node.outputs[0], 0))
+        own = self.places.get(node.name, (node.name, 0))
         return isinstance(node.attrs, Concat) and side_by_side(self.graph, node, self.places) == own
 
     def _slot(self, name: str, packing: Packing | None) -> str:
@@ -267,15 +269,19 @@ class _Draft:
 
     def _emit(self, node: Node, inputs: tuple[str, ...], outputs: tuple[str, ...],
               need: Needs) -> None:
-        halo, whole = self.layouts[outputs[0]].halo, (self.root[outputs[0]],)
-        fill = Node(FillHalo(mode="zero", pads=halo.extent), (), whole)
-        if any(halo.extent) and whole[0] not in self.bordered:
-            self.bordered.update(whole)
-            self.steps.append((fill, (), whole, Needs()))
+        for out in outputs:
+            halo, whole = self.layouts[out].halo, self.root[out]
+            if any(halo.extent) and whole not in self.bordered:
+                self.bordered.add(whole)
+                self._fill(whole, FillHalo(mode="zero", pads=halo.extent), whole)
         self.steps.append((node, inputs, outputs, need))
-        if halo.mode != "zero" and any(halo.pads):
-            fill = fill.with_attrs(mode=halo.mode, pads=halo.pads)
-            self.steps.append((fill, (), outputs[:1], Needs()))
+        for out in outputs:
+            halo = self.layouts[out].halo
+            if halo.mode != "zero" and any(halo.pads):
+                self._fill(self.root[out], FillHalo(mode=halo.mode, pads=halo.pads), out)
+
+    def _fill(self, name: str, how: FillHalo, out: str) -> None:
+        self.steps.append((Node(how, (), (name,)), (), (out,), Needs()))
 
     # --- addresses ---
 

@@ -61,7 +61,8 @@ def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
             peak = max(peak, _largest_part(node.attrs.expr, operands))
         peaks[step] = max(peaks.get(step, 0.0), peak)
         if step == node.name:
-            measure(step, results[0])
+            for name, values in zip(node.outputs, results, strict=True):
+                measure(name, values)
         if isinstance(node.attrs, Product):
             x = operands[0].reshape(-1, operands[0].shape[-1])
             if len(x) >= LEAST_PIXELS:
