@@ -1,6 +1,9 @@
-"""Plain English where a machine can hold it; true paths and links in the documents."""
+"""Plain English where a machine can hold it; true paths and links in documents and comments."""
 
+import ast
 import re
+import subprocess
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,20 +11,28 @@ import pytest
 from support.paths import ROOT
 
 PACKAGE = ROOT / "plugin/onnxpress"
-REWRITTEN = {"add-an-operator.md"}
-DOCUMENTS = [path for path in sorted([*ROOT.glob("*.md"), *(ROOT / "demos").rglob("*.md")])
-             if path.name not in REWRITTEN]
+LISTED = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                        capture_output=True, text=True, check=True).stdout.split()
+FILES = [path for path in map(ROOT.joinpath, sorted(LISTED)) if path.is_file()]
+DOCUMENTS = [path for path in FILES if path.suffix == ".md" and "data" not in path.parts]
+UNDER_WORK = {"proof", "film.js", "save.js"}
+SOURCES = [path for path in FILES if path.suffix in (".py", ".js", ".mjs", ".ts", ".wgsl")
+           and not UNDER_WORK & {*path.parts}]
 MOST_WORDS = 35  # in a sentence
 
 # Words that make a reader look back for the noun that they stand for.
-RIDDLES = re.compile(r"\b(that|those) of\b|\bthose (that|which|with)\b|\bof what\b|\bwhat is had\b"
-                     r"|\bcan be had\b|\bsuch as (has|have|is|are)\b|\bthat which\b", re.I)
+RIDDLES = re.compile(r"\b(that|those) of\b|\bthose (that|which|who|with)\b|\bof what\b"
+                     r"|\bwhat is had\b|\bcan be had\b|\bsuch as (has|have|is|are)\b"
+                     r"|\bthat which\b", re.I)
 
 # Where a path in a document may begin.
 ROOTS = (ROOT, PACKAGE, PACKAGE / "runtime", ROOT / "plugin")
 # Names of files that a reader has or makes, or that stand for many.
-EXAMPLES = re.compile(r"^(cats?|chart|inputs|manifest|out|sitemap|verb_noun)\.|[A-Z]{3}|^core\.js$"
-                      r"|^(\.cache|assets|onnxpress-files|onnxpress)/|^(demos/cat|models/net)")
+EXAMPLES = re.compile(
+    r"^(a|bench|cats?|chart|index|inputs|manifest|net|out|package|sitemap|sums|tint|verb_noun"
+    r"|webgpu_dawn)\."
+    r"|[A-Z]{3}|^(Node|core)\.js$|^(\.cache|assets|onnxpress-files|onnxpress|torch)/"
+    r"|^(demos/(a|cat)|models/net)")
 SUFFIXES = "py|js|mjs|md|yml|json|wgsl|html|css|toml|txt"
 
 
@@ -87,3 +98,40 @@ def test_links_to_words_have_an_entry() -> None:
     linked = {(name(path), word) for path in DOCUMENTS
               for word in re.findall(r"words\.md#([\w-]+)", path.read_text("utf-8"))}
     assert not {link for link in linked if link[1] not in words}
+
+
+def comments(path: Path) -> Iterator[str]:
+    """The docstrings and comments of a source file, each on one line."""
+    text = path.read_text("utf-8")
+    if path.suffix != ".py":
+        for comment in re.findall(r"/\*.*?\*/|(?:^[ \t]*//[^\n]*\n)+|(?<!:)//[^\n]*", text,
+                                  re.S | re.M):
+            yield " ".join(re.sub(r"^[ \t]*(?:\*|//)", "", comment, flags=re.M).split())
+        return
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, documented) and (docstring := ast.get_docstring(node)):
+            yield " ".join(docstring.split())
+    lines, last = [], 0
+    for token in tokenize.generate_tokens(iter(text.splitlines(keepends=True)).__next__):
+        if token.type == tokenize.COMMENT:
+            if token.start[0] != last + 1:
+                yield " ".join(lines)
+                lines = []
+            lines.append(token.string.lstrip("# "))
+            last = token.start[0]
+    yield " ".join(lines)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_comments_name_things(path: Path) -> None:
+    assert not [comment for comment in comments(path) if RIDDLES.search(comment)]
+
+
+def test_paths_in_comments_exist() -> None:
+    """A path may begin in any folder: `plan.py`, `programs/plan.py`."""
+    tails = {"/".join(parts[i:]) for parts in (name(path).split("/") for path in FILES)
+             for i in range(len(parts))}
+    assert not {(name(path), found) for path in SOURCES for comment in comments(path)
+                for found in re.findall(rf"(?<![\w/.*{{-])[\w/-]+\.(?:{SUFFIXES})\b", comment)
+                if found not in tails and not EXAMPLES.search(found)}

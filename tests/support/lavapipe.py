@@ -88,7 +88,7 @@ def _pipeline(device: Any, code: str) -> Any:
 
 
 def _held(array: np.ndarray, encoding: str, kind: str) -> bytes:
-    """What webgpu_prepare.js writes of a constant."""
+    """What targets/webgpu/prepare.js writes of a constant."""
     if kind == "f32":
         return np.asarray(array, "<f4").tobytes()
     if kind == "f16":

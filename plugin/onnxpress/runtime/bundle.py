@@ -50,8 +50,10 @@ class Module:
 
 def bundle(texts: Mapping[str, str], pages: Sequence[str], tools: Iterable[str] = ()
            ) -> dict[str, str]:
-    """File name -> text of what the scripts `pages` load, sooner or later, and of `tools`, which
-    add nothing to the first. `texts` of all modules by path.
+    """File name -> text of every script that the `pages` and the `tools` load, at once or later.
+
+    `texts`: path -> text of all modules. Code that only `tools` need is not part of the pages'
+    scripts.
 
     Raises:
         ValueError: a module is written in another style.

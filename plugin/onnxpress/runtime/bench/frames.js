@@ -1,7 +1,7 @@
 /** Frames a second. */
 
 /**
- * Two frames are under way at a time, as in page/film.js. The first frame is not timed.
+ * Two frames are under way at a time, as in kinds/picture/film.js. The first frame is not timed.
  * @param {import("../types.js").Model} model  with open frames
  * @param {() => VideoFrame|GPUTexture} grab
  * @param {Object<string, Float32Array>} others  the inputs that are no frame

@@ -17,7 +17,7 @@ const underway = new Map();
 const CACHES = ["default", "reload"];
 
 /**
- * How many more downloads may begin on this thread, and how those that wait are told of their turn.
+ * How many more downloads may begin on this thread, and the callbacks of downloads that wait.
  * @type {{free: number, waiting: (() => void)[]}}
  */
 const turns = { free: 4, waiting: [] };

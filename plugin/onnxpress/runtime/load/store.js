@@ -66,8 +66,8 @@ export class Store {
   #puts = [];
 
   /**
-   * @param {string[]} needed sha256 of each file of the model: these never make room for others, and
-   *   memory keeps those that the cache refuses
+   * @param {string[]} needed sha256 of each file of the model. These never make room for others, and
+   *   memory keeps the files that the cache refuses
    * @param {(text: string) => void} note
    * @param {Promise<Cache|null>|null} [cache]  null on a first visit: then it is
    *   opened when there is something to store

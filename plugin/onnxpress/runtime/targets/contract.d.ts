@@ -86,7 +86,7 @@ export interface OpenOptions {
 
 /** A program that is ready to run. Its caller makes one call at a time. */
 export interface Executable {
-  /** From the values of all inputs to those of all outputs, in the model's order. */
+  /** Values of all inputs -> values of all outputs, both in the model's order. */
   run(inputs: Float32Array[]): Promise<Float32Array[]>;
   /** The time of one run, step by step. */
   profile(inputs: Float32Array[]): Promise<{ label: string; ms: number }[]>;

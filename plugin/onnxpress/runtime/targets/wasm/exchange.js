@@ -1,6 +1,6 @@
 /**
  * The messages of workers without a shared memory. The program's own file lists them, in its section
- * "exchange" (programs/exchange.py).
+ * "exchange" (programs/wasm/exchange.py).
  *
  * @typedef {Object} Exchange
  * @property {number[]} phases  how many phases each step has

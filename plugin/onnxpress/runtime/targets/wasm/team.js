@@ -33,7 +33,7 @@ export class Team {
     }
     /** Settles when all workers are there or one has failed. */
     this.here = this.#ask();
-    this.here.catch(() => {}); // the failure is for those who await it
+    this.here.catch(() => {}); // callers that await it get the failure
   }
 
   get size() {
@@ -49,7 +49,7 @@ export class Team {
     return this.#ask(job);
   }
 
-  /** Ends the workers. @param {Error} [error]  for those who still wait */
+  /** Ends the workers. @param {Error} [error]  for callers that still wait */
   end(error = gone()) {
     const failure = this.#failure ??= error;
     this.#workers.forEach((worker) => worker.terminate());
