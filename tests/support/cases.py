@@ -123,3 +123,23 @@ def parameters(targets: Collection[str]) -> list[Any]:
 
     return [pytest.param(name, target, id=f"{name}-{target}", marks=gap(name, target))
             for name in ROWS for target in targets]
+
+
+MOST = 12  # nodes of an operator
+
+
+@cache
+def nodes_alone() -> tuple[Graph, ...]:
+    """For each operator in the table of cases, after all passes: graphs of one node each, up to
+    MOST that differ in attributes or shapes. All operands are inputs."""
+    seen: dict[str, dict[object, Graph]] = {}
+    for name in ROWS:
+        graph = case(name).graph
+        for node in graph.nodes:
+            known = seen.setdefault(node.op, {})
+            key = repr(node.attrs), *(graph.shape(n) for n in node.inputs)
+            if len(known) < MOST:
+                values = {n: graph.values[n] for n in (*node.inputs, *node.outputs)}
+                inputs = tuple(dict.fromkeys(node.inputs))
+                known.setdefault(key, Graph(inputs, node.outputs, (node,), values, {}))
+    return tuple(graph for known in seen.values() for graph in known.values())

@@ -111,12 +111,12 @@ class WasmProgram:
 
 class TracedProgram:
     """A module that marks the heap elements it touches, run on a heap of zeros. The marks begin at
-    byte `marks` of its memory; programs/wasm/trace.py explains them."""
+    byte `marks` of its memory; programs/wasm/trace.py explains them. `heap`: its f32 elements."""
 
     def __init__(self, code: bytes, marks: int) -> None:
         self.waited = False
         self.store, self.exports, memory = _instance(code, self._wait)
-        self.marks = memory.view(np.uint32)[marks // 4 :]
+        self.heap, self.marks = memory[: marks // 4], memory.view(np.uint32)[marks // 4 :]
 
     def phase(self, index: int, part: int, parts: int, spans: Sequence[tuple[int, int]]
               ) -> list[np.ndarray | None] | None:

@@ -128,7 +128,7 @@ def _largest(touched: Sequence[_Touched]) -> float:
 
 def _wanted(t: Tensor, workers: int) -> _Touched:
     """The elements of an output, which worker 0 reads."""
-    lo, hi = _extent(t)
+    lo, hi = extent(t)
     reads = np.zeros((workers, hi - lo), bool)
     reads[0] = True
     return _Touched(lo, reads, np.zeros_like(reads))
@@ -160,7 +160,7 @@ def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers
             np.stack([np.zeros(hi - lo, bool) if m is None else m & bit * EACH > 0 for m in marks])
             for bit in (READ, WRITTEN))
         for operand in OPS[step.node.op].reads_by_data:
-            first, end = (max(0, n - lo) for n in _extent(step.inputs[operand]))
+            first, end = (max(0, n - lo) for n in extent(step.inputs[operand]))
             reads[:, first:end] = True
         touched.append(_Touched(lo, reads, writes))
     return touched
@@ -184,16 +184,16 @@ class _Heaps:
         self.born = np.full(self.valid.shape[1], -1, np.int32)
         self.seen: set[str] = set()
         for t in plan.inputs:
-            self.valid[:, self._part(*_extent(t))] = True
+            self.valid[:, self._part(*extent(t))] = True
 
     def open(self, step: Step) -> Spans:
         """The spans that `step` may touch. Its scratch, and a new tensor, hold nothing yet."""
         fresh = [(step.scratch, step.scratch + step.room)] if step.room else []
-        fresh += [_extent(t) for t in step.outputs if (t.whole or t.name) not in self.seen]
+        fresh += [extent(t) for t in step.outputs if (t.whole or t.name) not in self.seen]
         self.seen.update(t.whole or t.name for t in step.outputs)
         for span in fresh:
             self.valid[:, self._part(*span)] = self.made[:, self._part(*span)] = False
-        spans = [*map(_extent, (*step.inputs, *step.outputs)), *fresh]
+        spans = [*map(extent, (*step.inputs, *step.outputs)), *fresh]
         return _merged([span for span in spans if span[0] >= self.start])
 
     def lack(self, touched: Sequence[_Touched]) -> bool:
@@ -232,7 +232,7 @@ class _Heaps:
         return slice(lo - self.start, hi - self.start)
 
 
-def _extent(t: Tensor) -> tuple[int, int]:
+def extent(t: Tensor) -> tuple[int, int]:
     """The f32 elements that `t` occupies, halo included: (first, end)."""
     per = ELEMENT_BYTES["f32"] // t.storage.bytes
     last = t.offset + sum((n - 1) * s for n, s in zip(t.shape, t.strides, strict=True))
