@@ -17,7 +17,7 @@ from onnxpress.importer.model import OPSETS, import_model
 from onnxpress.ops import OPS, bound, check_shapes
 from onnxpress.ops.interpret import interpret
 from onnxpress.passes import run_passes
-from onnxpress.passes.steps import is_kind
+from onnxpress.passes.quantization import is_kind
 from support.onnx_models import (
     EPSILON,
     NETS,

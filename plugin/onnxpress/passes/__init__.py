@@ -1,7 +1,7 @@
 """The passes that every target shares, in the order in which they run.
 
-A pass is a pure function `verb_noun(graph, note) -> Graph` in the file of its name. `note(where,
-reason)` records what a person would expect to happen and why it did not.
+A pass is a pure function `verb_noun(graph, note) -> Graph` in the file of its name. It calls
+`note(where, reason)` where a reader would expect a change and none was made.
 """
 
 from collections.abc import Callable
@@ -57,10 +57,10 @@ PORTABLE: tuple[Pass, ...] = (
 
 
 def run_passes(graph: Graph, note: Note) -> Graph:
-    """The graph after all portable passes; each note's reason starts with the pass's name.
+    """The graph after all portable passes. The reason of each note starts with the pass's name.
 
     Raises:
-        PassError: a pass left a graph that does not check; the message names the pass.
+        PassError: the graph that a pass left is not valid; the message names the pass.
     """
     for run in PORTABLE:
         name = run.__name__

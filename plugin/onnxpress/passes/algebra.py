@@ -8,7 +8,8 @@ ONE = Expr("const", (), 1.0)
 ZERO = Expr("const", (), 0.0)
 MINUS = Expr("const", (), -1.0)
 CHEAP = frozenset(("add", "sub", "mul", "min", "max", "neg", "abs", "eq", "lt", "le", "select"))
-UNSTEADY = frozenset(("round", "floor", "ceil", "trunc"))  # an ulp before them may be a whole step
+# Operators that jump: an operand that differs by one ulp may change the result by 1.
+UNSTEADY = frozenset(("round", "floor", "ceil", "trunc"))
 
 
 def size(expr: Expr) -> int:
@@ -24,10 +25,12 @@ def count(expr: Expr, index: int) -> int:
 
 
 def uses_only(expr: Expr, ops: frozenset[str]) -> bool:
+    """Whether every primitive of the expression is one of `ops`."""
     return not expr.args or (expr.op in ops and all(uses_only(a, ops) for a in expr.args))
 
 
 def is_unsteady(expr: Expr) -> bool:
+    """Whether the expression holds a primitive that jumps."""
     return expr.op in UNSTEADY or any(map(is_unsteady, expr.args))
 
 
@@ -39,7 +42,10 @@ def rewrite(expr: Expr, rule: Callable[[Expr], Expr]) -> Expr:
 
 
 def compact(expr: Expr, names: Sequence[str], fixed: int = 0) -> tuple[Expr, tuple[str, ...]]:
-    """The expression over distinct names that it reads; the first `fixed` inputs stay."""
+    """(expression, names): the same expression over the names that it reads, each listed once.
+
+    Input i of `expr` is names[i]. The first `fixed` inputs keep their places.
+    """
     read = input_indices(expr)
     kept = list(names[:fixed])
     kept += dict.fromkeys(n for i, n in enumerate(names) if i >= fixed and i in read)
@@ -49,24 +55,26 @@ def compact(expr: Expr, names: Sequence[str], fixed: int = 0) -> tuple[Expr, tup
 
 
 def plus(a: Expr, b: Expr) -> Expr:
+    """a + b, without additions of 0."""
     return b if a == ZERO else a if b == ZERO else a + b
 
 
 def times(a: Expr, b: Expr) -> Expr:
+    """a * b, without products with 0 or 1."""
     if ZERO in (a, b):
         return ZERO
     return b if a == ONE else a if b == ONE else a * b
 
 
 def affine(expr: Expr, index: int) -> tuple[Expr, Expr] | None:
-    """(scale, shift), neither reading input `index`, with expr = input * scale + shift; None if
-    there is no such form."""
+    """(scale, shift) with expr = input * scale + shift; None if no such form was found. Neither
+    of the two reads input `index`."""
     if index not in input_indices(expr):
         return ZERO, expr
     if expr.op == "input":
         return ONE, ZERO
-    parts = [affine(a, index) for a in expr.args]
-    if None in parts:
+    parts = [part for a in expr.args if (part := affine(a, index)) is not None]
+    if len(parts) < len(expr.args):
         return None
     if expr.op == "neg":
         (a, b), = parts

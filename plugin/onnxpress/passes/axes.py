@@ -1,4 +1,4 @@
-"""Permutations of axes. `perm` means numpy.transpose: axis i of the result is axis perm[i]."""
+"""Permutations of axes. A `perm` is numpy.transpose's: axis i of the result is axis perm[i]."""
 
 from collections.abc import Sequence
 from math import prod
@@ -7,6 +7,7 @@ from ..ops.layouts import Perm, unpermute
 
 
 def identity(rank: int) -> Perm:
+    """The permutation that changes nothing."""
     return tuple(range(rank))
 
 
@@ -16,22 +17,22 @@ def permute(items: Sequence[int], perm: Perm) -> tuple[int, ...]:
 
 
 def between(have: Perm, want: Perm) -> Perm:
-    """The transpose of s that yields w, where one value is both transpose(s, have) and
-    transpose(w, want)."""
+    """The perm with transpose(s, perm) = w, where transpose(s, have) = transpose(w, want)."""
     return unpermute(have, want)
 
 
 def is_view(shape: Sequence[int], perm: Perm) -> bool:
-    """Whether transposing leaves the elements' order as it is: only axes of length 1 move."""
+    """Whether transposing keeps the order of the elements, since only axes of length 1 move."""
     long = [p for p in perm if shape[p] != 1]
     return long == sorted(long)
 
 
 def regroup(before: Sequence[int], after: Sequence[int]) -> list[tuple[Perm, Perm]]:
-    """The finest split of a reshape into independent ones, as (axes before, axes after).
+    """The finest split of a reshape into independent ones, as pairs (axes before, axes after).
 
-    Only axes longer than 1 are listed before; axes of length 1 after follow the axis they stand
-    behind, leading ones belong to no group.
+    For example, [2, 3, 4] -> [6, 2, 2] is [((0, 1), (0,)), ((2,), (1, 2))]. `axes before` lists no
+    axis of length 1. In `axes after` such an axis belongs to the group of the axis before it, and
+    to no group if there is none.
     """
     ins = [i for i, n in enumerate(before) if n != 1]
     outs = [i for i, n in enumerate(after) if n != 1]

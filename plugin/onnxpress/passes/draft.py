@@ -12,9 +12,9 @@ from ..ops.move import Reshape
 class Draft:
     """The new graph so far.
 
-    A pass that fuses a node into its producer adds the fused node under the consumer's name and
-    leaves the producer behind; `finish` drops whatever nobody reads any more. Names keep their
-    meaning, so `uses` of the old graph stays valid.
+    A pass that fuses a node into its producer adds the fused node under the consumer's name. The
+    producer stays; `finish` drops every node whose results nobody reads. A name means the same
+    value in both graphs, so `uses`, counted in the old graph, stays valid.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -31,21 +31,22 @@ class Draft:
         return self.values[name].shape
 
     def now(self, name: str) -> str:
-        """The name that stands for the old `name` by now."""
+        """The new name of the old value `name`."""
         return self._renamed.get(name, name)
 
     def inputs(self, node: Node) -> tuple[str, ...]:
+        """The new names of the operands of `node`."""
         return tuple(map(self.now, node.inputs))
 
     def replace(self, old: str, new: str) -> None:
-        """From here on, readers of `old` read `new`; a graph output keeps its name as an alias."""
+        """Readers of `old` read `new` from here on. A graph output keeps its name, as a reshape."""
         if old in self.graph.outputs:
             self.add(Reshape(), (new,), self.shape(old), old)
         else:
             self._renamed[old] = new
 
     def fresh(self, stem: str) -> str:
-        """A name not in use yet, derived from `stem`."""
+        """A name that no value has yet, derived from `stem`."""
         name, i = stem, 0
         while name in self.values:
             i += 1
@@ -61,30 +62,30 @@ class Draft:
 
     def add(self, attrs: Attrs, inputs: tuple[str, ...], shape: tuple[int, ...], name: str,
             like: str | None = None) -> str:
-        """Adds a node whose only output is `name`, with `shape`; it has the ONNX type of `like`, or
-        of the old value of that name."""
+        """Adds a node with the one output `name`, and returns `name`. The output's ONNX type is
+        the type of `like`, or else of the old value `name`."""
         self.state(name, shape, like or name)
         self.keep(Node(attrs, inputs, (name,)))
         return name
 
     def state(self, name: str, shape: Shape, like: str) -> None:
-        """The facts of the value `name`: its shape, and the ONNX type of the old value `like`."""
+        """States the facts of a new value: its shape, and the ONNX type of the old value `like`."""
         old = self.values.get(like)
         self.values[name] = Value(tuple(shape), old.dtype if old else "f32")
 
     def keep(self, node: Node) -> None:
-        """Adds `node`, its inputs renamed to what stands for them by now."""
+        """Adds `node`, with the new names of its operands."""
         node = replace(node, inputs=self.inputs(node))
         self.nodes.append(node)
         self.makers.update(dict.fromkeys(node.outputs, node))
 
     def sole(self, name: str, kind: type[Attrs] | tuple[type[Attrs], ...]) -> Node | None:
-        """The node that makes `name`, if its attributes are of that kind and one node alone reads
-        it."""
+        """The node that makes `name`; None unless it has attributes of `kind` and one reader."""
         maker = self.makers.get(name)
         if maker is None or self.uses[name] != 1:
             return None
         return maker if isinstance(maker.attrs, kind) else None
 
     def finish(self) -> Graph:
+        """The new graph, without the nodes, values and constants that nobody reads."""
         return self.graph.rebuild(self.nodes, self.values, self.constants)

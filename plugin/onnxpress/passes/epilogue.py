@@ -1,4 +1,4 @@
-"""Epilogues: which operators can take a pointwise reader as theirs, and what they compute."""
+"""Epilogues: which producers can run a pointwise operator, and the expressions of both."""
 
 from ..graph.expr import Expr
 from ..graph.graph import Node
@@ -7,7 +7,7 @@ from ..ops.attrs import WithEpilogue, epilogue_of
 from ..ops.pointwise import Pointwise
 from .draft import Draft
 
-MAX_EXTRAS = 6
+MAX_EXTRAS = 6  # operands of an epilogue besides the operator's result
 
 
 def own(node: Node) -> int:
@@ -16,19 +16,21 @@ def own(node: Node) -> int:
 
 
 def expression(node: Node) -> Expr | None:
-    """What a pointwise operator computes, or another one's epilogue."""
+    """The expression of a pointwise operator, or of another operator's epilogue; None if it has
+    none."""
     return node.attrs.expr if isinstance(node.attrs, Pointwise) else epilogue_of(node)
 
 
 def with_expression(node: Node, expr: Expr) -> Node:
-    """The node with another expression in the place of the one that `expression` returns."""
+    """`node` with `expr` in place of the expression that `expression` returns."""
     if isinstance(node.attrs, Pointwise):
         return node.with_attrs(expr=expr)
     return node.with_attrs(epilogue=expr)
 
 
 def is_extra(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:
-    """Whether an operand is of the output's shape or one number per channel of it."""
+    """Whether an epilogue of an operator with output shape `out` can read an operand of `shape`:
+    it has the output's shape, or one number per channel."""
     per_channel = shape[-1:] == out[-1:] and all(n == 1 for n in shape[:-1])
     return shape == out or (per_channel and len(shape) <= len(out))
 

@@ -1,13 +1,14 @@
-"""Folds per-channel scales and shifts into weights and bias, computed in float64.
+"""Folds a scale s and a shift t per channel into weights W and bias b, computed in float64.
 
-W * s and b * s + t for y * s + t behind the operator; W * s and b + sum W * t for x * s + t before.
+Behind the operator, y * s + t gives the weights W * s and the bias b * s + t. Before it, x * s + t
+gives the weights W * s and the bias b + sum(W * t). The sum runs over the inputs of each output.
 
-1. A pointwise operator behind a convolution or matmul that is affine in its result, with
-   constants per output channel: batch normalization, scale, bias. Chains fold one by one.
-2. The same before a convolution, with constants per input channel, if the padding is not zeros or
-   the shift is 0, since a padded zero would have to be shifted too.
-3. The same before a matmul with constants per inner element; with a shift only if the weights
-   have rank 2.
+1. Behind a convolution or matmul: a pointwise operator that is affine in its result, with constants
+   per output channel (batch normalization, scale, bias). Chains fold one by one.
+2. Before a convolution: the same with constants per input channel. With a shift it folds only if
+   the convolution pads no zeros, since a padded zero would have to be shifted too.
+3. Before a matmul: the same with constants per element of the summed axis. With a shift it folds
+   only if the weights have rank 2.
 4. Weights that several operators share, or that are computed, stay as they are.
 """
 
@@ -37,25 +38,26 @@ def fold_affine(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _behind(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node | None:
-    """Case 1: the operator that replaces producer and `node`."""
+    """Case 1: the operator that replaces the producer and `node`; None if they stay apart."""
     found = _affine_parts(draft, node)
     host = draft.sole(found[0], Product) if found else None
-    if found is None or host is None or len(host.inputs) > 3 or epilogue_of(host) is not None:
+    if found is None or host is None or draft.shape(host.name) != draft.shape(node.name):
         return None
-    if draft.shape(host.name) != draft.shape(node.name):
+    x, weights, bias, *extras = host.inputs
+    if extras or epilogue_of(host) is not None:
         return None
     reason = _obstacle(draft, host)
     if reason:
         note(f"%{node.name}", f"is not folded into {host.op} %{host.name}: {reason}")
         return None
     _, scale, shift = found
-    w, b = (draft.constants[n].astype(np.float64) for n in host.inputs[1:3])
+    w, b = (draft.constants[n].astype(np.float64) for n in (weights, bias))
     names = _constants(draft, host, w * scale, b * scale + shift)
-    return Node(host.attrs, (host.inputs[0], *names), node.outputs)
+    return Node(host.attrs, (x, *names), node.outputs)
 
 
 def _before(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node:
-    """Cases 2 and 3: `node`, reading what its producer reads if that can be folded."""
+    """Cases 2 and 3: `node` with its producer folded in, or `node` itself."""
     maker = draft.sole(node.inputs[0], Pointwise)
     found = _affine_parts(draft, maker) if maker else None
     if maker is None or found is None or draft.shape(found[0]) != draft.shape(maker.name):
@@ -78,7 +80,8 @@ def _before(draft: Draft, node: Node, note: Callable[[str, str], None]) -> Node:
 
 
 def _per_weight(node: Node, w: np.ndarray, channels: np.ndarray) -> np.ndarray:
-    """Numbers per input channel as [C/groups, O], or [K, 1], to multiply `w` with."""
+    """Numbers per input channel in a shape that multiplies `w`: [C/groups, O] for a convolution,
+    [K, 1] for a matmul."""
     if isinstance(node.attrs, MatMul):
         return channels[:, None]
     groups = Conv2d.of(node).groups
@@ -86,7 +89,8 @@ def _per_weight(node: Node, w: np.ndarray, channels: np.ndarray) -> np.ndarray:
 
 
 def _affine_parts(draft: Draft, node: Node) -> tuple[str, np.ndarray, np.ndarray] | None:
-    """(source, scale[C], shift[C]) if `node` is source * scale + shift per channel."""
+    """(source, scale[C], shift[C]) with `node` = source * scale + shift per channel; None if
+    `node` is something else."""
     expr = Pointwise.of(node).expr
     computed = [i for i, n in enumerate(node.inputs) if n not in draft.constants]
     if len(computed) != 1 or is_unsteady(expr):
@@ -108,6 +112,7 @@ def _is_per_channel(shape: tuple[int, ...], channels: tuple[int, ...]) -> bool:
 
 
 def _obstacle(draft: Draft, node: Node) -> str:
+    """Why nothing folds into the weights of `node`; "" if something can."""
     if any(n not in draft.constants for n in node.inputs[1:3]):
         return "its weights are computed"
     if draft.uses[node.inputs[1]] > 1:
@@ -116,6 +121,7 @@ def _obstacle(draft: Draft, node: Node) -> str:
 
 
 def _constants(draft: Draft, node: Node, w: np.ndarray, b: np.ndarray) -> tuple[str, str]:
+    """The names of the new weights and bias of `node`."""
     names = draft.constant(node.inputs[1], w), draft.constant(node.inputs[2], b)
     draft.uses.update(names)
     return names

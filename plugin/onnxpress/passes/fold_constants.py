@@ -1,9 +1,9 @@
-"""Evaluates at build time what depends on constants only.
+"""Computes at build time the nodes that depend on constants only.
 
 1. A node whose operands are all constants becomes a constant: computed in float64, stored as f32.
-2. A node with attribute `quant` waits: `lower_qdq` reads its integers first.
-3. A result larger than its operands together and larger than GROWTH elements stays a node, since
-   a constant is downloaded and a computed value is not.
+2. A node with attribute `quant` stays, since `lower_qdq` reads its integers later.
+3. A node stays if its result is larger than its operands together and than GROWTH elements. A
+   constant is downloaded; a computed value is not.
 4. A graph output stays a node.
 """
 
@@ -15,7 +15,7 @@ from ..ops import OPS, bound
 from ..ops.pointwise import quant_of
 from .draft import Draft
 
-GROWTH = 4096
+GROWTH = 4096  # elements (16 KiB in f32)
 
 
 def fold_constants(graph: Graph, note: Callable[[str, str], None]) -> Graph:
@@ -27,7 +27,7 @@ def fold_constants(graph: Graph, note: Callable[[str, str], None]) -> Graph:
         size = sum(prod(graph.shape(out)) for out in node.outputs)
         if size > max(GROWTH, sum(prod(draft.shape(draft.now(n))) for n in node.inputs)):
             note(f"%{node.name}", f"{size} constant elements are computed on the device, since "
-                                  "they would be larger to download than what they are made of")
+                                  "their operands are smaller to download")
             draft.keep(node)
             continue
         arrays = [draft.constants[draft.now(n)].astype("float64") for n in node.inputs]

@@ -4,7 +4,8 @@
    float64.
 2. A chain of additions and multiplications by constant operands on one value becomes
    x * scale + shift, if that is shorter.
-3. A chain under or over a rounding step keeps its order, since an ulp may be a whole step there.
+3. An expression that rounds keeps its order, since one ulp before a rounding may change the result
+   by 1.
 """
 
 from collections.abc import Callable
@@ -37,12 +38,13 @@ def fold_operands(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 class _Folder:
-    """One expression being folded; new constants are appended to `names`."""
+    """Folds one expression, whose input i is names[i]. New constants are appended to `names`."""
 
     def __init__(self, draft: Draft, node: Node, names: list[str]) -> None:
         self.draft, self.node, self.names = draft, node, names
 
     def fold(self, expr: Expr) -> Expr:
+        """The same expression, its constant parts computed."""
         if not expr.args:
             return expr
         read = input_indices(expr)
@@ -51,25 +53,29 @@ class _Folder:
             return self.operand(expr)
         if len(computed) == 1 and len(read) > 1:
             parts = affine(expr, computed[0])
-            if parts is not None and self.steps(*parts) < size(expr):
+            if parts is not None and self.primitives(*parts) < size(expr):
                 scale, shift = parts
                 short = inp(computed[0])
                 short = short * self.operand(scale) if self.differs(scale, 1) else short
                 return short + self.operand(shift) if self.differs(shift, 0) else short
         return Expr(expr.op, tuple(self.fold(a) for a in expr.args), expr.value)
 
-    def steps(self, scale: Expr, shift: Expr) -> int:
+    def primitives(self, scale: Expr, shift: Expr) -> int:
+        """The primitives of x * scale + shift, once scale and shift are constants."""
         return self.differs(scale, 1) + self.differs(shift, 0)
 
     def differs(self, expr: Expr, number: float) -> bool:
+        """Whether an element of the constant expression is not `number`."""
         return bool((self.value(expr) != number).any())
 
     def value(self, expr: Expr) -> np.ndarray:
+        """The constant expression, computed in f64."""
         arrays = [self.draft.constants[n].astype(np.float64) if n in self.draft.constants
                   else np.float64(0) for n in self.names]
         return np.asarray(evaluate(expr, arrays or [np.float64(0)]))
 
     def operand(self, expr: Expr) -> Expr:
+        """The constant expression as an input that reads a new constant."""
         if not expr.args:
             return expr
         value = self.value(expr)

@@ -1,10 +1,10 @@
-"""Lets the reader of a pad do the padding.
+"""Folds a pad into the convolution or pool that reads it.
 
 1. Zeros around H and W before a zero-padded convolution add to the convolution's own pads.
 2. Reflected or repeated edges of H and W before an unpadded convolution become its pad mode.
-3. Zeros before an average pool add to its pads, if it counts padded cells or has none of its own.
-4. -inf before a max pool adds to its pads; so do zeros, if the input cannot be negative.
-5. A pad that touches N or C, or another reader, stays.
+3. Zeros before an average pool add to its pads, if the pool counts padded cells or has no pads.
+4. Pads of -inf before a max pool add to its pads. So do zeros, if the input cannot be negative.
+5. A pad of N or C stays, and so does the pad for its other readers.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def fold_pad(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _fold(draft: Draft, pad: Node, node: Node) -> Node | str:
-    """`node` reading what `pad` reads, or why not."""
+    """`node` with the work of `pad`, or the reason why it cannot do it."""
     border, attrs = Pad.of(pad), node.attrs
     before, after = border.before, border.after
     if before[0] or before[3] or after[0] or after[3]:
@@ -48,12 +48,13 @@ def _fold(draft: Draft, pad: Node, node: Node) -> Node | str:
     if isinstance(found, str):
         return found
     pads = (before[1], before[2], after[1], after[2])
-    total = tuple(a + b for a, b in zip(found.pads, pads, strict=True))
-    return Node(replace(found, pads=total), (pad.inputs[0], *node.inputs[1:]), node.outputs)
+    top, left, bottom, right = (a + b for a, b in zip(found.pads, pads, strict=True))
+    padded = replace(found, pads=(top, left, bottom, right))
+    return Node(padded, (pad.inputs[0], *node.inputs[1:]), node.outputs)
 
 
 def _into_conv(border: Pad, conv: Conv2d) -> Conv2d | str:
-    """The convolution with the border's mode, or why that is impossible."""
+    """The convolution with the pad mode of `border`, or the reason why that is impossible."""
     value = border.value or 0.0
     if border.mode == "constant":
         if value != 0:
@@ -67,8 +68,8 @@ def _into_conv(border: Pad, conv: Conv2d) -> Conv2d | str:
 
 
 def _into_pool(border: Pad, pool: Pool2d, positive: bool) -> Pool2d | str:
-    """The pool that counts the border's cells, or why that is impossible; `positive`: no element of
-    the padded image is below 0."""
+    """The pool that counts the cells of `border`, or the reason why that is impossible.
+    `positive`: no element of the image is below 0."""
     value = border.value or 0.0
     if border.mode != "constant":
         return f"a pool cannot pad by {border.mode}"
@@ -82,7 +83,7 @@ def _into_pool(border: Pad, pool: Pool2d, positive: bool) -> Pool2d | str:
 
 
 def _is_positive(draft: Draft, name: str) -> bool:
-    """Whether every element is known to be 0 or more."""
+    """Whether every element of the value is known to be at least 0."""
     maker = draft.makers.get(name)
     if maker is None:
         return False
@@ -92,6 +93,7 @@ def _is_positive(draft: Draft, name: str) -> bool:
 
 
 def _at_least_zero(expr: Expr | None) -> bool:
+    """Whether the expression is at least 0 for all inputs."""
     if expr is None:
         return False
     if expr.op == "const":

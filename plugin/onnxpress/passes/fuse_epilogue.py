@@ -1,13 +1,13 @@
 """Gives a convolution, matmul or normalization the pointwise operator that reads it.
 
-1. The reader becomes the epilogue: input 0 of the expression is the producer's result, the
-   other operands follow the producer's own.
-2. An operand of the output's shape is a residual, one number per channel a vector; any other
-   broadcast keeps the operator apart.
-3. A producer that somebody else reads too, or that is a graph output, stays as it is.
-4. Of two convolutions that feed one addition the later takes it, and runs where the addition
-   stood, since by then the earlier one's result exists.
-5. A chain of pointwise operators that could not be merged is taken one after the other.
+1. The reader becomes the epilogue. Input 0 of its expression is the producer's result; its other
+   operands follow the producer's own operands.
+2. An operand may have the output's shape (a residual) or be one number per channel (a vector). With
+   any other broadcast the operator stays apart.
+3. A producer that another operator reads too, or that is a graph output, stays as it is.
+4. Where two convolutions feed one addition, the later one takes it and runs where the addition
+   stood. The earlier one's result exists by then.
+5. The operators of a chain become epilogues one after the other.
 """
 
 from collections.abc import Callable
@@ -36,6 +36,7 @@ def fuse_epilogue(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _fused(host: Node, node: Node) -> Node:
+    """`host` with the pointwise `node` as its epilogue, behind the epilogue that it has."""
     first, before = own(host), epilogue_of(host) or inp(0)
     names = ("", *host.inputs[first:], *(n for n in node.inputs if n != host.name))
     spot = [before if n == host.name else inp(names.index(n)) for n in node.inputs]
@@ -48,8 +49,9 @@ def _explain(draft: Draft, node: Node, note: Callable[[str, str], None]) -> None
     """Notes why a pointwise operator right behind a convolution or matmul is not fused."""
     for name in dict.fromkeys(node.inputs):
         maker = draft.makers.get(name)
-        hosting = maker is not None and isinstance(maker.attrs, WithEpilogue)
-        if not hosting or draft.shape(name) != draft.shape(node.name):
+        if maker is None or not isinstance(maker.attrs, WithEpilogue):
+            continue
+        if draft.shape(name) != draft.shape(node.name):
             continue
         if draft.uses[name] > 1:
             reason = f"%{name} has {draft.uses[name]} readers"

@@ -1,11 +1,11 @@
 """Recovers instance and layer normalization from their arithmetic.
 
-With m = mean(x) and v = mean((x - m)²) over the same axes and s = sqrt(v + eps), every expression
-that equals (x - m) / s * g + b is one `normalize`, however it is written:
+Let m = mean(x) and v = mean((x - m)²) over the same axes, and s = sqrt(v + eps). Every expression
+that equals (x - m) / s * g + b becomes one `normalize`, however it is written:
 
 1. (x - m) / s, (x - m) * (1 / s), with or without scale g and shift b behind it.
 2. x * (g / s) + (b - m * (g / s)), TensorFlow's batch normalization.
-3. g and b may be computed at run time (conditional instance norm); several factors become one
+3. g and b may be computed at run time (conditional instance norm). Several factors become one
    small pointwise operator.
 4. g and b must vary along the normalized axes only, or along the others only.
 5. A mean of squares without centring (RMS norm) stays as it is.
@@ -24,7 +24,7 @@ from ..ops.reduce import Normalize, Reduce
 from .algebra import ONE, affine, compact, rewrite, size, times
 from .draft import Draft
 
-MAX_SIZE = 64  # primitives in an expression that is looked at
+MAX_SIZE = 64  # primitives; a larger operand is not looked into
 
 
 def fuse_normalize(graph: Graph, note: Callable[[str, str], None]) -> Graph:
@@ -37,7 +37,8 @@ def fuse_normalize(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 class _Finder:
-    """Where the parts of normalizations are: `centred` and `variances` map to (x, mean of x)."""
+    """The parts of normalizations: `centred` maps the value x - m to (x, m), `variances` maps the
+    value v to (x, m)."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -57,15 +58,17 @@ class _Finder:
                     self.variances[node.name] = self.centred[base]
 
     def is_mean(self, name: str) -> bool:
+        """Whether `name` is a mean over some axes."""
         maker = self.makers.get(name)
         return (maker is not None and isinstance(maker.attrs, Reduce)
                 and maker.attrs.kind == "mean")
 
     def axes(self, mean: str) -> tuple[int, ...]:
+        """The axes over which `mean` averages."""
         return Reduce.of(self.makers[mean]).axes
 
     def squared(self, name: str) -> str | None:
-        """What `name` is the square of."""
+        """The value whose square `name` is; None if it is not a square."""
         maker = self.makers.get(name)
         squares = (inp(0) * inp(0), Expr("pow", (inp(0), const(2))))
         if maker is None or not isinstance(maker.attrs, Pointwise):
@@ -73,8 +76,11 @@ class _Finder:
         return maker.inputs[0] if maker.attrs.expr in squares else None
 
     def expand(self, node: Node, leaves: list[str], shape: tuple[int, ...]) -> Expr:
-        """The expression of `node` over values that are not pointwise, listed in `leaves`;
-        producers are looked through if nobody else reads them or they cost little to repeat."""
+        """The expression of `node` over `leaves`, to which the values that it reads are appended.
+
+        A pointwise producer is written out if `node` alone reads it, if it is x - m, or if its
+        shape is smaller than `shape`, so that it costs little to repeat.
+        """
         parts: list[Expr] = []
         for name in node.inputs:
             maker = self.makers.get(name)
@@ -92,7 +98,7 @@ class _Finder:
 
 
 def _replace(draft: Draft, found: _Finder, node: Node) -> bool:
-    """Adds a normalize in place of the pointwise `node`, if it is one."""
+    """Whether the pointwise `node` is a normalization; if so, adds the normalize."""
     shape = draft.shape(node.name)
     leaves: list[str] = []
     expr = found.expand(node, leaves, shape)
@@ -116,8 +122,8 @@ def _replace(draft: Draft, found: _Finder, node: Node) -> bool:
 
 
 def _name_root(expr: Expr, v: int) -> tuple[Expr, float | None]:
-    """The expression with input v standing for sqrt(v + eps), and eps; None if there are none
-    or several."""
+    """(expression, eps): input `v` now stands for sqrt(v + eps). eps is None if the expression
+    has no such root, or several with different eps."""
     found: set[float] = set()
 
     def root(e: Expr) -> Expr:
@@ -133,8 +139,11 @@ def _name_root(expr: Expr, v: int) -> tuple[Expr, float | None]:
 
 
 def _scale_and_shift(expr: Expr, x: int, m: int, s: int, count: int) -> tuple[Expr, Expr] | None:
-    """(g, b) with expr = (x - m) / s * g + b, proven at random points; None if it is something
-    else."""
+    """(g, b) with expr = (x - m) / s * g + b; None if the expression is something else.
+
+    `x`, `m` and `s` are indices of inputs; the expression has `count` inputs. The form found is
+    compared with the expression at 32 random points.
+    """
     in_x = affine(expr, x)
     in_m = affine(in_x[1], m) if in_x else None
     if in_x is None or in_m is None:
@@ -151,13 +160,15 @@ def _scale_and_shift(expr: Expr, x: int, m: int, s: int, count: int) -> tuple[Ex
 
 
 def _without_ones(expr: Expr) -> Expr:
+    """A product without the factor 1, a quotient without the divisor 1."""
     if expr.op == "mul":
         return times(*expr.args)
     return expr.args[0] if expr.op == "div" and expr.args[1] == ONE else expr
 
 
 def _fits(own: tuple[int, ...], shape: tuple[int, ...], axes: tuple[int, ...]) -> bool:
-    """Case 4."""
+    """Case 4: whether a scale or shift of shape `own` varies along `axes` only, or never along
+    them."""
     lead = len(shape) - len(own)
     long = {i + lead for i, n in enumerate(own) if n != 1}
     trailing = axes == tuple(range(len(shape) - len(axes), len(shape)))

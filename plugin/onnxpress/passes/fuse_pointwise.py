@@ -1,13 +1,13 @@
 """Merges pointwise operators into their pointwise readers, by substituting expressions.
 
-1. A producer of the reader's shape that nobody else reads is merged; it is written out once per
-   use, so if the reader uses it several times it must be cheap.
-2. A cheap producer with one computed operand that several pointwise operators read is merged
-   into each, which saves writing and reading it.
-3. A producer of a smaller shape stays: its work would be repeated for every broadcast.
-4. Merging stops at 8 operands and at 48 primitives.
-5. A producer that can become the epilogue of a convolution, matmul or normalization is not
-   merged into a reader that cannot.
+1. A producer of the reader's shape with no other reader is merged. Its expression is written out at
+   each use, so it must be cheap if the reader uses it several times.
+2. A cheap producer with one computed operand and several pointwise readers is merged into each,
+   which saves writing and reading its result.
+3. A producer of a smaller shape stays, since its work would be repeated for every element.
+4. An operator grows to MAX_OPERANDS operands and MAX_SIZE primitives at most.
+5. A producer that can become the epilogue of a convolution, matmul or normalization is not merged
+   into a reader that cannot.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from .algebra import CHEAP, compact, count, size, uses_only
 from .draft import Draft
 from .epilogue import hosts
 
-MAX_OPERANDS = 8
-MAX_SIZE = 48
+MAX_OPERANDS = 8  # chosen by trial
+MAX_SIZE = 48  # primitives; chosen by trial
 
 
 def fuse_pointwise(graph: Graph, note: Callable[[str, str], None]) -> Graph:
@@ -35,7 +35,7 @@ def fuse_pointwise(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 def _absorb(draft: Draft, readers: dict[str, list[Node]], node: Node,
             note: Callable[[str, str], None]) -> Node:
-    """`node` with every producer merged that may be, nearest first."""
+    """`node` with every producer merged that can be, in the order of its operands."""
     refused: set[str] = set()
     while True:
         for name in node.inputs:
@@ -57,6 +57,7 @@ def _absorb(draft: Draft, readers: dict[str, list[Node]], node: Node,
 
 
 def _merge(node: Node, maker: Node) -> Node:
+    """`node` with the expression of `maker` in place of its result."""
     names = (*node.inputs, *maker.inputs)
     body = substitute(Pointwise.of(maker).expr, [inp(len(node.inputs) + i)
                                              for i in range(len(maker.inputs))])
@@ -68,7 +69,7 @@ def _merge(node: Node, maker: Node) -> Node:
 
 def _refusal(draft: Draft, readers: dict[str, list[Node]], node: Node, maker: Node,
              merged: Node) -> str | None:
-    """Why `maker` stays apart; "" where nobody would expect otherwise, None if it does not."""
+    """Why `maker` is not merged into `node`: "" if no reader would expect it, None if it is."""
     expr = Pointwise.of(maker).expr
     cheap = uses_only(expr, CHEAP)
     if maker.name in draft.graph.outputs:

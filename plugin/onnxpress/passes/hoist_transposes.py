@@ -1,12 +1,13 @@
-"""Moves a transpose that has to run up through its producer, so that the producer meets the
-operator that wanted the order.
+"""Moves a transpose up through its producers, as near to the graph's inputs as it goes.
 
-1. transpose(pad(x)) becomes pad(transpose(x)), which moves fewer elements and can fold into a
-   convolution; transpose(pointwise(x, constants)) becomes pointwise(transpose(x), transposed
-   constants); both only where the way up ends at a graph input. Elsewhere an operator in the
-   preferred order stands above, and its epilogue would be lost.
-2. transpose(pointwise(constants)), a dequantized weight: only the constants are transposed.
-3. A producer that others read too, or that has several computed operands, keeps its place.
+The producers then work in the order that their reader wants, and can fold into it.
+
+1. transpose(pad(x)) becomes pad(transpose(x)), which moves fewer elements.
+   transpose(pointwise(x, constants)) becomes pointwise(transpose(x), transposed constants). Both
+   happen only if the way up ends at a graph input. Otherwise it ends at an operator whose epilogue
+   the pointwise operator would no longer be.
+2. In transpose(pointwise(constants)), a dequantized weight, only the constants are transposed.
+3. A producer with other readers, or with several computed operands, keeps its place.
 """
 
 from collections.abc import Callable
@@ -40,7 +41,7 @@ def hoist_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _hoist(draft: Draft, source: str, perm: Perm, out: str) -> None:
-    """Adds transpose(source, perm) as `out`, as far up as it goes."""
+    """Adds the value `out` = transpose(source, perm), with the transpose as far up as it goes."""
     shape = permute(draft.shape(source), perm)
     maker = _passable(draft, source)
     if maker is None or not _starts_at_the_top(draft, source):
@@ -52,17 +53,18 @@ def _hoist(draft: Draft, source: str, perm: Perm, out: str) -> None:
 
 
 def _passable(draft: Draft, name: str) -> Node | None:
-    """The operator above, if a transpose can pass it."""
+    """The operator that makes `name`; None unless a transpose can move above it."""
     maker = draft.sole(name, (Pad, Pointwise))
     return maker if maker and len(_computed(draft, maker)) <= 1 else None
 
 
 def _computed(draft: Draft, node: Node) -> list[str]:
+    """The operands that are not constants."""
     return [n for n in node.inputs if n not in draft.constants]
 
 
 def _starts_at_the_top(draft: Draft, name: str) -> bool:
-    """Whether only passable operators stand between the value and the inputs or constants."""
+    """Whether a transpose can move from the value up to a graph input or to constants."""
     while name not in draft.graph.inputs:
         maker = _passable(draft, name)
         if maker is None:
@@ -75,6 +77,7 @@ def _starts_at_the_top(draft: Draft, name: str) -> bool:
 
 
 def _transposed(draft: Draft, name: str, perm: Perm) -> str:
+    """The operand `name` of a pointwise operator or pad, transposed by `perm`."""
     shape = draft.shape(name)
     lifted = (1,) * (len(perm) - len(shape)) + shape
     if all(n == 1 for n in lifted):

@@ -1,25 +1,27 @@
-"""Turns quantize-dequantize models into arithmetic on whole numbers held in f32.
+"""Turns quantize-dequantize models into arithmetic on integers that are held in f32.
 
-A quantized value q is kept as q - zero, so that padding with 0 stays right; a dequantized value is
-known as (whole numbers, scale) and not computed until somebody needs it as such.
+A quantized value q is kept as q - zero, so that padding with 0 stays right. A dequantized value is
+known as (integers, scale). The product of the two is computed only where an operator needs it.
 
-1. dequantize(constant), dequantize(x): remembered as whole numbers and a scale.
-2. transpose, reshape, slice, expand, resize, pad by 0 or by mode, pools, mean, and concat of equal
-   scales: run on the whole numbers; a mean of them is no longer whole.
-3. convolution or matmul of such operands: multiplies whole numbers, exactly while the sums stay
-   below 2**24; its attribute `exact` forbids algorithms that would round (Winograd). With bounds
-   and a quantize behind it, the epilogue is
-   clamp(round(acc * m[c])), m = (x_scale * w_scale) / y_scale in f32, as in QLinearConv.
-4. a + b between dequantize and quantize: round(a * (sa / s) + b * (sb / s) + zero) - zero;
-   a * b: round(a * b * (sa * sb / s) + zero) - zero; only an odd zero makes a difference, to
-   halves.
-5. mean between dequantize and quantize: clamp(round(mean * (sx / s))).
-6. quantize of a value that is whole numbers of the same scale in range: nothing.
-7. Any other operator gets x * scale, and its quantized result is clamp(round(x / s)).
-8. Scales per axis of anything but weights, or computed scales: left as ordinary arithmetic.
+1. dequantize(constant), dequantize(x): known as integers and a scale; no node is added.
+2. Operators that pick or average elements run on the integers. They are transpose, reshape, slice,
+   expand, resize, pad by 0 or by mode, pools, mean, and concat of equal scales. An average of
+   integers is no longer known to be an integer.
+3. A convolution or matmul of integers multiplies them. The sums are exact below 2**24. Its
+   attribute `exact` forbids algorithms that would round (Winograd). With bounds and a quantize
+   behind it, the epilogue is clamp(round(sum * m[c])), m[c] = (x_scale * w_scale[c]) / y_scale in
+   f32, as in QLinearConv.
+4. Between dequantize and quantize, with scales sa, sb and s of a, b and the result:
+   a + b is round(a * (sa / s) + b * (sb / s) + zero) - zero, and
+   a * b is round(a * b * (sa * sb / s) + zero) - zero.
+   An even zero point is left out, since only an odd one changes how halves are rounded.
+5. A mean of x between dequantize and quantize: clamp(round(mean * (sx / s))).
+6. A quantize whose operand already consists of integers of its scale, in its range: no node.
+7. Any other operator reads integers * scale; its quantized result is clamp(round(x / s)).
+8. Scales that are computed, or that vary along an axis of anything but weights, stay arithmetic.
 
 Source of 3 to 5: ONNX Runtime's x86 kernels (MlasRequantizeOutput, MlasQLinearAdd, MlasQLinearMul,
-MlasQLinearGlobalAveragePool), whose results decide which side of a half a value falls on.
+MlasQLinearGlobalAveragePool). Their order of operations decides how values near a half are rounded.
 """
 
 from collections.abc import Callable
@@ -36,10 +38,10 @@ from ..ops.pointwise import Pointwise, quant_of
 from ..ops.pool import Pool2d
 from ..ops.reduce import Reduce
 from ..ops.sample import Resize2d
-from .steps import Memory, Steps, is_kind
+from .quantization import Memory, Quantized, is_kind
 
-EXACT = 2.0**24  # f32 holds every whole number below
-VISIBLE = 1 / 16  # of a step: less than what a rounding of the scales moves a result by
+EXACT = 2.0**24  # f32 holds every integer up to this magnitude
+VISIBLE = 1 / 16  # of one quantization step; rounding the scales to f32 moves a result further
 ALIASES = (Transpose, Reshape, Slice, Expand)
 
 Note = Callable[[str, str], None]
@@ -68,21 +70,21 @@ def _lowered(memory: Memory, node: Node, note: Note) -> bool:
     if isinstance(node.attrs, Pointwise):
         return _binary(memory, node)
     if isinstance(node.attrs, ALIASES) and node.inputs[0] in memory.centred:
-        steps, zero = memory.centred[node.inputs[0]]
-        memory.centred[node.name] = _rerun(memory, node, [steps]), zero
+        integers, zero = memory.centred[node.inputs[0]]
+        memory.centred[node.name] = _rerun(memory, node, [integers]), zero
         return True
     return _move(memory, node)
 
 
 def _plain(memory: Memory, node: Node) -> None:
-    """Case 7 for readers of steps, case 8."""
+    """Case 7 for readers of integers, and case 8."""
     if not isinstance(node.attrs, Pointwise):
         inputs = tuple(map(memory.plainly, node.inputs))
         memory.draft.keep(replace(node, inputs=inputs))
         return
     names, parts = [], []
     for i, name in enumerate(node.inputs):
-        known = memory.steps.get(name)
+        known = memory.quantized.get(name)
         inline = known is not None and known.is_per_tensor
         names.append(known.name if known and inline else memory.plainly(name))
         parts.append(inp(i) * float(known.unit) if known and inline else inp(i))
@@ -99,15 +101,15 @@ def _dequantize(memory: Memory, node: Node) -> bool:
     if source in memory.graph.constants:
         whole = memory.graph.constants[source] - zero
         name = memory.draft.constant(f"{source}.steps", whole)
-        memory.steps[node.name] = Steps(name, scale, float(whole.min()), float(whole.max()))
+        memory.quantized[node.name] = Quantized(name, scale, float(whole.min()), float(whole.max()))
         return True
     if source not in memory.centred:
         return False
-    steps, taken = memory.centred[source]
+    integers, taken = memory.centred[source]
     if scale.size > 1 or zero.size > 1 or zero.item() != taken:
         memory.plainly(source)
         return False
-    memory.steps[node.name] = replace(steps, scale=scale)
+    memory.quantized[node.name] = replace(integers, scale=scale)
     return True
 
 
@@ -116,7 +118,7 @@ def _quantize(memory: Memory, node: Node) -> bool:
     quantizer = memory.quantizer(node)
     if quantizer is None:
         return False
-    known, scale = memory.steps.get(node.inputs[0]), float(quantizer.scale)
+    known, scale = memory.quantized.get(node.inputs[0]), float(quantizer.scale)
     if known is None or not known.is_per_tensor:
         expr = quantizer.rounded(inp(0) / scale)
         memory.emit(quantizer, Pointwise(expr=expr), (memory.plainly(node.inputs[0]),))
@@ -126,33 +128,39 @@ def _quantize(memory: Memory, node: Node) -> bool:
     if same and in_range and known.name not in memory.draft.constants:
         memory.remember(quantizer, known)
         return True
-    steps = inp(0) * float(known.unit) / scale
+    ratio = inp(0) * float(known.unit) / scale
     if not known.whole:
-        steps = inp(0) * float(known.unit / quantizer.scale)
-    memory.emit(quantizer, Pointwise(expr=quantizer.rounded(steps)), (known.name,))
+        ratio = inp(0) * float(known.unit / quantizer.scale)
+    memory.emit(quantizer, Pointwise(expr=quantizer.rounded(ratio)), (known.name,))
     return True
 
 
 def _move(memory: Memory, node: Node) -> bool:
-    """Case 2 behind a dequantize."""
-    known, attrs = [memory.steps.get(n) for n in node.inputs], node.attrs
+    """Case 2 for operators that read dequantized values."""
+    known, attrs = _all_quantized(memory, node), node.attrs
     picks = OPS[node.op].picks(node) or isinstance(attrs, Pad) or (
         isinstance(attrs, Resize2d) and {*attrs.rows[1], *attrs.cols[1]} == {(1.0,)})
     mixes = isinstance(attrs, Resize2d | Pool2d) or (
         isinstance(attrs, Reduce) and attrs.kind == "mean")
-    if not (picks or mixes) or None in known or not known[0].is_per_tensor:
+    if not (picks or mixes) or not known or not known[0].is_per_tensor:
         return False
     if any(k.scale.size != 1 or k.unit != known[0].unit for k in known):
         return False
     if isinstance(attrs, Pad) and attrs.mode == "constant" and attrs.value:
         return False
-    steps = _rerun(memory, node, known)
-    memory.steps[node.name] = replace(steps, whole=steps.whole and picks)
+    integers = _rerun(memory, node, known)
+    memory.quantized[node.name] = replace(integers, whole=integers.whole and picks)
     return True
 
 
-def _rerun(memory: Memory, node: Node, operands: list[Steps]) -> Steps:
-    """`node` on whole numbers of equal scale; a pad brings zeros in."""
+def _all_quantized(memory: Memory, node: Node) -> list[Quantized]:
+    """The operands of `node` as integers with scales; empty unless all are known so."""
+    known = [memory.quantized[n] for n in node.inputs if n in memory.quantized]
+    return known if len(known) == len(node.inputs) else []
+
+
+def _rerun(memory: Memory, node: Node, operands: list[Quantized]) -> Quantized:
+    """Adds `node` on integers of one scale. A pad adds 0 to the range of the result."""
     name = memory.draft.fresh(f"{node.name}.steps")
     memory.draft.add(node.attrs, tuple(k.name for k in operands), memory.graph.shape(node.name),
                      name)
@@ -165,27 +173,27 @@ def _rerun(memory: Memory, node: Node, operands: list[Steps]) -> Steps:
 def _binary(memory: Memory, node: Node) -> bool:
     """Case 4."""
     expr = Pointwise.of(node).expr
-    known = [memory.steps.get(n) for n in node.inputs]
+    known = _all_quantized(memory, node)
     quantizer = memory.quantizer_behind(node)
-    if (quantizer is None or len(known) != 2 or None in known
+    if (quantizer is None or len(known) != 2
             or expr not in (inp(0) + inp(1), inp(0) * inp(1))
             or not all(k.is_per_tensor for k in known)):
         return False
     a, b = (k.unit for k in known)
     if expr.op == "add":
-        steps = inp(0) * float(a / quantizer.scale) + inp(1) * float(b / quantizer.scale)
+        ratio = inp(0) * float(a / quantizer.scale) + inp(1) * float(b / quantizer.scale)
     else:
-        steps = inp(0) * inp(1) * float(a * b / quantizer.scale)
+        ratio = inp(0) * inp(1) * float(a * b / quantizer.scale)
     odd = quantizer.zero if quantizer.zero % 2 else 0.0
-    steps = call("round", steps + odd) - odd
-    memory.emit(quantizer, Pointwise(expr=quantizer.clamped(steps)),
+    integers = call("round", ratio + odd) - odd
+    memory.emit(quantizer, Pointwise(expr=quantizer.clamped(integers)),
                 tuple(k.name for k in known))
     return True
 
 
 def _linear(memory: Memory, node: Node, note: Note) -> bool:
     """Case 3."""
-    x, w, bias = (memory.steps.get(n) for n in node.inputs[:3])
+    x, w, bias = (memory.quantized.get(n) for n in node.inputs[:3])
     if x is None or w is None or not x.whole or not x.is_per_tensor:
         return False
     weights = memory.draft.constants.get(w.name)
@@ -218,8 +226,8 @@ def _linear(memory: Memory, node: Node, note: Note) -> bool:
     return True
 
 
-def _whole(steps: np.ndarray) -> np.ndarray:
-    """`steps` rounded, if f32 rounding is all that keeps them from being whole."""
-    nearest = np.rint(steps)
+def _whole(ratios: np.ndarray) -> np.ndarray:
+    """`ratios` rounded to integers if each is within two f32 roundings of one, else unchanged."""
+    nearest = np.rint(ratios)
     slack = np.finfo(np.float32).eps * np.maximum(np.abs(nearest), 1)
-    return nearest if (np.abs(steps - nearest) <= 2 * slack).all() else steps
+    return nearest if (np.abs(ratios - nearest) <= 2 * slack).all() else ratios

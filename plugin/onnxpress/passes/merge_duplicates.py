@@ -1,6 +1,6 @@
-"""Computes equal things once.
+"""Removes nodes that compute what an earlier node has computed.
 
-1. Two nodes with the same operator, operands and attributes are one; the first stays.
+1. Of nodes with the same operator, operands and attributes the first stays.
 2. A duplicate that makes a graph output stays, since its name is part of the model's interface.
 """
 

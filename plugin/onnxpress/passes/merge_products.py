@@ -1,9 +1,9 @@
-"""Makes one product of small ones that read the same row.
+"""Makes one product of several small ones that read the same row.
 
 matmul(x, a) and matmul(x, b) with x[1,K] and constant a[K,M], b[K,N] are the first and the last
-columns of x times [a b]. A step costs more to start than a small product takes; networks that
-choose among styles have dozens of them. Each part begins at a multiple of ALIGN columns, so that
-every target can take it where it lies.
+columns of x times [a b]. To start a step takes longer than a small product runs, and networks that
+choose among styles have dozens of them. The columns of each product begin at a multiple of ALIGN,
+so that every target can read them as a slice without a copy.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from ..ops.matmul import MatMul
 from ..ops.move import Slice
 from .draft import Draft
 
-ALIGN = 128  # columns: 256 bytes of f16, at which WebGPU binds a part of a buffer
-SMALL = 1 << 14  # weights of a product that takes no longer than it takes to start
+ALIGN = 128  # columns: 256 bytes in f16, the offset that WebGPU's bindings are a multiple of
+SMALL = 1 << 14  # weights (elements) of the largest product that is merged; chosen by trial
 
 
 def merge_products(graph: Graph, note: Callable[[str, str], None]) -> Graph:
@@ -37,6 +37,7 @@ def merge_products(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _is_small(node: Node, graph: Graph) -> bool:
+    """Whether `node` is a plain product of a row with at most SMALL constant weights."""
     if node.attrs != MatMul() or node.name in graph.outputs or len(node.inputs) != 3:
         return False
     x, weights, bias = node.inputs
@@ -46,7 +47,7 @@ def _is_small(node: Node, graph: Graph) -> bool:
 
 
 def _emit(draft: Draft, group: Sequence[Node]) -> None:
-    """The product under the first one's name, and a slice of it in place of each."""
+    """Adds one product for the group, and for each of its nodes a slice of that product."""
     starts, columns = [], 0
     for node in group:
         starts.append(columns)

@@ -1,10 +1,12 @@
-"""Removes reshapes that say nothing. A reshape is an alias, but it pins its memory to be dense.
+"""Removes reshapes that change nothing, or that another reshape follows.
+
+A reshape costs no work at run time, but the memory of its operand must then be dense.
 
 1. reshape(reshape(x)) is one reshape.
 2. A reshape to the shape it already has is its input.
-3. At a graph output case 2 gives the output's name to the operator that makes the value, unless
-   that is a graph input, a constant or another output.
-4. reshape of a constant is a constant.
+3. At a graph output, the operator behind case 2 takes the output's name. The reshape stays if its
+   input is a graph input, a constant or another output.
+4. A reshape of a constant is a constant.
 """
 
 from collections.abc import Callable
@@ -36,7 +38,7 @@ def merge_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _name_outputs(graph: Graph) -> Graph:
-    """Case 3."""
+    """Case 3: the graph whose outputs are named by the operators that make them."""
     makers = graph.producers()
     names: dict[str, str] = {}
     for out in graph.outputs:

@@ -1,15 +1,17 @@
-"""Turns chosen convolutions and matrix products into products of whole numbers held in f32, as
-`lower_qdq` leaves a quantized model.
+"""Turns chosen convolutions and matrix products into products of integers that are held in f32.
 
-1. The left operand of a chosen layer, and residuals that are added to a quantized result, become
-   whole numbers: x = clamp(round(x / scale)) of a range, 0 among them.
-2. The layer's weights are the whole numbers of their encoding, its bias is rounded to the unit
-   x_scale * w_scale of its sums, and its epilogue starts with the sums times that unit. Where all
-   weights of a channel are 0 the bias itself is the unit.
-3. Where all readers of such a value are chosen layers, or expressions, its maker's own expression
-   rounds it, and expressions multiply it by its scale; elsewhere a pointwise operator rounds it.
-4. An expression of sums, bounds and constant factors takes 1 / scale into its operands' factors;
-   bounds outside the range go.
+The result has the form in which `lower_qdq` leaves a quantized model.
+
+1. The left operand x of a chosen layer becomes integers, clamp(round(x / scale), lo, hi). So do
+   residuals that are added to such an operand. The range lo..hi contains 0.
+2. The weights of the layer are the integers of their encoding. Its sums have the unit
+   x_scale * w_scale; its bias is rounded to that unit, and its epilogue starts with sum * unit.
+   Where all weights of an output channel are 0, the magnitude of the bias is the unit.
+3. If all readers of a value in integers are chosen layers or expressions, the expression that makes
+   the value rounds it (`Grid.direct`), and its readers multiply by the scale. Elsewhere a pointwise
+   operator rounds the value.
+4. In an expression of sums, bounds and constant factors, 1 / scale is multiplied into the factors
+   of its operands. Bounds outside lo..hi are dropped.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,13 +26,13 @@ from ..ops.pointwise import Pointwise
 from .draft import Draft
 from .epilogue import expression, own
 
-EXACT = 1e-12  # factors that near to 1 are 1: their parts were multiplied up in f64
+EXACT = 1e-12  # a factor this near to 1 is 1: it is a product of rounded f64 numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A value is `scale` times whole numbers in `lo`..`hi`; `name` holds those. `direct`: nothing
-    holds the value itself."""
+    """The grid of a quantized value: `scale` times the integers lo..hi. The value `name` holds
+    the integers. If `direct`, no value holds their product with the scale."""
 
     name: str
     scale: float
@@ -38,22 +40,26 @@ class Grid:
     hi: float
     direct: bool
 
-    def rounded(self, steps: Expr) -> Expr:
-        """`steps`, a value over the scale, as whole numbers in range."""
-        while steps.op in ("min", "max") and steps.args[1].op == "const":
-            bound = np.rint(steps.args[1].value)
-            if bound < self.hi if steps.op == "min" else bound > self.lo:
+    def rounded(self, ratio: Expr) -> Expr:
+        """The integers lo..hi nearest to `ratio`, which is the value divided by the scale. Bounds
+        in `ratio` that lie outside lo..hi are dropped."""
+        while ratio.op in ("min", "max") and ratio.args[1].op == "const":
+            bound = np.rint(ratio.args[1].value)
+            if bound < self.hi if ratio.op == "min" else bound > self.lo:
                 break
-            steps = steps.args[0]
-        return call("min", call("max", call("round", steps), self.lo), self.hi)
+            ratio = ratio.args[0]
+        return call("min", call("max", call("round", ratio), self.lo), self.hi)
 
 
 def quantize_activations(graph: Graph, layers: Collection[str],
                          ranges: Mapping[str, tuple[float, float]],
                          weights: Mapping[str, tuple[np.ndarray, np.ndarray]],
                          levels: int) -> Graph:
-    """`layers` by node name. `ranges`: (low, high) of values; `weights`: whole numbers and their
-    scale per output channel; `levels`: how many steps a range has."""
+    """The graph whose `layers`, given by node name, multiply integers.
+
+    `ranges`: value -> its (low, high). `weights`: constant -> (its integers, their scale for each
+    output channel). `levels`: hi - lo of every grid.
+    """
     draft = Draft(graph)
     grids = _grids(graph, layers, ranges, levels, draft)
     for name in graph.inputs:
@@ -73,6 +79,7 @@ def quantize_activations(graph: Graph, layers: Collection[str],
 
 def _grids(graph: Graph, layers: Collection[str], ranges: Mapping[str, tuple[float, float]],
            levels: int, draft: Draft) -> dict[str, Grid]:
+    """The grid of each value that becomes integers."""
     makers, readers = graph.producers(), graph.consumers()
     wanted = {node.inputs[0] for node in graph.nodes if node.name in layers}
     for node in reversed(graph.nodes):
@@ -95,12 +102,12 @@ def _grids(graph: Graph, layers: Collection[str], ranges: Mapping[str, tuple[flo
 
 
 def _computes(node: Node) -> bool:
-    """Whether `node` computes an expression, be it an epilogue."""
+    """Whether `node` computes an expression: it is pointwise, or can have an epilogue."""
     return isinstance(node.attrs, Pointwise | WithEpilogue)
 
 
 def _takes_steps(reader: Node, name: str, layers: Collection[str]) -> bool:
-    """Whether all that `reader` does with `name` is known to work on its whole numbers."""
+    """Whether `reader` can read the integers of `name` wherever it reads `name`."""
     if isinstance(reader.attrs, Pointwise):
         return True
     places = [i for i, n in enumerate(reader.inputs) if n == name]
@@ -109,20 +116,21 @@ def _takes_steps(reader: Node, name: str, layers: Collection[str]) -> bool:
 
 
 def _round_apart(draft: Draft, name: str, grids: Mapping[str, Grid]) -> None:
-    """Case 3, elsewhere."""
+    """Case 3 for a value that is not `direct`: adds the pointwise operator that rounds it."""
     grid = grids.get(name)
     if grid and not grid.direct:
         draft.add(Pointwise(expr=grid.rounded(inp(0) * (1 / grid.scale))), (name,),
                   draft.shape(name), grid.name, like=name)
 
 
-def _layer(draft: Draft, node: Node, grids: Mapping[str, Grid], steps: np.ndarray,
+def _layer(draft: Draft, node: Node, grids: Mapping[str, Grid], weights: np.ndarray,
            w_scale: np.ndarray) -> None:
-    """Case 2."""
+    """Case 2. `weights` are integers with the last axis O, `w_scale` is f32[O]."""
     x, first = grids[node.inputs[0]], own(node)
     bias = draft.graph.constants[node.inputs[2]].astype(np.float64)
     idle = np.where(bias, np.abs(bias), 1.0)
-    unit = np.where(steps.reshape(-1, len(bias)).any(0), x.scale * w_scale.astype(np.float64), idle)
+    used = weights.reshape(-1, len(bias)).any(0)
+    unit = np.where(used, x.scale * w_scale.astype(np.float64), idle)
     bias = np.rint(bias / unit)
     names, operands = _operands(node.inputs[first:], first, grids)
     expr = expression(node) or inp(0)
@@ -130,13 +138,13 @@ def _layer(draft: Draft, node: Node, grids: Mapping[str, Grid], steps: np.ndarra
     k = 1 / grid.scale if grid and grid.direct and _is_homogeneous(expr) else 1.0
     inputs = (x.name, node.inputs[1], draft.constant(f"{node.name}.bias", bias), *names,
               draft.constant(f"{node.name}.unit", unit * k))
-    sums = inp(0) * inp(len(names) + 1)  # times k, which is part of the unit
+    sums = inp(0) * inp(len(names) + 1)  # the unit contains the factor k
     operands = [(sums, 1 / k), *operands]
     _keep(draft, replace(node, inputs=inputs), expr, operands, grid)
 
 
 def _expression(draft: Draft, node: Node, grids: Mapping[str, Grid]) -> None:
-    """A pointwise operator, or an epilogue of a layer in f32."""
+    """Adds a pointwise operator, or a layer in f32 with its epilogue."""
     first = own(node)
     names, operands = _operands(node.inputs[first:], first, grids)
     expr = expression(node) or inp(0)
@@ -147,8 +155,9 @@ def _expression(draft: Draft, node: Node, grids: Mapping[str, Grid]) -> None:
 
 def _operands(names: Sequence[str], behind: int, grids: Mapping[str, Grid]
               ) -> tuple[list[str], list[tuple[Expr, float]]]:
-    """What an expression reads for `names`, and each as an input times a factor; `behind` so many
-    operands, the expression of an epilogue also reads the operator's own result."""
+    """(values, operands): what an expression reads in place of `names`, and each operand as
+    (input, factor). If the operator has operands of its own (`behind` > 0), input 0 is its result
+    and the operands follow from input 1."""
     found = [grids.get(n) for n in names]
     first = 1 if behind else 0
     return ([g.name if g else n for n, g in zip(names, found, strict=True)],
@@ -157,7 +166,8 @@ def _operands(names: Sequence[str], behind: int, grids: Mapping[str, Grid]
 
 def _keep(draft: Draft, node: Node, expr: Expr, operands: Sequence[tuple[Expr, float]],
           grid: Grid | None) -> None:
-    """Adds `node` with `expr` of `operands`, rounded where its result has a direct grid."""
+    """Adds `node` with `expr` of the `operands` (input, factor). The expression rounds its result
+    if that has a direct grid."""
     name, k = node.name, 1.0
     if grid and grid.direct:
         name, k = grid.name, 1 / grid.scale
@@ -176,7 +186,8 @@ def _keep(draft: Draft, node: Node, expr: Expr, operands: Sequence[tuple[Expr, f
 
 
 def _is_homogeneous(expr: Expr) -> bool:
-    """Whether k * expr(x, c) = expr(k * x, k * c) for k > 0, c being all constants but factors."""
+    """Whether k * expr(x, c) = expr(k * x, k * c) for k > 0, where c are the constants that are not
+    factors."""
     if expr.op == "mul":
         constant = [a.op == "const" for a in expr.args]
         return any(constant) and all(map(_is_homogeneous, expr.args))
@@ -185,7 +196,7 @@ def _is_homogeneous(expr: Expr) -> bool:
 
 
 def _with_bounds_times(expr: Expr, k: float) -> Expr:
-    """`expr` with all constants but factors times `k`."""
+    """`expr` with every constant that is not a factor multiplied by `k`."""
     if expr.op == "const":
         return const(expr.value * k)
     if expr.op == "mul":

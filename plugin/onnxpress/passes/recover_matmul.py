@@ -1,9 +1,9 @@
 """Finds matrix products written as a product and a sum.
 
-1. sum over axis 0 of x[K,1] * w[K,N]: x as a row times w.
-2. sum over axis 1 of x[1,K] * w[N,K] with constant w: x times w transposed, as a column.
+1. The sum over axis 0 of x[K,1] * w[K,N] is x, as a row, times w.
+2. The sum over axis 1 of x[1,K] * w[N,K] is x times w transposed, as a column.
 
-Both are how a mixture of constant rows is written (a network that chooses among styles).
+w is constant in both. Networks that choose among styles write a mixture of constant rows so.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def recover_matmul(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _rewrite(draft: Draft, node: Node) -> bool:
-    """Adds the matmul that `node`, a sum of products, is; False if it is none."""
+    """Whether `node` is a sum of products as above; if so, adds the matmul."""
     attrs = node.attrs
     if not isinstance(attrs, Reduce) or attrs.kind != "sum" or len(attrs.axes) != 1:
         return False
@@ -48,6 +48,7 @@ def _rewrite(draft: Draft, node: Node) -> bool:
 
 
 def _emit(draft: Draft, node: Node, x: str, w: str) -> None:
+    """Adds x as a row [1,K] times w[K,N], in the output's shape."""
     k, n = draft.shape(w)
     out = draft.shape(node.name)
     bias = draft.constant(f"{node.name}.bias", np.zeros(n))

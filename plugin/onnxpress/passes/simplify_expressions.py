@@ -1,14 +1,17 @@
 """Shortens expressions of pointwise operators and epilogues.
 
-1. A constant operand of one element becomes a number in the expression; operands that are read
-   twice, or not at all, are listed once, or not at all.
-2. Arithmetic on numbers is done, each step rounded to f32 as a device would.
-3. x * 1, x / 1, x + 0, x - 0, -(-x), and bounds of min and max that no finite f32 exceeds: gone.
-4. pow(x, 2), pow(x, 1), pow(x, 0.5), pow(x, -1), pow(x, -0.5): products, roots and quotients.
-5. x / c for a power of two c: x * (1 / c), which is exact.
-6. min(min(x, a), b) and max(max(x, a), b) with numbers: one bound; select on a number: its branch.
-7. A pointwise operator that is left as its operand, of the same shape, is gone.
-8. An operator with attribute `quant` keeps its operands: `lower_qdq` reads them.
+1. A constant operand of one element becomes a number in the expression. An operand that is listed
+   twice is listed once, and one that is not read is dropped.
+2. Arithmetic on numbers is done at build time, with each result rounded to f32 as on a device.
+3. x * 1, x / 1, x + 0, x - 0 and -(-x) become x. So do min and max with a bound that no finite f32
+   exceeds.
+4. pow(x, 2), pow(x, 1), pow(x, 0.5), pow(x, -1) and pow(x, -0.5) become products, roots and
+   quotients.
+5. x / c with c a power of two becomes x * (1 / c), which is exact.
+6. min(min(x, a), b) and max(max(x, a), b) with numbers a, b get one bound. A select on a number
+   becomes its branch.
+7. A pointwise operator that computes its operand, in the same shape, is removed.
+8. An operator with attribute `quant` keeps its operands, since `lower_qdq` reads them.
 """
 
 import math
@@ -25,7 +28,7 @@ from .algebra import ONE, ZERO, compact, rewrite
 from .draft import Draft
 from .epilogue import own
 
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)  # the largest finite f32
 
 
 def simplify_expressions(graph: Graph, note: Callable[[str, str], None]) -> Graph:
@@ -47,6 +50,7 @@ def simplify_expressions(graph: Graph, note: Callable[[str, str], None]) -> Grap
 
 
 def _pointwise(draft: Draft, node: Node, attrs: Pointwise) -> None:
+    """Adds the pointwise `node` with its expression shortened; case 7."""
     expr, kept = _shorter(draft, attrs.expr, draft.inputs(node), fixed=0)
     if not kept:
         expr, kept = attrs.expr, node.inputs
@@ -58,6 +62,8 @@ def _pointwise(draft: Draft, node: Node, attrs: Pointwise) -> None:
 
 def _shorter(draft: Draft, expr: Expr, names: tuple[str, ...],
              fixed: int) -> tuple[Expr, tuple[str, ...]]:
+    """The expression in fewer primitives, and the names that it reads; input i of `expr` is
+    names[i], and the first `fixed` inputs keep their places."""
     spot = [const(draft.constants[n].item()) if _is_number(draft, n) else inp(i)
             for i, n in enumerate(names)]
     return compact(rewrite(substitute(expr, spot), simplify), names, fixed)
@@ -68,7 +74,7 @@ def _is_number(draft: Draft, name: str) -> bool:
 
 
 def simplify(expr: Expr) -> Expr:
-    """The expression, whose operands are simple already, in fewer or cheaper primitives."""
+    """The expression in fewer or cheaper primitives. Its operands must be simplified already."""
     if not expr.args:
         return expr
     if all(a.op == "const" for a in expr.args):
@@ -87,6 +93,7 @@ def simplify(expr: Expr) -> Expr:
 
 
 def _commutative(expr: Expr, x: Expr, c: Expr) -> Expr:
+    """Cases 3 and 6 for add, mul, min and max of `x` and the number `c`."""
     if (expr.op, c) in (("add", ZERO), ("mul", ONE)):
         return x
     if (expr.op == "min" and c.value >= LARGEST) or (expr.op == "max" and c.value <= -LARGEST):
@@ -97,6 +104,7 @@ def _commutative(expr: Expr, x: Expr, c: Expr) -> Expr:
 
 
 def _right_number(expr: Expr, x: Expr, c: Expr) -> Expr:
+    """Cases 3 to 5 for sub, div and pow of `x` and the number `c`."""
     if (expr.op, c) in (("sub", ZERO), ("div", ONE), ("pow", ONE)):
         return x
     if expr.op == "div" and abs(math.frexp(c.value)[0]) == 0.5 and np.isfinite(1 / c.value):

@@ -1,9 +1,10 @@
-"""Moves a pad below the pointwise operator that reads it, nearer to a convolution.
+"""Moves a pad below the pointwise operator f that reads it, nearer to a convolution.
 
-1. f(pad(x)) with mirrored or repeated edges is pad(f(x)).
-2. With a constant c it is pad(f(x)) with f(c), if f's other operands are numbers.
-3. Other operands must be constants, one number for all or per channel; one that varies along a
-   padded axis keeps the order, as does another reader of the pad.
+1. f(pad(x)) with mirrored or repeated edges becomes pad(f(x)).
+2. f(pad(x)) with the constant c becomes pad(f(x)) with the constant f(c), if the other operands of
+   f are numbers.
+3. The other operands of f must be constants that do not vary along a padded axis.
+4. A pad with a second reader stays.
 """
 
 from collections.abc import Callable
@@ -27,6 +28,7 @@ def sink_pads(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _swap(draft: Draft, node: Node, expr: Expr) -> bool:
+    """Whether `node` reads a pad that can follow it; if so, adds both in the new order."""
     computed = [n for n in node.inputs if n not in draft.constants]
     pad = draft.sole(computed[0], Pad) if len(computed) == 1 else None
     if pad is None or draft.shape(pad.name) != draft.shape(node.name):
@@ -39,7 +41,7 @@ def _swap(draft: Draft, node: Node, expr: Expr) -> bool:
         value = float(evaluate(expr, [
             draft.constants.get(n, np.float32(border.value or 0.0)) for n in node.inputs]))
         border = replace(border, value=value)
-    elif not all(_holds(shape, border) for shape in others):
+    elif not all(_is_constant_along(shape, border) for shape in others):
         return False
     (source,) = pad.inputs
     name = draft.fresh(f"{node.name}.inner")
@@ -49,7 +51,7 @@ def _swap(draft: Draft, node: Node, expr: Expr) -> bool:
     return True
 
 
-def _holds(shape: tuple[int, ...], pad: Pad) -> bool:
-    """Whether a constant of this shape is the same along every padded axis."""
+def _is_constant_along(shape: tuple[int, ...], pad: Pad) -> bool:
+    """Whether a constant of `shape` has one value along every axis that `pad` extends."""
     widths = [b + a for b, a in zip(pad.before, pad.after, strict=True)]
     return all(n == 1 or w == 0 for n, w in zip(shape[::-1], widths[::-1], strict=False))

@@ -1,12 +1,13 @@
-"""Moves a reshape below the pointwise operator that reads it, so that the operator meets the
-convolution, matmul or normalization above and can fold into it.
+"""Moves a reshape below the pointwise operator f that reads it.
 
-1. f(reshape(x), …) is reshape(f(x, …)) where the other operands are numbers, one number per
-   channel of a last axis that the reshape keeps, or of the output's shape; the last are reshaped
-   too, which is free.
-2. A chain of pointwise operators moves up link by link (1-D convolution, batch norm, ReLU;
-   attention's scale).
-3. Below any other producer the reshape stays: nothing would be gained.
+f then reads the convolution, matmul or normalization above directly, and can fold into it.
+
+1. f(reshape(x), ...) becomes reshape(f(x, ...)). Each other operand of f must be one number, one
+   number per channel of a last axis that the reshape keeps, or of the output's shape. Operands of
+   the output's shape are reshaped too, which costs nothing at run time.
+2. A chain of pointwise operators moves up one by one (1-D convolution, batch norm, ReLU; the scale
+   of attention).
+3. A reshape of any other producer's result stays, since nothing would be gained.
 """
 
 from collections.abc import Callable
@@ -28,6 +29,7 @@ def sink_reshapes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 def _swap(draft: Draft, node: Node) -> bool:
+    """Whether `node` reads a reshape that can follow it; if so, adds both in the new order."""
     out = draft.shape(node.name)
     for name in node.inputs:
         reshape = draft.sole(name, Reshape)
@@ -48,13 +50,14 @@ def _swap(draft: Draft, node: Node) -> bool:
 
 
 def _fits(shape: tuple[int, ...], out: tuple[int, ...], inner: tuple[int, ...]) -> bool:
+    """Whether an operand of `shape` can serve the operator in shape `inner` as it does in `out`."""
     if shape == out or all(n == 1 for n in shape):
         return True
     return inner[-1:] == out[-1:] == shape[-1:] and all(n == 1 for n in shape[:-1])
 
 
 def _reshaped(draft: Draft, name: str, out: tuple[int, ...], inner: tuple[int, ...]) -> str:
-    """An operand of a pointwise operator of shape `out`, for one of shape `inner`."""
+    """The operand `name` of an operator of shape `out`, in a shape for output shape `inner`."""
     shape = draft.shape(name)
     want = inner if shape == out else shape[-1:]
     if shape == want:

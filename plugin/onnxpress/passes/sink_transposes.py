@@ -1,20 +1,20 @@
 """Moves every transpose down the graph until it meets its inverse, an output or an obstacle.
 
-One walk; each old value is known as transpose(stored, perm), and `perm` is not executed until an
-operator needs the value's own axis order.
+The pass walks the nodes once. It knows each old value as transpose(stored, perm), and adds that
+transpose only where an operator needs the value's own axis order. Such a transpose is pending.
 
-1. transpose: composed with the pending one; nothing is emitted.
-2. Operators whose attributes can follow (`Op.follows`: pointwise, concat, normalize, softmax, ...):
+1. A transpose is composed with the pending one; no node is added.
+2. Operators whose attributes can follow (`Op.follows`: pointwise, concat, normalize, softmax, ...)
    run in the stored order of their operands, with their axes renamed.
-3. Where operands differ, the order that moves the fewest elements wins; constants are transposed
-   here.
-4. reshape that splits or merges neighbouring axes: runs in the stored order, group by group
-   (channel shuffle, [N,C,H,W] -> [N,C,H*W]); groups that are not contiguous there are first
-   brought together, the innermost axis staying innermost.
-5. reshape [N,C,H,W] -> [N,C*H*W] read only by matmuls with constant weights: the rows of the
-   weights are permuted instead of the data.
+3. Where the operands' orders differ, the order that moves the fewest elements is taken. Constants
+   are transposed here.
+4. A reshape that splits or merges neighbouring axes runs in the stored order, group by group
+   (channel shuffle, [N,C,H,W] -> [N,C,H*W]). Axes of a group that are apart in memory are first
+   brought together; the innermost axis stays innermost.
+5. For a reshape [N,C,H,W] -> [N,C*H*W] that only matmuls with constant weights read, the rows of
+   the weights are permuted instead of the data.
 6. A transpose that moves only axes of length 1 is a reshape.
-7. Anything else, and graph outputs: the pending transpose is executed, once per order.
+7. Any other operator, and a graph output, gets the pending transpose, once for each order.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,12 @@ def sink_transposes(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 
 class _Sink:
-    """`pending[v]` = (stored, perm): the value v is transpose(stored, perm)."""
+    """The walk so far.
+
+    `pending[v]` = (stored, perm): the old value v is transpose(stored, perm). `made` maps (stored,
+    perm, rank) to the transpose that exists. `rows[v]`: the order of the rows of weights that
+    multiply v (case 5).
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -60,12 +65,13 @@ class _Sink:
     # --- operands ---
 
     def lifted(self, value: str, rank: int) -> tuple[str, Perm]:
-        """`pending` of the value with leading axes of length 1 up to `rank`."""
+        """`pending[value]`, with leading axes of length 1 added up to `rank`."""
         name, perm = self.pending[value]
         extra = rank - len(perm)
         return name, identity(extra) + tuple(p + extra for p in perm)
 
     def is_free(self, value: str, perm: Perm) -> bool:
+        """Whether `stored(value, perm)` moves no elements at run time."""
         name, have = self.lifted(value, len(perm))
         step = between(have, perm)
         shape = self.draft.shape(name)
@@ -74,7 +80,7 @@ class _Sink:
                 or is_view(lifted, step))
 
     def stored(self, value: str, perm: Perm) -> str:
-        """A name whose transpose by `perm` is the value; emits what is missing."""
+        """A name whose transpose by `perm` is the value; adds the nodes that make it."""
         name, have = self.lifted(value, len(perm))
         step = between(have, perm)
         shape = self.draft.shape(name)
@@ -86,6 +92,7 @@ class _Sink:
         return self.made[key]
 
     def _moved(self, name: str, step: Perm, out: str) -> str:
+        """The name of transpose(name, step): a new constant, or the new value `out`."""
         shape = self.draft.shape(name)
         lifted = (1,) * (len(step) - len(shape)) + shape
         if name in self.draft.constants:
@@ -98,8 +105,10 @@ class _Sink:
         return self.draft.add(Transpose(perm=step), (name,), permute(lifted, step), out)
 
     def cheapest(self, node: Node) -> Perm:
-        """The operands' order in which the others are cheapest to follow; pending orders first,
-        since they come from operators that will be met again."""
+        """The stored order of one operand for which the fewest elements of the others move.
+
+        Of equal ones a transposed order is preferred, since its transpose can meet its inverse.
+        """
         rank = len(self.graph.shape(node.name))
         moving = [n for n in node.inputs if n not in self.graph.constants]
         orders = [self.lifted(n, rank)[1] for n in moving]
@@ -110,8 +119,8 @@ class _Sink:
     # --- nodes ---
 
     def emit(self, node: Node, inputs: tuple[str, ...], perm: Perm) -> None:
-        """Adds `node` with its outputs stored in `perm` order; a graph output's name waits for the
-        value in its own order."""
+        """Adds `node`, whose outputs are stored in `perm` order. The name of a graph output is
+        kept for the value in its own order."""
         names = []
         for value in node.outputs:
             waits = value in self.graph.outputs and perm != identity(len(perm))
@@ -122,6 +131,7 @@ class _Sink:
         self.draft.keep(Node(node.attrs, inputs, tuple(names)))
 
     def run_as_is(self, node: Node) -> None:
+        """Case 7, and the matmuls of case 5."""
         inputs = [self.stored(n, identity(len(self.graph.shape(n)))) for n in node.inputs]
         if isinstance(node.attrs, MatMul) and node.inputs[0] in self.rows:
             weights = self.draft.constants[inputs[1]]
@@ -130,11 +140,12 @@ class _Sink:
         self.draft.keep(replace(node, inputs=tuple(inputs)))
 
     def run_in(self, perm: Perm, node: Node) -> None:
-        """Cases 2 and 3: the node with every axis `a` renamed to perm[a]."""
+        """Cases 2 and 3: adds the node with every axis `a` renamed to perm[a]."""
         inputs = tuple(self.stored(n, perm) for n in node.inputs)
         self.emit(replace(node, attrs=follow(node.attrs, perm)), inputs, perm)
 
     def reshape(self, node: Node) -> None:
+        """Cases 4 and 5."""
         value, (_, perm) = node.inputs[0], self.pending[node.inputs[0]]
         before, after = self.graph.shape(value), self.graph.shape(node.name)
         groups = sorted(regroup(before, after), key=lambda g: max(perm[a] for a in g[0]))
@@ -152,7 +163,7 @@ class _Sink:
         self.emit(node, (name,), unpermute(identity(len(after)), axes))
 
     def _flatten_into_rows(self, node: Node, groups: list[tuple[Perm, Perm]]) -> bool:
-        """Case 5."""
+        """Case 5: whether the weights behind this reshape can be permuted; if so, adds it."""
         value, out = node.inputs[0], node.name
         name, perm = self.pending[value]
         after = self.graph.shape(out)
@@ -177,6 +188,7 @@ class _Sink:
         return True
 
     def finish(self) -> Graph:
+        """The new graph, whose outputs are in their own order."""
         for value in self.graph.outputs:
             name, perm = self.pending[value]
             key = name, perm, len(perm)

@@ -1,4 +1,4 @@
-"""Values of a quantized graph as whole numbers with a scale; what `lower_qdq` keeps in mind."""
+"""A quantized graph while `lower_qdq` rewrites it: which values are integers times a scale."""
 
 from dataclasses import dataclass, replace
 
@@ -13,9 +13,11 @@ RANGES = {"i8": (-128, 127), "u8": (0, 255), "i16": (-32768, 32767), "u16": (0, 
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """A value that is `name` * `scale`; the elements of `name` lie in lo..hi and are whole
-    numbers if `whole`."""
+class Quantized:
+    """A value that equals `name` * `scale`, where `scale` is one number or one per channel.
+
+    The elements of `name` lie in lo..hi. They are integers, held in f32, if `whole`.
+    """
 
     name: str
     scale: np.ndarray
@@ -35,7 +37,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Quantizer:
-    """A per-tensor quantize: q - zero = clamp(round(x / scale), lo, hi)."""
+    """A quantize with one scale for a tensor: q - zero = clamp(round(x / scale), lo, hi)."""
 
     node: Node
     scale: np.float32
@@ -43,36 +45,40 @@ class Quantizer:
     lo: float
     hi: float
 
-    def clamped(self, steps: Expr) -> Expr:
-        """`steps`, whole numbers, in range."""
-        return call("min", call("max", steps, self.lo), self.hi)
+    def clamped(self, integers: Expr) -> Expr:
+        """`integers` with the bounds lo and hi applied."""
+        return call("min", call("max", integers, self.lo), self.hi)
 
-    def rounded(self, steps: Expr) -> Expr:
-        return self.clamped(call("round", steps))
+    def rounded(self, ratio: Expr) -> Expr:
+        """q - zero, where `ratio` is x / scale."""
+        return self.clamped(call("round", ratio))
 
 
 class Memory:
-    """The draft of a quantized graph. By old names: `steps` of dequantized values, `centred` of
-    quantized ones (scale 1) with the zero that was taken off."""
+    """The draft of a quantized graph, and what is known about the old graph's values.
+
+    `quantized`: a dequantized value's name -> its integers and scale. `centred`: a quantized
+    value's name -> (its integers minus the zero point with scale 1, the zero point).
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.draft = Draft(graph)
         self.readers = graph.consumers()
-        self.steps: dict[str, Steps] = {}
-        self.centred: dict[str, tuple[Steps, float]] = {}
+        self.quantized: dict[str, Quantized] = {}
+        self.centred: dict[str, tuple[Quantized, float]] = {}
 
     # --- facts ---
 
     def factors(self, node: Node) -> tuple[np.ndarray, np.ndarray] | None:
-        """Scale and zero point of a quantize or dequantize, if constant."""
+        """(scale, zero point) of a quantize or dequantize; None if one of them is computed."""
         if not all(n in self.graph.constants for n in node.inputs[1:]):
             return None
         values = [self.graph.constants[n] for n in node.inputs[1:]]
         return values[0], values[1] if len(values) > 1 else np.zeros((), np.float32)
 
     def quantizer(self, node: Node) -> Quantizer | None:
-        """`node`, if it quantizes per tensor."""
+        """`node` as a quantizer; None unless it quantizes with one scale for the whole tensor."""
         factors = self.factors(node) if is_kind(node, "quantize") else None
         if factors is None or factors[0].size > 1:
             return None
@@ -81,8 +87,10 @@ class Memory:
         return Quantizer(node, scale, zero, lo - zero, hi - zero)
 
     def quantizer_behind(self, node: Node) -> Quantizer | None:
-        """The per-tensor quantize that alone reads `node`; bounds in between (ReLU, Clip)
-        narrow its range."""
+        """The per-tensor quantize that is the only reader of `node`; None if there is no such one.
+
+        Bounds between the two (ReLU, Clip) narrow its range.
+        """
         low, high = -np.inf, np.inf
         while node.name not in self.graph.outputs and len(self.readers[node.name]) == 1:
             (node,) = self.readers[node.name]
@@ -100,14 +108,14 @@ class Memory:
     # --- changes ---
 
     def plainly(self, value: str) -> str:
-        """The name of the value itself, computed if it is only known as steps."""
+        """The name of the value itself; integers that stand for it are multiplied out."""
         if value in self.draft.makers:
             return value
         shape = self.graph.shape(value)
         if value in self.centred:
-            steps, zero = self.centred[value]
-            return self.draft.add(Pointwise(expr=inp(0) + zero), (steps.name,), shape, value)
-        known = self.steps.get(value)
+            integers, zero = self.centred[value]
+            return self.draft.add(Pointwise(expr=inp(0) + zero), (integers.name,), shape, value)
+        known = self.quantized.get(value)
         if known is None:
             return value
         if known.name in self.draft.constants and value not in self.graph.outputs:
@@ -120,14 +128,16 @@ class Memory:
         return self.draft.add(Pointwise(expr=inp(0) * inp(1)), (known.name, scale), shape, value)
 
     def emit(self, quantizer: Quantizer, attrs: Attrs, inputs: tuple[str, ...]) -> None:
-        """Adds the node that computes q - zero of `quantizer`."""
+        """Adds the node that computes q - zero of `quantizer`, and remembers it."""
         out = quantizer.node.name
         name = self.draft.fresh(f"{out}.steps")
         self.draft.add(attrs, inputs, self.graph.shape(out), name)
-        self.remember(quantizer, Steps(name, np.ones((), np.float32), quantizer.lo, quantizer.hi))
+        one = np.ones((), np.float32)
+        self.remember(quantizer, Quantized(name, one, quantizer.lo, quantizer.hi))
 
-    def remember(self, quantizer: Quantizer, steps: Steps) -> None:
-        self.centred[quantizer.node.name] = steps, quantizer.zero
+    def remember(self, quantizer: Quantizer, integers: Quantized) -> None:
+        """From here on, the result of `quantizer` is known as `integers` plus its zero point."""
+        self.centred[quantizer.node.name] = integers, quantizer.zero
 
 
 def is_kind(node: Node, kind: str) -> bool:
@@ -137,7 +147,7 @@ def is_kind(node: Node, kind: str) -> bool:
 
 
 def _bounds(expr: Expr) -> tuple[float, float] | None:
-    """(lo, hi) if the expression is min(max($0, lo), hi), either bound perhaps absent."""
+    """(lo, hi) if the expression is min(max($0, lo), hi); a bound that is absent is infinite."""
     if expr == inp(0):
         return -np.inf, np.inf
     if expr.op not in ("min", "max") or expr.args[1].op != "const":
