@@ -1,13 +1,13 @@
-"""The street on one screen: source model -> graph -> passes -> programs -> pack -> proof.
+"""The street on one screen: source model -> graph -> passes -> programs -> files -> proof -> pack.
 
-`press` is the whole build of one model; everything else here reads what came out.
+`press` is the whole build of one model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,13 +18,16 @@ from .model.simplify import simplify
 from .model.source import ModelProto, load_model
 from .model.spill import model_bytes, spilled_arrays
 from .ops import OPS
-from .pack.pack import Pack, write_manifest
+from .pack.manifest import FORMAT, Dtype, Manifest, Note, Port, Statistics
+from .pack.pack import Pack, finish
+from .pack.proof import Golden
 from .passes import run_passes
 from .programs import js
+from .programs.program import AnyProgram
 from .programs.wasm import build as wasm
 from .programs.webgpu import build as webgpu
 from .proof.choose import choose
-from .proof.golden import MARGIN, QUANTIZED_FLOOR, draw, golden, ranges
+from .proof.golden import MARGIN, QUANTIZED_FLOOR, Bounds, draw, golden, ranges
 from .proof.half import add_half
 from .proof.int8 import add_int8
 from .proof.sample_files import check_feeds
@@ -36,7 +39,8 @@ from .tasks import PLAIN as PLAIN_ANSWER
 from .tasks.base import Answer
 from .weights.encodings import PLAIN
 
-BUILDERS = {"webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
+BUILDERS: Mapping[str, Callable[[Graph], AnyProgram]] = {
+    "webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
 
 Progress = Callable[[str], None]
 
@@ -61,16 +65,20 @@ class Options:
 class Notes:
     """What the compiler decided and why; shown by `explain` and on the page."""
 
-    entries: list[dict[str, str]] = field(default_factory=list)
+    entries: list[Note] = field(default_factory=list)
 
     def __call__(self, where: str, reason: str) -> None:
-        entry = {"where": where, "reason": reason}
-        if entry not in self.entries:
-            self.entries.append(entry)
+        note = Note(where, reason)
+        if note not in self.entries:
+            self.entries.append(note)
 
 
 def lower(model: ModelProto, shapes: Mapping[str, tuple[int, ...]], note: Notes) -> Graph:
-    """Source model -> the graph that all targets start from."""
+    """Source model -> the graph that all targets start from.
+
+    Raises:
+        ModelError, UnsupportedError: the model cannot be read or run.
+    """
     simple = simplify(model, shapes, note)
     return run_passes(import_model(simple, shapes, spilled_arrays(model)), note)
 
@@ -80,9 +88,20 @@ def press(model: ModelProto, folder: Path, options: Options,
     """The proven pack of `model` in `folder`, ready to be served.
 
     Raises:
+        OnnxPressError: see `assemble`.
+    """
+    return finish(assemble(model, folder, options, progress), folder)
+
+
+def assemble(model: ModelProto, folder: Path, options: Options,
+             progress: Progress = lambda stage: None) -> Manifest:
+    """The manifest of `model`, whose other files are in `folder` and proven.
+
+    Raises:
         ModelError, UnsupportedError: the model cannot be read or run.
         PlanError: no target is left.
         ProofError: the numbers differ from onnxruntime's.
+        PackError: a file cannot be written.
     """
     note = Notes()
     progress("reading")
@@ -92,103 +111,103 @@ def press(model: ModelProto, folder: Path, options: Options,
     programs = _programs(graph, options.targets, note)
     folder.mkdir(parents=True, exist_ok=True)
     progress("running in float64")
-    yardstick = measure(model, graph, options)
-    manifest, proof = choose(graph, programs, options.weights, folder, yardstick.expected,
-                             yardstick.trace.means, note, progress)
-    golden, rows = yardstick.golden(proof), require(proof.rows, options.name)
-    f16 = f16_range(graph, yardstick.trace.peaks)
-    if f16["holds"] and "webgpu" in manifest["targets"] and not yardstick.expected.quantized:
+    measured = measure(model, graph, options)
+    expected, seen = measured.expected, measured.trace
+    written, proof = choose(graph, programs, options.weights, folder, expected, seen.means, note,
+                            progress)
+    rows, targets = list(proof.rows), written.targets
+    proven = require(rows, options.name)
+    f16 = f16_range(graph, seen.peaks)
+    if f16.holds and targets.webgpu and not expected.quantized:
         progress("proving values in f16")
-        manifest, row = add_half(manifest, folder, graph, yardstick.expected, proof)
-        f16 = {**f16, "holds": row["holds"], "proof": row}
-        rows += [row] if row["holds"] else []
-    manifest, int8_rows = add_int8(graph, manifest, folder, yardstick.expected, yardstick.trace,
-                                   yardstick.bounds, note, progress)
-    manifest = {
-        "name": options.name,
-        **manifest,
-        "f16": f16,
-        "golden": golden,
-        "proof": [*rows, *require(int8_rows, options.name)],
-        "notes": note.entries,
-        "statistics": {"onnx_bytes": model_bytes(model), **statistics(graph)},
-    }
-    return finish(manifest, folder)
+        target, row = add_half(written, targets.webgpu, graph, expected, proof)
+        targets = replace(targets, webgpu=target)
+        f16 = replace(f16, holds=row.holds, proof=row.kept())
+        proven += [row.kept()] if row.holds else []
+    if targets.wasm:
+        target, rows = add_int8(graph, written, targets.wasm, expected, seen, measured.bounds,
+                                note, progress)
+        targets = replace(targets, wasm=target)
+        proven += require(rows, options.name)
+    return Manifest(
+        name=options.name, onnxpress=FORMAT, inputs=ports(graph, graph.inputs),
+        outputs=ports(graph, graph.outputs), weights=written.weights, targets=targets, f16=f16,
+        golden=measured.golden(proof), proof=tuple(proven), notes=tuple(note.entries),
+        statistics=statistics(graph, model_bytes(model)))
 
 
-def finish(manifest: Mapping[str, Any], folder: Path) -> Pack:
-    """The pack, with its manifest written into `folder`."""
-    entries = [*manifest["weights"]["shards"],
-               *(e for t in manifest["targets"].values() for e in t["files"].values())]
-    files = [folder / entry["url"] for entry in entries]
-    files.append(write_manifest(manifest, folder))
-    return Pack(folder, manifest, tuple(dict.fromkeys(files)))
+def ports(graph: Graph, names: Sequence[str]) -> tuple[Port, ...]:
+    """Inputs or outputs of the graph, as the manifest has them."""
+    return tuple(Port(n, tuple(graph.shape(n)), cast(Dtype, graph.values[n].dtype)) for n in names)
 
 
 def compile_model(path: Path, folder: Path, options: Options,
                   progress: Progress = lambda stage: None) -> Pack:
-    """The pack of a model file with the browser runtime beside it, ready to be served."""
+    """The pack of a model file with the browser runtime beside it, ready to be served.
+
+    Raises:
+        OnnxPressError: see `assemble`.
+    """
     with TemporaryDirectory(prefix="onnxpress-", ignore_cleanup_errors=True) as scratch:
         model = load_model(path, options.shapes, Path(scratch))
         pack = press(model, folder, options, progress)
-    write_runtime(folder, tuple(pack.manifest["targets"]))
+    write_runtime(folder, tuple(pack.manifest.targets.named()))
     return pack
 
 
-def _programs(graph: Graph, targets: Sequence[str], note: Notes) -> list:
+def _programs(graph: Graph, targets: Sequence[str], note: Notes) -> list[AnyProgram]:
     """A program per target; one that cannot run the graph is left out, with a note."""
-    programs = []
+    programs: list[AnyProgram] = []
     for target in targets:
         try:
             programs.append(BUILDERS[target](graph))
         except (PlanError, UnsupportedError) as error:
             note(target, f"left out: {error}")
     if not programs:
-        raise PlanError("; ".join(e["reason"] for e in note.entries if e["where"] in targets))
+        raise PlanError("; ".join(e.reason for e in note.entries if e.where in targets))
     return programs
 
 
 @dataclass(frozen=True)
-class Yardstick:
-    """What a pack is held to: onnxruntime's results, the graph's own in float64, and the bounds of
-    the random inputs among those tried."""
+class Measured:
+    """What a pack is compared with. `expected`: onnxruntime's results and the graph's own in
+    float64, for a random input and the samples. `bounds`: of the random input."""
 
     expected: Expected
     trace: Trace
-    bounds: Sequence[tuple[float, float]]
+    bounds: Bounds
 
-    def golden(self, proof: Proof) -> dict:
-        """The outputs of the published program, so that an encoding's own error costs no
-        tolerance; the build's tests hold the other targets to the same."""
+    def golden(self, proof: Proof) -> Golden:
+        """The outputs of the published program, so that the error of an encoding costs no
+        tolerance."""
         if self.expected.quantized:
             return golden(self.bounds, proof.first, metric="l2", tolerance=QUANTIZED_FLOOR)
         return golden(self.bounds, proof.first, metric="peak",
                       tolerance=MARGIN * self.expected.tolerance)
 
 
-def measure(model: ModelProto, graph: Graph, options: Options) -> Yardstick:
+def measure(model: ModelProto, graph: Graph, options: Options) -> Measured:
     """The results of `model` and `graph` on random inputs and on the samples.
 
     Raises:
         ModelError: a sample is not what the model takes.
     """
-    ports = [{"name": n, "shape": graph.shape(n), "dtype": graph.values[n].dtype}
-             for n in graph.inputs]
-    check_feeds(options.feeds, {port["name"]: port["shape"] for port in ports})
-    bounds = ranges(ports, options.bounds)
-    inputs = [draw(ports, bounds), *options.feeds]
+    given = ports(graph, graph.inputs)
+    check_feeds(options.feeds, {port.name: port.shape for port in given})
+    bounds = ranges(given, options.bounds)
+    inputs = [draw(given, bounds), *options.feeds]
     seen = trace(graph, inputs)
     quantized = any(n.op_type == "QuantizeLinear" for n in model.graph.node)
     reference = Reference(model.SerializeToString(), spilled_arrays(model))
     expected = expect(reference, inputs, seen.outputs, quantized=quantized, answer=options.answer)
-    return Yardstick(expected, seen, bounds)
+    return Measured(expected, seen, bounds)
 
 
-def statistics(graph: Graph) -> dict:
-    """Parameters, floating-point operations and steps, for the page."""
+def statistics(graph: Graph, onnx_bytes: int) -> Statistics:
+    """The sizes of a model whose ONNX file and weights take `onnx_bytes`."""
     flops = sum(OPS[n.op].flops(n, [graph.shape(i) for i in n.inputs]) for n in graph.nodes)
     counts: dict[str, int] = {}
     for node in graph.nodes:
         counts[node.op] = counts.get(node.op, 0) + 1
-    return {"parameters": int(sum(c.size for c in graph.constants.values())),
-            "flops": int(flops), "operators": counts}
+    parameters = int(sum(c.size for c in graph.constants.values()))
+    return Statistics(onnx_bytes, parameters, int(flops), counts)

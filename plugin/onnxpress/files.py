@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +21,21 @@ class FileEntry:
     """hexadecimal"""
 
 
-def write_file(folder: Path, stem: str, content: bytes, suffix: str) -> dict:
-    """{"url", "bytes", "sha256"} of the file `stem`-HASH.`suffix`, written whole or not at all."""
+def write_file(folder: Path, stem: str, content: bytes, suffix: str) -> FileEntry:
+    """The entry of the file `stem`-HASH.`suffix`, which is now in `folder`.
+
+    Raises:
+        PackError: it cannot be written.
+    """
     entry = entry_of(stem, content, suffix)
-    write_atomically(folder / entry["url"], content)
+    write_atomically(folder / entry.url, content)
     return entry
 
 
-def entry_of(stem: str, content: bytes, suffix: str) -> dict:
-    """{"url", "bytes", "sha256"} of the file that `write_file` would write."""
+def entry_of(stem: str, content: bytes, suffix: str) -> FileEntry:
+    """The entry of the file that `write_file` would write."""
     digest = hashlib.sha256(content).hexdigest()
-    return {"url": f"{stem}-{digest[:12]}.{suffix}", "bytes": len(content), "sha256": digest}
+    return FileEntry(f"{stem}-{digest[:12]}.{suffix}", len(content), digest)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -59,17 +63,17 @@ def json_bytes(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def read_file(entry: Mapping[str, Any], folder: Path) -> bytes:
+def read_file(entry: FileEntry, folder: Path) -> bytes:
     """The content of the file that the manifest's `entry` describes.
 
     Raises:
         PackError: the file cannot be read, or its sha256 is not the entry's.
     """
-    path = folder / entry["url"]
+    path = folder / entry.url
     try:
         content = path.read_bytes()
     except OSError as error:
         raise PackError(f"{path}: cannot be read: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
         raise PackError(f"{path}: its sha256 is not the manifest's; build the pack again")
     return content

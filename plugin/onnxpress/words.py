@@ -1,5 +1,9 @@
 """Numbers as text for a reader: bytes, counts, operations and errors."""
 
+from collections.abc import Callable
+
+MOST_DIGITS = 17  # tell any two float64 apart
+
 
 def size(count: int) -> str:
     """Bytes: '18.8 MB'."""
@@ -36,3 +40,20 @@ def share(value: float) -> str:
 def share_width(value: float) -> str:
     """A share of 1, clamped to 0..1, as a width in CSS: '12.30%'."""
     return f"{100 * min(max(value, 0), 1):.2f}%"
+
+
+def significant(value: float, digits: int) -> str:
+    """'0.9994', with so many significant digits"""
+    return f"{value:.{digits}g}"
+
+
+def beside(value: float, limit: float, write: Callable[[float, int], str] = significant,
+           digits: int = 4) -> str:
+    """`value` as text, with `digits` digits or as many more as tell on which side of `limit` it
+    lies: beside 0.999, 0.99896 is no "0.999". float() must read what `write` writes."""
+    def sides(number: float) -> tuple[bool, bool]:
+        return number >= limit, number <= limit
+
+    while digits < MOST_DIGITS and sides(float(write(value, digits))) != sides(value):
+        digits += 1
+    return write(value, digits)

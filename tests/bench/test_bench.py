@@ -43,7 +43,7 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> onnx.ModelProto:
 
 def steps(model: onnx.ModelProto, target: str) -> list[str]:
     about = BUILDERS[target](lower(model, {}, Notes())).about
-    return [label for label, *_ in about["steps"]]
+    return [label for label, *_ in about.steps]
 
 
 @pytest.mark.usefixtures("chromium")
@@ -111,8 +111,8 @@ def test_bytes_are_inputs_weights_and_outputs(net: onnx.ModelProto) -> None:
     values = 4 * 8 * 8 + (8 * 4 * 3 * 3 + 8) + 8 * 8 * 8  # the weights have a bias
     for target in ("wasm", "js", "webgpu"):
         about = BUILDERS[target](lower(net, {}, Notes())).about
-        assert [size for label, _, size in about["steps"] if "conv2d" in label] == [4 * values]
-    halo = next(s for s in BUILDERS["wasm"](lower(net, {}, Notes())).about["steps"]
+        assert [size for label, _, size in about.steps if "conv2d" in label] == [4 * values]
+    halo = next(s for s in BUILDERS["wasm"](lower(net, {}, Notes())).about.steps
                 if s[0].startswith("fill_halo"))
     assert halo[1] == 0 and halo[2] >= 4 * 4 * (10 * 10 - 8 * 8)
 

@@ -1,13 +1,14 @@
 """Builds: which source's pack is taken, when the network is asked, what machines share."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from onnxpress.build.builds import Builds, Built
+from onnxpress.pack.pack import finish
 from onnxpress.spec import Card, Demo, Source
+from support.manifests import bare_manifest
 
 MODEL = b"the model from the web"
 PIN = hashlib.sha256(MODEL).hexdigest()
@@ -17,7 +18,7 @@ def press(demo: Demo, folder: Path, downloads: Path, progress: Callable[..., Non
     """A pack that says what it is made from; workers import it from here."""
     progress("proving int8", 0.5)
     here = (downloads / PIN).is_file()
-    (folder / "manifest.json").write_text(json.dumps({"from": "url" if here else "file"}))
+    finish(bare_manifest(name="url" if here else "file"), folder)
 
 
 class Record:
@@ -64,7 +65,7 @@ def test_a_fallback_s_pack_gives_way_to_the_wanted_one(
 
     monkeypatch.setenv("ONNXPRESS_OFFLINE", "1")
     first = build(new(), demo)
-    assert first.manifest == {"from": "file"} and shows.had == ["compiled and proven"]
+    assert first.manifest.name == "file" and shows.had == ["compiled and proven"]
     assert build(new(), demo).folder == first.folder and not shows.had, "no worker without network"
 
     monkeypatch.delenv("ONNXPRESS_OFFLINE")
@@ -78,7 +79,7 @@ def test_a_fallback_s_pack_gives_way_to_the_wanted_one(
     (cache / "models").mkdir()
     (cache / "models" / PIN).write_bytes(MODEL)  # what a download leaves
     wanted = build(new(), demo)
-    assert wanted.manifest == {"from": "url"} and shows.had == ["compiled and proven"]
+    assert wanted.manifest.name == "url" and shows.had == ["compiled and proven"]
     monkeypatch.setenv("ONNXPRESS_OFFLINE", "1")
     again = new()
     assert build(again, demo).folder == wanted.folder and not shows.had

@@ -19,8 +19,8 @@ def test_case(name: str, target: str, tmp_path: Path) -> None:
         assert got.shape == row.want.shape
     else:
         manifest = row.pack("wasm", tmp_path / "pack")
-        about = manifest["targets"]["wasm"]
-        code = (tmp_path / "pack" / about["files"][target]["url"]).read_bytes()
-        program = WasmProgram(code, about, read_weights(manifest, tmp_path / "pack"))
+        about = manifest.targets.wasm
+        code = (tmp_path / "pack" / about.files[target].url).read_bytes()
+        program = WasmProgram(code, about, read_weights(manifest.weights, tmp_path / "pack"))
         got = program.run([feeds[n] for n in row.graph.inputs])[0].reshape(row.want.shape)
     row.check(got)

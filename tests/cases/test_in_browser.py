@@ -2,13 +2,13 @@
 
 import json
 import re
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnxpress.emit.wgsl.device import DEVICES
 from onnxpress.files import json_bytes
+from onnxpress.pack.values import to_json
 from onnxpress.programs.webgpu.share import parse
 from onnxpress.run.browser import Browser
 from support.cases import ROWS, UNSUPPORTED, Case, case, parameters
@@ -49,7 +49,7 @@ def test_other_classes_of_gpus(browser: Browser, tmp_path: Path) -> None:
             seen |= new
             ran.append(kind)
             folder = tmp_path / kind / row.name
-            about = deepcopy(row.pack("webgpu", folder))
+            about = to_json(row.pack("webgpu", folder))
             files = about["targets"]["webgpu"]["files"]
             files[HERE] = files[kind]
             (folder / "other.json").write_bytes(json_bytes(about))

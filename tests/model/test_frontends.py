@@ -50,9 +50,10 @@ def numbers(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def on_wasmtime(pack: Pack, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    about = pack.manifest["targets"]["wasm"]
-    code = read_file(about["files"]["simd128"], pack.folder)
-    return WasmProgram(code, about, read_weights(pack.manifest, pack.folder)).run(
+    about = pack.manifest.targets.wasm
+    code = read_file(about.files["simd128"], pack.folder)
+    weights = read_weights(pack.manifest.weights, pack.folder)
+    return WasmProgram(code, about, weights).run(
         list(feeds.values()))
 
 
@@ -99,7 +100,7 @@ def test_a_pack_computes_what_its_framework_does(
         net: tuple[Net, ModelProto], browser: Browser, tmp_path: Path) -> None:
     about, model = net
     pack = press(model, tmp_path / "pack", Options(shapes=about.shapes))
-    assert [port["name"] for port in pack.manifest["inputs"]] == list(about.shapes)
+    assert [port.name for port in pack.manifest.inputs] == list(about.shapes)
     feeds = {name: numbers(shape) for name, shape in about.shapes.items()}
     want = about.result(*feeds.values())
     agree(on_wasmtime(pack, feeds)[0], want)
@@ -210,7 +211,7 @@ def test_a_tflite_file_computes_what_tensorflow_does(name: str, tflite: Path) ->
     assert model == load_model(tflite / f"{name}.tflite", {}), "the same bytes each time"
     image, want = np.load(tflite / "image.npy"), np.load(tflite / f"{name}.npy")
     pack = press(model, tflite / name, Options())
-    assert [tuple(port["shape"]) for port in pack.manifest["inputs"]] == [image.shape]
+    assert [tuple(port.shape) for port in pack.manifest.inputs] == [image.shape]
     got = on_wasmtime(pack, {"image": image})[0]
     if name == "float":
         agree(got, want)

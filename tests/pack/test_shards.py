@@ -5,6 +5,7 @@ import json
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from onnxpress.cli import main
 from onnxpress.emit.embed import embed
 from onnxpress.emit.wasm.join import SLICE, join_module
 from onnxpress.errors import BrowserError, PackError
+from onnxpress.pack.values import to_json
+from onnxpress.pack.weights import Packed, Weights
 from onnxpress.run.browser import Browser
 from onnxpress.runtime import RUNTIME
 from onnxpress.weights import shards
@@ -39,7 +42,7 @@ def tensors() -> dict[str, np.ndarray]:
             "last": normal(3, 3, 40, 20, seed=3)}
 
 
-def write(constants: dict[str, np.ndarray], encoding: str, folder: Path) -> dict[str, Any]:
+def write(constants: dict[str, np.ndarray], encoding: str, folder: Path) -> Weights:
     return write_weights(constants, plan(constants, encoding), folder)
 
 
@@ -52,11 +55,11 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("encoding", ["f32", "f16", "int8"])
 def test_weights_come_back(tmp_path: Path, encoding: str) -> None:
     weights = write_weights(tensors(), plan(tensors(), encoding), tmp_path / "many")
-    got = read_weights({"weights": weights}, tmp_path / "many")
-    assert len(weights["shards"]) > 3
-    assert sum(s["bytes"] for s in weights["shards"]) == weights["bytes"]
+    got = read_weights(weights, tmp_path / "many")
+    assert len(weights.shards) > 3
+    assert sum(s.bytes for s in weights.shards) == weights.bytes
     assert {p.stat().st_size for p in (tmp_path / "many").iterdir()} == {
-        s["bytes"] for s in weights["shards"]}
+        s.bytes for s in weights.shards}
     for name, array in tensors().items():
         # of the largest value: f16 keeps 11 bits; int8 rounds to a step of 1/127
         bound = {"f32": 0, "f16": 2**-11, "int8": 0.5 / 127}[encoding]
@@ -68,7 +71,7 @@ def test_bytes_of_one_significance_lie_together() -> None:
     scaled = np.rint(values * 100).astype(np.int8)  # standard deviation 10: five bits and a half
     found = {array.dtype.itemsize: compress(array.tobytes())
              for array in (values, values.astype("f2"), scaled)}
-    assert [(p["planes"], p["raw"]) for _, p in found.values()] == [(4, 3), (2, 1), (1, 0)]
+    assert [(p.planes, p.raw) for _, p in found.values()] == [(4, 3), (2, 1), (1, 0)]
     for (content, packed), array in zip(found.values(), (values, values.astype("f2"), scaled),
                                         strict=True):
         assert len(content) < (1 - LEAST_SAVING) * array.nbytes
@@ -88,7 +91,7 @@ def test_compressed_bytes_do_not_depend_on_the_machine() -> None:
     steps = np.arange(1 << 18, dtype=np.uint64)
     values = ((steps * 2654435761 >> 7) % 251 * (steps % 61) // 122).astype("<i2")
     content, packed = compress(values.tobytes())
-    assert packed == {"bytes": 1 << 19, "planes": 2, "raw": 0}
+    assert packed == Packed(bytes=1 << 19, planes=2, raw=0)
     assert hashlib.sha256(content).hexdigest() == DIGEST
 
 
@@ -99,11 +102,11 @@ def test_memory_holds_a_tensor_and_a_few_shards(
     tracemalloc.start()
     tensors = {str(i): array for i in range(64)}
     weights = write_weights(tensors, plan(tensors, "f32"), tmp_path)
-    for _ in stream_weights({"weights": weights}, tmp_path):
+    for _ in stream_weights(weights, tmp_path):
         pass
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len({s["url"] for s in weights["shards"]}) == 2 and len(weights["shards"]) == 128
+    assert len({s.url for s in weights.shards}) == 2 and len(weights.shards) == 128
     assert peak < 16 * (1 << 18)
 
 
@@ -118,19 +121,19 @@ LIES = {
 
 def lying(lie: str) -> tuple[bytes, dict[str, Any]]:
     content, packed = compress(normal(1 << 14).tobytes())
-    return content, {**packed, **LIES[lie]}
+    return content, {**to_json(packed), **LIES[lie]}
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_manifest_that_lies_is_refused(lie: str) -> None:
     content, packed = lying(lie)
     with pytest.raises(PackError, match=r"w\.bin: it does not unpack to the .*; build the pack"):
-        decompress(content, packed, "w.bin")
+        decompress(content, Packed(**packed), "w.bin")
 
 
 def test_what_is_not_compressed_is_refused() -> None:
     with pytest.raises(PackError, match=r"w\.bin: it does not unpack to the 8 bytes"):
-        decompress(b"not deflated", {"bytes": 8, "planes": 1, "raw": 0}, "w.bin")
+        decompress(b"not deflated", Packed(bytes=8, planes=1, raw=0), "w.bin")
 
 
 def test_the_script_holds_the_module_that_joins_planes() -> None:
@@ -143,9 +146,9 @@ def test_the_script_holds_the_module_that_joins_planes() -> None:
 
 def test_a_tensor_outside_the_shards_is_refused(tmp_path: Path) -> None:
     weights = write_weights({"w": normal(100)}, {"w": "f32"}, tmp_path)
-    weights["tensors"][0]["bytes"] = SHARD_BYTES
+    tensor = replace(weights.tensors[0], bytes=SHARD_BYTES)
     with pytest.raises(PackError, match="a tensor lies outside the shards"):
-        read_weights({"weights": weights}, tmp_path)
+        read_weights(replace(weights, tensors=(tensor,)), tmp_path)
 
 
 def test_demos_of_one_model_share_its_shards(
@@ -187,7 +190,8 @@ def browser(chromium: None, folder: Path) -> Iterator[Browser]:
 @pytest.mark.parametrize("encoding", ["f32", "f16", "int8"])
 def test_a_browser_unpacks_the_same_numbers(
         browser: Browser, folder: Path, encoding: str) -> None:
-    manifest = {"weights": write_weights(tensors(), plan(tensors(), encoding), folder)}
+    weights = write_weights(tensors(), plan(tensors(), encoding), folder)
+    manifest = {"weights": to_json(weights)}
     got = browser.run(STREAM + """
         export const run = async (manifest) => {
           const all = [];
@@ -197,7 +201,7 @@ def test_a_browser_unpacks_the_same_numbers(
             body: all.map(({ data }) => data) };
         };
     """, manifest)
-    wanted = read_weights(manifest, folder)
+    wanted = read_weights(weights, folder)
     facts = {t["name"]: t for t in manifest["weights"]["tensors"]}
     flat = np.frombuffer(got.body, np.float32)
     assert sorted(name for name, *_ in got.value) == sorted(wanted)
@@ -213,7 +217,8 @@ def test_what_a_backend_takes_as_it_arrives_is_whole(
         browser: Browser, folder: Path, encoding: str) -> None:
     """In runs of whole f32; some shards are halves and bytes, and what lies in them comes at the
     end."""
-    manifest = {"weights": write_weights(tensors(), plan(tensors(), encoding), folder)}
+    weights = write_weights(tensors(), plan(tensors(), encoding), folder)
+    manifest = {"weights": to_json(weights)}
     got = browser.run(STREAM + """
         export const run = async (manifest) => {
           const taken = new Map(), late = [], odd = [];
@@ -233,7 +238,7 @@ def test_what_a_backend_takes_as_it_arrives_is_whole(
           return { value: { names: [...taken.keys()], late, odd }, body: [...taken.values()] };
         };
     """, manifest)
-    wanted = read_weights(manifest, folder)
+    wanted = read_weights(weights, folder)
     assert not got.value["odd"]
     assert sorted(got.value["names"] + got.value["late"]) == sorted(wanted)
     assert got.value["names"] or encoding != "f32"
@@ -244,7 +249,7 @@ def test_what_a_backend_takes_as_it_arrives_is_whole(
 def test_a_tensor_is_handed_on_before_the_last_shard_is_there(
         browser: Browser, folder: Path) -> None:
     """And a backend that is busy does not pile shards up."""
-    manifest = {"weights": write_weights(tensors(), plan(tensors(), "f32"), folder)}
+    manifest = {"weights": to_json(write_weights(tensors(), plan(tensors(), "f32"), folder))}
     began = browser.run(STREAM + """
         export const run = async (manifest) => {
           const { shards } = manifest.weights;
@@ -361,7 +366,7 @@ def test_a_browser_refuses_what_is_not_compressed(browser: Browser) -> None:
 
 
 def test_a_tensor_outside_the_shards_is_a_sentence(browser: Browser, folder: Path) -> None:
-    manifest = {"weights": write_weights({"w": normal(100)}, {"w": "f32"}, folder)}
+    manifest = {"weights": to_json(write_weights({"w": normal(100)}, {"w": "f32"}, folder))}
     manifest["weights"]["tensors"][0]["offset"] = SHARD_BYTES
     with pytest.raises(BrowserError, match='places the weights "w" outside its files') as caught:
         browser.run(STREAM + """
@@ -371,7 +376,7 @@ def test_a_tensor_outside_the_shards_is_a_sentence(browser: Browser, folder: Pat
 
 
 def test_an_old_browser_is_told_before_it_downloads(browser: Browser, folder: Path) -> None:
-    manifest = {"weights": write_weights({"w": normal(4000)}, {"w": "f32"}, folder)}
+    manifest = {"weights": to_json(write_weights({"w": normal(4000)}, {"w": "f32"}, folder))}
     with pytest.raises(BrowserError, match="This browser is too old to unpack") as caught:
         browser.run(STREAM + """
             export const run = async (manifest) => {

@@ -9,6 +9,7 @@ import pytest
 from onnxpress.compiler import Options, lower, press
 from onnxpress.errors import ProofError
 from onnxpress.ops.interpret import interpret
+from onnxpress.pack.proof import F16
 from onnxpress.proof.trace import f16_range, trace
 from onnxpress.tasks import TASKS
 from onnxpress.tasks.base import Answer, Output
@@ -100,13 +101,13 @@ def segmenter() -> onnx.ModelProto:
 def test_a_segmentation_is_held_to_its_mask(tmp_path: Path) -> None:
     feeds = [{"x": normal(1, 3, 16, 16, seed=5)}]
     options = Options(weights="auto", feeds=feeds, answer=Answer(TASKS["segmentation"]))
-    tried = press(segmenter(), tmp_path / "mask", options).manifest["weights"]["tried"]
-    assert (tried[0]["encoding"], tried[0]["judged"], tried[0]["holds"]) == ("int8", "iou", False)
-    assert tried[-1]["holds"]
+    tried = press(segmenter(), tmp_path / "mask", options).manifest.weights.tried
+    assert (tried[0].encoding, tried[0].judged, tried[0].holds) == ("int8", "iou", False)
+    assert tried[-1].holds
     # Without samples there is the noise alone, and its scores agree.
-    tried = press(segmenter(), tmp_path / "noise", replace(options, feeds=())).manifest[
-        "weights"]["tried"]
-    assert [(t["encoding"], t["judged"], t["holds"]) for t in tried] == [("int8", "cosine", True)]
+    tried = press(segmenter(), tmp_path / "noise",
+                  replace(options, feeds=())).manifest.weights.tried
+    assert [(t.encoding, t.judged, t.holds) for t in tried] == [("int8", "cosine", True)]
 
 
 def classifier() -> onnx.ModelProto:
@@ -116,13 +117,13 @@ def classifier() -> onnx.ModelProto:
 
 
 def test_auto_says_what_it_tried(tmp_path: Path) -> None:
-    weights = press(classifier(), tmp_path, Options(weights="auto")).manifest["weights"]
-    tried = weights["tried"]
-    assert [(t["encoding"], t["holds"]) for t in tried] == [("int4", False), ("int8", True)]
-    assert weights["encoding"] == "int8" and weights["bytes"] == tried[-1]["bytes"]
-    assert tried[0]["bytes"] < tried[1]["bytes"]
-    assert all(t["judged"] == "cosine" and t["limit"] == 0.999 for t in tried)
-    assert tried[0]["value"] < 0.999 <= tried[1]["value"]
+    weights = press(classifier(), tmp_path, Options(weights="auto")).manifest.weights
+    tried = weights.tried
+    assert [(t.encoding, t.holds) for t in tried] == [("int4", False), ("int8", True)]
+    assert weights.encoding == "int8" and weights.bytes == tried[-1].bytes
+    assert tried[0].bytes < tried[1].bytes
+    assert all(t.judged == "cosine" and t.limit == 0.999 for t in tried)
+    assert tried[0].value < 0.999 <= tried[1].value
 
 
 def test_an_encoding_that_was_asked_for_and_does_not_hold_is_refused(tmp_path: Path) -> None:
@@ -149,18 +150,18 @@ def test_sensitive_matrices_of_an_int8_pack_stay_in_f16(tmp_path: Path) -> None:
     options = Options(weights="int8", feeds=[{"x": feeds}],
                       answer=Answer(TASKS["image-to-image"]))
     manifest = press(skewed(), tmp_path, options).manifest
-    used = [t["encoding"] for t in manifest["weights"]["tensors"] if len(t["shape"]) == 4]
+    used = [t.encoding for t in manifest.weights.tensors if len(t.shape) == 4]
     assert sorted(used) == ["f16", "int8"]
-    assert [t["holds"] for t in manifest["weights"]["tried"]] == [False, True]
-    assert manifest["weights"]["tried"][1]["reason"] == "1 of 2 matrices stay in f16"
-    assert any("stay in f16" in n["reason"] for n in manifest["notes"])
+    assert [t.holds for t in manifest.weights.tried] == [False, True]
+    assert manifest.weights.tried[1].reason == "1 of 2 matrices stay in f16"
+    assert any("stay in f16" in n.reason for n in manifest.notes)
 
 
 def test_a_bias_is_not_fitted_to_the_inputs_of_the_proof(tmp_path: Path) -> None:
     """Behind a global pool an input is one pixel: its bias stays as it was."""
-    weights = press(classifier(), tmp_path, Options(weights="int8")).manifest["weights"]
+    weights = press(classifier(), tmp_path, Options(weights="int8")).manifest.weights
     graph = lower(classifier(), {}, quiet)
-    stored = read_weights({"weights": weights}, tmp_path)
+    stored = read_weights(weights, tmp_path)
     (product,) = [n for n in graph.nodes if n.op == "matmul"]
     assert np.array_equal(stored[product.inputs[2]], graph.constants[product.inputs[2]])
     assert not np.array_equal(stored[product.inputs[1]], graph.constants[product.inputs[1]])
@@ -171,7 +172,7 @@ def test_biases_take_the_mean_of_the_rounding_away(tmp_path: Path) -> None:
         "w": normal(96, 64, 1, 1, scale=0.1), "b": normal(96)})
     manifest = press(source, tmp_path, Options(weights="int8")).manifest
     graph = lower(source, {}, quiet)
-    weights = read_weights(manifest, tmp_path)
+    weights = read_weights(manifest.weights, tmp_path)
     (conv,) = [n for n in graph.nodes if n.op == "conv2d"]
     kernel, bias = conv.inputs[1:3]
     feeds = {"x": np.full((1, 64, 4, 4), 0.5, np.float32)}
@@ -185,7 +186,7 @@ def test_biases_take_the_mean_of_the_rounding_away(tmp_path: Path) -> None:
     assert np.abs(near - want).mean() < np.abs(rough - want).mean() / 2
 
 
-def ranges(source: onnx.ModelProto, x: np.ndarray) -> dict:
+def ranges(source: onnx.ModelProto, x: np.ndarray) -> F16:
     graph = lower(source, {}, quiet)
     return f16_range(graph, trace(graph, [{"x": x}]).peaks)
 
@@ -197,8 +198,8 @@ def test_an_overflow_in_the_middle_is_found() -> None:
     source = model(nodes, {"x": [1, 64]}, opset=13)
     x = np.full((1, 64), 300, np.float32)
     found = ranges(source, x)
-    assert found == {"holds": False, "layer": "square", "peak": 90000, "limit": LIMIT}
-    assert ranges(source, x / 10) == {"holds": True, "layer": "square", "peak": 900, "limit": LIMIT}
+    assert found == F16(False, "square", peak=90000, limit=LIMIT)
+    assert ranges(source, x / 10) == F16(True, "square", peak=900, limit=LIMIT)
 
 
 def test_a_sum_that_its_activation_hides_is_found() -> None:
@@ -206,13 +207,13 @@ def test_a_sum_that_its_activation_hides_is_found() -> None:
     nodes = [node("Conv", "x w b", "c"), node("Sigmoid", "c", "y")]
     found = ranges(model(nodes, {"x": [1, 16, 4, 4]}, weights=weights),
                    np.full((1, 16, 4, 4), 10, np.float32))
-    assert not found["holds"] and found["peak"] == 64000
+    assert not found.holds and found.peak == 64000
 
 
 def test_an_exponential_that_overflows_to_the_right_result_is_no_harm() -> None:
     found = ranges(model([node("Sigmoid", "x", "y")], {"x": [1, 8]}),
                    np.linspace(-40, 40, 8, dtype=np.float32)[None])
-    assert found["holds"]
+    assert found.holds
 
 
 @pytest.mark.parametrize("scale", [1e5, 1e-6])
@@ -222,8 +223,8 @@ def test_weights_that_f16_cannot_hold_stay_f32_with_a_note(tmp_path: Path, scale
                   node("MatMul", "q b", "y")], [1, 64],
                  a=normal(64, 64, seed=1) * np.float32(scale), b=normal(64, 64, seed=2))
     manifest = press(source, tmp_path, Options(weights="f16")).manifest
-    used = [t["encoding"] for t in manifest["weights"]["tensors"] if len(t["shape"]) == 2]
+    used = [t.encoding for t in manifest.weights.tensors if len(t.shape) == 2]
     assert sorted(used) == ["f16", "f32"]
-    (note,) = [n for n in manifest["notes"] if "do not fit f16" in n["reason"]]
-    assert note["where"] == manifest["f16"]["layer"] or scale > 1
-    assert not manifest["f16"]["holds"]
+    (note,) = [n for n in manifest.notes if "do not fit f16" in n.reason]
+    assert note.where == manifest.f16.layer or scale > 1
+    assert not manifest.f16.holds

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxpress.compiler import Options, press
 from onnxpress.emit.wasm import probe as wasm_probe
+from onnxpress.pack.values import to_json
 from onnxpress.runtime import RUNTIME, write_runtime
 from onnxpress.site.recheck import recheck
 from onnxpress.tasks import TASKS
@@ -72,7 +73,7 @@ def pressed(folder: Path, model: onnx.ModelProto, weights: str = "int8") -> dict
     pack = press(model, folder, Options(weights=weights, feeds=feeds,
                                         answer=Answer(TASKS["image-classification"])))
     assert {path.name for path in pack.files} == {path.name for path in folder.iterdir()}
-    return dict(pack.manifest)
+    return to_json(pack.manifest)
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def pressed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     model = net.make()
     folder = tmp_path_factory.mktemp(request.param)
     pack = press(model, folder, Options(request.param, shapes=net.shapes))
-    feeds = {port["name"]: _feed(port, net) for port in pack.manifest["inputs"]}
+    feeds = {port.name: _feed(port, net) for port in pack.manifest.inputs}
     yield Pressed(request.param, net, pack, feeds, Reference(model.SerializeToString()).run(feeds))
     for path in pack.files:
         path.unlink()
@@ -97,8 +97,8 @@ def pressed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def _feed(port: dict, net: Net) -> np.ndarray:
     """A photograph in 0..1 for a picture, the twentieth style, else seeded numbers."""
-    shape = tuple(port["shape"])
-    if port["name"] == "style_weights":
+    shape = tuple(port.shape)
+    if port.name == "style_weights":
         return np.eye(26, dtype=np.float32)[19]
     if len(shape) != 4 or 3 not in (shape[1], shape[3]):
         return np.random.default_rng(7).normal(0, 1, shape).astype(np.float32)
@@ -122,11 +122,11 @@ def check(pressed: Pressed, target: str, browser: Browser) -> None:
 
 
 def test_a_pack_is_complete_and_proven(pressed: Pressed) -> None:
-    assert set(pressed.pack.manifest["targets"]) == {"webgpu", "wasm", "js"}
-    assert {row["build"] for row in pressed.pack.manifest["proof"]} >= {"relaxed", "simd128"}
-    assert all(row["holds"] for row in pressed.pack.manifest["proof"])
+    assert set(pressed.pack.manifest.targets.named()) == {"webgpu", "wasm", "js"}
+    assert {row.build for row in pressed.pack.manifest.proof} >= {"relaxed", "simd128"}
+    assert all(row.holds for row in pressed.pack.manifest.proof)
     # Whole numbers beyond 2048 do not fit f16.
-    assert not (pressed.net.quantized and "checks" in pressed.pack.manifest["targets"]["webgpu"])
+    assert not (pressed.net.quantized and pressed.pack.manifest.targets.webgpu.checks)
 
 
 def test_wasm(pressed: Pressed, browser: Browser) -> None:
@@ -135,7 +135,7 @@ def test_wasm(pressed: Pressed, browser: Browser) -> None:
 
 @pytest.mark.parametrize("target", ["js", "webgpu"])
 def test_light_targets(pressed: Pressed, target: str, browser: Browser) -> None:
-    if pressed.pack.manifest["statistics"]["flops"] > HEAVY[target]:
+    if pressed.pack.manifest.statistics.flops > HEAVY[target]:
         pytest.skip("long on this target: a full test")
     check(pressed, target, browser)
 
@@ -143,6 +143,6 @@ def test_light_targets(pressed: Pressed, target: str, browser: Browser) -> None:
 @pytest.mark.large
 @pytest.mark.parametrize("target", ["js", "webgpu"])
 def test_heavy_targets(pressed: Pressed, target: str, browser: Browser) -> None:
-    if pressed.pack.manifest["statistics"]["flops"] <= HEAVY[target]:
+    if pressed.pack.manifest.statistics.flops <= HEAVY[target]:
         pytest.skip("short on this target: test_light_targets runs it")
     check(pressed, target, browser)

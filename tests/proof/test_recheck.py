@@ -37,7 +37,7 @@ def test_folders_and_sites_are_proven_again(built: Path, where: str) -> None:
     for path in paths:
         pack = recheck(path)
         assert [check.build for check in pack.checks] == ["wasm relaxed", "wasm simd128"]
-        assert pack.files > len(pack.manifest["weights"]["shards"])
+        assert pack.files > len(pack.manifest.weights.shards)
 
 
 def test_the_javascript_program_runs_in_node(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:

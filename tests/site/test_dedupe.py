@@ -183,7 +183,7 @@ def spoil(pages: Path, change) -> None:
     (lambda pages: spoil(pages, lambda m: m["weights"]["shards"][0].update(
         url="../../../../../../outside.bin")), "leads out of"),
     (lambda pages: spoil(pages, lambda m: m["weights"]["shards"][0].pop("url")),
-     "is not a manifest of onnxpress"),
+     "weights.shards[0].url: it is missing"),
     (lambda pages: [m.unlink() for m in find_manifests(pages)], "there is no manifest"),
 ])
 def test_what_is_wrong_is_said_and_nothing_changes(pages: Path, wrong, sentence: str,

@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from onnxpress.pack.demo import Demo, Output, Sample
+from onnxpress.pack.proof import ProofRow
+from onnxpress.pack.weights import Tried, Weights
+from onnxpress.proof.verify import Figures, Row
 from onnxpress.site import page
-from onnxpress.site.page_numbers import facts_of, required
+from onnxpress.site.page_numbers import compared, error, facts_of, required
 from onnxpress.words import count, exponent, flops, size
+from support.manifests import bare_manifest
 from support.page_server import Answer, PageServer
 from support.paths import ROOT
 from support.site_folder import copy_site, run
@@ -127,10 +132,10 @@ def test_a_page_says_everything_without_scripts(site: Path) -> None:
 
 
 def test_untrained_weights_are_said_to_be() -> None:
-    manifest = {"demo": {"task": "image-classification", "loading": "click",
-                         "weightsNote": "The weights are untrained.",
-                         "samples": [{"url": "s.webp", "size": [4, 3], "title": "Cat"}]}}
-    html = page.element("d", manifest, "../")
+    demo = Demo(title="", task="image-classification", output=Output(name="y"),
+                weights_note="The weights are untrained.",
+                samples=(Sample(url="s.webp", size=(4, 3), title="Cat"),))
+    html = page.element("d", demo, "../")
     assert "The weights are untrained." in html
     assert '<img src="../demos/s.webp" alt="Cat" width="4" height="3">' in html
     assert "onnx-bars" not in html
@@ -141,8 +146,7 @@ def test_numbers_as_people_read_them() -> None:
     assert [count(n) for n in (87, 168_000, 4_650_000)] == ["87", "168 thousand", "4.65 million"]
     assert [flops(n) for n in (166_000, 5_800_000_000)] == ["0.2 MFLOP", "5.80 GFLOP"]
     assert [exponent(x) for x in (0.0, 1.234e-6, 0.5)] == ["0", "1.2e-6", "5.0e-1"]
-    row = {"judged": "psnr_db", "psnr_db": 45.04, "limit": 40.0}
-    assert required(row) == "signal to noise 45 dB, at least 40 dB"
+    assert required(row("psnr_db", 45.04, 40.0)) == "signal to noise 45 dB, at least 40 dB"
 
 
 @pytest.mark.parametrize("judged, value, limit, top1, words", [
@@ -151,16 +155,53 @@ def test_numbers_as_people_read_them() -> None:
     ("psnr_db", 41.03, 40.0, None, "PSNR 41 dB ≥ 40 dB"),
     ("psnr_db", 39.98, 40.0, None, "PSNR 39.98 dB < 40 dB"),
     ("cosine", 0.99896, 0.999, True, "cosine 0.99896 < 0.999"),
-    ("max_error_over_peak", 1.004e-4, 1e-4, None, "error 1.004e-4 > 1.000e-4"),
+    ("max_error_over_peak", 1.004e-4, 1e-4, None, "error 1.004e-4 > 1.0e-4"),
     ("iou", 0.9876, 0.99, None, "IoU 0.9876 < 0.99"),
     ("max_error_over_peak", 3.4e-7, 1e-4, None, "error 3.4e-7 ≤ 1.0e-4"),
     ("relative_l2", 0.12, 0.08, None, "relative L2 0.12 > 0.08"),
 ])
 def test_an_encoding_that_was_tried_in_words(judged: str, value: float, limit: float,
                                              top1: bool | None, words: str) -> None:
-    row = {"encoding": "int8", "bytes": 1, "holds": True, "judged": judged, "value": value,
-           "limit": limit, "same_top1": top1, "reason": "1 of 9 matrices stay in f16"}
-    manifest = {"weights": {"bytes": 1, "tensors": [], "tried": [row]}, "targets": {}, "proof": []}
-    (told,) = facts_of(manifest)["tried"]
-    assert told["figure"] == words
-    assert told["encoding"] == "int8, 1 of 9 matrices stay in f16"
+    tried = Tried("int8", 1, True, judged, value, limit, top1, "1 of 9 matrices stay in f16")
+    weights = Weights(bytes=1, shards=(), tensors=(), tried=(tried,))
+    (told,) = facts_of(bare_manifest(weights=weights)).tried
+    assert told.figure == words
+    assert told.encoding == "int8, 1 of 9 matrices stay in f16"
+
+
+def row(judged: str, value: float, limit: float) -> ProofRow:
+    """A row of the proof whose judged figure is `value`."""
+    figures = {"max_error_over_peak": 0.5, "relative_l2": 0.0, "cosine": 1.0, "psnr_db": 0.0,
+               "iou": None, judged: value}
+    return ProofRow(target="wasm", build="relaxed", same_top1=None, judged=judged, limit=limit,
+                    holds=True, **figures)
+
+
+@pytest.mark.parametrize("judged, value, limit, words", [
+    ("cosine", 0.99896, 0.999, "cosine 0.99896, at least 0.999"),
+    ("cosine", 0.99904, 0.999, "cosine 0.99904, at least 0.999"),
+    ("cosine", 0.999, 0.999, "cosine 0.9990, at least 0.999"),
+    ("cosine", 1.0, 0.999, "cosine 1.0000, at least 0.999"),
+    ("psnr_db", 39.97, 40.0, "signal to noise 39.97 dB, at least 40 dB"),
+    ("iou", 0.98996, 0.99, "shared area 0.98996, at least 0.99"),
+    ("relative_l2", 0.0801, 0.08, "relative L2 0.0801, at most 0.08"),
+])
+def test_no_figure_is_rounded_beyond_its_limit(judged: str, value: float, limit: float, words: str
+                                               ) -> None:
+    assert required(row(judged, value, limit)) == words
+    found = compared(judged, value, limit, None)
+    assert words.partition(",")[0].rpartition(" dB")[0].rpartition(" ")[2] in found
+
+
+def test_an_error_is_not_rounded_onto_its_limit() -> None:
+    assert error(row("max_error_over_peak", 5.04e-4, 5e-4)) == "5.04e-4"
+    assert error(row("max_error_over_peak", 4.2e-6, 5e-4)) == "4.2e-6"
+    assert error(row("cosine", 1.0, 0.999)) == "5.0e-1"
+
+
+@pytest.mark.parametrize("value, kept", [
+    (0.99896, 0.99896), (0.998960001, 0.99896), (0.9994321, 0.9994), (0.99900004, 0.99900004)])
+def test_the_manifest_keeps_a_figure_on_its_side_of_the_limit(value: float, kept: float) -> None:
+    figures = Figures(0.1, 0.1, value, None, 55.5555)
+    found = Row("wasm", "relaxed", figures, "cosine", 0.999, value, value >= 0.999).kept()
+    assert (found.cosine, found.psnr_db) == (kept, 55.56)

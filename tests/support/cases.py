@@ -17,15 +17,18 @@ import onnx.parser
 import onnxruntime
 import pytest
 import yaml
-from onnxpress.compiler import BUILDERS
+from onnxpress.compiler import BUILDERS, ports
 from onnxpress.graph.graph import Graph
 from onnxpress.importer.model import import_model
 from onnxpress.ops import OPS, bound
-from onnxpress.pack.pack import write_manifest, write_pack
+from onnxpress.pack.manifest import Manifest
+from onnxpress.pack.pack import finish
 from onnxpress.passes import run_passes
 from onnxpress.programs.program import Program
 from onnxpress.proof.golden import golden
+from onnxpress.proof.written import write
 from onnxpress.weights.encodings import plan
+from support.manifests import bare_manifest
 from support.paths import TESTS
 
 FOLDER = TESTS / "cases"
@@ -89,16 +92,18 @@ class Case:
     def program(self, target: str) -> Program:
         return BUILDERS[target](self.graph)
 
-    def pack(self, target: str, folder: Path) -> dict[str, Any]:
+    def pack(self, target: str, folder: Path) -> Manifest:
         """The manifest of a pack of one target in `folder`."""
         folder.mkdir(parents=True)
         encodings = plan(self.graph.constants, "f32")
-        manifest = write_pack(self.graph, [self.program(target)], encodings, folder)
-        ports = [(0.0, 1.0)] * len(self.graph.inputs)
-        check = {**golden(ports, [], metric="peak", tolerance=1.0), "outputs": []}
-        about = {"name": "case", **manifest, "golden": check, "proof": [], "notes": []}
-        write_manifest(about, folder)
-        return about
+        written = write(self.graph, [self.program(target)], encodings, folder)
+        bounds = [(0.0, 1.0)] * len(self.graph.inputs)
+        manifest = bare_manifest(
+            inputs=ports(self.graph, self.graph.inputs),
+            outputs=ports(self.graph, self.graph.outputs), weights=written.weights,
+            targets=written.targets, golden=golden(bounds, [], metric="peak", tolerance=1.0))
+        finish(manifest, folder)
+        return manifest
 
     def check(self, got: np.ndarray, about: str = "") -> None:
         """`got` is onnxruntime's answer within the operators' tolerance: `ulps` of every node of

@@ -80,7 +80,7 @@ def _write_job(folder: Path, name: str, graph: Graph, feeds: Mapping[str, np.nda
     with (folder / f"{name}.bin").open("wb") as file:
         weights = [{"name": n, **_append(file, a)} for n, a in graph.constants.items()]
         inputs = [_append(file, feeds[n]) for n in graph.inputs]
-    return {"name": name, "about": program.about, "weights": weights, "inputs": inputs,
+    return {"name": name, "about": vars(program.about), "weights": weights, "inputs": inputs,
             "repeats": repeats}
 
 

@@ -3,6 +3,7 @@ the constants and inputs and NaN elsewhere. They are told what the exchange says
 so one message too few makes the result wrong on every run."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from onnxpress.emit.layout import LinearPlan
@@ -36,9 +37,9 @@ class Peers:
                          for _ in range(told.workers)]
         for program in self.programs:
             program.heap[plan.staging : plan.elements].view(np.uint32)[:] = GARBAGE
-            for t, place, array in zip(plan.inputs, about["inputs"], inputs, strict=True):
-                assert place["offset"] == indices(t).flat[0]
-                program._write(place["offset"], array)
+            for t, place, array in zip(plan.inputs, about.inputs, inputs, strict=True):
+                assert place.offset == indices(t).flat[0]
+                program._write(place.offset, array)
 
     def run(self) -> list[np.ndarray]:
         """The outputs, bit by bit."""
@@ -57,8 +58,7 @@ class Peers:
                     sender = self.programs[message.sender].heap
                     on_the_way.append((message, sender[_where(message)].copy()))
         heap = self.programs[0].heap.view(np.int32)
-        return [heap[p["offset"] : p["offset"] + p["length"]].copy()
-                for p in self.about["outputs"]]
+        return [heap[p.offset : p.offset + p.length].copy() for p in self.about.outputs]
 
 
 def _where(message: Message) -> np.ndarray:
@@ -73,7 +73,8 @@ def check_workers(graph: Graph, isa: str = "relaxed",
     plan = plan_linear(graph, "wasm")
     own = {n: c for n, c in graph.constants.items() if published and n not in published}
     module, about = emit_module(plan, isa, own), describe(plan, graph)
-    about["weights"] = [slot for slot in about["weights"] if slot["tensor"] not in own]
+    placed = tuple(slot for slot in about.weights if slot.tensor not in own)
+    about = replace(about, weights=placed)
     inputs = list(sample_inputs(graph).values())
     alone = WasmProgram(module.code, about, graph.constants).run(inputs)
     for told in exchanges(module, plan, COUNTS):

@@ -71,7 +71,7 @@ def package(graph: Graph, program: dict[str, Any], feeds: dict[str, np.ndarray],
         parts += [bytes(-len(part) % 4) + bytes(part) for part in (values, scales)]
     inputs = [np.asarray(feeds[n], "<f4") for n in graph.inputs]
     parts += [array.tobytes() for array in inputs]
-    return ({"steps": build(graph, ()).about["steps"], "size": len(code), "tensors": tensors,
+    return ({"steps": build(graph, ()).about.steps, "size": len(code), "tensors": tensors,
              "inputs": [a.size for a in inputs]}, b"".join(parts))
 
 

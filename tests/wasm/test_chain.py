@@ -116,14 +116,14 @@ def test_threads_share_the_rows_of_all_images(name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(wasm_chain, "BAND_BYTES", 6000)
     built = wasm.build(graph)
     program = WasmProgram(built.files["relaxed"][0], built.about, graph.constants)
-    for place, array in zip(built.about["inputs"], sample_inputs(graph).values(), strict=True):
-        program._write(place["offset"], array)
-    (out,) = built.about["outputs"]
+    for place, array in zip(built.about.inputs, sample_inputs(graph).values(), strict=True):
+        program._write(place.offset, array)
+    (out,) = built.about.outputs
     results = []
     for threads in (1, 2, 3, 11):
         lockstep = Lockstep(engine("relaxed"), built.files["relaxed"][0], program.heap.copy(),
-                            threads, built.about["bytes_per_thread"])
-        after = lockstep.run("run")[out["offset"] : out["offset"] + out["length"]]
+                            threads, built.about.bytes_per_thread)
+        after = lockstep.run("run")[out.offset : out.offset + out.length]
         results.append(after.view(np.int32))
     assert np.unique(results[0]).size > 1
     for several in results[1:]:

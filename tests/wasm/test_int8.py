@@ -117,7 +117,7 @@ def test_quantized_models_run_on_their_own_integers(case):
     feeds = [np.random.default_rng(6).standard_normal(graph.shape(n)) for n in graph.inputs]
     marked = wasm_int8.mark(graph, "i16", graph.constants)
     plain, pairs = wasm.build(graph), wasm_int8.build(marked, wasm_int8.WAYS[1], graph.constants)
-    assert pairs.about["work"]["i16"] > 0
+    assert pairs.about.work["i16"] > 0
     got = [WasmProgram(built.files[name][0], built.about, graph.constants).run(feeds)
            for built, name in ((plain, "simd128"), (pairs, "int16-simd128"))]
     for ours, theirs in zip(*got, strict=True):

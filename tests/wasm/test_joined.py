@@ -136,5 +136,5 @@ def test_the_heap_is_no_larger() -> None:
     graph = joined(MAKERS["product"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("onnxpress.programs.plan.place_joined", lambda *_: {})
-        apart = wasm.build(graph).about["elements"]
-    assert wasm.build(graph).about["elements"] <= apart
+        apart = wasm.build(graph).about.elements
+    assert wasm.build(graph).about.elements <= apart

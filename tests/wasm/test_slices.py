@@ -59,16 +59,16 @@ def test_threads_take_slices_together() -> None:
     graph = net(5)
     built = wasm.build(graph)
     alone = WasmProgram(built.files["relaxed"][0], built.about, graph.constants)
-    for place, array in zip(built.about["inputs"], sample_inputs(graph).values(), strict=True):
-        alone._write(place["offset"], array)
+    for place, array in zip(built.about.inputs, sample_inputs(graph).values(), strict=True):
+        alone._write(place.offset, array)
     heap = alone.heap.copy()
     results = []
     for threads in (1, 2, 3):
         lockstep = Lockstep(engine("relaxed"), built.files["relaxed"][0], heap, threads,
-                            built.about["bytes_per_thread"])
+                            built.about.bytes_per_thread)
         after = lockstep.run("run")
-        results.append([after[o["offset"] : o["offset"] + o["length"]].view(np.int32)
-                        for o in built.about["outputs"]])
+        results.append([after[o.offset : o.offset + o.length].view(np.int32)
+                        for o in built.about.outputs])
     for several in results[1:]:
         for got, want in zip(several, results[0], strict=True):
             np.testing.assert_array_equal(got, want)
@@ -77,8 +77,8 @@ def test_threads_take_slices_together() -> None:
 
 def test_a_step_alone_is_taken_for_every_slice() -> None:
     graph = net(6)
-    one, all_six = wasm.build(net(1)).about["steps"], wasm.build(graph).about["steps"]
-    assert all_six == [[f"6 x {label}", 6 * flops, 6 * size] for label, flops, size in one]
+    one, all_six = wasm.build(net(1)).about.steps, wasm.build(graph).about.steps
+    assert all_six == tuple((f"6 x {label}", 6 * flops, 6 * size) for label, flops, size in one)
 
 
 def test_large_constants_ask_for_larger_slices() -> None:

@@ -76,19 +76,19 @@ def one_run(graph: Graph) -> tuple[bytes, dict, np.ndarray]:
     built = wasm.build(graph)
     code = built.files["relaxed"][0]
     program = WasmProgram(code, built.about, graph.constants)
-    for place, array in zip(built.about["inputs"], sample_inputs(graph).values(), strict=True):
-        program._write(place["offset"], array)
+    for place, array in zip(built.about.inputs, sample_inputs(graph).values(), strict=True):
+        program._write(place.offset, array)
     return code, built.about, program.heap.copy()
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_threads_share_products_and_convolutions(name: str) -> None:
     code, about, heap = one_run(GRAPHS[name]())
-    (out,) = about["outputs"]
+    (out,) = about.outputs
     results = []
     for threads in (1, *COUNTS):
-        lockstep = Lockstep(engine("relaxed"), code, heap, threads, about["bytes_per_thread"])
-        after = lockstep.run("run")[out["offset"] : out["offset"] + out["length"]]
+        lockstep = Lockstep(engine("relaxed"), code, heap, threads, about.bytes_per_thread)
+        after = lockstep.run("run")[out.offset : out.offset + out.length]
         results.append(after.view(np.int32))
     assert np.unique(results[0]).size > 1
     for several in results[1:]:

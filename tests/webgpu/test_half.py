@@ -14,6 +14,7 @@ from onnxpress.emit.wgsl.device import DEVICES, DISCRETE, INTEGRATED
 from onnxpress.graph.expr import call, inp
 from onnxpress.graph.graph import Graph
 from onnxpress.ops import OPS, bound
+from onnxpress.pack.values import to_json
 from onnxpress.programs.webgpu.build import build
 from onnxpress.proof.golden import MARGIN
 from onnxpress.proof.half import keep_constants, simulate
@@ -143,23 +144,23 @@ def net(shift: float) -> ModelProto:
 
 def test_a_pack_whose_values_may_be_rounded_has_programs_in_f16(tmp_path: Path) -> None:
     manifest = press(net(0.5), tmp_path, Options()).manifest
-    target = manifest["targets"]["webgpu"]
+    target = manifest.targets.webgpu
     kinds = [device.name for device in DEVICES]
-    assert list(target["files"]) == [*kinds, *(f"{kind}-f16" for kind in kinds)]
-    assert set(target["checks"]) == {f"{kind}-f16" for kind in kinds}
-    row = manifest["proof"][-1]
-    assert row["build"] == "f16" and row["holds"] and row["psnr_db"] > 40
-    for check in target["checks"].values():
-        assert MARGIN * row["max_error_over_peak"] * 0.2 < check["tolerance"] < 0.1
+    assert list(target.files) == [*kinds, *(f"{kind}-f16" for kind in kinds)]
+    assert set(target.checks) == {f"{kind}-f16" for kind in kinds}
+    row = manifest.proof[-1]
+    assert row.build == "f16" and row.holds and row.psnr_db > 40
+    for check in target.checks.values():
+        assert MARGIN * row.max_error_over_peak * 0.2 < check.tolerance < 0.1
     assert "keeps them in f16 (PSNR" in half_precision(manifest)
 
 
 def test_a_pack_that_rounding_would_harm_has_none(tmp_path: Path) -> None:
     manifest = press(net(1000), tmp_path, Options()).manifest
-    target = manifest["targets"]["webgpu"]
-    assert list(target["files"]) == [device.name for device in DEVICES]
-    assert "checks" not in target and not manifest["f16"]["holds"]
-    assert all(row["build"] != "f16" for row in manifest["proof"])
+    target = manifest.targets.webgpu
+    assert list(target.files) == [device.name for device in DEVICES]
+    assert not target.checks and not manifest.f16.holds
+    assert all(row.build != "f16" for row in manifest.proof)
     assert "would harm its results (PSNR" in half_precision(manifest)
 
 
@@ -186,7 +187,7 @@ export const run = async ({ url }) => {
 
 
 def test_f16_is_taken_where_it_is_and_f32_comes_next(chromium: None, tmp_path: Path) -> None:
-    manifest = dict(press(net(0.5), tmp_path, Options()).manifest)
+    manifest = to_json(press(net(0.5), tmp_path, Options()).manifest)
     target = manifest["targets"]["webgpu"]
     target["files"]["integrated-f16"] = target["files"]["integrated"]
     for name, tolerance in (("sound", 0.01), ("off", -1)):

@@ -19,7 +19,7 @@ PIXELS = (0, 2, 3, 1)
 
 def steps(graph: Graph) -> list[str]:
     """The operators that take a step of their own."""
-    return [text.split()[0] for text, *_ in build(graph, ()).about["steps"]]
+    return [text.split()[0] for text, *_ in build(graph, ()).about.steps]
 
 
 COUNTS = [(8, 12), (16, 4, 36), (5, 3, 7), (3, 5, 8)]

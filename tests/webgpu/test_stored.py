@@ -81,7 +81,7 @@ def test_a_pack_of_each_encoding(browser: Browser, tmp_path: Path, encoding: str
     net = model(nodes, {"x": [1, 3, 65, 65]},
                 weights={n: a.astype(np.float32) for n, a in weights.items()})
     manifest = press(net, tmp_path, Options(weights=encoding)).manifest
-    assert encoding in {t["encoding"] for t in manifest["weights"]["tensors"]}
+    assert encoding in {t.encoding for t in manifest.weights.tensors}
     given = feeds(net)
     (got,) = run_pack(browser, tmp_path / "manifest.json", "webgpu", given)
     (want,) = Reference(net.SerializeToString()).run(given)

@@ -4,10 +4,8 @@ Jobs run in processes and not in threads, because onnxsim may crash and compilin
 interpreter's lock. The processes are spawned, so they copy no state of the parent.
 """
 
-import json
 import multiprocessing
 import os
-from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -17,6 +15,8 @@ from typing import Any
 
 from ..errors import PackError
 from ..model.download import offline
+from ..pack.demo import Demo as DemoFacts
+from ..pack.manifest import Manifest, read_manifest
 from ..spec import Demo
 from .cache import Cache, key_of
 from .card_sources import first_available, local_files, pinned
@@ -32,8 +32,19 @@ class Built:
 
     demo: Demo
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     seconds: float = 0.0
+
+    @property
+    def shown(self) -> DemoFacts:
+        """What the manifest says of the demo.
+
+        Raises:
+            PackError: nothing, for the pack was compiled without a spec.
+        """
+        if self.manifest.demo is None:
+            raise PackError(f"{self.folder}: the manifest has no demo; build the pack again")
+        return self.manifest.demo
 
     @property
     def files(self) -> list[Path]:
@@ -178,5 +189,4 @@ def demo_keys(demo: Demo, cache: Cache) -> tuple[str, ...]:
 
 
 def _built(demo: Demo, folder: Path, seconds: float) -> Built:
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    return Built(demo, folder, manifest, seconds)
+    return Built(demo, folder, read_manifest(folder / "manifest.json"), seconds)

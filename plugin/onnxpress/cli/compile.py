@@ -4,9 +4,10 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..site.page_numbers import build, facts_of, required
+from ..pack.values import to_json
+from ..site.page_numbers import build, error, facts_of, required
 from ..site.sizes import size_table, sizes_of
-from ..words import exponent
+from ..words import beside, exponent
 from .output import open_display, say, say_json, table
 
 if TYPE_CHECKING:
@@ -33,16 +34,15 @@ def run_compile(options: argparse.Namespace) -> None:
         display.close()
     manifest, path = pack.manifest, options.out / "manifest.json"
     if options.json:
-        say_json({**sizes_of(manifest).json(), "manifest": str(path), "proof": manifest["proof"],
-                  "notes": manifest["notes"]})
+        say_json({**sizes_of(manifest).json(), "manifest": str(path),
+                  "proof": to_json(manifest.proof), "notes": to_json(manifest.notes)})
         return
     say(size_table([sizes_of(manifest)]))
     table(["proof", "largest error", "required"],
-          [[build(row), exponent(row["max_error_over_peak"]), required(row)]
-           for row in manifest["proof"]])
+          [[build(row), error(row), required(row)] for row in manifest.proof])
     say(ROWS)
-    for note in manifest["notes"]:
-        say(f"Note: {note['where']}: {note['reason']}")
+    for note in manifest.notes:
+        say(f"Note: {note.where}: {note.reason}")
     say(f"{path} is ready to be served beside onnxpress.js")
 
 
@@ -57,21 +57,21 @@ def run_verify(options: argparse.Namespace) -> None:
         facts = facts_of(one.manifest)
         say(f"{one.path}: {one.files} files are as published")
         table(["  weights", "bytes", "holds", "result, and the limit"],
-              [[f"  {row['encoding']}", f"{row['bytes']:,}", "yes" if row["holds"] else "no",
-                row["figure"]] for row in facts["tried"]])
+              [[f"  {row.encoding}", f"{row.bytes:,}", "yes" if row.holds else "no", row.figure]
+               for row in facts.tried])
         table(["  before publication", "largest error", "required"],
-              [[f"  {build(row)}", exponent(row["max_error_over_peak"]), required(row)]
-               for row in one.manifest["proof"]])
+              [[f"  {build(row)}", error(row), required(row)] for row in one.manifest.proof])
         table(["  now", "error", "allowed"],
-              [[f"  {row.build}", exponent(row.error), exponent(row.tolerance)]
+              [[f"  {row.build}", beside(row.error, row.tolerance, exponent, 2),
+                exponent(row.tolerance)]
                for row in one.checks])
-        if facts["half"]:
-            say(f"  {facts['half']}")
+        if facts.half:
+            say(f"  {facts.half}")
 
 
 def _verified_json(one: "Recheck") -> dict[str, Any]:
-    weights = one.manifest["weights"]
-    return {"manifest": str(one.path), "files": one.files, "bytes": weights["bytes"],
-            "encoding": weights.get("encoding"), "tried": weights.get("tried", []),
-            "f16": one.manifest.get("f16"), "proof": one.manifest["proof"],
+    manifest = one.manifest
+    return {"manifest": str(one.path), "files": one.files, "bytes": manifest.weights.bytes,
+            "encoding": manifest.weights.encoding, "tried": to_json(manifest.weights.tried),
+            "f16": to_json(manifest.f16), "proof": to_json(manifest.proof),
             "checks": [asdict(check) for check in one.checks]}

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from ..errors import PassError, did_you_mean
+from ..pack.values import to_json
 from .arguments import open_model
 from .output import say
 
@@ -12,20 +13,21 @@ from .output import say
 def run_explain(options: argparse.Namespace) -> None:
     from ..compiler import Notes
     from ..compiler import statistics as count
+    from ..model.spill import model_bytes
 
     model, shapes = open_model(options.model, options.shape, options.models, options.cache)
     notes = Notes()
     graph = _stage(model, shapes, options.after, notes)
-    facts = count(graph)
+    facts = count(graph, model_bytes(model))
     if options.json:
-        say(json.dumps({"graph": _plain(graph), "notes": notes.entries, "statistics": facts},
-                       indent=1, ensure_ascii=False))
+        say(json.dumps({"graph": _plain(graph), "notes": to_json(notes.entries),
+                        "statistics": to_json(facts)}, indent=1, ensure_ascii=False))
         return
     say(str(graph))
     for note in notes.entries:
-        say(f"note: {note['where']}: {note['reason']}")
-    say(f"{len(graph.nodes)} operators, {facts['parameters']:,} parameters, "
-        f"{facts['flops'] / 1e9:.3g} GFLOP")
+        say(f"note: {note.where}: {note.reason}")
+    say(f"{len(graph.nodes)} operators, {facts.parameters:,} parameters, "
+        f"{facts.flops / 1e9:.3g} GFLOP")
 
 
 def _stage(model: Any, shapes: Any, after: str | None, notes: Any) -> Any:

@@ -14,14 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler import Notes, Options, Progress, finish, lower, press
+from ..compiler import Notes, Options, Progress, assemble, lower
 from ..errors import SpecError, did_you_mean
 from ..files import write_file
 from ..graph.graph import Graph
 from ..kinds.base import Shapes
 from ..model.source import Loaded, load_card_model
 from ..ops.interpret import interpret
-from ..pack.pack import Pack
+from ..pack.demo import Demo as DemoFacts
+from ..pack.manifest import Manifest, Note
+from ..pack.pack import Pack, finish
+from ..pack.values import from_json
 from ..proof.verify import Feeds
 from ..run.wasmtime import open_program
 from ..spec import Control, Demo, Sample, Source
@@ -56,25 +59,21 @@ def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress) -> Pack
     values = [_published(entry, sample, folder) for sample in demo.samples] if entry else []
     feeds = [model_inputs(demo, shapes, entry, value) for value, _ in values] if entry else []
     fixed = {name: shape for name, shape in demo.shapes.items() if name in shapes}
-    pack = press(loaded.model, folder, Options(
+    manifest = assemble(loaded.model, folder, Options(
         demo.name, demo.targets, demo.weights, fixed, feeds,
         {entry.name: entry.given.bounds(entry.options)} if entry else {},
         _answer(demo, loaded.model), partial(shown_output, demo)), progress)
     progress("drawing results")
-    shown = shown_output(demo, {port["name"]: port["shape"] for port in pack.manifest["outputs"]})
+    output = shown_output(demo, {port.name: port.shape for port in manifest.outputs})
     stage = _Stage(demo, TASKS[demo.task], entry, loaded.source.trained, folder, published_run(
-        pack, shown, lambda: lower(loaded.model, fixed, Notes())))
+        manifest, folder, output, lambda: lower(loaded.model, fixed, Notes())))
     samples = [_sample_json(stage, entry, sample, value, url, feed)
                for sample, (value, url), feed in zip(demo.samples, values, feeds, strict=True)
                ] if entry else []
     controls = [control_json(c, _thumbnails(stage, c, feeds)) for c in demo.controls]
-    manifest = {
-        **pack.manifest,
-        "notes": [*pack.manifest["notes"],
-                  *map(_refused, demo.card.sources[: len(loaded.refused)])],
-        "demo": demo_json(stage, shown, samples, controls),
-    }
-    return finish(manifest, folder)
+    refused = map(_refused, demo.card.sources[: len(loaded.refused)])
+    shown = from_json(DemoFacts, demo_json(stage, output, samples, controls), demo.where)
+    return finish(replace(manifest, notes=(*manifest.notes, *refused), demo=shown), folder)
 
 
 def _answer(demo: Demo, model: Any) -> Answer:
@@ -85,10 +84,10 @@ def _answer(demo: Demo, model: Any) -> Answer:
     return Answer(TASKS[demo.task], shown, demo.output)
 
 
-def _refused(source: Source) -> dict[str, str]:
+def _refused(source: Source) -> Note:
     """A note without the system's own words, which differ between machines."""
     what = source.url or (source.weights or source).package or "a source"
-    return {"where": "source", "reason": f"{what} could not be had; the card's next source serves"}
+    return Note("source", f"{what} could not be had; the card's next source serves")
 
 
 @dataclass(frozen=True)
@@ -104,33 +103,33 @@ class _Stage:
 
     def write(self, stem: str, content: bytes, suffix: str) -> str:
         """The name of the file that now holds `content`."""
-        return write_file(self.folder, stem, content, suffix)["url"]
+        return write_file(self.folder, stem, content, suffix).url
 
 
-def published_run(pack: Pack, name: str, graph: Callable[[], Graph]
+def published_run(manifest: Manifest, folder: Path, name: str, graph: Callable[[], Graph]
                   ) -> Callable[[Feeds], np.ndarray]:
     """Inputs -> output `name` in its own shape, by the SIMD build of the WebAssembly program, whose
     arithmetic is IEEE 754's alone; without one, by `graph` in float64 with the published weights.
     Nothing is loaded before the first call."""
-    inputs, outputs = pack.manifest["inputs"], pack.manifest["outputs"]
-    at = [port["name"] for port in outputs].index(name)
+    at = [port.name for port in manifest.outputs].index(name)
+    wasm, weights = manifest.targets.wasm, manifest.weights
 
     @cache
     def opened() -> Callable[[Feeds], np.ndarray]:
-        if "wasm" not in pack.manifest["targets"]:
-            plain = replace(graph(), constants=read_weights(pack.manifest, pack.folder))
+        if wasm is None:
+            plain = replace(graph(), constants=read_weights(weights, folder))
             return lambda feeds: interpret(plain, feeds)[name]
-        program = open_program(pack.manifest, pack.folder, "simd128")
-        return lambda feeds: program.run([feeds[port["name"]] for port in inputs])[at]
+        program = open_program(wasm, weights, folder, "simd128")
+        return lambda feeds: program.run([feeds[port.name] for port in manifest.inputs])[at]
 
-    return lambda feeds: opened()(feeds).reshape(outputs[at]["shape"])
+    return lambda feeds: opened()(feeds).reshape(manifest.outputs[at].shape)
 
 
 def _published(entry: Entry, sample: Sample, folder: Path) -> tuple[Any, str]:
     """The sample as visitors read it, and its file's name."""
     given = entry.given
     content = given.publish(given.open(sample.path, sample.where))
-    url = write_file(folder, "sample", content, given.suffix)["url"]
+    url = write_file(folder, "sample", content, given.suffix).url
     return given.open(content, sample.where), url
 
 

@@ -101,11 +101,17 @@ class WasmTarget(Wasm, Target):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebgpuTarget(Target):
-    """WebGPU. Everything else about its programs is in their files."""
+class Webgpu:
+    """A WebGPU program. All else about it is in its file."""
 
     steps: tuple[Step, ...]
     """label, floating-point operations, and bytes that it reads and writes"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebgpuTarget(Webgpu, Target):
+    """WebGPU."""
+
     checks: Mapping[str, Tolerance] = field(default_factory=dict)
     """of builds that are held to another tolerance than the golden's"""
 

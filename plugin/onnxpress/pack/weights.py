@@ -5,7 +5,7 @@ from typing import Literal
 
 from ..files import FileEntry
 
-Encoding = Literal["f32", "f16", "int8", "int4"]
+EncodingName = Literal["f32", "f16", "int8", "int4"]
 Metric = Literal["cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak"]
 
 
@@ -46,7 +46,7 @@ class WeightTensor:
 
     name: str
     shape: tuple[int, ...]
-    encoding: Encoding
+    encoding: EncodingName
     """int8 is symmetric per index of the last axis; int4 per `group` rows of a column (rows: all
     axes but the last), two values in a byte, the first in the low bits"""
     shard: int
@@ -71,7 +71,7 @@ class WeightTensor:
 class Tried:
     """A way to store the weights that was tried, with the figure nearest to its limit."""
 
-    encoding: Encoding
+    encoding: EncodingName
     bytes: int
     """of all shards, as downloaded"""
     holds: bool
@@ -89,7 +89,7 @@ class Tried:
 class Weights:
     """All constants of the model."""
 
-    encoding: Encoding | None = None
+    encoding: EncodingName | None = None
     tried: tuple[Tried, ...] = ()
     """in this order; the last one is the chosen one"""
     bytes: int

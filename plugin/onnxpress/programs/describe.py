@@ -1,35 +1,33 @@
 """The manifest's facts about a linear program (wasm, js). Offsets count f32 elements."""
 
 from math import prod
-from typing import Any
 
 from ..emit.layout import LinearPlan, Step, Tensor
 from ..graph.graph import Graph
+from ..pack import targets as facts
+from ..pack.targets import Linear, Place, Slot
 from .label import label
 
 
-def describe(plan: LinearPlan, graph: Graph) -> dict[str, Any]:
+def describe(plan: LinearPlan, graph: Graph) -> Linear:
     """Heap, weight placements, inputs, outputs, and for each step its label, flops and bytes."""
-    return {
-        "elements": plan.elements,
-        "staging": plan.staging,
-        "weights": [
-            {"tensor": w.constant, "offset": w.offset, "pack": w.packing.kind,
-             "args": list(w.packing.args)}
-            for w in plan.weights
-        ],
-        "inputs": [_place(n, t) for n, t in zip(graph.inputs, plan.inputs, strict=True)],
-        "outputs": [_place(n, t) for n, t in zip(graph.outputs, plan.outputs, strict=True)],
-        "steps": [_label(s, plan.times) for s in plan.steps],
-    }
+    return Linear(
+        elements=plan.elements,
+        staging=plan.staging,
+        weights=tuple(Slot(w.constant, w.offset, w.packing.kind, tuple(w.packing.args))
+                      for w in plan.weights),
+        inputs=tuple(map(_place, graph.inputs, plan.inputs)),
+        outputs=tuple(map(_place, graph.outputs, plan.outputs)),
+        steps=tuple(_label(s, plan.times) for s in plan.steps))
 
 
-def _place(name: str, tensor: Tensor) -> dict[str, Any]:
-    return {"name": name, "offset": tensor.offset, "length": prod(tensor.shape)}
+def _place(name: str, tensor: Tensor) -> Place:
+    return Place(name, tensor.offset, prod(tensor.shape))
 
 
-def _label(step: Step, times: int) -> list[Any]:
+def _label(step: Step, times: int) -> facts.Step:
     outputs = {t.name: t.shape for t in step.outputs}
-    halo = sum(t.size - prod(t.shape) for t in step.outputs)
+    halo = sum(t.size - -(-prod(t.shape) * t.storage.bytes // 4)
+               for t in step.outputs)  # f32 elements
     text, flops, moved = label(step.node, [(t.name, t.shape) for t in step.inputs], outputs, halo)
-    return [f"{times} x {text}" if times > 1 else text, times * flops, times * moved]
+    return f"{times} x {text}" if times > 1 else text, times * flops, times * moved

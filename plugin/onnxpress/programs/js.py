@@ -7,12 +7,13 @@ it.
 from ..emit.js.module import JsModule
 from ..graph.graph import Graph
 from ..kernels import linear_kernel
+from ..pack.targets import Linear
 from .describe import describe
 from .plan import plan_linear
 from .program import Program
 
 
-def build(graph: Graph) -> Program:
+def build(graph: Graph) -> Program[Linear]:
     """The module of `graph` and the manifest's facts about it.
 
     Raises:

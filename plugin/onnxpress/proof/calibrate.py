@@ -1,10 +1,11 @@
-"""Biases that make up for what rounding the weights does to a layer's mean.
+"""Biases that make up for the shift of a layer's mean when its weights are rounded.
 
-A layer with rounded weights is off by the rounding times its input; the mean of that over the
-inputs tried is a constant per output channel, which the bias can take away. Where inputs are not
-centred, after a ReLU, it is most of the error. M. Nagel, M. van Baalen, T. Blankevoort, M. Welling,
-"Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019, section 4.2,
-with means of measured inputs.
+A layer with rounded weights is off by the rounding errors times its input. The mean of this error
+over the inputs tried is a constant per output channel, and the bias can take it away. Where a
+layer's inputs are not centred, as after a ReLU, the mean is most of the error.
+
+Source: M. Nagel, M. van Baalen, T. Blankevoort, M. Welling, "Data-Free Quantization Through Weight
+Equalization and Bias Correction", ICCV 2019, section 4.2, with means of measured inputs.
 """
 
 from collections import Counter
@@ -20,8 +21,8 @@ from ..weights.encodings import pieces
 
 def correct_biases(graph: Graph, restored: Callable[[str], np.ndarray],
                    means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Bias name -> f32[O], for each layer whose `restored` weights are not the graph's. A bias that
-    several layers share stays. `means`: see Trace."""
+    """Bias name -> corrected f32[O], for each layer whose `restored` weights differ from the
+    graph's. A bias that several layers share stays as it is. `means`: see Trace."""
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     biases = {}
     for node in graph.nodes:
@@ -39,8 +40,8 @@ def correct_biases(graph: Graph, restored: Callable[[str], np.ndarray],
 
 
 def _mean_shift(node: Node, got: np.ndarray, exact: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """f64[O]: by how much a layer's output moves where every pixel is the mean one and its weights
-    are `got`. Rows are added one by one, so every processor gets the same bits."""
+    """f64[O]: how far a layer's output moves if its weights become `got`, where every pixel is the
+    mean pixel. Rows are added one by one, so every processor gets the same bits."""
     columns = exact.shape[-1]
     groups = node.attrs.groups if isinstance(node.attrs, Conv2d) else 1
     got, exact = (a.reshape(-1, exact.shape[-2], columns).swapaxes(0, 1) for a in (got, exact))

@@ -1,45 +1,55 @@
 """The golden check: random inputs that Python and the browser draw alike, and their outputs.
 
-A visitor's device repeats the run, before its first result or right after it; a target whose
-numbers are off is left for the next one.
+A visitor's device repeats the run, before its first result or right after it. A target whose
+numbers are off is given up, and the next one is tried.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 import numpy as np
+
+from ..pack.manifest import Port
+from ..pack.proof import Golden, GoldenOutput
+
+Bounds = Sequence[tuple[float, float]]  # (smallest, largest value) of each input
 
 SEED = 1
 SAMPLES = 256  # output elements kept per output, evenly spread
 
-# A device may round otherwise than the build machine (fused multiply-adds, Winograd, f16 units):
-# ten times what a pack's proof admits. Wrong kernels are off by more than the peak itself.
+# A device may round otherwise than the build machine (fused multiply-adds, Winograd, f16 units): it
+# may be off by ten times what a pack's proof admits. The outputs of a wrong kernel are off by more
+# than their peak. Source: decision 0006.
 MARGIN = 10
-# Two results of a net that rounds inside are each as far from the exact one, so at most twice that
-# from each other.
+# A net that rounds inside gives results that may each be as far from the exact one as the other,
+# on opposite sides: so they are at most twice that far apart.
 APART = 2
-QUANTIZED_FLOOR = 0.25  # relative L2; a wrong kernel's result is about as far off as it is long
+# Relative L2 of quantized nets. A wrong kernel's result is off by about its own norm, 1.0. Source:
+# decision 0006; the value was chosen, not measured.
+QUANTIZED_FLOOR = 0.25
 
 
-def ranges(inputs: Sequence[Mapping[str, Any]], known: Mapping[str, tuple[float, float]]
+def ranges(inputs: Sequence[Port], known: Mapping[str, tuple[float, float]]
            ) -> list[tuple[float, float]]:
-    """The (low, high) of each input's random values: `known` ones, else 0..1; a vector's elements
-    are scaled so that they add up to about 1, as blending weights do."""
-    def one(port: Mapping[str, Any]) -> tuple[float, float]:
-        if port["name"] in known:
-            return known[port["name"]]
-        return (0.0, 2.0 / port["shape"][0]) if len(port["shape"]) == 1 else (0.0, 1.0)
+    """The (smallest, largest) random value of each input: `known` by name, or else 0 and 1. The
+    elements of a vector are scaled so that they add up to about 1, as blending weights do."""
+    def one(port: Port) -> tuple[float, float]:
+        if port.name in known:
+            return known[port.name]
+        return (0.0, 2.0 / port.shape[0]) if len(port.shape) == 1 else (0.0, 1.0)
 
     return [one(port) for port in inputs]
 
 
-def draw(inputs: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[float, float]]
-         ) -> dict[str, np.ndarray]:
-    """Input name -> f32 array of xorshift32 numbers (Marsaglia 2003, "Xorshift RNGs", a=13 b=17
-    c=5), one stream over all inputs; integer inputs are rounded down."""
+def draw(inputs: Sequence[Port], bounds: Bounds) -> dict[str, np.ndarray]:
+    """Input name -> f32 array of random numbers; integer inputs are rounded down. One stream of
+    numbers runs through all inputs.
+
+    Source: xorshift32, G. Marsaglia, "Xorshift RNGs", 2003, with a=13, b=17, c=5.
+    """
     state, feeds = SEED, {}
     for port, (low, high) in zip(inputs, bounds, strict=True):
-        count = int(np.prod(port["shape"], dtype=np.int64))
+        count = int(np.prod(port.shape, dtype=np.int64))
         raw = np.empty(count, np.uint32)
         for i in range(count):
             state ^= (state << 13) & 0xFFFFFFFF
@@ -47,36 +57,41 @@ def draw(inputs: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[float, floa
             state ^= (state << 5) & 0xFFFFFFFF
             raw[i] = state
         values = low + (raw >> 8) / 2**24 * (high - low)
-        if not port["dtype"].startswith("f"):
+        if not port.dtype.startswith("f"):
             values = np.floor(values)
-        feeds[port["name"]] = values.astype(np.float32).reshape(port["shape"])
+        feeds[port.name] = values.astype(np.float32).reshape(port.shape)
     return feeds
 
 
-def golden(bounds: Sequence[tuple[float, float]], outputs: Sequence[np.ndarray], *,
-           metric: str, tolerance: float) -> dict:
-    """The manifest's `golden`. `metric` "peak": max |error| over the output's peak; "l2": the
-    error's norm over the output's, for quantized nets where a rounding tie moves single values."""
+def golden(bounds: Bounds, outputs: Sequence[np.ndarray], *, metric: Literal["peak", "l2"],
+           tolerance: float) -> Golden:
+    """What the manifest keeps of `outputs`, the results for the random inputs. Quantized nets take
+    the metric "l2", for there a rounding tie moves single values."""
     kept = []
     for output in outputs:
         flat = np.asarray(output, np.float64).ravel()
         indices = np.unique(np.linspace(0, len(flat) - 1, min(SAMPLES, len(flat))).astype(int))
-        kept.append({"indices": indices.tolist(),
-                     "values": [float(f"{v:.8g}") for v in flat[indices]],
-                     "peak": float(f"{np.abs(flat).max():.8g}")})
-    return {"seed": SEED, "ranges": [list(b) for b in bounds], "outputs": kept,
-            "metric": metric, "tolerance": tolerance}
+        kept.append(GoldenOutput(tuple(indices.tolist()),
+                                 tuple(float(f"{v:.8g}") for v in flat[indices]),
+                                 float(f"{np.abs(flat).max():.8g}")))
+    return Golden(SEED, tuple(bounds), tuple(kept), metric, tolerance)
 
 
-def golden_distance(golden: Mapping[str, Any], outputs: Sequence[np.ndarray]) -> float:
-    """How far the kept elements are off, in the golden's metric; the worst output counts."""
+def golden_distance(golden: Golden, outputs: Sequence[np.ndarray]) -> float:
+    """How far the kept elements are off, in the golden's metric; the worst output counts. Infinite
+    where a value is not a number.
+
+    Raises:
+        ValueError: there are not as many outputs as kept ones.
+        IndexError: an output is shorter than the kept one.
+    """
     worst = 0.0
-    for want, got in zip(golden["outputs"], outputs, strict=True):
-        values = np.asarray(want["values"], np.float64)
-        difference = got[want["indices"]].astype(np.float64) - values
-        if golden["metric"] == "l2":
+    for want, got in zip(golden.outputs, outputs, strict=True):
+        values = np.asarray(want.values, np.float64)
+        difference = got[np.asarray(want.indices, np.int64)].astype(np.float64) - values
+        if golden.metric == "l2":
             error = np.linalg.norm(difference) / (np.linalg.norm(values) or 1.0)
         else:
-            error = np.abs(difference).max(initial=0.0) / (want["peak"] or 1.0)
+            error = np.abs(difference).max(initial=0.0) / (want.peak or 1.0)
         worst = max(worst, float(np.nan_to_num(error, nan=np.inf)))
     return worst

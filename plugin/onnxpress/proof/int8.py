@@ -1,95 +1,128 @@
-"""Builds of a pack that multiply whole numbers: beside the programs in f32 where weights are stored
-in int8, if that pays and if the gates of rounded weights hold for them as well.
+"""WebAssembly builds that multiply whole numbers, beside the builds in f32.
 
-A quantized model's own activations are whole already. Those of any other become so in the range
-that they had on the inputs of the proof, or in that without outliers: whichever moves the result
-less, on random numbers and a sample. Where that is too much, the layers whose operand loses most
-to its steps stay in f32, as few as a bisection finds.
+They are made where weights are stored in int8, if they save enough time and if they pass the gates
+of rounded weights.
+
+The activations of a quantized model are whole already. The activations of any other model are
+rounded to whole numbers, in steps that cover their range. That is the range on the inputs of the
+proof, or the range without outliers: whichever moves the result less, on random numbers and on a
+sample. Where the result moves too far, the layers whose operand loses most stay in f32, as few as a
+bisection finds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..files import write_file
 from ..graph.graph import Graph
 from ..ops.attrs import Product
+from ..pack.proof import Golden
+from ..pack.targets import Arithmetic, WasmTarget
 from ..passes.quantize_activations import quantize_activations
 from ..programs.program import Program
 from ..programs.wasm.int8 import WAYS, Way, build, candidates, mark, work
 from ..weights.shards import read_steps, stream_weights
-from .golden import APART, QUANTIZED_FLOOR, golden, golden_distance
+from ..words import beside
+from .golden import APART, QUANTIZED_FLOOR, Bounds, golden, golden_distance
 from .trace import COVERED, Trace
 from .verify import Expected, Row, prove_build, run_build, same_top1, worst_gate
+from .written import Written
 
 TRIED = 2  # inputs on which ranges are compared: the random one and a sample
-FINE = 1024  # levels among which outliers cost the others nothing
-PAYS = 0.85  # of the time in f32: what a build must promise to be made
+# From so many levels on, the range without outliers is not tried: with 2,047 levels the whole range
+# costs nothing (decision 0015).
+FINE = 1024
+# A build is made if it promises at most this share of the time in f32. Chosen with decision 0015,
+# not measured.
+PAYS = 0.85
 
 Note = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Published:
-    """A proven pack as far as this module reads it: its `graph` with the published biases, and by
-    name the weights that are stored as whole numbers, with their scales."""
+class Proven:
+    """A proven pack, as far as this module reads it. `graph` has the published biases. `steps`:
+    name of a tensor that is stored in int8 -> (i8 array, scale per index of its last axis).
+    `bounds`: of the random input, as in `golden`."""
 
-    folder: Path
+    written: Written
     graph: Graph
     steps: Mapping[str, tuple[np.ndarray, np.ndarray]]
     expected: Expected
     trace: Trace
-    bounds: Sequence[tuple[float, float]]
+    bounds: Bounds
 
 
-def add_int8(graph: Graph, manifest: Mapping[str, Any], folder: Path, expected: Expected,
-             trace: Trace, bounds: Sequence[tuple[float, float]], note: Note,
-             progress: Callable[[str], None]) -> tuple[Mapping[str, Any], list[Row]]:
-    """The manifest of the proven pack in `folder` with the builds that hold, and their rows.
-    `bounds`: of the random input, as in `golden`."""
+@dataclass(frozen=True)
+class Trial:
+    """A target with the builds of one way; `marked` is the graph that they were made of."""
+
+    target: WasmTarget
+    marked: Graph
+
+
+def add_int8(graph: Graph, pack: Written, target: WasmTarget, expected: Expected, trace: Trace,
+             bounds: Bounds, note: Note, progress: Callable[[str], None]
+             ) -> tuple[WasmTarget, list[Row]]:
+    """The target with the builds that hold, and their rows. `bounds`: of the random input, as in
+    `golden`.
+
+    Raises:
+        PackError: a shard cannot be read, or a build cannot be written.
+    """
     rows: list[Row] = []
-    # Ranges of random numbers say nothing of a visitor's picture: they take samples.
-    wanted = expected.quantized or (manifest["weights"]["encoding"] == "int8"
-                                    and len(expected.inputs) > 1)
-    steps = read_steps(manifest, folder) if wanted and "wasm" in manifest["targets"] else {}
+    # Ranges of random numbers do not tell the ranges of a visitor's picture: samples are needed.
+    wanted = expected.quantized or (pack.weights.encoding == "int8" and len(expected.inputs) > 1)
+    steps = read_steps(pack.weights, pack.folder) if wanted else {}
     if not steps:
-        return manifest, rows
-    biases = {n: a for n, a in stream_weights(manifest, folder, steps) if a.ndim < 2}
+        return target, rows
+    stored = stream_weights(pack.weights, pack.folder, steps)
+    biases = {name: array for name, array in stored if array.ndim < 2}
     graph = replace(graph, constants={**graph.constants, **biases})
-    pack = Published(folder, graph, steps, expected, trace, bounds)
+    proven = Proven(pack, graph, steps, expected, trace, bounds)
     for way in WAYS:
         progress(f"proving {way.name} products")
-        manifest, proven = _add(pack, manifest, way, note)
-        rows += proven
-    return manifest, rows
+        target, more = _add(proven, target, way, note)
+        rows += more
+    return target, rows
 
 
-def _add(pack: Published, manifest: Mapping[str, Any], way: Way,
-         note: Note) -> tuple[Mapping[str, Any], list[Row]]:
-    """The manifest with the builds of `way`, if all of them hold."""
-    trials = _Trials(pack, manifest, way)
+def _add(pack: Proven, target: WasmTarget, way: Way, note: Note) -> tuple[WasmTarget, list[Row]]:
+    """The target with the builds of `way` and their rows, if all of them hold."""
+    trials = _Trials(pack, target, way)
     best = trials.best()
     if best is None:
-        return manifest, []
-    best = trials.with_workers(best)
-    rows, check, kept = [], None, best
+        return target, []
+    made = trials.with_workers(best).target
+    rows, check = _prove(pack, made, way, note)
+    if check is None:
+        trials.remove(target)
+        return target, []
+    trials.remove(made)
+    own = replace(made.arithmetic[way.name], golden=check)
+    return replace(made, arithmetic={**made.arithmetic, way.name: own},
+                   work=work(pack.graph)), rows
+
+
+def _prove(pack: Proven, made: WasmTarget, way: Way, note: Note
+           ) -> tuple[list[Row], Golden | None]:
+    """The rows of the builds of `way`, and what a device is held to; no golden, and a note, where a
+    build does not hold."""
+    rows: list[Row] = []
+    check: Golden | None = None
     for name in _builds(way):
-        row, first = prove_build(best, pack.folder, name, pack.expected,
+        row, first = prove_build(pack.written, made, name, pack.expected,
                                  lossy=not pack.expected.quantized)
         check = check or _golden(pack, first)
         rows.append(row)
-        if not row.holds or golden_distance(check, first) > check["tolerance"]:
-            note(name, f"left out: {row.judged} is {row.found:.4g}, and {row.limit:g} is required"
+        if not row.holds or golden_distance(check, first) > check.tolerance:
+            found = beside(row.found, row.limit)
+            note(name, f"left out: {row.judged} is {found}, and {row.limit:g} is required"
                        + (", another first class" if row.same_top1 is False else ""))
-            kept, rows = manifest, []
-            break
-    trials.remove(kept)
-    if kept is best:
-        kept = _described(best, way, {"golden": check}, {"work": work(pack.graph)})
-    return kept, rows
+            return [], None
+    return rows, check
 
 
 def _builds(way: Way) -> list[str]:
@@ -97,16 +130,17 @@ def _builds(way: Way) -> list[str]:
 
 
 class _Trials:
-    """Manifests with the builds of one way, made differently; their files are in the folder."""
+    """The builds of one way, made differently. The files of all trials are in the folder."""
 
-    def __init__(self, pack: Published, manifest: Mapping[str, Any], way: Way) -> None:
-        self.pack, self.manifest, self.way = pack, manifest, way
+    def __init__(self, pack: Proven, target: WasmTarget, way: Way) -> None:
+        self.pack, self.target, self.way = pack, target, way
         self.plain = work(pack.graph).get("f32", 0.0)
         self.inputs = {node.name: node.inputs for node in pack.graph.nodes}
-        self.made: list[tuple[Mapping[str, Any], Graph]] = []
+        self.made: list[Trial] = []
 
-    def best(self) -> Mapping[str, Any] | None:
-        """The trial that holds, or comes closest; None where none pays."""
+    def best(self) -> Trial | None:
+        """The trial that holds, or the one that comes closest; None where none saves enough
+        time."""
         if self.pack.expected.quantized:
             return self._make(mark(self.pack.graph, self.way.kind, self.pack.steps))
         saved = candidates(self.pack.graph, self.way, self.pack.steps)
@@ -124,8 +158,9 @@ class _Trials:
         return self._with_fewer(saved, layers, share) or trial
 
     def _with_fewer(self, saved: Mapping[str, float], layers: Sequence[str],
-                    share: int) -> Mapping[str, Any] | None:
-        """The trial that holds with the fewest layers in f32, of those that pay."""
+                    share: int) -> Trial | None:
+        """The trial that holds with the fewest layers in f32; None where it would not save enough
+        time."""
         order = sorted(layers, key=lambda name: -self._noise(name, share))
         left = np.cumsum([saved[name] for name in reversed(order)])
         most = len(order) - int(np.searchsorted(left, (1 - PAYS) * self.plain)) - 1
@@ -145,13 +180,14 @@ class _Trials:
         return self.pack.trace.ranges[self.inputs[layer][0]][share]
 
     def _noise(self, layer: str, share: int) -> float:
-        """The power of the rounding of a layer's operand against the operand's own."""
+        """The power of the rounding errors of a layer's operand, over the power of the operand."""
         low, high = self._range(layer, share)
         power = self.pack.trace.powers[self.inputs[layer][0]]
         return float((max(high, 0.0) - min(low, 0.0)) ** 2 / (power or 1.0))
 
-    def _rounded(self, layers: Sequence[str], share: int) -> Mapping[str, Any] | None:
-        """The trial with these layers, but for those whose sums would not fit, if it pays."""
+    def _rounded(self, layers: Sequence[str], share: int) -> Trial | None:
+        """The trial with these layers on whole numbers, except layers whose sums would not fit
+        i32; None where it does not save enough time."""
         ranges = {name: tuple(bounds[share]) for name, bounds in self.pack.trace.ranges.items()}
         whole = quantize_activations(self.pack.graph, layers, ranges, self.pack.steps,
                                      self.way.levels)
@@ -161,67 +197,55 @@ class _Trials:
         fit = [name for name in layers if self.inputs[name][1] in run]
         return self._make(marked) if len(fit) == len(layers) else self._rounded(fit, share)
 
-    def with_workers(self, trial: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The same, with what workers tell each other, which takes seconds to find out."""
-        marked = next(graph for made, graph in self.made if made is trial)
-        return self._make(marked, workers=True) or trial
+    def with_workers(self, trial: Trial) -> Trial:
+        """The same trial, whose files also say what workers without a shared memory exchange. It
+        takes seconds to find that out."""
+        return self._make(trial.marked, workers=True) or trial
 
-    def _make(self, marked: Graph, workers: bool = False) -> Mapping[str, Any] | None:
-        """The trial of a graph whose nodes say what runs on whole numbers, if it pays."""
+    def _make(self, marked: Graph, workers: bool = False) -> Trial | None:
+        """The trial of a graph whose nodes say what runs on whole numbers; None where it does not
+        save enough time."""
         program = build(marked, self.way, self.pack.graph.constants, workers)
         time = sum(n / (1 if kind == "f32" else self.way.speedup)
-                   for kind, n in program.about["work"].items())
+                   for kind, n in program.about.work.items())
         if time > PAYS * self.plain:
             return None
-        made = _with(self.manifest, self.way, program, self.pack.folder)
-        self.made.append((made, marked))
-        return made
+        trial = Trial(self._publish(program), marked)
+        self.made.append(trial)
+        return trial
 
-    def _strain(self, trial: Mapping[str, Any], count: int | None = None) -> float:
-        """Of the gates, on the first `count` inputs, against the graph in float64; infinite where
-        a sample's first class is another one."""
+    def _publish(self, program: Program[Arithmetic]) -> WasmTarget:
+        """The target with the builds of `program`, whose files are now in the folder."""
+        files = {name: write_file(self.pack.written.folder, f"wasm-{name}", content, suffix)
+                 for name, (content, suffix) in program.files.items()}
+        known = self.target.arithmetic
+        return replace(self.target, files={**self.target.files, **files},
+                       arithmetic={**known, self.way.name: program.about})
+
+    def _strain(self, trial: Trial, count: int | None = None) -> float:
+        """The strain on the gates, on the first `count` inputs, against the graph in float64;
+        infinite where a sample's first class is another one."""
         expected = self.pack.expected
-        got = run_build(trial, self.pack.folder, _builds(self.way)[-1], expected.inputs[:count])
+        got = run_build(self.pack.written, trial.target, _builds(self.way)[-1],
+                        expected.inputs[:count])
         wanted = expected.exact[:count]
         gate, value = worst_gate(got, wanted, expected.answer)
         same = same_top1(got, wanted, expected.answer) is not False
         return gate.strain(value) if same else np.inf
 
-    def remove(self, kept: Mapping[str, Any]) -> None:
-        """The files of trials, but for those that the manifest `kept` names."""
-        urls = [{entry["url"] for entry in one["targets"]["wasm"]["files"].values()}
-                for one in (*(made for made, _ in self.made), kept)]
-        for url in set().union(*urls) - urls[-1]:
-            (self.pack.folder / url).unlink(missing_ok=True)
+    def remove(self, kept: WasmTarget) -> None:
+        """Removes the files of all trials, except the files that `kept` names."""
+        made = {file.url for trial in self.made for file in trial.target.files.values()}
+        for url in made - {file.url for file in kept.files.values()}:
+            (self.pack.written.folder / url).unlink(missing_ok=True)
 
 
-def _golden(pack: Published, first: Sequence[np.ndarray]) -> dict[str, Any]:
-    """What a device is held to: its roundings to whole numbers may turn where f32 comes close to
-    halves, so it may be as far as the build itself is from float64, there and back."""
+def _golden(pack: Proven, first: Sequence[np.ndarray]) -> Golden:
+    """What a device is held to. A value near the middle of two whole numbers may be rounded to the
+    other one there, so the device may be as far from float64 as the build is, on the opposite
+    side."""
     tolerance = QUANTIZED_FLOOR
     if not pack.expected.quantized:
         exact = golden(pack.bounds, pack.expected.exact[0], metric="l2", tolerance=0.0)
         tolerance = float(f"{APART * golden_distance(exact, first):.2g}")
     return golden(pack.bounds, first, metric="l2", tolerance=tolerance)
-
-
-# --- the manifest --------------------------------------------------------------------------------
-
-
-def _with(manifest: Mapping[str, Any], way: Way, program: Program,
-          folder: Path) -> Mapping[str, Any]:
-    """The manifest with the builds of a program, whose files are in `folder`."""
-    files = {name: write_file(folder, f"wasm-{name}", content, suffix)
-             for name, (content, suffix) in program.files.items()}
-    return _described(manifest, way, program.about, {"files": {
-        **manifest["targets"]["wasm"]["files"], **files}})
-
-
-def _described(manifest: Mapping[str, Any], way: Way, about: Mapping[str, Any],
-               facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The manifest that also says `about` of `way`, and `facts` of WebAssembly."""
-    wasm = manifest["targets"]["wasm"]
-    known = wasm.get("arithmetic", {})
-    own = {**known, way.name: {**known.get(way.name, {}), **about}}
-    wasm = {**wasm, **facts, "arithmetic": own}
-    return {**manifest, "targets": {**manifest["targets"], "wasm": wasm}}

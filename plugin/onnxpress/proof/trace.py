@@ -16,6 +16,7 @@ from ..ops import OPS
 from ..ops.attrs import Product, epilogue_of
 from ..ops.interpret import interpret
 from ..ops.pointwise import Pointwise
+from ..pack.proof import F16
 from ..weights.encodings import fits_f16
 
 F16_MAX = float(np.finfo(np.float16).max)
@@ -91,9 +92,9 @@ def _wider(known: np.ndarray | None, values: np.ndarray) -> np.ndarray:
     return np.stack((np.minimum(known[:, 0], found[:, 0]), np.maximum(known[:, 1], found[:, 1])), 1)
 
 
-def f16_range(graph: Graph, peaks: Mapping[str, float]) -> dict:
-    """The manifest's `f16`: whether f16 arithmetic can hold every step, with HEADROOM, and all
-    weights; `layer` has the largest values, or else weights too small for f16."""
+def f16_range(graph: Graph, peaks: Mapping[str, float]) -> F16:
+    """Whether f16 can hold the values of every step, with HEADROOM, and all weights. `layer` has
+    the largest values, or else weights that are too small for f16."""
     limit = F16_MAX / HEADROOM
     layer = max(peaks, key=peaks.__getitem__, default="")
     unfit = [node.name for node in graph.nodes if isinstance(node.attrs, Product)
@@ -103,7 +104,7 @@ def f16_range(graph: Graph, peaks: Mapping[str, float]) -> dict:
     if holds and unfit:
         holds, layer = False, unfit[0]
     peak = float(f"{min(peaks.get(layer, 0.0), float(np.finfo(np.float32).max)):.4g}")
-    return {"holds": holds, "layer": layer, "peak": peak, "limit": limit}
+    return F16(holds, layer, peak, limit)
 
 
 # Shares of a value's elements that a range may cover: all, or all but outliers, whose loss may

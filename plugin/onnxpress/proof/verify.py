@@ -3,15 +3,13 @@
 Both WebAssembly builds run through wasmtime, with weights decoded from the shards; the graph also
 runs through the float64 interpreter. A breach is an error and nothing is published.
 
-onnxruntime's last bits depend on the processor, a manifest must not: whether a row holds is decided
-against onnxruntime, the figures that are kept are against the graph in float64, which itself is
-within a bound of onnxruntime that the first row states.
+onnxruntime's last bits depend on the processor, and a manifest must not. So onnxruntime decides
+whether a row holds, but the figures that the manifest keeps compare with the graph in float64. The
+first row bounds the distance between the two.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnxruntime
@@ -19,64 +17,107 @@ import onnxruntime
 from ..errors import ProofError
 from ..graph.graph import Graph
 from ..ops.interpret import interpret
+from ..pack.proof import ProofRow
+from ..pack.targets import WasmTarget
+from ..pack.weights import Metric
 from ..run.wasmtime import open_program
 from ..tasks.base import Answer, Gate
 from ..tasks.gates import choose_gate, cosine, psnr
 from ..weights.shards import read_weights, stream_weights
+from ..words import beside
+from .written import Written
 
 Feeds = Mapping[str, np.ndarray]
 
-TOLERANCE = 1e-4  # of the output's peak, f32 weights
-NOTED, NOTED_DB = 1e-5, 80.0  # distances of onnxruntime from float64 below it are all one
-# A net can be ill-conditioned: then onnxruntime's own f32 result is this far from float64's, and
-# no second f32 implementation can be nearer to it than a few times that.
+TOLERANCE = 1e-4  # of the output's peak, f32 weights; source: decision 0006
+# Nearer than this, onnxruntime and float64 count as equal: max error over peak and relative L2, dB.
+NOTED, NOTED_DB = 1e-5, 80.0
+# A net can be ill-conditioned: then onnxruntime's own f32 result is far from float64's, and another
+# f32 implementation may be a few times that distance away from it. Source: decision 0006.
 CONDITION, TOLERANCE_CAP = 4, 5e-4
-QUANTIZED_L2 = 0.08  # activations on an integer grid: one rounding tie moves all that follows
-# Where onnxruntime's own result moves further when the input moves by NOISE, that distance is
-# the scale: two results that are each as far from the truth are sqrt(2) of it apart, and it is
-# itself estimated from a few draws.
+# Relative L2 of quantized nets, whose activations lie on an integer grid: one rounding tie moves
+# all values after it. Source: decision 0006; the value was chosen, not measured.
+QUANTIZED_L2 = 0.08
+# A quantized net may move onnxruntime's own result further than that when the input moves by NOISE.
+# Then that distance is the scale: two results that are each so far from the truth are sqrt(2) times
+# as far apart, and the distance is itself an estimate from DRAWS draws. Source: decision 0006.
 NOISE, DRAWS, APART = 1e-7, 4, 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One build against the graph in float64 (that one against onnxruntime), the worst over all
-    inputs. `limit` bounds what `judged` names, and `found` is that figure against onnxruntime, by
-    which the row holds or not. `same_top1` is about samples, None where nobody asks for a class;
-    `iou` is about masks."""
+class Figures:
+    """How far some outputs are from others; the worst input counts. `same_top1` is about samples
+    and None where the task names no classes; `iou` is about masks."""
 
-    target: str
-    build: str
     max_error_over_peak: float
     relative_l2: float
     cosine: float
     same_top1: bool | None
     psnr_db: float
-    judged: str
+    iou: float | None = None
+
+    def of(self, metric: str) -> float:
+        """The figure of that name.
+
+        Raises:
+            ProofError: it was not measured.
+        """
+        value = getattr(self, metric)
+        if value is None:
+            raise ProofError(f"{metric} was not measured")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One build. `figures` compare it with the graph in float64; the row of the graph itself
+    compares with onnxruntime. `limit` bounds the figure that `judged` names. `found` is that figure
+    against onnxruntime, and it decides whether the row holds."""
+
+    target: str
+    build: str
+    figures: Figures
+    judged: Metric
     limit: float
     found: float
     holds: bool
-    iou: float | None = None
+
+    @property
+    def same_top1(self) -> bool | None:
+        """Whether every sample keeps its first class."""
+        return self.figures.same_top1
+
+    def kept(self) -> ProofRow:
+        """The row as the manifest keeps it: with four digits, or more where the limit is near."""
+        def short(name: str, value: float) -> float:
+            return float(beside(value, self.limit) if name == self.judged else f"{value:.4g}")
+
+        f = self.figures
+        return ProofRow(self.target, self.build,
+                        short("max_error_over_peak", f.max_error_over_peak),
+                        short("relative_l2", f.relative_l2), short("cosine", f.cosine),
+                        f.same_top1, short("psnr_db", f.psnr_db), self.judged, self.limit,
+                        self.holds, None if f.iou is None else short("iou", f.iou))
 
 
 class Reference:
-    """onnxruntime on the original model: the yardstick. `arrays` are weights that the model names
-    and does not hold."""
+    """onnxruntime on the original model. `arrays` are weights that the model names and does not
+    hold."""
 
     def __init__(self, model_bytes: bytes, arrays: Mapping[str, np.ndarray] | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        # Without VNNI its kernels of whole numbers let sums of u8 * s8 saturate at i16. Further
-        # optimizations put them in place of QDQ, or fail where such sums are to be exact.
+        # Without VNNI, onnxruntime's kernels of whole numbers let sums of u8 * s8 saturate at i16.
+        # Further optimizations put these kernels in place of QDQ, or fail where sums must be exact.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.add_session_config_entry("session.x64quantprecision", "1")
-        # Its idle threads would take the processor from other builds.
+        # Idle threads that spin would take the processor from other builds.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.arrays = {n: onnxruntime.OrtValue.ortvalue_from_numpy(a)
                        for n, a in (arrays or {}).items()}
         if arrays:
             options.add_external_initializers(list(self.arrays), list(self.arrays.values()))
-            # Packed copies would stand beside weights that are large.
+            # Packed copies would double the memory of large weights.
             options.add_session_config_entry("session.disable_prepacking", "1")
         self.session = onnxruntime.InferenceSession(model_bytes, options,
                                                     providers=["CPUExecutionProvider"])
@@ -85,7 +126,7 @@ class Reference:
     def run(self, feeds: Feeds) -> list[np.ndarray]:
         """Outputs in the model's order and layout."""
         cast = {name: array.astype(_dtype(self.types[name])) for name, array in feeds.items()}
-        return self.session.run(None, cast)
+        return [np.asarray(output) for output in self.session.run(None, cast)]
 
 
 def _dtype(kind: str) -> np.dtype:
@@ -95,20 +136,22 @@ def _dtype(kind: str) -> np.dtype:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a graph must give: onnxruntime's outputs for `inputs`, the graph's own in float64, and
-    the tolerance that follows. The first input is random, the others are samples."""
+    """What a graph must give for `inputs`: `wanted` are onnxruntime's outputs, `exact` the graph's
+    own in float64. The first input is random, the others are samples. `tolerance` bounds the error
+    over the peak or, of a quantized net, the relative L2 error."""
 
     inputs: Sequence[Feeds]
     wanted: Sequence[Sequence[np.ndarray]]
     exact: Sequence[Sequence[np.ndarray]]
     quantized: bool
-    tolerance: float  # of the peak; of the relative L2 error where quantized
+    tolerance: float
     answer: Answer
 
 
 def expect(reference: Reference, inputs: Sequence[Feeds], exact: Sequence[Sequence[np.ndarray]], *,
            quantized: bool, answer: Answer) -> Expected:
-    """The yardstick of every encoding of a graph whose outputs for `inputs` are `exact`."""
+    """What every encoding of a graph is compared with; `exact` are the graph's outputs for
+    `inputs` in float64."""
     wanted = [reference.run(feeds) for feeds in inputs]
     if quantized:
         moved = max(_movement(reference, *pair) for pair in zip(inputs, wanted, strict=True))
@@ -128,51 +171,58 @@ def _movement(reference: Reference, feeds: Feeds, wanted: Sequence[np.ndarray]) 
 
 @dataclass(frozen=True)
 class Proof:
-    """A row for the graph in float64 and for each WebAssembly build as published (without one,
-    for the graph with the published weights); `first` are its outputs for the first inputs."""
+    """A row for the graph in float64, and one for each WebAssembly build as published. Without
+    WebAssembly, the second row is about the graph with the published weights. `first` are the
+    outputs of the last row for the first input."""
 
     rows: Sequence[Row]
     first: Sequence[np.ndarray]
 
 
-def prove(manifest: Mapping[str, Any], folder: Path, graph: Graph, expected: Expected) -> Proof:
-    """The proof of the pack in `folder`, up to the first row that does not hold."""
+def prove(pack: Written, graph: Graph, expected: Expected) -> Proof:
+    """The proof of a pack's files, up to the first row that does not hold.
+
+    Raises:
+        PackError: a file cannot be read.
+    """
     rows = [_row("reference", "float64", expected.exact, expected, lossy=False)]
     lossy = not all(np.array_equal(array, graph.constants[name])
-                    for name, array in stream_weights(manifest, folder))
-    if "wasm" not in manifest["targets"]:
-        published = replace(graph, constants=read_weights(manifest, folder))
+                    for name, array in stream_weights(pack.weights, pack.folder))
+    wasm = pack.targets.wasm
+    if wasm is None:
+        published = replace(graph, constants=read_weights(pack.weights, pack.folder))
         got = [list(interpret(published, feeds).values()) for feeds in expected.inputs]
         rows.append(_row("reference", "published weights", got, expected, lossy))
         return Proof(rows, got[0])
-    for build in manifest["targets"]["wasm"]["files"]:
-        row, first = prove_build(manifest, folder, build, expected, lossy)
+    first: Sequence[np.ndarray] = ()
+    for build in wasm.files:
+        row, first = prove_build(pack, wasm, build, expected, lossy)
         rows.append(row)
         if not row.holds:
             break
     return Proof(rows, first)
 
 
-def prove_build(manifest: Mapping[str, Any], folder: Path, build: str, expected: Expected,
-                lossy: bool) -> tuple[Row, list[np.ndarray]]:
-    """The row of a WebAssembly build of the pack in `folder` and its outputs for the first input.
-    `lossy`: it rounds what the model does not."""
-    got = run_build(manifest, folder, build, expected.inputs)
+def prove_build(pack: Written, wasm: WasmTarget, build: str, expected: Expected, lossy: bool
+                ) -> tuple[Row, list[np.ndarray]]:
+    """The row of a WebAssembly build, and its outputs for the first input. `wasm` describes the
+    build, whose file is in the pack's folder. `lossy`: it rounds where the model does not."""
+    got = run_build(pack, wasm, build, expected.inputs)
     return _row("wasm", build, got, expected, lossy), got[0]
 
 
-def run_build(manifest: Mapping[str, Any], folder: Path, build: str,
-              inputs: Sequence[Feeds]) -> list[list[np.ndarray]]:
-    """The outputs of a WebAssembly build. Its heap, as large as the model, is gone afterwards."""
-    program = open_program(manifest, folder, build)
-    names = [port["name"] for port in manifest["inputs"]]
-    return [program.run([feeds[n] for n in names]) for feeds in inputs]
+def run_build(pack: Written, wasm: WasmTarget, build: str, inputs: Sequence[Feeds]
+              ) -> list[list[np.ndarray]]:
+    """The outputs of a WebAssembly build for each of `inputs`. Its heap, which is as large as the
+    model, is freed when this returns."""
+    program = open_program(wasm, pack.weights, pack.folder, build)
+    return [program.run([feeds[place.name] for place in wasm.inputs]) for feeds in inputs]
 
 
-def judge_half(got: Sequence[Sequence[np.ndarray]], expected: Expected) -> dict:
-    """The row, as JSON, of WebGPU's programs in f16, whose outputs are taken to be `got`: they must
-    keep what rounded weights must."""
-    return _json(_row("webgpu", "f16", got, expected, lossy=True))
+def judge_half(got: Sequence[Sequence[np.ndarray]], expected: Expected) -> Row:
+    """The row of WebGPU's programs in f16, whose outputs are taken to be `got`: they must pass the
+    gates of rounded weights."""
+    return _row("webgpu", "f16", got, expected, lossy=True)
 
 
 def _shaped(exact: Sequence, wanted: Sequence) -> list[list[np.ndarray]]:
@@ -187,7 +237,7 @@ def _tolerance(exact: Sequence, wanted: Sequence) -> float:
 
 
 def _at_least(needed: float, limit: float) -> float:
-    """`limit`, doubled until it is enough: a step that all processors take alike."""
+    """`limit`, doubled until it is at least `needed`: all processors arrive at the same number."""
     while limit < needed < np.inf:
         limit *= 2
     return limit
@@ -206,55 +256,72 @@ def peak_error(got: np.ndarray, want: np.ndarray) -> float:
 
 
 def _row(target: str, build: str, got: Sequence, expected: Expected, lossy: bool) -> Row:
-    found = _figures(got, expected.wanted, expected.answer, lossy)
-    kept = (_noted(found) if got is expected.exact
-            else _figures(got, expected.exact, expected.answer, lossy))
-    if lossy:
-        gate = found["gate"]
-        judged, limit, holds = gate.metric, gate.limit, found[gate.metric] >= gate.limit
-    else:
-        judged = "relative_l2" if expected.quantized else "max_error_over_peak"
-        limit, holds = expected.tolerance, found[judged] <= expected.tolerance
-    if lossy or not expected.quantized:
-        holds = holds and found["same_top1"] is not False
-    kept = {name: value for name, value in kept.items() if name != "gate"}
-    return Row(target, build, judged=judged, limit=limit, found=found[judged], holds=bool(holds),
-               **kept)
+    return (_lossy_row if lossy else _exact_row)(target, build, got, expected)
 
 
-def _figures(got: Sequence, wanted: Sequence, answer: Answer, lossy: bool) -> dict[str, Any]:
-    """Those of a Row; where weights are rounded also the "gate" that is nearest to not holding,
-    whose figure is that of the outputs it is about."""
+def _exact_row(target: str, build: str, got: Sequence, expected: Expected) -> Row:
+    """The row of a build that rounds nothing which the model does not round."""
+    answer, limit = expected.answer, expected.tolerance
+    found = _figures(got, expected.wanted, answer)
+    figures = (_noted(found) if got is expected.exact else _figures(got, expected.exact, answer))
+    judged: Metric = "relative_l2" if expected.quantized else "max_error_over_peak"
+    same = expected.quantized or found.same_top1 is not False
+    return Row(target, build, figures, judged, limit, found.of(judged),
+               found.of(judged) <= limit and same)
+
+
+def _lossy_row(target: str, build: str, got: Sequence, expected: Expected) -> Row:
+    """The row of a build that rounds weights or values. The gate that is nearest to not holding
+    decides; the figure of its metric is about the outputs that the gate is for."""
+    answer = expected.answer
+    gate, value = worst_gate(got, expected.wanted, answer)
+    exact = gate_figures(got, expected.exact, answer)
+    figures = _figures(got, expected.exact, answer)
+    for metric in {worst(exact)[0].metric, gate.metric}:
+        _, kept = worst([one for one in exact if one[0].metric == metric])
+        figures = replace(figures, **{metric: kept})
+    same = same_top1(got, expected.wanted, answer) is not False
+    return Row(target, build, figures, gate.metric, gate.limit, value,
+               value >= gate.limit and same)
+
+
+def _figures(got: Sequence, wanted: Sequence, answer: Answer) -> Figures:
     pairs = _pairs(got, wanted)
-    figures: dict[str, Any] = {
-        "max_error_over_peak": max(peak_error(g, w) for g, w in pairs),
-        "relative_l2": max(_relative_l2(g, w) for g, w in pairs),
-        "cosine": min(cosine(g, w) for g, w in pairs),
-        "psnr_db": min(psnr(g, w) for g, w in pairs),
-        "same_top1": same_top1(got, wanted, answer)}
-    if lossy:
-        figures["gate"], value = worst_gate(got, wanted, answer)
-        figures[figures["gate"].metric] = value
-    return figures
+    return Figures(max(peak_error(g, w) for g, w in pairs),
+                   max(_relative_l2(g, w) for g, w in pairs),
+                   min(cosine(g, w) for g, w in pairs), same_top1(got, wanted, answer),
+                   min(psnr(g, w) for g, w in pairs))
 
 
-def _noted(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Bounds of onnxruntime's distance from float64, in steps that all processors take alike."""
-    bounds = {name: _at_least(figures[name], NOTED)
-              for name in ("max_error_over_peak", "relative_l2")}
-    return {**figures, **bounds, "psnr_db": min(NOTED_DB, 10.0 * (figures["psnr_db"] // 10))}
+def _noted(figures: Figures) -> Figures:
+    """Bounds of onnxruntime's distance from float64, so coarse that all processors arrive at the
+    same ones."""
+    return replace(figures, max_error_over_peak=_at_least(figures.max_error_over_peak, NOTED),
+                   relative_l2=_at_least(figures.relative_l2, NOTED),
+                   psnr_db=min(NOTED_DB, 10.0 * (figures.psnr_db // 10)))
 
 
-def worst_gate(got: Sequence, wanted: Sequence, answer: Answer, first: int = 0
-               ) -> tuple[Gate, float]:
-    """The gate that is nearest to not holding, and its figure, for the inputs from number `first`
-    on."""
+def gate_figures(got: Sequence, wanted: Sequence, answer: Answer, first: int = 0
+                 ) -> list[tuple[Gate, float]]:
+    """(gate, its figure) for each output of each input; `first` is the number of the first
+    input, of which number 0 is random and the others are samples."""
     found = []
     for k, (outputs, wants) in enumerate(zip(got, wanted, strict=True), first):
         for i, (g, w) in enumerate(_pairs([outputs], [wants])):
             gate = choose_gate(answer, i, w.shape, sample=k > 0)
             found.append((gate, gate.measure(g, w, answer.output)))
+    return found
+
+
+def worst(found: Sequence[tuple[Gate, float]]) -> tuple[Gate, float]:
+    """The gate that is nearest to not holding, and its figure."""
     return max(found, key=lambda one: one[0].strain(one[1]))
+
+
+def worst_gate(got: Sequence, wanted: Sequence, answer: Answer, first: int = 0
+               ) -> tuple[Gate, float]:
+    """`worst` of `gate_figures`."""
+    return worst(gate_figures(got, wanted, answer, first))
 
 
 def same_top1(got: Sequence, wanted: Sequence, answer: Answer) -> bool | None:
@@ -271,8 +338,8 @@ def _relative_l2(got: np.ndarray, want: np.ndarray) -> float:
     return error if np.isfinite(error) else float("inf")
 
 
-def require(rows: Sequence[Row], name: str) -> list[dict]:
-    """The rows as JSON.
+def require(rows: Sequence[Row], name: str) -> list[ProofRow]:
+    """The rows as the manifest keeps them.
 
     Raises:
         ProofError: one does not hold.
@@ -280,14 +347,7 @@ def require(rows: Sequence[Row], name: str) -> list[dict]:
     for row in rows:
         if not row.holds:
             hint = " (top-1 differs)" if row.same_top1 is False else ""
+            found = beside(row.found, row.limit, digits=3)
             raise ProofError(f"{name}: {row.target} {row.build} differs from onnxruntime: "
-                             f"{row.judged} is {row.found:.3g}, the limit is {row.limit:.3g}{hint}")
-    return [_json(row) for row in rows]
-
-
-def _json(row: Row) -> dict:
-    plain = asdict(row)
-    del plain["found"]
-    if row.iou is None:
-        del plain["iou"]
-    return {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in plain.items()}
+                             f"{row.judged} is {found}, the limit is {row.limit:.3g}{hint}")
+    return [row.kept() for row in rows]

@@ -5,9 +5,9 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from ..errors import PackError
+from ..pack.targets import JsTarget
 from ..runtime import RUNTIME
 
 SECONDS = 600  # the most that the program may take
@@ -30,9 +30,9 @@ console.log(goldenError(manifest.golden, outputs));
 """
 
 
-def golden_error(path: Path, manifest: dict[str, Any]) -> float:
-    """The error of the js target on the golden inputs, in the manifest's metric. `manifest` is the
-    content of the file `path`, and its files are verified already.
+def golden_error(path: Path, target: JsTarget) -> float:
+    """The error of the js target on the golden inputs, in the manifest's metric. `path` is the
+    manifest, whose files are verified already.
 
     Raises:
         PackError: there is no Node.js, or the program fails in it.
@@ -40,7 +40,7 @@ def golden_error(path: Path, manifest: dict[str, Any]) -> float:
     node = shutil.which("node")
     if not node:
         raise PackError("there is no Node.js on PATH; install it, or leave --js out")
-    program = path.parent / manifest["targets"]["js"]["files"]["module"]["url"]
+    program = path.parent / target.files["module"].url
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as name:
         folder = Path(name)
         shutil.copytree(RUNTIME, folder / "runtime")

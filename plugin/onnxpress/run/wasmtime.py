@@ -11,6 +11,8 @@ import wasmtime
 
 from ..emit.layout import SLACK
 from ..files import read_file
+from ..pack.targets import Linear, Slot, WasmTarget
+from ..pack.weights import Weights
 from ..weights.encodings import ENCODINGS, GROUP, PLAIN, Bytes
 from ..weights.shards import Stored, stream_stored, stream_weights
 
@@ -21,8 +23,7 @@ class WasmProgram:
     """One build of a model, loaded. `code`: its module. `about`: the manifest's facts on the build.
     `weights`: constant name -> f32 array to place in the heap."""
 
-    def __init__(self, code: bytes, about: Mapping[str, Any],
-                 weights: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, code: bytes, about: Linear, weights: Mapping[str, np.ndarray]) -> None:
         self.about = about
         self.store, self.exports, self.heap = _instance(code, lambda threads: None)
         self.bytes = self.heap.view(np.int8)
@@ -31,29 +32,29 @@ class WasmProgram:
     def place(self, weights: Mapping[str, np.ndarray]) -> None:
         """Packs these constants into the heap. A product of whole numbers takes i8 arrays, all
         others f32. Constants that are not among `weights` stay as they are."""
-        for weight in self.about["weights"]:
-            if weight["tensor"] in weights:
-                self._place(weight, weights[weight["tensor"]])
+        for slot in self.about.weights:
+            if slot.tensor in weights:
+                self._place(slot, weights[slot.tensor])
 
-    def _place(self, weight: Mapping[str, Any], array: np.ndarray) -> None:
-        if weight["pack"] == "raw":
-            self._write(weight["offset"], array)
+    def _place(self, slot: Slot, array: np.ndarray) -> None:
+        if slot.pack == "raw":
+            self._write(slot.offset, array)
             return
-        staging = self.about["staging"]
-        if weight["pack"].startswith("dot_"):
+        staging = self.about.staging
+        if slot.pack.startswith("dot_"):
             self.bytes[4 * staging : 4 * staging + array.size] = array.ravel()
         else:
             self._write(staging, array)
-        packer = self.exports[f"pack_{weight['pack']}"]
-        packer(self.store, 4 * staging, 4 * weight["offset"], *weight["args"])
+        packer = self.exports[f"pack_{slot.pack}"]
+        packer(self.store, 4 * staging, 4 * slot.offset, *slot.args)
 
     def place_stored(self, t: Stored) -> None:
         """Packs a constant from its stored encoding into the heap, as
         runtime/targets/wasm/place.js does."""
-        for weight in self.about["weights"]:
-            if weight["tensor"] != t.name:
+        for slot in self.about.weights:
+            if slot.tensor != t.name:
                 continue
-            pack, args, target = weight["pack"], weight["args"], 4 * weight["offset"]
+            pack, args, target = slot.pack, slot.args, 4 * slot.offset
             source = self._place_scales(t)
             if pack.startswith("dot_"):
                 self._copy(source, t.values)
@@ -89,7 +90,7 @@ class WasmProgram:
     @property
     def _scales(self) -> int:
         """The byte address of the staging area, where the scales go."""
-        return 4 * self.about["staging"]
+        return 4 * self.about.staging
 
     def _copy(self, address: int, content: Bytes) -> None:
         self.bytes[address : address + len(content)] = np.frombuffer(content, np.int8)
@@ -101,12 +102,11 @@ class WasmProgram:
         self.heap[offset : offset + array.size] = np.asarray(array, np.float32).ravel()
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The outputs as flat f32 arrays, in the order of `about["outputs"]`."""
-        for place, array in zip(self.about["inputs"], inputs, strict=True):
-            self._write(place["offset"], array)
+        """The outputs as flat f32 arrays, in the model's order."""
+        for place, array in zip(self.about.inputs, inputs, strict=True):
+            self._write(place.offset, array)
         self.exports["run"](self.store, *ALONE)
-        return [self.heap[p["offset"] : p["offset"] + p["length"]].copy()
-                for p in self.about["outputs"]]
+        return [self.heap[p.offset : p.offset + p.length].copy() for p in self.about.outputs]
 
 
 class TracedProgram:
@@ -163,28 +163,21 @@ def _instance(code: bytes, barrier: Callable[[int], None]
     return store, exports, np.ctypeslib.as_array(raw).view(np.float32)
 
 
-def open_program(manifest: Mapping[str, Any], folder: Path, build: str) -> WasmProgram:
+def open_program(wasm: WasmTarget, weights: Weights, folder: Path, build: str) -> WasmProgram:
     """The published `build`, with the published weights in its heap. Weights are read one at a
     time, so memory holds only one of them beside the heap.
 
     Raises:
         PackError: a file is missing, or its content is not the manifest's.
     """
-    about = about_build(manifest, build)
-    program = WasmProgram(read_file(about["files"][build], folder), about, {})
+    about = wasm.program(build)
+    program = WasmProgram(read_file(wasm.files[build], folder), about, {})
     if "decode_int8" in program.exports:
-        for tensor in stream_stored(manifest, folder):
+        for tensor in stream_stored(weights, folder):
             program.place_stored(tensor)
         return program
     # Older packs have programs that do not decode constants.
-    steps = {w["tensor"] for w in about["weights"] if w["pack"].startswith("dot_")}
-    for name, array in stream_weights(manifest, folder, steps):
+    steps = {slot.tensor for slot in about.weights if slot.pack.startswith("dot_")}
+    for name, array in stream_weights(weights, folder, steps):
         program.place({name: array})
     return program
-
-
-def about_build(manifest: Mapping[str, Any], build: str) -> Mapping[str, Any]:
-    """The manifest's facts on a WebAssembly build: the target's, overlaid with the facts on the
-    build's arithmetic if that is not f32."""
-    about = manifest["targets"]["wasm"]
-    return {**about, **about.get("arithmetic", {}).get(build.partition("-")[0], {})}

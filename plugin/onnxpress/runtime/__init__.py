@@ -1,10 +1,12 @@
-"""The browser runtime as files: a few modules that find each other by relative URLs, and styles."""
+"""The browser runtime as files: a few modules that find each other by relative URLs, their types,
+and styles."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from ..files import write_atomically
+from ..pack.generated import onnxpress_declarations
 from ..targets import TARGETS
 from .bundle import bundle
 
@@ -23,6 +25,7 @@ def _runtime_files(without: tuple[str, ...]) -> Mapping[str, bytes]:
     unused = {f"targets/{target}.js" for target in without if TARGETS[target].separate}
     modules = {url: text for url, text in runtime_modules().items() if url not in unused}
     files = {url: text.encode() for url, text in bundle(modules, PAGES, TOOLS).items()}
+    files["onnxpress.d.ts"] = onnxpress_declarations().encode()
     styles = sorted(RUNTIME.rglob("*.css"))
     return files | {p.relative_to(RUNTIME).as_posix(): p.read_bytes() for p in styles}
 

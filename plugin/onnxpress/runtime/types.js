@@ -93,7 +93,7 @@
  * @property {JsTarget} [js]
  */
 /**
- * @typedef {Object} WebgpuTarget  WebGPU. Everything else about its programs is in their files.
+ * @typedef {Object} WebgpuTarget  WebGPU.
  * @property {{[name: string]: FileEntry}} files  by the name of the build
  * @property {[string, number, number][]} steps  label, floating-point operations, and bytes that
  *   it reads and writes

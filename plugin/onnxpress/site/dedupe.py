@@ -16,8 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import PackError
-from ..files import json_bytes, read_file, write_atomically, write_file
-from ..pack.pack import FORMAT
+from ..files import FileEntry, json_bytes, read_file, write_atomically, write_file
+from ..pack.manifest import FORMAT, Manifest, read_manifest
+from ..pack.values import from_json, to_json
 
 FOLDER = "onnxpress-files"
 PAGE_PARTS = re.compile(r".+-page-[0-9a-f]{12}\.json")  # as site/publish.py names them
@@ -25,26 +26,21 @@ PAGE_PARTS = re.compile(r".+-page-[0-9a-f]{12}\.json")  # as site/publish.py nam
 
 @dataclass(frozen=True)
 class Published:
-    """A manifest and, if it names one, its page's list of parts; both are rewritten in place."""
+    """A manifest, its JSON and, if it names one, its page's list of parts. The JSON is rewritten,
+    so that keys which this version does not know stay."""
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
+    value: dict[str, Any]
     parts: list[Any]
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[FileEntry]:
         """The entries of shards and programs, without pictures, because pages name those too."""
-        targets = self.manifest["targets"].values()
-        return [*self.manifest["weights"]["shards"],
-                *(entry for about in targets for entry in about["files"].values())]
+        return self.manifest.files()
 
-    def named(self) -> Iterator[dict[str, Any]]:
-        """The entries of the same files in the manifest and in the list."""
-        yield from self.entries()
-        known = {entry["sha256"] for entry in self.entries()}
-        yield from (p for p in self.parts if isinstance(p, dict) and p["sha256"] in known)
-
-    def file(self, entry: Mapping[str, Any]) -> Path:
-        return Path(os.path.normpath(self.path.parent / entry["url"]))
+    def file(self, url: str) -> Path:
+        """The place of the file with that URL in the manifest."""
+        return Path(os.path.normpath(self.path.parent / url))
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,7 @@ def dedupe(site: Path) -> Report:
     places = _places(wanted, site / FOLDER)
     for sha, place in places.items():
         _copy(next(iter(wanted[sha])), place)
-    for pack in packs:
-        _rewrite(pack, places)
+    packs = [_rewrite(pack, places) for pack in packs]
     after = _distinct_files(packs, site)
     kept = {path for paths in after.values() for path in paths}
     _remove_unnamed(packs, site, {path for paths in wanted.values() for path in paths} - kept, kept)
@@ -106,17 +101,12 @@ def read_published(path: Path) -> Published:
     """The manifest at `path`.
 
     Raises:
-        PackError: it is not a manifest, or its entries are malformed.
+        PackError: it is no manifest, or its list of parts is missing or damaged.
     """
-    try:
-        manifest = json.loads(path.read_bytes())
-        page = manifest.get("oneFile")
-        pack = Published(path, manifest, json.loads(read_file(page, path.parent)) if page else [])
-        if all(isinstance(e["url"], str) and e["sha256"] for e in pack.named()):
-            return pack
-    except (AttributeError, KeyError, TypeError, ValueError):
-        pass
-    raise PackError(f"{path}: this is not a manifest of onnxpress; build that version again")
+    manifest = read_manifest(path)
+    page = manifest.one_file
+    parts = json.loads(read_file(page, path.parent)) if page else []
+    return Published(path, manifest, json.loads(path.read_bytes()), parts)
 
 
 def _check_links(site: Path) -> None:
@@ -134,10 +124,10 @@ def _distinct_files(packs: Iterable[Published], site: Path) -> dict[str, dict[Pa
     found: dict[str, dict[Path, None]] = {}
     for pack in packs:
         for entry in pack.entries():
-            path = pack.file(entry)
+            path = pack.file(entry.url)
             if not path.is_relative_to(site) or path.resolve() != path:
-                raise PackError(f'{pack.path}: "{entry["url"]}" leads out of {site}')
-            paths = found.setdefault(entry["sha256"], {})
+                raise PackError(f'{pack.path}: "{entry.url}" leads out of {site}')
+            paths = found.setdefault(entry.sha256, {})
             if path not in paths:
                 read_file(entry, pack.path.parent)
                 paths[path] = None
@@ -174,21 +164,34 @@ def _copy(source: Path, place: Path) -> None:
         raise PackError(f"{place}: cannot be written: {error.strerror}") from error
 
 
-def _rewrite(pack: Published, places: Mapping[str, Path]) -> None:
+def _rewrite(pack: Published, places: Mapping[str, Path]) -> Published:
     """Lets the manifest name shared files at their shared place."""
-    changed = False
-    for entry in pack.named():
-        place = places.get(entry["sha256"])
-        if place and pack.file(entry) != place:
+    moved = {}
+    for entry in pack.entries():
+        place = places.get(entry.sha256)
+        if place and pack.file(entry.url) != place:
             url = os.path.relpath(place, pack.path.parent)
-            entry["url"], changed = PurePosixPath(Path(url)).as_posix(), True
-    if not changed:
-        return
-    if pack.parts:
-        stem = pack.manifest["oneFile"]["url"].rpartition("-")[0]
-        pack.manifest["oneFile"] |= write_file(pack.path.parent, stem, json_bytes(pack.parts),
-                                               "json")
-    write_atomically(pack.path, json_bytes(pack.manifest))
+            moved[entry.sha256] = PurePosixPath(Path(url)).as_posix()
+    if not moved:
+        return pack
+    value, parts = _moved(pack.value, moved), _moved(pack.parts, moved)
+    if parts:
+        stem = value["oneFile"]["url"].rpartition("-")[0]
+        file = write_file(pack.path.parent, stem, json_bytes(parts), "json")
+        value["oneFile"] |= to_json(file)
+    write_atomically(pack.path, json_bytes(value))
+    return Published(pack.path, from_json(Manifest, value, str(pack.path)), value, parts)
+
+
+def _moved(value: Any, urls: Mapping[str, str]) -> Any:
+    """A JSON value whose file entries have these URLs, by sha256."""
+    if isinstance(value, list):
+        return [_moved(part, urls) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if "url" in value and value.get("sha256") in urls:
+        return {**value, "url": urls[value["sha256"]]}
+    return {key: _moved(part, urls) for key, part in value.items()}
 
 
 def _remove_unnamed(packs: Iterable[Published], site: Path, moved: set[Path], kept: set[Path]
@@ -196,7 +199,7 @@ def _remove_unnamed(packs: Iterable[Published], site: Path, moved: set[Path], ke
     """Removes files that no manifest names: copies that moved (also in an earlier run), old lists
     of parts, and shared files that no version needs any more."""
     shared = {path.name: path for path in kept if path.parent == site / FOLDER}
-    pages = {pack.file(pack.manifest["oneFile"]) for pack in packs if pack.parts}
+    pages = {pack.file(pack.manifest.one_file.url) for pack in packs if pack.manifest.one_file}
     gone = set(moved)
     for folder in {pack.path.parent for pack in packs}:
         for path in folder.iterdir():

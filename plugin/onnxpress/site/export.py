@@ -25,7 +25,8 @@ from markupsafe import Markup
 
 from ..build.builds import Built
 from ..errors import PackError
-from ..files import json_bytes
+from ..files import FileEntry, json_bytes
+from ..pack.values import to_json
 from ..runtime import runtime_files
 from ..targets import TARGETS
 from ..tasks import TASKS
@@ -96,7 +97,7 @@ class OneFile:
         Raises:
             PackError: a file of the pack cannot be read.
         """
-        return json_bytes([p if isinstance(p, str) else _entry(p) for p in self.parts])
+        return json_bytes([p if isinstance(p, str) else to_json(_entry(p)) for p in self.parts])
 
 
 def export(built: Built) -> OneFile:
@@ -120,12 +121,12 @@ def one_file(built: Built) -> OneFile:
         PackError: a file of the pack cannot be read.
     """
     paths = {path.name: path for path in built.files}
-    names = dict.fromkeys(_loaded(built.manifest, paths))
-    files = [_runtime(tuple(built.manifest["targets"])),
+    names = dict.fromkeys(_loaded(to_json(built.manifest), paths))
+    files = [_runtime(tuple(built.manifest.targets.named())),
              carry(f"demos/{built.demo.name}.json", built.folder / "manifest.json"),
              *(carry(f"demos/{name}", paths[name]) for name in names)]
     pictures = {name: Markup(f"data:{_type(name)};base64,{_place(name)}")
-                for name in page.poster_pictures(built.manifest["demo"])}
+                for name in page.poster_pictures(built.shown)}
     html = page.one_file(built, pictures, files=files, styles=_styles(),
                          bootstrap=Markup((TEMPLATES / "bootstrap.js").read_text("utf-8")))
     parts = tuple(paths[text] if i % 2 else text for i, text in enumerate(PLACE.split(html)))
@@ -218,7 +219,7 @@ def _sizes(parts: tuple[str | Path, ...], files: list[Carried]) -> dict[str, int
 
 def _length(part: str | Path) -> int:
     """The part's bytes in the page."""
-    return len(part.encode()) if isinstance(part, str) else 4 * -(-_entry(part)["bytes"] // 3)
+    return len(part.encode()) if isinstance(part, str) else 4 * -(-_entry(part).bytes // 3)
 
 
 def _content(url: str) -> str:
@@ -226,10 +227,10 @@ def _content(url: str) -> str:
 
 
 @cache
-def _entry(path: Path) -> Mapping[str, Any]:
+def _entry(path: Path) -> FileEntry:
     """The published file's entry, as in a manifest."""
     content = _read(path)
-    return {"url": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return FileEntry(path.name, len(content), hashlib.sha256(content).hexdigest())
 
 
 def _read(path: Path) -> bytes:

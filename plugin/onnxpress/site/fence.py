@@ -5,7 +5,6 @@ the plugin (Zensical, plain Markdown) packs come from `onnxpress build SPEC... -
 `assets` names that folder.
 """
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,8 @@ from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
-from ..errors import did_you_mean
+from ..errors import PackError, did_you_mean
+from ..pack.manifest import read_manifest
 from .page import element, message
 from .publish import published_packs
 
@@ -69,7 +69,13 @@ def render_built(fence: str, text: str, folder: Path | None) -> str:
     if name not in packs:
         return message(f'There is no demo "{name}" in {folder.as_posix()}.'
                        f"{did_you_mean(name, sorted(packs))}")
-    return element(name, json.loads(packs[name].read_text("utf-8")), None)
+    try:
+        demo = read_manifest(packs[name]).demo
+    except PackError as error:
+        return message(f"{error}.")
+    if demo is None:
+        return message(f'The pack "{name}" has no demo to show: run onnxpress build {name}.yml.')
+    return element(name, demo, None)
 
 
 class _Fences(Preprocessor):

@@ -210,7 +210,7 @@ def _content(slot: Slot, builts: Mapping[str, Built], urls: Mapping[str, str]) -
         return html.gallery([builts[name] for name in urls], base, hrefs)
     built = builts[slot.name]
     if slot.kind == "onnx-demo":
-        return html.element(slot.name, built.manifest, base)
+        return html.element(slot.name, built.shown, base)
     if slot.kind == "onnx-bench":
         return html.bench(built, base)
     parts = {"onnx-lead": html.lead, "onnx-compiled": html.compiled, "onnx-model": html.model}

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from ..build.builds import Built
+from ..pack.demo import Demo as DemoFacts
 from ..spec import Source
 from ..tasks import TASKS
 from ..tasks.base import Draw
@@ -21,7 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 IMAGE = Markup('<img src="{src}" alt="{alt}" width="{width}" height="{height}">')
 
 
-def element(name: str, manifest: Mapping[str, Any], base: str | None,
+def element(name: str, demo: DemoFacts, base: str | None,
             carried: Mapping[str, str] = {}) -> Markup:
     """`<onnx-demo>` with its poster.
 
@@ -29,18 +30,16 @@ def element(name: str, manifest: Mapping[str, Any], base: str | None,
     the page's place is unknown. Then the element finds the pack by its name beside onnxpress.js,
     and the poster has no pictures. `carried`: picture name -> its data: URL.
     """
-    demo = manifest["demo"]
-    samples = demo.get("samples", ())
     def draw(url: str, alt: str, size: tuple[int, int]) -> Markup:
         return Markup() if base is None else IMAGE.format(
             src=carried.get(url) or f"{base}demos/{url}", alt=alt, width=size[0], height=size[1])
 
-    return _render("element.html", base=base, name=name, loading=demo["loading"],
-                   sample=samples[0] if samples else None, note=demo.get("weightsNote", ""),
-                   poster=_poster(demo, draw), empty=TASKS[demo["task"]].kind.words.empty)
+    return _render("element.html", base=base, name=name, loading=demo.loading or "click",
+                   sample=demo.samples[0] if demo.samples else None, note=demo.weights_note,
+                   poster=_poster(demo, draw), empty=TASKS[demo.task].kind.words.empty)
 
 
-def poster_pictures(demo: Mapping[str, Any]) -> list[str]:
+def poster_pictures(demo: DemoFacts) -> list[str]:
     """The names of the pictures that stand in the page itself."""
     found: list[str] = []
 
@@ -52,10 +51,10 @@ def poster_pictures(demo: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _poster(demo: Mapping[str, Any], draw: Draw) -> Markup:
+def _poster(demo: DemoFacts, draw: Draw) -> Markup:
     """The first sample as its task draws it."""
-    poster, samples = TASKS[demo["task"]].poster, demo.get("samples", ())
-    return poster(samples[0], draw) if poster and samples else Markup()
+    poster = TASKS[demo.task].poster
+    return poster(demo.samples[0], draw) if poster and demo.samples else Markup()
 
 
 def bench(built: Built, base: str) -> Markup:
@@ -78,14 +77,14 @@ def compiled(built: Built, carried: bool = False) -> Markup:
     """Sizes, proof and notes. `carried`: the page itself holds the pack."""
     manifest = built.manifest
     return _render("compiled.html", model=built.demo.card, facts=facts_of(manifest),
-                   proof=manifest["proof"], notes=manifest["notes"], carried=carried)
+                   proof=manifest.proof, notes=manifest.notes, carried=carried)
 
 
 def model(built: Built) -> Markup:
     """The model card, the samples' licences, and the promise about a visitor's own."""
     card = built.demo.card
     return _render("model.html", model=card, sources=[_source(s) for s in card.sources],
-                   samples=built.manifest["demo"].get("samples", ()),
+                   samples=built.shown.samples,
                    words=TASKS[built.demo.task].kind.words)
 
 
@@ -93,17 +92,17 @@ def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Mar
     """One box per demo, which links to `hrefs[name]`."""
     cards = []
     for built in builts:
-        samples = built.manifest["demo"].get("samples", ())
+        samples = built.shown.samples
         facts = facts_of(built.manifest)
         cards.append({
             "href": hrefs[built.demo.name],
             "title": built.demo.title,
             "description": built.demo.description.split("\n\n")[0],
-            "picture": samples[0]["card"] if samples else None,
+            "picture": samples[0].card if samples else None,
             "facts": " · ".join((
-                FILTERS["size"](facts["weights_bytes"]),
-                *(("untrained weights",) if "weightsNote" in built.manifest["demo"] else ()),
-                *(row["title"] for row in facts["targets"]))),
+                FILTERS["size"](facts.weights_bytes),
+                *(("untrained weights",) if built.shown.weights_note else ()),
+                *(row.title for row in facts.targets))),
         })
     return _render("gallery.html", base=base, cards=cards)
 
@@ -133,7 +132,7 @@ def one_file(built: Built, pictures: Mapping[str, str], **parts: Any) -> str:
 def _body(built: Built, base: str, pictures: Mapping[str, str] | None = None) -> Markup:
     """`pictures`: the poster's data: URLs, in a page that holds the pack."""
     return Markup("\n").join((
-        lead(built), element(built.demo.name, built.manifest, base, pictures or {}),
+        lead(built), element(built.demo.name, built.shown, base, pictures or {}),
         Markup("<h2>How it was compiled</h2>"), compiled(built, pictures is not None),
         Markup("<h2>The model</h2>"), model(built)))
 

@@ -1,141 +1,186 @@
-"""Facts of a manifest in words and rounded numbers, for pages and tables."""
+"""Facts of a manifest in words and rounded numbers, for pages and tables.
+
+A figure beside its limit has as many digits as show on which side of the limit it lies.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from ..pack.manifest import Manifest, Statistics
+from ..pack.proof import ProofRow
+from ..pack.weights import Metric, Tried, WeightTensor
 from ..targets import TARGETS
 from ..tasks import TASKS
 from ..weights.encodings import PLAIN
-from ..words import count, exponent, flops, share, share_width, size
+from ..words import beside, count, exponent, flops, share, share_width, significant, size
 
 BUILDS = {"reference": "The graph in float64",
           **{build: title for t in TARGETS.values() for build, title in t.builds.items()}}
+UNKNOWN = Statistics(onnx_bytes=0, parameters=0, flops=0, operators={})
 
 
-def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class TargetSizes:
+    """A target in the table of a page; `program` and `download` in bytes."""
+
+    title: str
+    program: int
+    steps: int
+    download: int
+
+
+@dataclass(frozen=True, slots=True)
+class TriedWords:
+    """An encoding that was tried, in words; `bytes` of all shards."""
+
+    encoding: str
+    bytes: int
+    figure: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Sizes and counts for the section "How it was compiled". `half`: a sentence on f16, or empty.
+    `inputs`: on what the proof ran. `top1`: whether rows of the proof tell the first class."""
+
+    weights_bytes: int
+    encoding: str
+    tried: Sequence[TriedWords]
+    half: str
+    parameters: int
+    flops: int
+    targets: Sequence[TargetSizes]
+    inputs: str
+    top1: bool
+
+
+def facts_of(manifest: Manifest) -> Facts:
     """Sizes and counts for the section "How it was compiled"."""
-    weights, statistics = manifest["weights"], manifest.get("statistics", {})
+    weights, statistics = manifest.weights, manifest.statistics or UNKNOWN
     targets = []
-    for target in sorted(manifest["targets"], key=list(TARGETS).index):
-        about = manifest["targets"][target]
-        # A visit loads one build of a target.
-        program = max(entry["bytes"] for entry in about["files"].values())
-        targets.append({"title": TARGETS[target].title, "program": program,
-                        "steps": len(about.get("steps", ())),
-                        "download": program + weights["bytes"]})
-    demo = manifest.get("demo", {})
-    samples, inputs = len(demo.get("samples", ())), "random inputs"
-    if samples:
-        words = TASKS[demo["task"]].kind.words
+    for name, target in manifest.targets.named().items():
+        program = program_bytes(manifest, name)
+        targets.append(TargetSizes(TARGETS[name].title, program, len(target.steps),
+                                   program + weights.bytes))
+    inputs, demo = "random inputs", manifest.demo
+    if demo and demo.samples:
+        words, samples = TASKS[demo.task].kind.words, len(demo.samples)
         inputs += f" and on the {f'{samples} {words.many}' if samples > 1 else words.one}"
-    return {
-        "weights_bytes": weights["bytes"],
-        "encoding": weights.get("encoding") or _main_encoding(weights["tensors"]),
-        "tried": [_tried(row) for row in weights.get("tried", ())],
-        "half": half_precision(manifest),
-        "parameters": statistics.get("parameters", 0),
-        "flops": statistics.get("flops", 0),
-        "targets": targets,
-        "inputs": inputs,
-        "top1": any(row.get("same_top1") is not None for row in manifest["proof"]),
-    }
+    return Facts(
+        weights_bytes=weights.bytes,
+        encoding=weights.encoding or _main_encoding(weights.tensors),
+        tried=[_tried(row) for row in weights.tried],
+        half=half_precision(manifest),
+        parameters=statistics.parameters,
+        flops=statistics.flops,
+        targets=targets,
+        inputs=inputs,
+        top1=any(row.same_top1 is not None for row in manifest.proof))
 
 
-def _main_encoding(tensors: Sequence[Mapping[str, Any]]) -> str:
+def program_bytes(manifest: Manifest, target: str) -> int:
+    """Of the target's largest build; a visit loads one."""
+    files = manifest.targets.named()[target].files.values()
+    return max((file.bytes for file in files), default=0)
+
+
+def _main_encoding(tensors: Sequence[WeightTensor]) -> str:
     """The encoding of most bytes; biases and tables are always f32."""
     totals: dict[str, int] = {}
     for tensor in tensors:
-        totals[tensor["encoding"]] = totals.get(tensor["encoding"], 0) + tensor["bytes"]
+        totals[tensor.encoding] = totals.get(tensor.encoding, 0) + tensor.bytes
     return max(totals, key=totals.__getitem__, default=PLAIN)
 
 
-def build(row: Mapping[str, Any]) -> str:
+def build(row: ProofRow) -> str:
     """The title of a row of the proof."""
-    named = BUILDS.get(row["target"]) or BUILDS.get(row["build"])
-    return named or f"{row['target']} {row['build']}"
-
-
-def required(row: Mapping[str, Any]) -> str:
-    """The row's limit; with the figure, unless that is the largest error, which has its own column.
-    """
-    limit = row["limit"]
-    match row["judged"]:
-        case "psnr_db":
-            return f"signal to noise {row['psnr_db']:.0f} dB, at least {limit:.0f} dB"
-        case "cosine":
-            return f"cosine {row['cosine']:.4f}, at least {limit:g}"
-        case "iou":
-            return f"shared area {row['iou']:.4f}, at least {limit:g}"
-        case "relative_l2":
-            return f"relative L2 {row['relative_l2']:.2g}, at most {limit:g}"
-    return f"at most {exponent(limit)}"
+    return BUILDS.get(row.target) or BUILDS.get(row.build) or f"{row.target} {row.build}"
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How a figure of the proof is written. `digits`: at least so many significant ones."""
+    """How a metric is written: its short name and the one in a table, a writer and its digits, a
+    unit, and whether more is better."""
 
-    title: str
-    digits: int
-    more_is_better: bool
+    short: str
+    name: str
     write: Callable[[float, int], str]
+    digits: int
+    unit: str = ""
+    more: bool = False
 
 
-def _general(value: float, digits: int) -> str:
-    return f"{value:.{digits}g}"
+def _decimals(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}"
 
 
-FIGURES: Mapping[str, Figure] = {
-    "psnr_db": Figure("PSNR", 3, True, lambda value, digits: f"{value:.{digits}g} dB"),
-    "cosine": Figure("cosine", 4, True, _general),
-    "iou": Figure("IoU", 4, True, _general),
-    "relative_l2": Figure("relative L2", 2, False, _general),
-    "max_error_over_peak": Figure("error", 2, False, exponent),
+FIGURES: Mapping[Metric, Figure] = {
+    "psnr_db": Figure("PSNR", "signal to noise", _decimals, 0, " dB", more=True),
+    "cosine": Figure("cosine", "cosine", _decimals, 4, more=True),
+    "iou": Figure("IoU", "shared area", _decimals, 4, more=True),
+    "relative_l2": Figure("relative L2", "relative L2", significant, 2),
+    "max_error_over_peak": Figure("error", "error", exponent, 2),
 }
 
 
-def _tried(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An encoding that was tried, and its figure in words."""
-    return {"encoding": row["encoding"] + (f", {row['reason']}" if row["reason"] else ""),
-            "bytes": row["bytes"], "figure": _figure(row), "holds": row["holds"]}
+def required(row: ProofRow) -> str:
+    """The row's limit; with the figure, unless that is the largest error, which has its own column.
+    """
+    figure, value = FIGURES[row.judged], getattr(row, row.judged)
+    limit = f"{'at least' if figure.more else 'at most'} {_limit(figure, row.limit)}"
+    if row.judged == "max_error_over_peak" or value is None:
+        return limit
+    return f"{figure.name} {_written(figure, value, row.limit)}, {limit}"
 
 
-def _figure(row: Mapping[str, Any]) -> str:
-    """'cosine 0.9729 < 0.999', with digits enough that a missed limit looks missed"""
-    figure = FIGURES[row["judged"]]
-    value, limit = row["value"], row["limit"]
-    missed = value < limit if figure.more_is_better else value > limit
-    digits = figure.digits
-    while missed and _rounded(value, digits) == _rounded(limit, digits):
-        digits += 1
-    sign = {(True, True): "<", (True, False): "≥", (False, True): ">", (False, False): "≤"}
-    words = (f"{figure.title} {figure.write(value, digits)} {sign[figure.more_is_better, missed]} "
-             f"{figure.write(limit, digits)}")
-    return words + (", another first class" if row["same_top1"] is False else "")
+def error(row: ProofRow) -> str:
+    """The largest error over the output's peak, such as '1.2e-6'."""
+    if row.judged == "max_error_over_peak":
+        return beside(row.max_error_over_peak, row.limit, exponent, 2)
+    return exponent(row.max_error_over_peak)
 
 
-def _rounded(value: float, digits: int) -> float:
-    """The value to so many significant digits."""
-    return float(f"{value:.{digits - 1}e}")
+def _written(figure: Figure, value: float, limit: float) -> str:
+    return beside(value, limit, figure.write, figure.digits) + figure.unit
 
 
-def half_precision(manifest: Mapping[str, Any]) -> str:
+def _limit(figure: Figure, limit: float) -> str:
+    text = exponent(limit) if figure.write is exponent else f"{limit:g}"
+    return text + figure.unit
+
+
+def _tried(row: Tried) -> TriedWords:
+    reason = f", {row.reason}" if row.reason else ""
+    return TriedWords(row.encoding + reason, row.bytes,
+                      compared(row.judged, row.value, row.limit, row.same_top1), row.holds)
+
+
+def compared(judged: Metric, value: float, limit: float, same_top1: bool | None) -> str:
+    """'cosine 0.9729 < 0.999'"""
+    figure = FIGURES[judged]
+    sign = ("≥" if value >= limit else "<") if figure.more else ("≤" if value <= limit else ">")
+    text = f"{figure.short} {_written(figure, value, limit)} {sign} {_limit(figure, limit)}"
+    return text + (", another first class" if same_top1 is False else "")
+
+
+def half_precision(manifest: Manifest) -> str:
     """A sentence on f16, or "" for a pack that says nothing about it."""
-    facts = manifest.get("f16")
-    if not facts or not facts["layer"]:
+    facts = manifest.f16
+    if not facts or not facts.layer:
         return ""
-    peak = f"{facts['peak']:,.0f}" if facts["peak"] >= 100 else f"{facts['peak']:.3g}"
-    if "proof" in facts:
-        figure = _figure({**facts["proof"], "value": facts["proof"][facts["proof"]["judged"]]})
-        if facts["holds"]:
-            return (f"Its values reach {peak} at most, in {facts['layer']}; "
+    peak = f"{facts.peak:,.0f}" if facts.peak >= 100 else f"{facts.peak:.3g}"
+    if facts.proof:
+        row = facts.proof
+        figure = compared(row.judged, getattr(row, row.judged), row.limit, row.same_top1)
+        if facts.holds:
+            return (f"Its values reach {peak} at most, in {facts.layer}; "
                     f"a GPU with f16 keeps them in f16 ({figure}).")
         return f"Values kept in f16 would harm its results ({figure}); they stay in f32."
-    if facts["holds"]:
-        return (f"Its values reach {peak} at most, in {facts['layer']}; "
+    if facts.holds:
+        return (f"Its values reach {peak} at most, in {facts.layer}; "
                 "arithmetic in f16 could hold them.")
-    return (f"Arithmetic in f16 could not hold {facts['layer']}, whose values reach {peak}; "
+    return (f"Arithmetic in f16 could not hold {facts.layer}, whose values reach {peak}; "
             "the model runs in f32.")
 
 
@@ -143,7 +188,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "size": size,
     "count": count,
     "flops": flops,
-    "exponent": exponent,
+    "error": error,
     "share": share,
     "share_width": share_width,
     "build": build,

@@ -5,10 +5,13 @@ All packs share one folder, so a shard that two demos have in common is one file
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ..build.builds import Built
-from ..files import entry_of, json_bytes
+from ..files import entry_of
+from ..pack.generated import SCHEMA
+from ..pack.manifest import OneFile, manifest_bytes
 from ..runtime import runtime_files
 from ..spec.schema import schema_files
 from .export import MAX_BYTES, one_file
@@ -23,6 +26,7 @@ def shared_files() -> dict[str, Path | bytes]:
     files: dict[str, Path | bytes] = dict(runtime_files())
     files["pages.css"] = HERE / "templates" / "pages.css"
     files |= {f"schema/{name}": content for name, content in schema_files().items()}
+    files[f"schema/{SCHEMA.name}"] = SCHEMA
     return files
 
 
@@ -45,8 +49,9 @@ def _page_files(built: Built) -> dict[str, bytes]:
         return {f"{name}.json": (built.folder / "manifest.json").read_bytes()}
     parts = page.published()
     entry = entry_of(f"{name}-page", parts, "json")
-    manifest = {**built.manifest, "oneFile": {**entry, "total": page.total}}
-    return {f"{name}.json": json_bytes(manifest), entry["url"]: parts}
+    whole = OneFile(entry.url, entry.bytes, entry.sha256, page.total)
+    manifest = replace(built.manifest, one_file=whole)
+    return {f"{name}.json": manifest_bytes(manifest), entry.url: parts}
 
 
 def published_packs(folder: Path) -> dict[str, Path]:

@@ -4,7 +4,6 @@ Programs run in wasmtime and, on request, in Node.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackError, ProofError
-from ..files import read_file
+from ..files import FileEntry, read_file
+from ..pack.manifest import Manifest, read_manifest
+from ..pack.sense import require_sense
+from ..pack.targets import Arithmetic
+from ..pack.values import to_json
 from ..proof.golden import draw, golden_distance
 from ..run.node import golden_error
-from ..run.wasmtime import about_build, open_program
+from ..run.wasmtime import open_program
 from ..tasks import TASKS
 from .dedupe import find_manifests
 from .publish import published_packs
@@ -40,7 +43,7 @@ class Recheck:
     """A pack whose files have their hashes and whose programs pass `checks`. `files`: how many."""
 
     path: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     files: int
     checks: list[Check]
 
@@ -67,21 +70,20 @@ def recheck(path: Path, js: bool = False) -> Recheck:
         PackError: a file is missing, or its content is not the published one.
         ProofError: a program's error exceeds the tolerance.
     """
-    try:
-        manifest = json.loads(path.read_text("utf-8"))
-        golden, targets = manifest["golden"], manifest["targets"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PackError(f"{path}: this is not a manifest of onnxpress ({error})") from None
-    files = set(_verified(manifest, path.parent))
+    manifest = read_manifest(path)
+    require_sense(manifest, str(path))
+    golden, targets = manifest.golden, manifest.targets
+    files = set(_verified(to_json(manifest), path.parent))
     checks = []
-    if "wasm" in targets:
-        feeds = list(draw(manifest["inputs"], golden["ranges"]).values())
-        for build in targets["wasm"]["files"]:
-            outputs = open_program(manifest, path.parent, build).run(feeds)
-            own = about_build(manifest, build).get("golden", golden)
-            checks.append(Check(f"wasm {build}", golden_distance(own, outputs), own["tolerance"]))
-    if js and "js" in targets:
-        checks.append(Check("js", golden_error(path, manifest), golden["tolerance"]))
+    if targets.wasm:
+        feeds = list(draw(manifest.inputs, golden.ranges).values())
+        for build in targets.wasm.files:
+            outputs = open_program(targets.wasm, manifest.weights, path.parent, build).run(feeds)
+            about = targets.wasm.program(build)
+            own = about.golden if isinstance(about, Arithmetic) and about.golden else golden
+            checks.append(Check(f"wasm {build}", golden_distance(own, outputs), own.tolerance))
+    if js and targets.js:
+        checks.append(Check("js", golden_error(path, targets.js), golden.tolerance))
     for check in checks:
         if not check.error <= check.tolerance:
             raise ProofError(f"{path}: {check.build} is off by {check.error:.3g}; "
@@ -100,14 +102,18 @@ def _verified(part: Any, folder: Path) -> Iterator[str]:
     if not isinstance(part, Mapping):
         return
     if {"url", "sha256"} <= part.keys():
-        read_file(part, folder)
-        yield part["url"]
+        yield _verify_file(FileEntry(part["url"], part["bytes"], part["sha256"]), folder)
         return
     for key, inner in part.items():
         if key in NAMING and isinstance(inner, str) and (match := HASHED.fullmatch(inner)):
             _verify_name(folder / inner, match[1])
             yield inner
         yield from _verified(inner, folder)
+
+
+def _verify_file(file: FileEntry, folder: Path) -> str:
+    read_file(file, folder)
+    return file.url
 
 
 def _verify_name(path: Path, digits: str) -> None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..build.display import table
+from ..pack.manifest import Manifest
 from ..runtime import runtime_files
 from ..targets import TARGETS
 from ..words import size
-from .page_numbers import facts_of
+from .page_numbers import facts_of, program_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,19 @@ class Sizes:
                 "runtime": dict(self.runtime), "first_visit": self.first_visit}
 
 
-def sizes_of(manifest: Mapping[str, Any]) -> Sizes:
+def sizes_of(manifest: Manifest) -> Sizes:
+    """The sizes of a pack; `onnx` is 0 where the manifest does not say."""
     facts = facts_of(manifest)
-    programs = {target: max(e["bytes"] for e in manifest["targets"][target]["files"].values())
-                for target in TARGETS if target in manifest["targets"]}
-    runtime = {target: sum(map(len, runtime_files((target,)).values())) for target in programs}
-    return Sizes(manifest["name"], manifest["statistics"]["onnx_bytes"], facts["encoding"],
-                 manifest["weights"]["bytes"], programs, runtime)
+    programs = {name: program_bytes(manifest, name) for name in manifest.targets.named()}
+    runtime = {name: visit_bytes(name) for name in programs}
+    onnx = manifest.statistics.onnx_bytes if manifest.statistics else 0
+    return Sizes(manifest.name, onnx, facts.encoding, manifest.weights.bytes, programs, runtime)
+
+
+def visit_bytes(target: str) -> int:
+    """Of the scripts and styles that a page may load for the target."""
+    return sum(len(content) for url, content in runtime_files((target,)).items()
+               if not url.endswith(".d.ts"))
 
 
 def size_table(rows: Sequence[Sizes]) -> str:

@@ -12,6 +12,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ..kinds.base import Fields, Kind, Schema
+from ..pack.demo import Sample
+from ..pack.weights import Metric
 
 Shape = tuple[int, ...]
 Write = Callable[[str, bytes, str], str]  # (stem, content, suffix) -> the published file's name
@@ -59,7 +61,7 @@ class Gate:
     in the model's own shape. `strain`: the error over the admitted error; above 1 the gate fails.
     Strains of independent errors add up."""
 
-    metric: str
+    metric: Metric
     limit: float
     strain: Callable[[float], float]
     measure: Callable[[np.ndarray, np.ndarray, Output], float]
@@ -100,7 +102,7 @@ class Task:
     misfit: Callable[[str, Shape, Reading], str]
     decode: Callable[[np.ndarray, Reading], Mapping[str, Any]] | None = None
     draw: Callable[[Mapping[str, Any], Any, Write], Drawn] | None = None
-    poster: Callable[[Mapping[str, Any], Draw], Markup] | None = None
+    poster: Callable[[Sample, Draw], Markup] | None = None
     gate: Callable[[Output, bool], Gate] | None = None
     same: Callable[[np.ndarray, np.ndarray], bool] | None = None
     option: Callable[[Mapping[str, Any]], bytes] | None = None

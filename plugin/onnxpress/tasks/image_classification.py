@@ -8,6 +8,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ..kinds import picture
+from ..pack.demo import Sample
 from ..words import share, share_width
 from .base import SCORES, Draw, Drawn, Reading, Shape, Task, Write
 from .gates import COSINE
@@ -50,14 +51,14 @@ def draw(result: Mapping[str, Any], seen: Image.Image, write: Write) -> Drawn:
     return Drawn(result)
 
 
-def poster(sample: Mapping[str, Any], draw: Draw) -> Markup:
+def poster(sample: Sample, draw: Draw) -> Markup:
     """The picture, and a bar for each class."""
     shown = picture_poster(sample, draw)
-    if "result" not in sample:
+    if not sample.result or not sample.result.top:
         return shown
-    bars = Markup().join(BAR.format(label=row["label"], share=share(row["score"]),
-                                    width=share_width(row["score"]))
-                         for row in sample["result"]["top"])
+    bars = Markup().join(BAR.format(label=row.label, share=share(row.score),
+                                    width=share_width(row.score))
+                         for row in sample.result.top)
     return shown + Markup('<ol class="onnx-bars">\n{}</ol>\n').format(bars)
 
 

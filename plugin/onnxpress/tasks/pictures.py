@@ -1,12 +1,10 @@
 """Answers that are pictures: before and after, in files and on posters."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from markupsafe import Markup
 from PIL import Image
 
 from ..kinds.picture import card, encode
+from ..pack.demo import Sample
 from .base import Draw, Drawn, Write
 
 
@@ -19,19 +17,19 @@ def draw_pair(before: Image.Image, after: Image.Image, write: Write,
                   "size": list(after.size)}, card(after))
 
 
-def picture_poster(sample: Mapping[str, Any], draw: Draw) -> Markup:
+def picture_poster(sample: Sample, draw: Draw) -> Markup:
     """The sample itself."""
-    image = draw(sample["url"], sample["title"], sample["size"])
+    image = draw(sample.url, sample.title, sample.size or (0, 0))
     return Markup('<div class="onnx-picture">{}</div>\n').format(image) if image else Markup()
 
 
-def pair_poster(sample: Mapping[str, Any], draw: Draw) -> Markup:
+def pair_poster(sample: Sample, draw: Draw) -> Markup:
     """Before and after; where nothing was computed, the sample."""
-    result, title = sample.get("result"), sample["title"]
-    if not result:
+    result = sample.result
+    if not result or not result.before or not result.after:
         return picture_poster(sample, draw)
-    images = [draw(result[key], f"{word}: {title}", result["size"])
-              for key, word in (("before", "Before"), ("after", "After"))]
+    images = [draw(url, f"{word}: {sample.title}", result.size or (0, 0))
+              for url, word in ((result.before, "Before"), (result.after, "After"))]
     if not all(images):
         return Markup()
     return Markup('<div class="onnx-pair">{}{}</div>\n').format(*images)

@@ -9,31 +9,32 @@ Source of all numbers here: demos/about/decisions/0007-compressed-shards.md.
 """
 
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from ..errors import PackError
+from ..pack.weights import Packed
 
-PLANES = (1, 2, 4)  # bytes per value: int8, f16, f32
+Planes = Literal[1, 2, 4]
+PLANES: tuple[Planes, ...] = (1, 2, 4)  # bytes per value: int8, f16, f32
 LEAST_SAVING = 1 / 8  # of a plane's bytes; a smaller saving is not worth the time to inflate
 PLANES_SAVING = 1 / 128  # of a shard's bytes; joining twice as many planes must save as much more
 MAX_RATIO = 1032  # deflate's best: 258 bytes from 2 bits
 
 
-def compress(content: bytes) -> tuple[bytes, dict[str, int] | None]:
-    """(bytes to publish, the entry's "packed"), or (content, None) if compression saves too little.
+def compress(content: bytes) -> tuple[bytes, Packed | None]:
+    """(bytes to publish, how they unpack), or (content, None) if compression saves too little.
     The length of `content` is a multiple of 4."""
     _, planes, raw, deflated = max(_gain(content, planes) for planes in PLANES)
     if raw == planes:
         return content, None
     flat, head = _split(content, planes), raw * len(content) // planes
     rest = deflated[0] if len(deflated) == 1 else _deflate(flat[head:])
-    return flat[:head] + rest, {"bytes": len(content), "planes": planes, "raw": raw}
+    return flat[:head] + rest, Packed(len(content), planes, raw)
 
 
-def _gain(content: bytes, planes: int) -> tuple[float, int, int, list[bytes]]:
+def _gain(content: bytes, planes: Planes) -> tuple[float, Planes, int, list[bytes]]:
     """(bytes saved beyond LEAST_SAVING and PLANES_SAVING, `planes`, number of lower planes that
     stay raw, each of the other planes deflated)."""
     flat, size = _split(content, planes), len(content) // planes
@@ -44,13 +45,13 @@ def _gain(content: bytes, planes: int) -> tuple[float, int, int, list[bytes]]:
     return sum(gains[raw:]) - cost, planes, raw, deflated[raw:]
 
 
-def decompress(content: bytes, packed: Mapping[str, Any], where: str) -> bytes:
+def decompress(content: bytes, packed: Packed, where: str) -> bytes:
     """The inverse of `compress`; never longer than `packed` says.
 
     Raises:
-        PackError: the manifest does not describe `content`.
+        PackError: `packed` does not describe `content`.
     """
-    size, planes, raw = (packed.get(key) for key in ("bytes", "planes", "raw"))
+    size, planes, raw = packed.bytes, packed.planes, packed.raw
     wrong = PackError(f"{where}: it does not unpack to the {size} bytes that the manifest "
                       "promises; build the pack again")
     if not (isinstance(size, int) and isinstance(planes, int) and isinstance(raw, int)) or (

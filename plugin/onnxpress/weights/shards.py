@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from ..errors import PackError
 from ..files import read_file, write_file
+from ..pack.weights import EncodingName, Part, Shard, Weights, WeightTensor
 from .compression import compress, decompress
 from .encodings import ENCODINGS, Bytes, decode, encode
 
@@ -28,24 +29,25 @@ class Stored:
 
 
 def write_weights(constants: Mapping[str, np.ndarray], encodings: Mapping[str, str],
-                  folder: Path) -> dict:
-    """The manifest's `weights`, each stored as `encodings` says; shards are written into `folder`
-    as they fill.
+                  folder: Path) -> Weights:
+    """The constants, each stored in its encoding; shards are written into `folder` as they fill.
 
-    The shards are consecutive slices of one stream, each compressed where that pays; a tensor
-    starts at `offset` of the unpacked shard `shard` and may run on into the following ones.
+    The shards are consecutive slices of one stream, and each is compressed where that pays. A
+    tensor starts at `offset` of the unpacked shard `shard` and may run on into the following ones.
+
+    Raises:
+        PackError: a shard cannot be written.
     """
     writer, tensors = ShardWriter(folder), []
     for name, array in constants.items():
         used, values, scales = encode(array, encodings[name])
-        entry = {"name": name, "shape": list(array.shape), "encoding": used, **writer.add(values)}
-        if scales:
-            entry["scale"] = writer.add(scales)
-        if ENCODINGS[used].group:
-            entry["group"] = ENCODINGS[used].group
-        tensors.append(entry)
+        at = writer.add(values)
+        tensors.append(WeightTensor(
+            name=name, shape=tuple(array.shape), encoding=cast(EncodingName, used), shard=at.shard,
+            offset=at.offset, bytes=at.bytes, scale=writer.add(scales) if scales else None,
+            group=ENCODINGS[used].group or None))
     shards = writer.finish()
-    return {"bytes": sum(s["bytes"] for s in shards), "shards": shards, "tensors": tensors}
+    return Weights(bytes=sum(s.bytes for s in shards), shards=tuple(shards), tensors=tuple(tensors))
 
 
 class ShardWriter:
@@ -53,23 +55,23 @@ class ShardWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.entries: list[dict[str, Any]] = []
+        self.shards: list[Shard] = []
         self.buffer = bytearray()
 
-    def add(self, content: Bytes) -> dict[str, int]:
-        """Where `content` lies in the unpacked stream: {"shard", "offset", "bytes"}."""
+    def add(self, content: Bytes) -> Part:
+        """Where `content` lies in the unpacked stream."""
         self._append(bytes(-len(self.buffer) % ALIGN))
         rest = memoryview(content)
-        place = {"shard": len(self.entries), "offset": len(self.buffer), "bytes": len(rest)}
+        place = Part(len(self.shards), len(self.buffer), len(rest))
         self._append(rest)
         return place
 
-    def finish(self) -> list[dict[str, Any]]:
-        """The entries of all files, the last one written."""
+    def finish(self) -> list[Shard]:
+        """All shards; the last one is written now."""
         self._append(bytes(-len(self.buffer) % ALIGN))
         if self.buffer:
             self._flush()
-        return self.entries
+        return self.shards
 
     def _append(self, rest: Bytes) -> None:
         while len(rest):
@@ -82,72 +84,70 @@ class ShardWriter:
     def _flush(self) -> None:
         content, packed = compress(bytes(self.buffer))
         entry = write_file(self.folder, "weights", content, "bin")
-        self.entries.append({**entry, "packed": packed} if packed else entry)
+        self.shards.append(Shard(entry.url, entry.bytes, entry.sha256, packed))
         self.buffer.clear()
 
 
-def read_weights(manifest: Mapping[str, Any], folder: Path) -> dict[str, np.ndarray]:
+def read_weights(weights: Weights, folder: Path) -> dict[str, np.ndarray]:
     """Tensor name -> f32 array, decoded from the published shards.
 
     Raises:
         PackError: see `stream_weights`.
     """
-    return dict(stream_weights(manifest, folder))
+    return dict(stream_weights(weights, folder))
 
 
-def read_steps(manifest: Mapping[str, Any],
-               folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Tensor name -> (i8 array, f32 scale per index of its last axis), of those stored in int8.
+def read_steps(weights: Weights, folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name of a tensor that is stored in int8 -> (i8 array, f32 scale per index of its last axis).
 
     Raises:
         PackError: see `stream_weights`.
     """
-    stored = {t["name"]: t for t in manifest["weights"]["tensors"] if t["encoding"] == "int8"}
-    reader = ShardReader(manifest["weights"]["shards"], folder)
-    return {name: (np.frombuffer(reader.read(t), np.int8).reshape(t["shape"]),
-                   np.frombuffer(reader.read(t["scale"]), "<f4"))
-            for name, t in stored.items()}
+    reader = ShardReader(weights.shards, folder)
+    return {t.name: (np.frombuffer(reader.read(t.part), np.int8).reshape(t.shape),
+                     np.frombuffer(reader.read(t.scale), "<f4"))
+            for t in weights.tensors if t.encoding == "int8" and t.scale}
 
 
-def stream_weights(manifest: Mapping[str, Any], folder: Path, steps: Collection[str] = ()
+def stream_weights(weights: Weights, folder: Path, steps: Collection[str] = ()
                    ) -> Iterator[tuple[str, np.ndarray]]:
-    """Tensor names and f32 arrays one by one, so that nobody needs to hold them all; of tensors
-    in `steps`, stored in int8, the whole numbers.
+    """Tensor names and f32 arrays one by one, so that nobody needs to hold them all. The tensors in
+    `steps`, which are stored in int8, come as whole numbers.
 
     Raises:
         PackError: a shard is missing, short, or does not have its sha256; or the manifest does not
             describe it.
     """
-    for t in stream_stored(manifest, folder):
+    for t in stream_stored(weights, folder):
         if t.name in steps:
             yield t.name, np.frombuffer(t.values, np.int8).reshape(t.shape)
         else:
             yield t.name, decode(t.shape, t.encoding, t.values, t.scales)
 
 
-def stream_stored(manifest: Mapping[str, Any], folder: Path) -> Iterator[Stored]:
+def stream_stored(weights: Weights, folder: Path) -> Iterator[Stored]:
     """Tensors one by one.
 
     Raises:
         PackError: see `stream_weights`.
     """
-    reader = ShardReader(manifest["weights"]["shards"], folder)
-    for tensor in manifest["weights"]["tensors"]:
-        values = reader.read(tensor)
-        scales = reader.read(tensor["scale"]) if "scale" in tensor else b""
-        yield Stored(tensor["name"], tuple(tensor["shape"]), tensor["encoding"], values, scales)
+    reader = ShardReader(weights.shards, folder)
+    for t in weights.tensors:
+        values = reader.read(t.part)
+        scales = reader.read(t.scale) if t.scale else b""
+        yield Stored(t.name, t.shape, t.encoding, values, scales)
 
 
 class ShardReader:
     """Parts of the unpacked stream. One shard is kept, for parts are asked for in order."""
 
-    def __init__(self, entries: Sequence[Mapping[str, Any]], folder: Path) -> None:
-        self.entries, self.folder = entries, folder
+    def __init__(self, shards: Sequence[Shard], folder: Path) -> None:
+        self.shards, self.folder = shards, folder
         self.index, self.content = -1, b""
 
-    def read(self, part: Mapping[str, int]) -> Bytes:
+    def read(self, part: Part) -> Bytes:
         """A view where the part lies in one shard, else a copy."""
-        shard, offset, size = part["shard"], part["offset"], part["bytes"]
+        shard, offset, size = part.shard, part.offset, part.bytes
         if not size:
             return b""
         first = self._take(shard, offset, size)
@@ -157,18 +157,16 @@ class ShardReader:
         while len(whole) < size:
             shard += 1
             whole += self._take(shard, 0, size - len(whole))
-        return whole
+        return memoryview(whole)
 
     def _take(self, shard: int, offset: int, size: int) -> memoryview:
         if shard != self.index:
-            if not 0 <= shard < len(self.entries):
+            if not 0 <= shard < len(self.shards):
                 raise PackError(f"{self.folder}: a tensor lies outside the shards that its "
                                 "manifest lists; build the pack again")
-            self.index, self.content = shard, self._load(self.entries[shard])
+            self.index, self.content = shard, self._load(self.shards[shard])
         return memoryview(self.content)[offset : offset + size]
 
-    def _load(self, entry: Mapping[str, Any]) -> bytes:
-        content = read_file(entry, self.folder)
-        if "packed" not in entry:
-            return content
-        return decompress(content, entry["packed"], entry["url"])
+    def _load(self, shard: Shard) -> bytes:
+        content = read_file(shard, self.folder)
+        return decompress(content, shard.packed, shard.url) if shard.packed else content

@@ -7,11 +7,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import BrowserError, UnsupportedError
-from ...pack.pack import Pack
+from ...pack.pack import Pack, finish
+from ...pack.targets import Linear, Targets
 from ...run.browser import Browser, find_chromium
 from ...runtime import RUNTIME
 from ..arguments import open_model
@@ -82,14 +84,12 @@ def measure(model: Any, shapes: Mapping[str, tuple[int, ...]], options: argparse
 
 def _only(pack: Pack, target: str, build: str) -> Pack:
     """The pack with one build of its target only, so that the browser takes that build."""
-    from ...compiler import finish
-
-    about = pack.manifest["targets"][target]
-    if build not in about["files"]:
+    about = pack.manifest.targets.named()[target]
+    if build not in about.files:
         raise UnsupportedError(f"{target} has no build {build} here; "
-                               f"it has {', '.join(about['files'])}")
-    about = {**about, "files": {build: about["files"][build]}}
-    return finish({**pack.manifest, "targets": {target: about}}, pack.folder)
+                               f"it has {', '.join(about.files)}")
+    alone: dict[str, Any] = {target: replace(about, files={build: about.files[build]})}
+    return finish(replace(pack.manifest, targets=Targets(**alone)), pack.folder)
 
 
 def _in_browser(pack: Pack, options: argparse.Namespace) -> Facts:
@@ -108,19 +108,21 @@ def _in_dawn(pack: Pack, options: argparse.Namespace) -> Facts:
 
 def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
     from ...proof.golden import draw
-    from ...run.wasmtime import ALONE, about_build, open_program
+    from ...run.wasmtime import ALONE, open_program
 
     manifest, count = pack.manifest, options.runs
-    build = next(iter(manifest["targets"]["wasm"]["files"]))
-    about = about_build(manifest, build)
+    wasm = manifest.targets.wasm
+    assert wasm, "measure() has compiled it"
+    build = next(iter(wasm.files))
+    steps = wasm.program(build).steps
     begin = time.perf_counter()
-    program = open_program(manifest, pack.folder, build)
+    program = open_program(wasm, manifest.weights, pack.folder, build)
     load = 1e3 * (time.perf_counter() - begin)
-    feeds = list(draw(manifest["inputs"], manifest["golden"]["ranges"]).values())
+    feeds = list(draw(manifest.inputs, manifest.golden.ranges).values())
     step = program.exports["step"]
     first, *runs = [_ms(program.run, feeds) for _ in range(count + 1)]
     best = [min(_ms(step, program.store, i, *ALONE) for _ in range(count))
-            for i in range(len(about["steps"]))]
+            for i in range(len(steps))]
     return {
         "target": "wasm", "build": build, "engine": "wasmtime",
         "reason": "No Chromium is on this machine. Browsers compile the same file in their own "
@@ -130,7 +132,7 @@ def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
         "peak": _peak_in_wasmtime(build),
         "each": {"what": "best", "count": count},
         "steps": [{"label": label, "ms": ms, "flops": flops, "bytes": size}
-                  for (label, flops, size), ms in zip(about["steps"], best, strict=True)],
+                  for (label, flops, size), ms in zip(steps, best, strict=True)],
     }
 
 
@@ -139,7 +141,8 @@ def _peak_in_wasmtime(build: str) -> dict[str, Any]:
     from ...run.wasmtime import WasmProgram
 
     isa = build.rpartition("-")[2]
-    program = WasmProgram(peak_module(isa), {"weights": ()}, {})
+    nothing = Linear(elements=0, staging=0, weights=(), inputs=(), outputs=(), steps=())
+    program = WasmProgram(peak_module(isa), nothing, {})
     spin, rounds = program.exports["spin"], 1 << 20
     best = min(_ms(spin, program.store, rounds) for _ in range(5))
     return {"gflops": FLOPS * rounds / best / 1e6, "what": f"f32 multiply and add, {isa} build"}

@@ -4,11 +4,15 @@ Dawn from a texture to a texture."""
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import BrowserError, UnsupportedError
+from ...pack.demo import Demo, ImageInput, Layout, Output
+from ...pack.manifest import Port
+from ...pack.pack import finish
 from ...run.browser import Browser, find_chromium
 from ...runtime import RUNTIME
 from ...tasks import image_to_image
@@ -89,7 +93,7 @@ export const run = async ({ count }) => {
 
 
 def run(options: argparse.Namespace) -> None:
-    from ...compiler import Options, finish, press
+    from ...compiler import Options, assemble
 
     dawn = options.engine == "dawn"
     if not dawn and not find_chromium():
@@ -97,13 +101,14 @@ def run(options: argparse.Namespace) -> None:
                            "chromium) or set CHROMIUM to the path of a Chrome or Edge")
     model, shapes = open_model(options.model, options.shape, options.models, options.cache)
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
-        pack = press(model, Path(folder), Options(
+        manifest = assemble(model, Path(folder), Options(
             name=options.model.stem, targets=("webgpu",), shapes=shapes))
-        demo = _demo(pack.manifest["inputs"], pack.manifest["outputs"])
-        finish({**pack.manifest, "demo": demo}, pack.folder)
+        image, output = _image(manifest.inputs), _output(manifest.outputs)
+        demo = Demo(title="", task=image_to_image.TASK.name, image=image, output=output)
+        pack = finish(replace(manifest, demo=demo), Path(folder))
         facts = (run_in_dawn(pack.folder, f"--frames={options.frames}") if dawn
                  else _in_browser(pack.folder, options.frames))
-    size = "x".join(map(str, demo["image"]["size"]))
+    size = "x".join(map(str, image.size))
     if write_json({"model": options.model.name, "size": size, **facts}, options):
         return
     path = "a texture to a texture" if dawn else "a video to a canvas"
@@ -112,24 +117,28 @@ def run(options: argparse.Namespace) -> None:
     say(f"{facts['engine']}. {facts['reason']}")
 
 
-def _demo(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
-          ) -> dict[str, Any]:
-    """The manifest's `demo`, from the first input that is a picture to the first such output."""
-    def picture(ports: Sequence[Mapping[str, Any]], side: str) -> tuple[str, str, list[int]]:
-        for port in ports:
-            shape = port["shape"]
-            if len(shape) == 4 and shape[1] == 3:
-                return port["name"], "nchw", shape[2:]
-            if len(shape) == 4 and shape[3] == 3:
-                return port["name"], "nhwc", shape[1:3]
-        raise UnsupportedError("bench --frames needs pictures of three channels; "
-                               f"no {side} is one")
+def _image(inputs: Sequence[Port]) -> ImageInput:
+    """The first picture among the inputs."""
+    name, layout, size = _picture(inputs, "input")
+    return ImageInput(input=name, size=size, resize="cover", layout=layout)
 
-    name, layout, size = picture(inputs, "input")
-    shown, order, _ = picture(outputs, "output")
-    return {"title": "", "task": image_to_image.TASK.name,
-            "image": {"input": name, "size": size, "resize": "cover", "layout": layout},
-            "output": {"name": shown, "layout": order}}
+
+def _output(outputs: Sequence[Port]) -> Output:
+    """The first picture among the outputs."""
+    name, layout, _ = _picture(outputs, "output")
+    return Output(name=name, layout=layout)
+
+
+def _picture(ports: Sequence[Port], side: str) -> tuple[str, Layout, tuple[int, int]]:
+    """(name, layout, (height, width)) of the first picture among the ports."""
+    for port in ports:
+        match port.shape:
+            case (_, 3, height, width):
+                return port.name, "nchw", (height, width)
+            case (_, height, width, 3):
+                return port.name, "nhwc", (height, width)
+    raise UnsupportedError("bench --frames needs pictures of three channels; "
+                           f"no {side} is one")
 
 
 def _in_browser(folder: Path, count: int) -> dict[str, Any]:

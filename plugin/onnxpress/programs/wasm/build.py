@@ -10,7 +10,6 @@ packed layout.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from ...emit.wasm.emitter import STEP, Emitter
 from ...emit.wasm.share import call_in_turn, in_turn, meet
 from ...graph.graph import Graph
 from ...kernels import linear_kernel
+from ...pack.targets import Linear, Wasm
 from ...run.wasmtime import TracedProgram
 from ..describe import describe
 from ..program import Program
@@ -33,7 +33,7 @@ from .trace import traced
 ISAS = ("relaxed", "simd128")
 
 
-def build(graph: Graph) -> Program:
+def build(graph: Graph) -> Program[Wasm]:
     """The two modules of `graph` and the manifest's facts about them.
 
     Raises:
@@ -100,10 +100,9 @@ def _switch(e: Emitter, name: str, functions: Sequence[Function], times: int = 1
                 one.get(*(1 + p for p in STEP)).call(function)
 
 
-def publish(modules: Mapping[str, Emitted], about: Mapping[str, Any], workers: bool = True
-            ) -> tuple[dict[str, tuple[bytes, str]], dict[str, Any]]:
-    """(files, about) of modules that differ in instructions only; `about` are the facts for the
-    manifest.
+def publish(modules: Mapping[str, Emitted], about: Linear, workers: bool = True
+            ) -> tuple[dict[str, tuple[bytes, str]], Wasm]:
+    """(files, facts) of modules that differ in instructions only; the facts are for the manifest.
 
     Adds to `about`: `pages` (64 KiB each, for one thread), `bytes_per_thread`, and `threads`,
     beyond which more do not pay. Adds `workers` and `most_workers` for workers that share no
@@ -119,7 +118,6 @@ def publish(modules: Mapping[str, Emitted], about: Mapping[str, Any], workers: b
     told = chain([len(phases)], phases, *(x.numbers() for x in found))
     section = custom_section("exchange", told) if found else b""
     files = {name: (module.code + section, "wasm") for name, module in modules.items()}
-    return files, {**about, "pages": e.pages, "bytes_per_thread": e.mine,
-                   "threads": paying(e.plan, first.pieces),
-                   "workers": paying_workers(e.plan, found),
-                   "most_workers": max((x.workers for x in found), default=1)}
+    return files, Wasm(**vars(about), pages=e.pages, bytes_per_thread=e.mine,
+                       threads=paying(e.plan, first.pieces), workers=paying_workers(e.plan, found),
+                       most_workers=max((x.workers for x in found), default=1))

@@ -19,6 +19,7 @@ from ...ops.attrs import Product
 from ...ops.conv import Conv2d
 from ...ops.pointwise import Pointwise
 from ...ops.whole import Span, whole_values
+from ...pack.targets import Arithmetic
 from ...weights.encodings import is_int8
 from ..describe import describe
 from ..plan import plan_linear
@@ -85,7 +86,8 @@ def _work(node: Node, graph: Graph) -> float:
     return graph.shape(node.inputs[0])[-1] * prod(graph.shape(node.name))
 
 
-def build(marked: Graph, way: Way, published: Iterable[str], workers: bool = False) -> Program:
+def build(marked: Graph, way: Way, published: Iterable[str], workers: bool = False
+          ) -> Program[Arithmetic]:
     """The modules of `way` and the manifest's facts about them. `marked`: a graph from `mark`.
 
     Constants that are not `published` lie in the modules. `workers`: as in `publish`.
@@ -93,9 +95,10 @@ def build(marked: Graph, way: Way, published: Iterable[str], workers: bool = Fal
     plan, known = plan_linear(marked, "wasm"), set(published)
     own = {n: c for n, c in marked.constants.items() if n not in known}
     modules = {f"{way.name}-{isa}": emit_module(plan, isa, own) for isa in way.isas}
-    about = {**describe(plan, marked), "work": work(marked)}
-    about["weights"] = [slot for slot in about["weights"] if slot["tensor"] in known]
-    return Program("wasm", *publish(modules, about, workers))
+    about = describe(plan, marked)
+    placed = tuple(slot for slot in about.weights if slot.tensor in known)
+    files, facts = publish(modules, replace(about, weights=placed), workers)
+    return Program("wasm", files, Arithmetic(**vars(facts), work=work(marked)))
 
 
 def mark(graph: Graph, kind: str, weights: Collection[str]) -> Graph:

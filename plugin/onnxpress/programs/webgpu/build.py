@@ -27,6 +27,7 @@ from ...kernels import gpu_kernel
 from ...ops import alias_start, bound
 from ...ops.attrs import Product
 from ...ops.matmul import MatMul
+from ...pack.targets import Step, Webgpu
 from ..label import label
 from ..program import Program
 from .channels import fit_channels
@@ -43,7 +44,7 @@ Steps = list[tuple[Node, list[Dispatch]]]
 
 
 def build(graph: Graph, devices: Sequence[Device] = DEVICES,
-          encodings: Mapping[str, str] = {}, *, half: bool = False) -> Program:
+          encodings: Mapping[str, str] = {}, *, half: bool = False) -> Program[Webgpu]:
     """A program of `graph` for each of `devices`, and the manifest's facts about them.
 
     `encodings`: how the pack stores constants; weights keep this encoding in GPU memory. `half`:
@@ -54,11 +55,11 @@ def build(graph: Graph, devices: Sequence[Device] = DEVICES,
             every device offers.
     """
     graph, slices = fit(store(graph, halved(encodings) if half else encodings))
-    labels = [_label(node, graph) for node in _steps(graph)]
+    labels = tuple(_label(node, graph) for node in _steps(graph))
     held = half_values(graph, roots_of(graph)) if half else set()
     files = {f"{d.name}{HALF if half else ''}": (_program(graph, slices, d, held), "json")
              for d in devices}
-    return Program("webgpu", files, {"steps": labels})
+    return Program("webgpu", files, Webgpu(steps=labels))
 
 
 def fit(graph: Graph) -> tuple[Graph, dict[str, Slice]]:
@@ -238,6 +239,6 @@ def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[
     return shaders, places
 
 
-def _label(node: Node, graph: Graph) -> list[Any]:
+def _label(node: Node, graph: Graph) -> Step:
     sides = [[(n, graph.shape(n)) for n in names] for names in (node.inputs, node.outputs)]
     return label(bound(node, graph), sides[0], dict(sides[1]))
