@@ -163,7 +163,8 @@ class Demo:
     """What `<onnx-demo>` shows around the model."""
 
     title: str
-    task: Literal["image-classification", "image-to-image", "segmentation", "tensor"]
+    task: str
+    """the name of a module in tasks/"""
     output: Output
     loading: Literal["click", "lazy", "eager"] | None = None
     """when the model is loaded; click"""

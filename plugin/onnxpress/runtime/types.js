@@ -238,7 +238,7 @@
 /**
  * @typedef {Object} Demo  What `<onnx-demo>` shows around the model.
  * @property {string} title
- * @property {"image-classification"|"image-to-image"|"segmentation"|"tensor"} task
+ * @property {string} task  the name of a module in tasks/
  * @property {Output} output
  * @property {"click"|"lazy"|"eager"} [loading]  when the model is loaded; click
  * @property {View} [view]

@@ -72,10 +72,8 @@ export const SHAPES = {
     onnx_bytes: "count", parameters: "count", flops: "count", operators: ["table", "count"],
   },
   Demo: {
-    title: "text",
-    task: ["word", "image-classification", "image-to-image", "segmentation", "tensor"],
-    output: "Output", "loading?": ["word", "click", "lazy", "eager"], "view?": "View",
-    "image?": "ImageInput", "labels?": ["either", ["list", "text"], "text"],
+    title: "text", task: "text", output: "Output", "loading?": ["word", "click", "lazy", "eager"],
+    "view?": "View", "image?": "ImageInput", "labels?": ["either", ["list", "text"], "text"],
     "samples?": ["list", "Sample"],
     "controls?": ["list", ["tagged", {"blend": "Blend", "slider": "Slider", "constant": "Constant"}]],
     "threads?": ["either", ["word", "auto"], "count"], "weightsNote?": "text",
