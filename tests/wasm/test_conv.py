@@ -54,10 +54,10 @@ def conv(x: tuple, o: int, kernel: tuple, strides=(1, 1), pads=None, dilations=(
     return d.graph("y")
 
 
-def way(graph: Graph):
+def algorithm(graph: Graph):
     node = graph.nodes[0]
     constant = "w" in graph.constants
-    return conv_wasm.way(node, conv_of(node, graph.shape("x"), graph.shape("w"),
+    return conv_wasm.algorithm(node, conv_of(node, graph.shape("x"), graph.shape("w"),
                                        graph.shape("y"), constant))
 
 
@@ -89,7 +89,7 @@ def test_strides_dilations_and_asymmetric_pads(strides, dilations, pads, mode):
 def test_depthwise(kernel, stride):
     for width, c in product((1, 3, 4, 7, 9, 17), (2, 8, 13)):
         graph = conv((2, 10, width, c), c, kernel, (stride, stride), groups=c, epilogue="scaled")
-        assert way(graph) is DEPTHWISE
+        assert algorithm(graph) is DEPTHWISE
         check(graph)
 
 
@@ -107,7 +107,7 @@ def test_groups(groups, each_in, each_out):
 def test_winograd(size, c, o):
     for n, mode, epilogue in ((1, "zero", "scaled"), (2, "reflect", "residual")):
         graph = conv((n, *size, c), o, (3, 3), mode=mode, epilogue=epilogue)
-        assert way(graph) is WINOGRAD
+        assert algorithm(graph) is WINOGRAD
         check(graph)
 
 
@@ -116,13 +116,13 @@ def test_winograd(size, c, o):
 def test_winograd_of_smaller_kernels(kernel, pads):
     for size, c, o in (((29, 33), 64, 64), ((30, 41), 70, 65)):
         graph = conv((1, *size, c), o, kernel, pads=pads, epilogue="scaled")
-        assert way(graph) is WINOGRAD
+        assert algorithm(graph) is WINOGRAD
         check(graph)
 
 
 def test_exact_nodes_avoid_winograd():
     graph = conv((1, 14, 14, 32), 32, (3, 3), exact=True)
-    assert way(graph) is PRODUCT
+    assert algorithm(graph) is PRODUCT
     check(graph)
 
 
@@ -131,7 +131,7 @@ def test_few_outputs(o):
     for kernel, dilation, strides in ((9, 1, (1, 1)), (7, 2, (2, 1))):
         graph = conv((2, 13, 120, 12), o, (kernel, kernel), strides, dilations=(1, dilation),
                      epilogue="scaled")
-        assert way(graph) is SPREAD
+        assert algorithm(graph) is SPREAD
         check(graph)
 
 
@@ -139,7 +139,7 @@ def test_few_outputs(o):
 @pytest.mark.parametrize("computed", [False, True])
 def test_one_pixel(c, o, computed):
     graph = conv((2, 1, 1, c), o, (1, 1), epilogue="scaled", computed=computed)
-    assert way(graph) is VECTOR
+    assert algorithm(graph) is VECTOR
     check(graph)
 
 

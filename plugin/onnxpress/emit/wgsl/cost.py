@@ -28,7 +28,7 @@ def quickest_tile(work: Work, device: Device) -> tuple[Tile, int]:
     return tile, parts
 
 
-def choose_way(work: Work, device: Device) -> tuple[int, Tile]:
+def quickest_size(work: Work, device: Device) -> tuple[int, Tile]:
     """(size, tile) with the least estimated time; `size` is one of `device.sizes`."""
     choices = product(_sizes(work, device.sizes), device.tiles)
     return min(choices, key=lambda choice: _time(*choice, work, device)[0])

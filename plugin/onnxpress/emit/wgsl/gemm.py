@@ -18,11 +18,11 @@ from .weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Windows:
     """How A lies in memory: as an image [N,h,w,pitch]. Row m of A is the window of output pixel m.
 
     A window has kh x kw pixels, of which each batch reads `cg` channels. There are oh x ow outputs
-    per image. View lie (sy, sx) pixels apart, and their pixels (dy, dx). The first window starts
+    per image. Windows lie (sy, sx) pixels apart, and their pixels (dy, dx). The first window starts
     `top` rows above and `left` pixels left of the image; `mode` says what lies beyond its border.
     """
 
@@ -43,9 +43,9 @@ class View:
     mode: str = "zero"
 
 
-def matrix(rows: int, k: int, pitch: int) -> View:
+def matrix(rows: int, k: int, pitch: int) -> Windows:
     """A plain matrix A[rows, k] whose rows lie `pitch` elements apart: an image of one row."""
-    return View(1, rows, pitch, 1, 1, k, 1, rows)
+    return Windows(1, rows, pitch, 1, 1, k, 1, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Product:
 
     work: Work
     a: Port
-    view: View
+    view: Windows
     b: Weights
     places: str
     step: int

@@ -1,4 +1,4 @@
-"""argmax in JavaScript: one scan per kept index."""
+"""argmax in JavaScript: one scan along the axis for each index of the other axes."""
 
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step

@@ -1,4 +1,4 @@
-"""argmax in WebAssembly: four neighbours of the output at once, each keeping its best so far."""
+"""argmax in WebAssembly: four neighbouring outputs at once; each lane keeps its best element."""
 
 from functools import partial
 from math import inf
@@ -28,7 +28,8 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _build(largest: bool, last: bool) -> Function:
-    """argmax(...): rows of n outputs, each over `count` elements; steps in bytes."""
+    """The function argmax(...): `rows` rows of `n` outputs, each over `count` elements that lie
+    `step` bytes apart. `last`: of equal elements the last one wins."""
     f, p = function("argmax", "dst src n rows count dst_row src_row step")
     out, at, base, left, terms = (f.local() for _ in range(5))
     x, best, index, found = f.many(4)

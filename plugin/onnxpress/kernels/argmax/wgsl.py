@@ -1,4 +1,4 @@
-"""argmax on WebGPU: trees of (value, index) in workgroup memory."""
+"""argmax on WebGPU: a tree of (value, index) pairs in workgroup memory for each output."""
 
 from ...emit.layout import dense_strides
 from ...emit.wgsl.device import Device

@@ -1,4 +1,4 @@
-"""Data movement in JavaScript: rectangular strided copies, long rows with copyWithin."""
+"""Copies in JavaScript: strided loops over rectangles; long rows move by copyWithin."""
 
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step, Tensor
@@ -7,7 +7,7 @@ from ...graph.graph import Graph, Node
 from ...ops import moves
 from ...ops.copies import coalesce
 
-ROW = 32  # elements; a loop over them takes as long as one call of copyWithin
+ROW = 32  # elements; a call of copyWithin takes as long as a loop over them; chosen by trial
 
 
 def needs(node: Node, graph: Graph) -> Needs:

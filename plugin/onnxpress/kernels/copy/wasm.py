@@ -1,8 +1,5 @@
-"""copy in WebAssembly.
-
-Runs of lanes are copied where both sides have them. 4x4 blocks are transposed where the sides' unit
-strides lie on different axes. Elsewhere single elements are copied.
-"""
+"""Copies in WebAssembly: runs of vectors if source and target have stride 1 along the same axis,
+4x4 transposes if along different axes, and single elements otherwise."""
 
 from ...emit.layout import Needs, Step, Tensor
 from ...emit.loops import collapse
@@ -38,6 +35,7 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _move(e: Emitter, part: Move, x: Tensor, out: Tensor) -> None:
+    """Copies one rectangle."""
     dst = View(out.offset + part.dst_offset, part.dst_strides)
     src = View(x.offset + part.src_offset, part.src_strides)
     lengths, strides = collapse(part.shape, [dst.strides, src.strides])
@@ -52,12 +50,12 @@ def _move(e: Emitter, part: Move, x: Tensor, out: Tensor) -> None:
 
 
 def _whole_pixels(shape: Shape, out: Tensor) -> Shape:
-    """The part, widened to the padding lanes if it fills all channels."""
+    """The rectangle's shape, with the padding of pixels if the rectangle has all channels."""
     return (*shape[:-1], padded_shape(out)[-1]) if shape[-1:] == out.shape[-1:] else shape
 
 
-def _transpose(e: Emitter, nest: Nest) -> None:
-    """Whole 4x4 blocks of the two axes with a unit stride, then the strips beside them."""
+def _transpose(e: Emitter, nest: Nest[int]) -> None:
+    """Copies whole 4x4 blocks of the two axes with stride 1, then the strips beside them."""
     targets, sources = nest.strides
     across, down = len(nest.lengths) - 1, sources.index(1)
     outer = [a for a in range(len(nest.lengths)) if a not in (across, down)]
@@ -81,8 +79,8 @@ def _transpose(e: Emitter, nest: Nest) -> None:
 
 
 def _build_transpose() -> Function:
-    """transpose(dst, src, n, m, dst step, src step): [4n, 4m] at src becomes [4m, 4n] at dst. Steps
-    count bytes."""
+    """The function transpose(dst, src, n, m, dst_step, src_step): x[4n, 4m] at src becomes
+    y[4m, 4n] at dst. A step is the distance of two rows in bytes."""
     f, p = function("transpose", "dst src n m dst_step src_step")
     d, s, c = f.local(), f.local(), f.local()
     rows, halves = f.many(4), f.many(4)
@@ -105,8 +103,8 @@ def _build_transpose() -> Function:
     return f
 
 
-def _scatter(e: Emitter, nest: Nest) -> None:
-    """Element by element, in rows of the innermost axis."""
+def _scatter(e: Emitter, nest: Nest[int]) -> None:
+    """Copies single elements, in rows along the innermost axis."""
     with share_nest(e, nest, lane=1) as mine:
         call_nest(e, e.kernel(("scatter",), _build_scatter),
                   mine.ordered(range(len(mine.lengths) - 2)),
@@ -114,7 +112,8 @@ def _scatter(e: Emitter, nest: Nest) -> None:
 
 
 def _build_scatter() -> Function:
-    """scatter(dst, src, n, rows, ...): rows of n single elements. Steps count bytes."""
+    """The function scatter(dst, src, n, rows, ...): `rows` rows of `n` elements. Steps are
+    distances of elements and of rows, in bytes."""
     f, p = function("scatter", "dst src n rows dst_step src_step dst_row src_row")
     d, s, c = f.local(), f.local(), f.local()
     with f.times(p.rows):

@@ -1,4 +1,4 @@
-"""Data movement on WebGPU: all strided copies of up to seven sources in one dispatch."""
+"""Copies on WebGPU: one dispatch makes all strided copies from up to seven sources."""
 
 from itertools import groupby
 from math import prod
@@ -37,6 +37,7 @@ def _at_least_1d(move: Move) -> Move:
 
 
 def _copy(node: Node, graph: Graph, parts: list[Move]) -> Dispatch:
+    """The dispatch that copies all `parts`; each has its range of invocations."""
     out = graph.shape(node.name)
     sources = list(dict.fromkeys(part.source for part in parts))
     wide = (
@@ -58,7 +59,8 @@ def _copy(node: Node, graph: Graph, parts: list[Move]) -> Dispatch:
 
 
 def _in_fours(move: Move) -> bool:
-    """Whether whole vec4f move: runs, strides and offsets are multiples of four elements."""
+    """Whether the copy can move whole vec4f: runs, strides and offsets are multiples of four
+    elements."""
     outer = (*move.src_strides[:-1], *move.dst_strides[:-1])
     return move.src_strides[-1] == move.dst_strides[-1] == 1 and not any(
         n % 4 for n in (move.shape[-1], move.src_offset, move.dst_offset, *outer)
@@ -66,7 +68,7 @@ def _in_fours(move: Move) -> bool:
 
 
 def _narrow(move: Move) -> Move:
-    """The same copy, counted in vec4f."""
+    """The same copy; its shape, strides and offsets count vec4f."""
     return Move(
         move.source, (*move.shape[:-1], move.shape[-1] // 4),
         move.src_offset // 4, (*(s // 4 for s in move.src_strides[:-1]), 1),

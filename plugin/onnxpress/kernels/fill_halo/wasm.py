@@ -1,7 +1,5 @@
-"""fill_halo in WebAssembly: zeros all around, or mirrored rows and then mirrored columns.
-
-Whole numbers are filled a word at a time.
-"""
+"""Halos in WebAssembly: zeros all around, or mirrored rows and then mirrored columns. Tensors of
+whole numbers are filled 4 bytes at a time."""
 
 import struct
 
@@ -29,14 +27,15 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _word_of_zeros(storage: Storage) -> float:
-    """The f32 with the bits of as many elements as it holds, each standing for 0."""
+    """The f32 with the bits of 4 bytes of elements, each of which stands for the value 0."""
     kind = {"f32": "<f", "i16": "<2h", "u8": "<4B"}[storage.kind]
     elements = [-storage.low] * (4 // storage.bytes)
     return struct.unpack("<f", struct.pack(kind, *elements))[0]
 
 
 def _zero(e: Emitter, t: Tensor, value: float) -> None:
-    """The memory between an image's start and its first pixel, between rows, and to its end."""
+    """Fills each image's memory before its first pixel, between its rows, and behind its last
+    pixel."""
     n, h, w, _ = t.shape
     image, row, pixel, _ = t.strides
     top, left, bottom, right = t.halo.extent
@@ -52,8 +51,8 @@ def _zero(e: Emitter, t: Tensor, value: float) -> None:
 
 
 def _mirror(e: Emitter, t: Tensor, pads: tuple[int, int, int, int], skip: int) -> None:
-    """Line -i is a copy of line i - 1 + skip. Reflection leaves out the edge itself (skip 1). Edge
-    mode repeats it for all i."""
+    """Fills line -i on each side from line i * skip. Mode "reflect" (skip 1) mirrors without the
+    edge; mode "edge" (skip 0) repeats the edge."""
     n, h, w, _ = t.shape
     image, row, pixel, _ = t.strides
     top, left, bottom, right = pads

@@ -1,4 +1,4 @@
-"""gather in JavaScript: runs of elements at computed places."""
+"""gather in JavaScript: one run of elements for each index."""
 
 from math import prod
 

@@ -1,7 +1,5 @@
-"""gather in WebAssembly: one run per index.
-
-Indices are clamped to the axis, so a visitor's data cannot make it read other memory.
-"""
+"""gather in WebAssembly: one run of elements for each index. Indices are clamped to the axis, so no
+index in a visitor's data makes it read other memory."""
 
 from functools import partial
 from math import prod
@@ -31,7 +29,8 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _build(e: Emitter) -> Function:
-    """gather(...): `count` runs of n elements, picked from the `length` runs that follow src."""
+    """The function gather(...): copies `count` runs of `n` elements. A run is one of the `length`
+    runs that begin at src; indices from -length on count from the end."""
     f, p = function("gather", "dst src indices count n length")
     row, out, left = f.local(), f.local(), f.local()
     index, bound = f.many(2)

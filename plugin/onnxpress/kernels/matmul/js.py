@@ -1,5 +1,6 @@
-"""matmul in JavaScript: tiles of 3 rows and 4 columns. A single row of a streams through b."""
+"""matmul in JavaScript: tiles of 3 rows x 4 columns; for a single row of a, all of b streams by."""
 
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 
@@ -7,7 +8,7 @@ from ...emit.js.epilogue import epilogue
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Packing, Step, Tensor, round_up
 from ...emit.loops import broadcast_strides, collapse
-from ...graph.graph import Graph, Node
+from ...graph.graph import Graph, Node, Shape
 
 
 def needs(node: Node, graph: Graph) -> Needs:
@@ -21,8 +22,8 @@ def needs(node: Node, graph: Graph) -> Needs:
     return Needs(scratch=packing.elements, strided=False)
 
 
-def _rows(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """Rows of a that meet the same b: all of them if b has no batches."""
+def _rows(a: Shape, b: Shape) -> int:
+    """Rows of a that are multiplied by the same b: all of them if b has no batches."""
     return prod(a[:-1]) if prod(b[:-2]) == 1 else a[-2]
 
 
@@ -46,8 +47,10 @@ def emit(step: Step, program: JsModule) -> None:
                      *last.values)
 
 
-def _batches(a: Tensor, b: Tensor, out: Tensor, rows: int) -> list[tuple]:
-    """(count, first elements of a, b and y, their steps): one call for each run of batches."""
+def _batches(a: Tensor, b: Tensor, out: Tensor, rows: int
+             ) -> list[tuple[int, Sequence[int], Sequence[int]]]:
+    """One entry, and one call, for each run of batches: (number of batches, offsets of a, b and y,
+    their steps from batch to batch)."""
     tensors = (a, b, out)
     starts = [t.offset for t in tensors]
     batch = out.shape[:-2]

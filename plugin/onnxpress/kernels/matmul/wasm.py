@@ -1,8 +1,8 @@
-"""Matrix products in WebAssembly: the tiles of `emit/wasm/gemm.py`, batch by batch.
+"""matmul in WebAssembly: the tiles of `emit/wasm/gemm.py` for each batch.
 
-A constant b of rank 2 is packed once. Any other b is read in its own rows. A single row of a
-streams through an unpacked b. Outputs of ranks other than 4 have no padding. There the order of
-stores keeps elements beyond the last column right (see emit_gemm).
+A constant b of rank 2 is packed once; any other b is read in its own rows. For a single row of a, b
+is not packed. Only outputs of rank 4 have padding behind a row. In other outputs, the vector that
+passes the end of a row is overwritten by a later store (see emit_gemm).
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,18 @@ from ...emit.wasm.emitter import Affine, Emitter, address
 from ...emit.wasm.epilogue import epilogue
 from ...emit.wasm.gemm import Gemm, emit_gemm
 from ...emit.wasm.gemv import emit_gemv
-from ...graph.graph import Graph, Node
+from ...graph.graph import Graph, Node, Shape
 from ...graph.storage import ELEMENT_BYTES, Dot
 from ...ops.matmul import MatMul
 
 
-def _packed(a: Sequence[int], b: Sequence[int], constant: bool) -> bool:
+def _packed(a: Shape, b: Shape, constant: bool) -> bool:
+    """Whether b is packed: a constant matrix that several rows of a use."""
     return constant and len(b) == 2 and prod(a[:-1]) > 1
 
 
 def needs(node: Node, graph: Graph) -> Needs:
-    """A packed b if it is constant and used for several rows."""
+    """A packed b if several rows use it, and the storage of whole numbers."""
     a, b = (graph.shape(name) for name in node.inputs[:2])
     out = graph.shape(node.name)
     constant = node.inputs[1] in graph.constants
@@ -43,7 +44,8 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, e: Emitter) -> None:
-    """One product per batch index. Batch axes that continue a's rows count as rows."""
+    """One product for each batch. Batches whose rows follow the rows of the batch before, with the
+    same b, become more rows of one product."""
     a, b, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
@@ -74,12 +76,12 @@ def emit(step: Step, e: Emitter) -> None:
         if rows > 1 or packed:
             emit_gemm(e, product)
             return
-        # A row's last vector may reach into the next product's row, which is written later.
+        # The last vector of a row may reach into the next batch's row, which is stored later.
         with e.alone() if lengths and out.shape[-1] % 4 else nullcontext():
             emit_gemv(e, product)
 
 
 def _batch_strides(shape: Sequence[int], strides: Sequence[int], axes: int) -> list[int]:
-    """Strides of the batch axes; 0 where the operand repeats."""
+    """An operand's strides along the output's `axes` batch axes; 0 where the operand repeats."""
     own = [0 if n == 1 else s for n, s in zip(shape[:-2], strides[:-2], strict=True)]
     return [0] * (axes - len(own)) + own

@@ -1,4 +1,4 @@
-"""matmul on WebGPU: tiled products, or dot products along K if M is 1. Batches broadcast."""
+"""matmul on WebGPU: products in tiles, or dot products along K if M is 1; batches broadcast."""
 
 from math import prod
 
@@ -16,7 +16,7 @@ from ...emit.wgsl.shader import (
     walk,
 )
 from ...emit.wgsl.weights import read_weights
-from ...graph.graph import Graph, Node
+from ...graph.graph import Graph, Node, Shape
 from ...weights.encodings import GROUP
 
 
@@ -26,7 +26,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     m, k, n = shape_a[-2], shape_a[-1], shape_b[-1]
     lead = out[:-2]
     if not any(s > 1 for s in shape_b[:-2]):
-        # One b for the whole batch: the batch is more rows.
+        # All batches share one b, so they are more rows of one product.
         m, lead = prod(out[:-1]), ()
     batch, steps = coalesce(lead, {
         "a_at": [s * m * k for s in broadcast_strides(shape_a[:-2], lead)],
@@ -49,8 +49,9 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     return multiply(node, graph, device, pieces, end)
 
 
-def _pieces(b: str, shape: tuple[int, ...], graph: Graph) -> list[tuple[int, int]]:
-    """(first row, rows) of b for each binding, because a large constant matrix needs several."""
+def _pieces(b: str, shape: Shape, graph: Graph) -> list[tuple[int, int]]:
+    """(first row, number of rows) of each piece of b. A constant matrix larger than one binding is
+    cut into several pieces."""
     k, n = shape[-2:]
     if b not in graph.constants or 4 * prod(shape) <= MAX_BINDING or prod(shape) > k * n:
         return [(0, k)]

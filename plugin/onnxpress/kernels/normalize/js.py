@@ -1,4 +1,4 @@
-"""normalize in JavaScript: sums and squares of a group in doubles, then one pass that scales."""
+"""normalize in JavaScript: sums and sums of squares in float64, then one pass that scales."""
 
 from itertools import chain
 from math import prod
@@ -7,7 +7,7 @@ from ...emit.js.module import JsModule, assign, lift
 from ...emit.layout import Needs, Step
 from ...emit.loops import broadcast_strides, collapse, nest
 from ...graph.expr import inp
-from ...graph.graph import Graph, Node
+from ...graph.graph import Graph, Node, Shape
 from ...ops.reduce import Normalize
 
 
@@ -23,7 +23,8 @@ def emit(step: Step, program: JsModule) -> None:
     names = ["y", "x", "scale", "shift", *(f"e{i}" for i in range(len(step.inputs) - 3))]
     strides = [broadcast_strides(t.shape, t.strides, x.shape) for t in operands]
 
-    def part(chosen: list[int]) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    def part(chosen: list[int]) -> tuple[Shape, list[Shape]]:
+        """(lengths, strides of each operand) of these axes, collapsed."""
         return collapse(tuple(x.shape[a] for a in chosen),
                         [tuple(s[a] for a in chosen) for s in strides])
 

@@ -1,6 +1,6 @@
-"""normalize in WebAssembly: means, then squared deviations from them, then one map over x.
+"""normalize in WebAssembly: means, then squared deviations from the means, then one map over x.
 
-Two passes for the variance keep its error at a few ulps for any mean.
+A second pass for the variance keeps its error at a few ULP, however large the mean is.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from ...emit.wasm.nest import View, padded_shape, view
 from ...emit.wasm.reduce import emit_reduce
 from ...emit.wasm.share import MANY, sync
 from ...graph.expr import Expr, call, inp, substitute
-from ...graph.graph import Graph, Node
+from ...graph.graph import Graph, Node, Shape
 from ...ops.reduce import Normalize
 
 
@@ -23,25 +23,27 @@ def needs(node: Node, graph: Graph) -> Needs:
                  + map_scratch(shape, len(node.inputs) + 2))
 
 
-def _within(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes that are summed first: all but the outermost, if that has many rows. So threads sum
-    the rows that they made, and then the rows' sums."""
+def _within(shape: Shape, axes: Shape) -> Shape:
+    """The axes that are summed first. If the outermost axis is long, it comes second: a thread
+    first sums the rows that it has written, then the sums of all rows are added."""
     lanes = len(shape) - 1
     return axes[1:] if lanes not in axes and len(axes) > 1 and shape[axes[0]] >= MANY else axes
 
 
-def _statistics(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    """Elements of one statistic over these axes; its last axis has whole vectors."""
+def _statistics(shape: Shape, axes: Shape) -> int:
+    """f32 elements of one statistic, such as the mean over `axes`. Its last axis is rounded up to
+    whole vectors."""
     kept = _kept(shape, axes)
     return prod(kept[:-1]) * round_up(kept[-1], 4)
 
 
-def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+def _kept(shape: Shape, axes: Shape) -> Shape:
+    """The shape of a statistic: length 1 along `axes`."""
     return tuple(1 if a in axes else n for a, n in enumerate(shape))
 
 
-def _view(offset: int, shape: tuple[int, ...], axes: tuple[int, ...]) -> View:
-    """The view of a statistic over these axes."""
+def _view(offset: int, shape: Shape, axes: Shape) -> View:
+    """A view of the statistic at heap element `offset`, broadcast to `shape`."""
     kept = _kept(shape, axes)
     strides = dense_strides((*kept[:-1], round_up(kept[-1], 4)))
     return View(offset, tuple(0 if a in axes else s for a, s in enumerate(strides)))

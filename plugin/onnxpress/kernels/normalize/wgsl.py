@@ -1,4 +1,5 @@
-"""normalize on WebGPU: two passes over rows in one dispatch; few long rows take two dispatches."""
+"""normalize on WebGPU: one dispatch passes over each row twice; a few long rows take two
+dispatches."""
 
 from ...emit.layout import dense_strides
 from ...emit.wgsl.device import Device

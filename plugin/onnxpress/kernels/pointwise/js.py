@@ -1,4 +1,4 @@
-"""pointwise in JavaScript: a loop nest around the expression."""
+"""pointwise in JavaScript: the expression inside a loop nest."""
 
 from itertools import chain
 

@@ -1,7 +1,5 @@
-"""pointwise in WebAssembly: one map.
-
-A node with the attribute `out` is a conversion instead, from one operand to the storage `out`.
-"""
+"""pointwise in WebAssembly: a map, or, if the node's attribute `out` names a storage for the
+result, a conversion of its one operand."""
 
 from ...emit.layout import F32, Needs, Step, Want
 from ...emit.wasm.convert import emit_convert

@@ -1,4 +1,4 @@
-"""pointwise on WebGPU: one invocation per element, or per vec4f where the last axis allows."""
+"""pointwise on WebGPU: an invocation for each element, or each vec4f if the last axis allows it."""
 
 from ...emit.wgsl.device import Device
 from ...emit.wgsl.epilogue import spread
@@ -15,7 +15,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     dense = {n: broadcast_strides(s, out) for n, s in zip(names, shapes, strict=True)}
     shape, strides = coalesce(out, dense)
     wide = shape[-1] % 4 == 0
-    # Along the last axis an operand is contiguous and read as vec4f, or one value for all lanes.
+    # Along the last axis an operand is contiguous, and read as vec4f, or equal, and read as f32.
     held = {n: own[-1] == 0 for n, own in strides.items()}
     if wide:
         shape = (*shape[:-1], shape[-1] // 4)

@@ -1,4 +1,4 @@
-"""pool2d in JavaScript: windows are clipped to the image, so they read no halo."""
+"""pool2d in JavaScript: windows are clipped to the image, so it needs no halo."""
 
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step
@@ -13,7 +13,7 @@ def needs(node: Node, graph: Graph) -> Needs:
 def emit(step: Step, program: JsModule) -> None:
     x, out, attrs = step.inputs[0], step.outputs[0], Pool2d.of(step.node)
     top, left, bottom, right = attrs.pads
-    # An average that counts its padding divides by the cells of the padded image.
+    # An average that counts the padding divides by the window's pixels inside the padded image.
     border = (bottom, right) if attrs.count_include_pad else None
     name = program.function("pool2d", kind=attrs.kind, padded=border is not None)
     program.call(

@@ -1,7 +1,5 @@
-"""pool2d in WebAssembly: lanes are channels.
-
-Output rows and columns are cut into bands whose windows are clipped alike, so no window tests
-bounds. The largest band is the interior.
+"""pool2d in WebAssembly: lanes are channels. Output rows and columns are cut into bands. All
+windows of a band are clipped alike, so the code tests no bounds. The largest band is the interior.
 """
 
 import struct
@@ -23,8 +21,8 @@ from ...ops.pool import Pool2d
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Outputs `first`..`first + count` along one axis. Each reads `taps` cells, beginning with cell
-    `start`. An average divides by `cells`."""
+    """Outputs first..first + count along one axis. Each reads `taps` elements; the first output's
+    window starts at element `start`. An average divides by `cells` elements."""
 
     first: int
     count: int
@@ -63,6 +61,7 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _bands(attrs: Pool2d, axis: int, length: int) -> list[Band]:
+    """The bands along `axis`, 0 for rows and 1 for columns, of an image with `length` of them."""
     kernel, stride, dilation = (
         pair[axis] for pair in (attrs.kernel, attrs.strides, attrs.dilations))
     before, after = attrs.pads[axis], attrs.pads[axis + 2]
@@ -84,8 +83,8 @@ def _bands(attrs: Pool2d, axis: int, length: int) -> list[Band]:
 
 
 def _build(e: Emitter, largest: bool) -> Function:
-    """pool(...): oh x ow windows of kh x kw taps on n channels. Steps count bytes. `cells`: the
-    address of an average's divisor."""
+    """The function pool(...): `oh` x `ow` outputs over windows of `kh` x `kw` taps, for `n`
+    channels. Steps are distances in bytes; `cells` is the address of an average's divisor."""
     f, p = function("pool", "dst src n oh ow kh kw dst_row dst_px src_row src_px tap_row tap_px "
                             "cells")
     x, d, s, out, left, at, tap, line, i, j = (f.local() for _ in range(10))

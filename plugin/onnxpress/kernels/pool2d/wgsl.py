@@ -1,4 +1,4 @@
-"""pool2d on WebGPU: one invocation per output element, or per vec4f of channels."""
+"""pool2d on WebGPU: an invocation for each output, or each vec4f of channels."""
 
 from ...emit.wgsl.device import Device
 from ...emit.wgsl.expr import number

@@ -1,7 +1,5 @@
-"""reduce in JavaScript: a nest of kept axes around a nest of reduced ones.
-
-A last axis that is kept runs innermost, as a vector of sums.
-"""
+"""reduce in JavaScript: loops over the kept axes around loops over the folded ones. If the last
+axis is kept, its loop is the innermost, with one sum for each element."""
 
 from math import prod
 

@@ -1,4 +1,4 @@
-"""reduce in WebAssembly: one fold. A mean is a sum, divided."""
+"""reduce in WebAssembly: a fold; a mean is a sum that a map divides."""
 
 from math import prod
 

@@ -1,4 +1,5 @@
-"""reduce on WebGPU: trees in workgroup memory; few long rows take a second dispatch."""
+"""reduce on WebGPU: a tree in workgroup memory folds each row; a few long rows take two
+dispatches."""
 
 from ...emit.layout import dense_strides
 from ...emit.wgsl.device import Device
@@ -8,7 +9,7 @@ from ...emit.wgsl.shader import Dispatch, Port
 from ...graph.graph import Graph, Node
 from ...ops.reduce import Reduce
 
-# kind -> (neutral value, expression that combines two values)
+# kind -> (neutral element, WGSL that combines s and t)
 FOLDS = {
     "sum": ("0.0", "s + t"),
     "mean": ("0.0", "s + t"),
@@ -28,7 +29,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     source = Port("x", node.inputs[0], shape, rows.wide)
     target = Port("out", node.name, out, rows.wide)
     if rows.parts == 1:
-        return [fold("reduce/shader.wgsl", rows, [source], target, scale=scale, **facts)]
+        return [fold("reduce/shader.wgsl", rows, [source], target, {}, scale=scale, **facts)]
     partial = (rows.parts, rows.outputs * (4 if rows.wide else 1))
     name = f"{node.name}@partial"
     rest = view(partial, (0,), {"x": dense_strides(partial)})
@@ -36,5 +37,5 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
         fold("reduce/shader.wgsl", rows, [source], Port("out", name, partial, rows.wide),
              {name: partial[0] * partial[1]}, scale="", **facts),
         fold("reduce/shader.wgsl", rest, [Port("x", name, partial, rest.wide)],
-             Port("out", node.name, out, rest.wide), scale=scale, **facts),
+             Port("out", node.name, out, rest.wide), {}, scale=scale, **facts),
     ]

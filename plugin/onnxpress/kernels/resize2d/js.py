@@ -1,4 +1,4 @@
-"""resize2d in JavaScript: the taps of a row and of a column are module-level tables."""
+"""resize2d in JavaScript: tables of the module hold the taps of rows and of columns."""
 
 from itertools import chain
 

@@ -1,5 +1,5 @@
-"""resize2d in WebAssembly: lanes are channels. Tables of (byte offset, weight) give rows and
-columns."""
+"""resize2d in WebAssembly: lanes are channels. Tables hold the byte offsets and weights of the taps
+of rows and of columns."""
 
 import struct
 from functools import partial
@@ -32,7 +32,8 @@ def emit(step: Step, e: Emitter) -> None:
 
 
 def _table(e: Emitter, taps: Taps, stride: int) -> int:
-    """The byte address of (byte offset, weight) pairs: one output's taps after the other's."""
+    """The byte address of a table of pairs (byte offset i32, weight f32): all taps of the first
+    output, then of the second, and so on."""
     lines = zip(*taps, strict=True)
     return e.data(b"".join(struct.pack("<if", 4 * stride * i, w)
                            for indices, weights in lines
@@ -40,7 +41,8 @@ def _table(e: Emitter, taps: Taps, stride: int) -> int:
 
 
 def _build(e: Emitter, row_taps: int, col_taps: int) -> Function:
-    """resize(...): oh x ow pixels of n channels. Steps count bytes. A single tap has weight 1."""
+    """The function resize(...): `oh` x `ow` pixels of `n` channels; steps are distances in bytes.
+    The weight of a single tap is 1 and is left out."""
     f, p = function("resize", "dst src n oh ow dst_row dst_px rows cols")
     lines = [f.local() for _ in range(row_taps)]
     taps = [[f.local() for _ in range(col_taps)] for _ in lines]
@@ -71,7 +73,8 @@ def _build(e: Emitter, row_taps: int, col_taps: int) -> Function:
 
 def _blend(e: Emitter, f: Function, taps: list[list[int]], down: list[int], right: list[int],
            v: int) -> int:
-    """A local with vector `v` of the pixel: the weighted sum of weighted sums along rows."""
+    """A local with vector `v` of the pixel: the weighted sum, over rows, of weighted sums along the
+    row."""
     line, total = f.many(2)
     for i, row in enumerate(taps):
         for j, tap in enumerate(row):

@@ -1,4 +1,5 @@
-"""resize2d on WebGPU: a table of (index, weight) pairs, or plain division for even repetition."""
+"""resize2d on WebGPU: a table of (index, weight) pairs, or, if each pixel repeats equally often, a
+division of indices."""
 
 from ...emit.wgsl.device import Device
 from ...emit.wgsl.shader import Dispatch, Port, over_elements
@@ -25,7 +26,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
 
 
 def _is_even(taps: Taps, length: int) -> bool:
-    """Whether output i copies input i * length // outputs."""
+    """Whether output i is a copy of input i * length // outputs."""
     indices, weights = taps
     return all(
         line == (i * length // len(indices),) and weight == (1.0,)

@@ -1,4 +1,4 @@
-"""softmax in JavaScript: largest value, sum of exponentials, then the quotients."""
+"""softmax in JavaScript: the maximum, the sum of exponentials, then the quotients."""
 
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step

@@ -1,4 +1,4 @@
-"""softmax on WebGPU: a workgroup holds whole rows and folds them twice."""
+"""softmax on WebGPU: a workgroup folds whole rows twice, for the maximum and for the sum."""
 
 from ...emit.layout import dense_strides
 from ...emit.wgsl.device import Device

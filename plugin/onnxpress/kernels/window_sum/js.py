@@ -1,4 +1,4 @@
-"""window_sum in JavaScript: adds up each window of channels anew, in doubles."""
+"""window_sum in JavaScript: each window of channels is added up on its own, in float64."""
 
 from ...emit.js.module import JsModule
 from ...emit.layout import Needs, Step

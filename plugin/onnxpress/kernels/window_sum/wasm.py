@@ -1,4 +1,4 @@
-"""window_sum in WebAssembly: copies x, then adds x once for each shift of the window."""
+"""window_sum in WebAssembly: a copy of x, to which x is added once for each shift of the window."""
 
 from ...emit.layout import Needs, Step
 from ...emit.wasm.emitter import Emitter

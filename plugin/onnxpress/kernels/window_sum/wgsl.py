@@ -1,4 +1,4 @@
-"""window_sum on WebGPU: one invocation per element."""
+"""window_sum on WebGPU: an invocation for each output."""
 
 from ...emit.wgsl.device import Device
 from ...emit.wgsl.shader import Dispatch, Port, over_elements

@@ -11,9 +11,9 @@ for the blocks and the memory of their inner values.
 from math import prod
 
 from ...graph.graph import Graph, Node
-from ...kernels.conv2d.wasm import way
+from ...kernels.conv2d.wasm import algorithm
 from ...kernels.conv2d.wasm.chain import seen
-from ...kernels.conv2d.wasm.conv import Way, conv_in
+from ...kernels.conv2d.wasm.conv import Algorithm, conv_in
 from ...kernels.conv2d.wasm.depthwise import DEPTHWISE
 from ...kernels.conv2d.wasm.product import PRODUCT
 from ...ops.conv import OWN, Conv2d, Conv2dChain
@@ -55,19 +55,19 @@ def fuse_chains(graph: Graph) -> Graph:
 
 def _slides(node: Node, graph: Graph) -> bool:
     return (isinstance(node.attrs, Conv2d) and conv_in(graph, node).constant
-            and _way(node, graph) is DEPTHWISE)
+            and _algorithm(node, graph) is DEPTHWISE)
 
 
 def _mixes(node: Node, graph: Graph) -> bool:
     """Whether the node is a 1x1 convolution of all pixels."""
     if not isinstance(node.attrs, Conv2d) or not (v := conv_in(graph, node)).constant:
         return False
-    return (_way(node, graph) is PRODUCT
+    return (_algorithm(node, graph) is PRODUCT
             and (v.kh, v.kw, v.groups, v.strides, any(v.pads)) == (1, 1, 1, (1, 1), False))
 
 
-def _way(node: Node, graph: Graph) -> Way:
-    return way(node, conv_in(graph, node))
+def _algorithm(node: Node, graph: Graph) -> Algorithm:
+    return algorithm(node, conv_in(graph, node))
 
 
 def _residual(node: Node, graph: Graph) -> bool:

@@ -1,4 +1,4 @@
-"""conv2d in JavaScript: depthwise, Winograd or, in general, tiles of a matrix product."""
+"""conv2d in JavaScript: depthwise, by Winograd's algorithm, or as a matrix product in tiles."""
 
 from ....emit.js.module import JsModule
 from ....emit.layout import Needs, Step, Want
@@ -9,7 +9,8 @@ from . import winograd as js_winograd
 
 
 def needs(node: Node, graph: Graph) -> Needs:
-    x, w, out = (graph.shape(n) for n in (*node.inputs[:2], node.name))
+    """A halo of x for the windows, packed weights, and scratch."""
+    x, w, out = (graph.shape(n) for n in (*node.inputs[:2], node.outputs[0]))
     constant = node.inputs[1] in graph.constants
     halo, packings, scratch = js_tiles.halo(node, x, w, out), {}, 0
     if constant and js_winograd.suits(node, w, out):

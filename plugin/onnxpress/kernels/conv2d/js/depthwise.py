@@ -1,16 +1,18 @@
-"""Depthwise convolution in JavaScript: neighbouring pixels of one channel share their loads."""
+"""Depthwise convolutions in JavaScript: neighbouring outputs of one channel share their loads."""
 
 from ....emit.js.epilogue import epilogue
 from ....emit.js.module import JsModule
 from ....emit.layout import Step
-from ....graph.graph import Node
+from ....graph.graph import Node, Shape
 from ....ops.conv import Conv2d
 
-PIXELS = 4
-WIDEST = 7  # columns; unrolled code for wider windows does not pay
+# Both chosen by trial.
+PIXELS = 4  # neighbouring outputs computed together
+WIDEST = 7  # columns of a window; the code is unrolled over them
 
 
-def suits(node: Node, x: tuple[int, ...], w: tuple[int, ...]) -> bool:
+def suits(node: Node, x: Shape, w: Shape) -> bool:
+    """Whether each channel of x is a group of its own, with one output and few columns of w."""
     return 1 < Conv2d.of(node).groups == x[3] == w[3] and w[1] <= WIDEST
 
 

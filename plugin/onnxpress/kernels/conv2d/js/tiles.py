@@ -1,4 +1,4 @@
-"""Convolution in JavaScript as an implicit matrix product: tiles of 3 pixels and 4 channels."""
+"""Convolutions in JavaScript as implicit matrix products, in tiles of 3 pixels x 4 channels."""
 
 from math import prod
 
@@ -8,12 +8,12 @@ from ....emit.layout import Halo, Packing, Step, round_up
 from ....graph.graph import Node, Shape
 from ....ops.conv import Conv2d
 
-PIXELS = 3  # 3 x 4 accumulators fit the 16 vector registers of x86; 4 x 4 spill
-BLOCK = 1 << 14  # input elements that stay in the first-level cache while weights pass by
+PIXELS = 3  # 3 x 4 accumulators fit the 16 vector registers of x86-64; 4 x 4 do not
+BLOCK = 1 << 14  # elements of x, which stay in the L1 cache while all weights pass; by trial
 
 
 def halo(node: Node, x: Shape, w: Shape, out: Shape) -> Halo:
-    """The border of cells that some window reads; a reflection must fill its pads."""
+    """The halo of x that the windows read, filled by the node's padding mode."""
     attrs = Conv2d.of(node)
     reach = [(out[1 + i] - 1) * attrs.strides[i] + (w[i] - 1) * attrs.dilations[i] + 1
              for i in range(2)]
@@ -25,6 +25,7 @@ def halo(node: Node, x: Shape, w: Shape, out: Shape) -> Halo:
 
 
 def packing(node: Node, w: Shape) -> Packing:
+    """The weights of each group in blocks of 4 output channels; pack_tiles.js writes them."""
     groups, depth = Conv2d.of(node).groups, prod(w[:3])
     per_group = w[3] // groups
     return Packing("tiles", groups * round_up(per_group, 4) * depth, (depth, per_group, groups))
@@ -41,7 +42,7 @@ def emit(step: Step, program: JsModule) -> None:
         program.call(packer, w.offset, weights, *how.args)
     kh, kw, c, _ = w.shape
     image, row, pixel, _ = x.strides
-    # Taps that lie side by side in a row are one run of channels.
+    # Taps of a row that lie side by side are one run.
     taps, run = (1, kw * c) if groups == 1 and dx == 1 and pixel == c else (kw, c)
     tile = 1 if prod(out.shape[1:3]) == 1 else PIXELS
     block = round_up(max(BLOCK // (x.shape[3] * sy * sx), 4 * tile), tile)

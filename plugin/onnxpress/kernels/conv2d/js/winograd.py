@@ -1,46 +1,49 @@
-"""Winograd's F(4x4, 3x3) in JavaScript, for convolutions of stride 1.
-
-A kernel is 3x3. A kernel with two rows or columns counts as 3x3 with last taps of 0.
-"""
+"""Winograd's F(4x4, 3x3) in JavaScript, for convolutions of stride 1 with windows of 2 or 3 rows
+and columns. A side of 2 counts as 3 with a last tap of 0."""
 
 from math import prod
 
 from ....emit.js.epilogue import epilogue
 from ....emit.js.module import JsModule
 from ....emit.layout import Halo, Packing, Step, round_up
-from ....graph.graph import Node
+from ....graph.graph import Node, Shape
 from ....ops.conv import Conv2d
 
-CHANNELS = 8  # of a 3x3 kernel; with fewer the transforms cost more than they save
-SIDE = 8  # pixels; smaller images leave tiles empty, and the weights grow fourfold
-CACHED = 1 << 17  # elements of transformed tiles that stay in the second-level cache
-TILES = 12  # at least this many tiles use each weight
+# All chosen by trial.
+CHANNELS = 8  # with fewer channels, the transforms of a 3x3 window take more time than they save
+SIDE = 8  # rows and columns; smaller outputs leave tiles empty, and the weights grow fourfold
+CACHED = 1 << 17  # elements of transformed tiles, which stay in the L2 cache
+TILES = 12  # the fewest tiles of a block: each of them uses a weight that has been loaded
 
 
-def suits(node: Node, w: tuple[int, ...], out: tuple[int, ...]) -> bool:
-    """Whether Winograd's algorithm speeds up the convolution with weights `w`."""
+def suits(node: Node, w: Shape, out: Shape) -> bool:
+    """Whether Winograd's algorithm speeds up the convolution with weights w and output out."""
     attrs = Conv2d.of(node)
     unit = all(n == 1 for n in (*attrs.strides, *attrs.dilations, attrs.groups))
-    saved = 16 * prod(w[:2]) - 36  # products per tile and pair of channels
+    saved = 16 * prod(w[:2]) - 36  # products saved per tile and pair of channels
     return (unit and set(w[:2]) <= {2, 3} and min(out[1:3]) >= SIDE
             and min(w[2:]) * saved >= CHANNELS * (16 * 9 - 36))
 
 
-def packing(w: tuple[int, ...]) -> Packing:
+def packing(w: Shape) -> Packing:
+    """36 transformed weights for each pair of channels; pack_winograd.js computes them."""
     return Packing("winograd", 36 * w[2] * round_up(w[3], 4), w)
 
 
-def scratch(w: tuple[int, ...]) -> int:
+def scratch(w: Shape) -> int:
+    """Elements of V and M, the transformed tiles of one block before and after the products."""
     return 36 * _block(w) * (w[2] + round_up(w[3], 4))
 
 
-def _block(w: tuple[int, ...]) -> int:
+def _block(w: Shape) -> int:
+    """Tiles of a block, a multiple of 3."""
     fitting = CACHED // (36 * (w[2] + round_up(w[3], 4)))
     return max(TILES, fitting - fitting % 3)
 
 
-def halo(node: Node, x: tuple[int, ...], out: tuple[int, ...]) -> Halo:
-    """A border for whole tiles, which read 4 pixels and 2 cells more, past the padding too."""
+def halo(node: Node, x: Shape, out: Shape) -> Halo:
+    """The halo of x that whole tiles read: a tile of 4x4 outputs reads 6x6 pixels, which may lie
+    beyond the padding."""
     pads, mode = Conv2d.of(node).pads, Conv2d.of(node).pad_mode
     top, left, bottom, right = pads
     below = max(bottom, round_up(out[1], 4) + 2 - top - x[1])

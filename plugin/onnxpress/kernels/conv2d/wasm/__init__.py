@@ -1,7 +1,7 @@
-"""Convolutions in WebAssembly: the way in which a node runs, its needs, and its calls.
+"""conv2d in WebAssembly: the algorithm for a node, its needs and its code.
 
-Computed weights run as a product or a vector. Nodes with the attribute `exact` avoid Winograd's
-rounding. Nodes with `dot` run on whole numbers.
+Convolutions with computed weights run as a product or a vector. Nodes with the attribute `exact`
+avoid Winograd's algorithm, which rounds. Nodes with the attribute `dot` run on whole numbers.
 """
 
 from ....emit.layout import Needs, Step, Want, dot_packings, dot_wants
@@ -10,34 +10,37 @@ from ....graph.graph import Graph, Node
 from ....graph.storage import Dot
 from ....ops.conv import Conv2d, Conv2dChain
 from . import chain as wasm_chain
-from .conv import Conv, Way, conv_in, conv_of
+from .conv import Algorithm, Conv, conv_in, conv_of
 from .depthwise import DEPTHWISE
 from .product import DOT, PRODUCT
 from .spread import SPREAD
 from .vector import VECTOR
 from .winograd import MADD, WINOGRAD, time
 
-WAYS = (DEPTHWISE, VECTOR, WINOGRAD, SPREAD, PRODUCT)  # the first worthwhile one is taken
+# The first algorithm that is worthwhile runs.
+ALGORITHMS = (DEPTHWISE, VECTOR, WINOGRAD, SPREAD, PRODUCT)
 FOR_COMPUTED_WEIGHTS = (VECTOR, PRODUCT)
-# Time of a depthwise multiply-add over a product's: each loads one of its two operands.
+# Time of a depthwise multiply-add, in units of a product's: one of its two operands is loaded each
+# time. Chosen by trial.
 SLIDING = 2.0
 
 
-def way(node: Node, v: Conv) -> Way:
-    """The way in which the node runs."""
+def algorithm(node: Node, v: Conv) -> Algorithm:
+    """The algorithm that runs `node`, a convolution of geometry `v`."""
     attrs = Conv2d.of(node)
     if attrs.dot:
         return DOT[attrs.dot.x.kind]
-    ways = WAYS if v.constant else FOR_COMPUTED_WEIGHTS
-    return next(w for w in ways if w.worthwhile(v) and not (attrs.exact and w is WINOGRAD))
+    algorithms = ALGORITHMS if v.constant else FOR_COMPUTED_WEIGHTS
+    return next(a for a in algorithms
+                if a.worthwhile(v) and not (attrs.exact and a is WINOGRAD))
 
 
 def needs(node: Node, graph: Graph) -> Needs:
-    """The halo of the input for the windows, packed weights, scratch."""
+    """A halo of x for the windows, packed weights, and scratch."""
     if isinstance(node.attrs, Conv2dChain):
         return wasm_chain.needs(node, graph)
     v, out = conv_in(graph, node), graph.shape(node.name)
-    how = way(node, v)
+    how = algorithm(node, v)
     dot = Conv2d.of(node).dot or Dot()
     return Needs(
         inputs={0: how.want(node, v, dot.x), **dot_wants(dot, 3)},
@@ -49,10 +52,9 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def work(node: Node, graph: Graph) -> float:
-    """Estimated time of `node` in f32. Unit: one multiply-add in one SIMD lane of the product
-    kernel."""
+    """Estimated time of `node` in f32; the unit is one multiply-add in one SIMD lane of PRODUCT."""
     v = conv_in(graph, node)
-    how = way(node, v)
+    how = algorithm(node, v)
     if how is WINOGRAD:
         return time(v) / MADD
     slower = SLIDING if how is DEPTHWISE else 1.0
@@ -65,4 +67,4 @@ def emit(step: Step, program: Emitter) -> None:
         return
     x, w = step.inputs[:2]
     v = conv_of(step.node, x.shape, w.shape, step.outputs[0].shape, w.packing is not None)
-    way(step.node, v).emit(step, v, program)
+    algorithm(step.node, v).emit(step, v, program)

@@ -1,22 +1,20 @@
-"""Convolutions as implicit matrix products, image by image and group by group.
-
-Products of whole numbers have one group.
-"""
+"""Convolutions as implicit matrix products, for each image and each group of channels. Products of
+whole numbers have one group."""
 
 from contextlib import nullcontext
 
 from ....emit.layout import Packing, Step, Tensor, round_up
 from ....emit.wasm import packers, packings
-from ....emit.wasm.emitter import Affine, Emitter, address, affine
+from ....emit.wasm.emitter import Affine, Argument, Emitter, address, affine
 from ....emit.wasm.epilogue import epilogue
 from ....emit.wasm.gemm import Gemm, emit_gemm
 from ....emit.wasm.share import MANY, share, sync
 from ....graph.storage import ELEMENT_BYTES
-from .conv import Conv, Way
+from .conv import Algorithm, Conv
 
 
 def packing(v: Conv, pitch: int | None = None) -> Packing:
-    """How w is packed. `pitch`: elements between the rows of a w that is not constant."""
+    """The order of the weights. `pitch`: elements between rows of w if w is computed."""
     taps, c, o = v.kh * v.kw, v.c // v.groups, v.o // v.groups
     if merge(v) > 1:
         return packings.blocks(taps, c, o, v.groups, merge(v), pitch)
@@ -24,20 +22,21 @@ def packing(v: Conv, pitch: int | None = None) -> Packing:
 
 
 def scratch(v: Conv) -> int:
-    """Elements of scratch for packing computed weights at run time."""
+    """f32 elements into which computed weights are packed at run time."""
     return 0 if v.constant else packing(v).elements
 
 
 def merge(v: Conv) -> int:
-    """How many groups run as one product of block-diagonal weights: the fewest that fill whole
-    vectors of 4 outputs, or all of them."""
+    """How many groups run as one product with block-diagonal weights: the fewest that fill whole
+    vectors of 4 outputs, or else all."""
     each = v.o // v.groups
     fit = (m for m in range(1, v.groups) if v.groups % m == 0 and m * each % 4 == 0)
     return next(fit, v.groups)
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """One product for each image and merged group. Threads share the groups if these are many."""
+    """One product for each image and each merged group. Threads share the groups if there are at
+    least MANY, and otherwise the pixels or channels of each product."""
     x, w = step.inputs[:2]
     out = step.outputs[0]
     weights = address(w) if v.constant else _pack_now(step, v, e)
@@ -53,13 +52,11 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
             b=weights + group * (4 * v.kh * v.kw * c * -(-o // 4) * 4), channel=channel))
 
 
-def gemm(step: Step, v: Conv, a: Affine, out: Affine, height: int, b: "Affine | int",
-         channel: "Affine | int" = 0, limit: Affine | None = None) -> Gemm:
-    """The product for `height` rows of outputs from `out` on.
-
-    `a`: the first window. `b`: the group's weights. `channel`: the byte offset of the merged
-    group's first channel.
-    """
+def gemm(step: Step, v: Conv, a: Affine, out: Affine, height: int, b: Argument,
+         channel: Argument = 0, limit: Affine | None = None) -> Gemm:
+    """The product of one merged group for `height` rows of outputs. `a`, `out` and `b` are byte
+    addresses of the first window, the first output and the group's weights. `channel`: byte offset
+    of the group's channels in a pixel. `limit`: as in Gemm."""
     x, y = step.inputs[0], step.outputs[0]
     c, o = v.c // v.groups * merge(v), v.o // v.groups * merge(v)
     x_bytes, y_bytes = x.storage.bytes, y.storage.bytes
@@ -76,10 +73,8 @@ def gemm(step: Step, v: Conv, a: Affine, out: Affine, height: int, b: "Affine | 
 
 
 def _taps(v: Conv, x: Tensor, c: int) -> tuple[tuple[tuple[int, int], ...], int]:
-    """(levels of the window's runs, outermost first, with pitches in bytes; the elements of a run).
-
-    Taps that touch each other are one run.
-    """
+    """(levels, run) of a window with `c` channels: (count, pitch in bytes) of each level of runs,
+    outermost first, and the elements of a run. Taps that touch each other are one run."""
     taps, run = [], c
     across, down = v.dilations[1] * x.strides[2], v.dilations[0] * x.strides[1]
     for count, pitch in ((v.kw, across), (v.kh, down)):
@@ -91,7 +86,7 @@ def _taps(v: Conv, x: Tensor, c: int) -> tuple[tuple[tuple[int, int], ...], int]
 
 
 def _pack_now(step: Step, v: Conv, e: Emitter) -> int:
-    """Packs computed weights into scratch; returns their address."""
+    """Packs computed weights into scratch at run time; returns their byte address."""
     w = step.inputs[1]
     how = packing(v, w.strides[2])
     e.call(packers.export(how.kind, e), address(w), 4 * step.scratch, *how.args)
@@ -99,7 +94,8 @@ def _pack_now(step: Step, v: Conv, e: Emitter) -> int:
     return 4 * step.scratch
 
 
-PRODUCT = Way(lambda v: True, packing, emit, scratch=scratch)
-DOT = {kind: Way(lambda v: v.groups == 1,
-                 lambda v, kind=kind: packings.dot(kind, v.kh * v.kw, v.c, v.o), emit, align=4)
+PRODUCT = Algorithm(lambda v: True, packing, emit, scratch=scratch)
+DOT = {kind: Algorithm(lambda v: v.groups == 1,
+                       lambda v, kind=kind: packings.dot(kind, v.kh * v.kw, v.c, v.o), emit,
+                       align=4)
        for kind in ("u8", "i16")}

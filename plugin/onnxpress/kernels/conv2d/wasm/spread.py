@@ -1,8 +1,10 @@
-"""Convolutions with few outputs (O < 8), which would leave lanes of a tile unused.
+"""Convolutions with fewer than 8 output channels, which would leave lanes of a tile unused.
 
-The taps of a kernel row stand side by side as output channels of a product one column wide, P[x, kx
-* O + o]. A second pass adds up the shifted columns: out[x, o] = sum_kx P[x + kx, kx, o].
+A product with a window one column wide computes all taps of a kernel row as output channels:
+P[x, kx * O + o]. A second pass adds shifted columns: out[x, o] = sum over kx of P[x + kx, kx, o].
 """
+
+from functools import partial
 
 from ....emit.layout import SLACK, Packing, Step, round_up
 from ....emit.wasm import packings
@@ -11,13 +13,15 @@ from ....emit.wasm.emitter import Affine, Emitter, address
 from ....emit.wasm.epilogue import Epilogue, Finisher, epilogue
 from ....emit.wasm.gemm import Gemm, emit_gemm
 from ....emit.wasm.share import own, share
-from .conv import Conv, Way
+from .conv import Algorithm, Conv
 
-NARROW = 1.25  # time of a lane in a tile of 4 channels over a lane's time in a tile of 8
+# Time of a lane in a tile of 4 channels, in units of a lane's in a tile of 8. Chosen by trial.
+NARROW = 1.25
 
 
 def worthwhile(v: Conv) -> bool:
-    """Whether the saved lanes pay for the second pass, in cycles per row of outputs."""
+    """Whether the second pass takes less time than the unused lanes: both in cycles per row of
+    outputs."""
     if v.o >= 8 or v.kw == 1 or v.strides[1] != 1 or v.groups != 1:
         return False
     direct, spread = v.kw * _lanes(v.o) * v.ow, _lanes(v.kw * v.o) * columns(v)
@@ -25,6 +29,7 @@ def worthwhile(v: Conv) -> bool:
 
 
 def _lanes(channels: int) -> float:
+    """The time of a product with `channels` outputs, in lanes of a tile of 8."""
     rest = channels % 8
     return channels - rest + (NARROW * 4 if 0 < rest <= 4 else 8 * (rest > 0))
 
@@ -38,17 +43,17 @@ def packing(v: Conv) -> Packing:
 
 
 def columns(v: Conv) -> int:
-    """The columns of P that any window of a row reads."""
+    """Columns of P: all columns of x that the windows of a row touch."""
     return v.ow + (v.kw - 1) * v.dilations[1]
 
 
 def scratch(v: Conv) -> int:
-    """Elements of one row of P."""
+    """f32 elements of one row of P."""
     return columns(v) * round_up(v.kw * v.o, 4) + SLACK
 
 
 def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """Row by row: the product, then the sums. Threads share the rows."""
+    """For each row of outputs the product and then the sums. Threads share the rows."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
@@ -62,16 +67,17 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
             taps=((v.kh, 4 * v.dilations[0] * x.strides[1]),), out=row, out_x=pitch,
             b=Affine(address(w)), bias=None, n=v.kw * v.o, width=columns(v),
         ))
-        key = ("spread_add", v.kw, _vectors(v), finish)
+        variant = v.kw, _vectors(v), finish
         e.call(
-            e.kernel(key, lambda: _add(e, *key[1:])), row,
+            e.kernel(("spread_add", *variant), partial(_add, e, *variant)), row,
             address(out) + image * (4 * out.strides[0]) + y * (4 * out.strides[1]), v.ow, pitch,
             v.dilations[1] * pitch + 4 * v.o, 4 * out.strides[2], address(bias), *extras,
         )
 
 
 def _add(e: Emitter, kw: int, vectors: int, finish: Epilogue) -> Function:
-    """`width` outputs from P at `p`. `shift`: bytes from one tap's column to the next tap's."""
+    """The function that adds up `width` outputs from P at `p`. `shift`: bytes from one tap's
+    element in P to the next tap's."""
     names = "p out width pitch shift out_x bias" + finish.params
     f, p = function(f"spread_add{kw}", names)
     finisher = Finisher(e, f, finish, [getattr(p, x) for x in finish.params.split()])
@@ -93,4 +99,4 @@ def _add(e: Emitter, kw: int, vectors: int, finish: Epilogue) -> Function:
     return f
 
 
-SPREAD = Way(worthwhile, packing, emit, scratch=scratch)
+SPREAD = Algorithm(worthwhile, packing, emit, scratch=scratch)

@@ -1,7 +1,7 @@
-"""The transforms of Winograd's F(4x4, 3x3) on tiles of NHWC images, four channels per vector.
+"""The transforms of Winograd's F(4x4, 3x3) on tiles of NHWC images, four channels to a vector.
 
-Both transforms are separable: first the rows of a tile, into a temporary of 36 vectors, then its
-columns.
+Both transforms are separable: first the rows of a tile go into a temporary of 36 vectors, then its
+columns are transformed.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,12 @@ from ....emit.wasm.asm import I32, V128, Function, function
 from ....emit.wasm.emitter import Emitter
 from ....emit.wasm.epilogue import Epilogue, Finisher
 
-Push = Callable[[], object]
+Push = Callable[[], object]  # pushes a vector
 
 
 def input_transform(e: Emitter) -> Function:
-    """V = B^T d B of `rows` x `columns` tiles of 6x6 pixels, 4 pixels apart, from `a` on.
-
-    V holds 36 matrices `v_pitch` bytes apart, with one pixel per tile.
-    """
+    """The function V = B^T d B for `rows` x `columns` tiles d of 6x6 pixels, which start 4 pixels
+    apart from address `a` on. V consists of 36 matrices [tile][channel], `v_pitch` bytes apart."""
     f, p = function("winograd_in", "a rows columns pixel row v v_pitch v_pixel temporary")
     x, at, left, c, step = f.many(5, I32)
     tile, line = f.many(2, I32)
@@ -57,10 +55,12 @@ def input_transform(e: Emitter) -> Function:
 
 
 def output_transform(e: Emitter, finish: Epilogue) -> Function:
-    """out = finish(A^T m A + bias) of `rows` x `columns` tiles of 4x4 pixels, `size` bytes of each.
+    """The function out = finish(A^T m A + bias) for `rows` x `columns` tiles of 4x4 pixels and
+    `size` bytes of each pixel.
 
-    `top` rows and `left` columns of the image remain. Pixels beyond them land on the last row or
-    column. That one is stored right after, because stores run upwards and leftwards.
+    `top` rows and `left` columns of the image remain. Outputs of a tile beyond them are stored on
+    the last row or column. Stores run upwards and leftwards, so the right output follows and
+    overwrites them.
     """
     names = "out rows columns top left pixel row m m_pitch m_pixel size bias temporary"
     names += finish.params
@@ -104,7 +104,7 @@ def output_transform(e: Emitter, finish: Epilogue) -> Function:
 
 
 def _constants(f: Function, *numbers: int) -> dict[int, int]:
-    """Number -> the local that holds it in all lanes."""
+    """Number -> a vector local that holds it in all lanes."""
     held = {}
     for n in numbers:
         held[n] = f.local(V128)
@@ -121,7 +121,8 @@ def _clamp_steps(f: Function, left: int, pitch: int, steps: list[int]) -> None:
 
 def _input_row(e: Emitter, f: Function, d: list[int], q: list[int],
                k: dict[int, int]) -> list[Push]:
-    """B^T d: six pushes. `q` holds the sums that they share."""
+    """Functions that push the six elements of B^T d. The sums that they share are put into `q`
+    first."""
 
     def fma(a: int, weight: int, c: Push, sign: int) -> Push:
         return lambda: e.fma(f, a, k[weight], c, sign)
@@ -145,7 +146,8 @@ def _input_row(e: Emitter, f: Function, d: list[int], q: list[int],
 
 def _output_row(e: Emitter, f: Function, d: list[int], q: list[int],
                 k: dict[int, int]) -> list[Push]:
-    """A^T d: four pushes. `q` holds the sums that they share."""
+    """Functions that push the four elements of A^T d. The sums that they share are put into `q`
+    first."""
     for i, (a, op, b) in enumerate(((1, "add", 2), (1, "sub", 2), (3, "add", 4), (3, "sub", 4))):
         f.get(d[a], d[b]).op(f"f32x4.{op}").set(q[i])
     return [

@@ -1,18 +1,20 @@
-"""A 1x1 convolution of one pixel: a vector times the unpacked weights."""
+"""1x1 convolutions with one output pixel: a vector times the weights, which are not repacked."""
 
 from ....emit.layout import Packing, Step
 from ....emit.wasm.emitter import Affine, Emitter, address
 from ....emit.wasm.epilogue import epilogue
 from ....emit.wasm.gemm import Gemm
 from ....emit.wasm.gemv import emit_gemv
-from .conv import Conv, Way
+from .conv import Algorithm, Conv
 
 
 def worthwhile(v: Conv) -> bool:
+    """Whether the convolution is 1x1 with one output pixel and one group."""
     return v.oh * v.ow * v.kh * v.kw == 1 and v.groups == 1
 
 
 def packing(v: Conv) -> Packing:
+    """The weights as they are, w[c, o]."""
     return Packing("raw", v.c * v.o)
 
 
@@ -30,4 +32,4 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
         ))
 
 
-VECTOR = Way(worthwhile, packing, emit)
+VECTOR = Algorithm(worthwhile, packing, emit)

@@ -1,39 +1,40 @@
-"""Winograd convolution F(4x4, 3x3): 36 products per tile of 4x4 outputs.
+"""Winograd's algorithm F(4x4, 3x3): a tile of 4x4 outputs takes 36 products instead of 144. A 2x2
+kernel counts as a 3x3 one whose last taps are 0; it would take 64 products.
 
 A direct convolution takes 144 products, or 64 for a 2x2 kernel, which counts as 3x3 with last taps
 of 0.
 
-Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
-
-Blocks of tiles go through three stages: input transform, 36 matrix products, output transform with
-the epilogue. So the 36 matrices V[tile, c] and M[tile, o] between the stages stay in the L2 cache.
+A block of tiles passes three stages: the input transform, 36 matrix products, and the output
+transform with the epilogue. The block is small, so that the 36 matrices V[tile, c] and M[tile, o]
+between the stages stay in the L2 cache.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.3.
 """
 
+from dataclasses import dataclass
+from functools import partial
 from math import prod
-from types import SimpleNamespace
 
 from ....emit.layout import Packing, Step, Tensor, round_up
 from ....emit.wasm import packings
-from ....emit.wasm.emitter import Affine, Emitter, address
+from ....emit.wasm.emitter import Affine, Argument, Emitter, address
 from ....emit.wasm.epilogue import epilogue
 from ....emit.wasm.gemm import Gemm, emit_channels, emit_gemm
 from ....emit.wasm.share import own, runs, share
-from .conv import Conv, Extent, Way
+from .conv import Algorithm, Conv, Extent
 from .transforms import input_transform, output_transform
 
-POINTS = 36
-TILES = 64  # about as many per block; V and M of 128 channels then take 1.2 MB each
-SHARED_ROWS = 6  # from so many rows of tiles on, threads share the rows
-TEMPORARY = 4 * POINTS  # elements at the start of scratch: one tile half transformed
-# Costs in nanoseconds on one core at 3.6 GHz: a multiply-add in a lane, a transform of one tile for
-# a vector of channels, a weight that comes from memory.
+POINTS = 36  # 6 x 6, the pixels that a tile reads
+TILES = 64  # tiles of a block, about: V and M of 128 channels take 1.2 MB each; chosen by trial
+SHARED_ROWS = 6  # with fewer rows of tiles, threads share channels instead; chosen by trial
+TEMPORARY = 4 * POINTS  # f32 elements at the start of scratch: 4 channels of one tile
+# Times in ns, measured on one core at 3.6 GHz: a multiply-add in one lane, 4 channels of one tile
+# through both transforms, a weight read from memory.
 MADD, TRANSFORM, WEIGHT = 1 / 28.0, 35.0, 0.5
 
 
 def worthwhile(v: Conv) -> bool:
-    """Whether the transforms cost less than the multiplications that they save."""
+    """Whether Winograd's algorithm takes less time than a direct product."""
     if (v.strides, v.dilations, v.groups) != ((1, 1), (1, 1), 1):
         return False
     if not {v.kh, v.kw} <= {2, 3}:
@@ -43,7 +44,7 @@ def worthwhile(v: Conv) -> bool:
 
 
 def time(v: Conv) -> float:
-    """Nanoseconds of products and transforms."""
+    """Estimated time of products and transforms, in ns."""
     rows, columns = tiles(v)
     count = v.n * rows * columns
     products = POINTS * (count * v.c * v.o * MADD + v.c * v.o * WEIGHT)
@@ -51,15 +52,16 @@ def time(v: Conv) -> float:
 
 
 def tiles(v: Conv) -> tuple[int, int]:
-    """Tiles down and across the output."""
+    """(down, across): tiles that cover the output."""
     return -(-v.oh // 4), -(-v.ow // 4)
 
 
 def extent(v: Conv) -> Extent:
-    """The halo that the tiles touch. The last tiles may reach past the output."""
+    """The halo of x that the tiles touch; the last tiles may pass the output's border."""
     rows, columns = tiles(v)
     top, left = v.pads[:2]
-    return top, left, max(0, 4 * rows + 2 - top - v.h), max(0, 4 * columns + 2 - left - v.w)
+    below, beyond = 4 * rows + 2 - top - v.height, 4 * columns + 2 - left - v.width
+    return top, left, max(0, below), max(0, beyond)
 
 
 def packing(v: Conv) -> Packing:
@@ -67,12 +69,13 @@ def packing(v: Conv) -> Packing:
 
 
 def scratch(v: Conv) -> int:
+    """f32 elements of the temporary, V and M of one block."""
     rows, columns = _block(v)
     return TEMPORARY + POINTS * (_matrix(rows * columns, v.c) + _matrix(rows * columns, v.o))
 
 
 def _block(v: Conv) -> tuple[int, int]:
-    """Tiles down and across a block: whole rows of tiles, or a part of one row."""
+    """(down, across): tiles of a block. It has whole rows of tiles, or a part of one row."""
     rows, columns = tiles(v)
     if columns > TILES:
         return 1, -(-columns // -(-columns // TILES))
@@ -80,54 +83,77 @@ def _block(v: Conv) -> tuple[int, int]:
 
 
 def _matrix(count: int, channels: int) -> int:
-    """Elements from one of the 36 matrices to the next. The distance is no multiple of 4 KB,
-    because such matrices would share cache sets."""
+    """f32 elements from one of the 36 matrices of `count` tiles to the next. It is no multiple of
+    4 KB, because addresses at that distance share a set of the cache."""
     return round_up(count * round_up(channels, 4), 1024) + 80
 
 
 # --- the calls -----------------------------------------------------------------------------------
 
 
-def emit(step: Step, v: Conv, e: Emitter) -> None:
-    """Blocks of tiles, image by image. Blocks at the right and bottom edge may be smaller.
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of `height` x `width` tiles of one image, from tile (y, x) on.
 
-    Threads share the rows of tiles. If these are few, the weights are many. Then threads share the
-    output channels, and each transforms the whole input.
+    `tiles`: tiles for which V and M have room. `limit`: how many there are, if the step computes
+    that. `channels`: (first, count) of the blocks of 8 output channels that this thread computes;
+    None stands for all. `scratch`: byte address of the block's working memory.
+    """
+
+    image: Affine
+    y: Affine
+    x: Affine
+    height: Argument
+    width: int
+    tiles: int
+    limit: Affine | None
+    channels: tuple[Affine, Affine] | None
+    scratch: Affine
+
+
+def emit(step: Step, v: Conv, e: Emitter) -> None:
+    """Emits the calls for all blocks of tiles, image by image. Blocks at the right and bottom edge
+    may be smaller.
+
+    Threads share the rows of tiles. An image with few rows of tiles usually has many weights; then
+    threads share the output channels instead, and each thread transforms the whole input.
     """
     rows, columns = tiles(v)
     high, wide = _block(v)
     scratch_at = own(e, step.scratch, scratch(v))
 
-    def emit_row(y: Affine, height: "Affine | int", block: Affine | None = None,
-                 blocks: Affine | None = None) -> None:
+    def emit_row(y: Affine, height: Argument, channels: tuple[Affine, Affine] | None = None
+                 ) -> None:
+        """A row of blocks, `height` tiles high."""
+        known = isinstance(height, int)
         for x, across, width in _parts(columns, wide):
             with e.times(across) as i:
-                known = isinstance(height, int)
-                _emit_block(step, v, SimpleNamespace(
+                _emit_block(step, v, Block(
                     image=image, y=y, x=x + i * wide, height=height, width=width,
                     tiles=width * (height if known else high),
                     limit=None if known else height * width,
-                    block=block, blocks=blocks, scratch=scratch_at), e)
+                    channels=channels, scratch=scratch_at), e)
 
     with e.times(v.n) as image:
         if rows >= SHARED_ROWS or v.o % 8:
             with share(e, rows) as (first, count), runs(e, first, count, high) as (y, height):
                 emit_row(y, height)
         else:
-            with share(e, v.o // 8) as (block, blocks):
+            with share(e, v.o // 8) as channels:
                 for y, down, height in _parts(rows, high):
                     with e.times(down) as j:
-                        emit_row(y + j * high, height, block, blocks)
+                        emit_row(y + j * high, height, channels)
 
 
 def _parts(count: int, size: int) -> list[tuple[int, int, int]]:
-    """(first, how many, size) of the whole blocks, and of the remaining one."""
+    """`count` tiles as blocks of `size` and a rest: (first tile, number of blocks, their size)."""
     whole, rest = divmod(count, size)
     parts = [(0, whole, size), (whole * size, 1, rest)]
     return [p for p in parts if p[1] * p[2]]
 
 
-def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
+def _emit_block(step: Step, v: Conv, at: Block, e: Emitter) -> None:
+    """Emits the three stages of one block."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
     finish, extras = epilogue(step, 3)
@@ -135,14 +161,15 @@ def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
     v_pixel, m_pixel = 4 * round_up(v.c, 4), 4 * round_up(v.o, 4)
     v_at = at.scratch + 4 * TEMPORARY
     m_at = v_at + POINTS * v_pitch
-    channel, size = (at.block * 32, at.blocks * 32) if at.blocks else (Affine(), m_pixel)
+    first, count = at.channels or (Affine(), None)
+    channel, size = first * 32, m_pixel if count is None else count * 32
 
     def corner(t: Tensor) -> Affine:
         return (address(t) + at.image * (4 * t.strides[0]) + at.y * (16 * t.strides[1])
                 + at.x * (16 * t.strides[2]))
 
-    first = corner(x) + -4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
-    e.call(e.kernel(("winograd_in",), lambda: input_transform(e)), first, at.height, at.width,
+    window = corner(x) + -4 * (v.pads[0] * x.strides[1] + v.pads[1] * x.strides[2])
+    e.call(e.kernel(("winograd_in",), partial(input_transform, e)), window, at.height, at.width,
            4 * x.strides[2], 4 * x.strides[1], v_at, v_pitch, v_pixel, at.scratch)
     with e.times(POINTS) as point:
         product = Gemm(
@@ -150,14 +177,14 @@ def _emit_block(step: Step, v: Conv, at: SimpleNamespace, e: Emitter) -> None:
             out_x=m_pixel, b=address(w) + point * (v.c * m_pixel), bias=None, n=v.o,
             width=at.tiles, limit=at.limit,
         )
-        if at.blocks:
-            emit_channels(e, product, at.block, at.blocks)
-        else:
+        if count is None:
             emit_gemm(e, product)
-    e.call(e.kernel(("winograd_out", finish), lambda: output_transform(e, finish)),
+        else:
+            emit_channels(e, product, first, count)
+    e.call(e.kernel(("winograd_out", finish), partial(output_transform, e, finish)),
            corner(out) + channel, at.height, at.width, at.y * -4 + v.oh, at.x * -4 + v.ow,
            4 * out.strides[2], 4 * out.strides[1], m_at + channel, m_pitch, m_pixel, size,
            address(bias) + channel, at.scratch, *finish.args(extras, channel))
 
 
-WINOGRAD = Way(worthwhile, packing, emit, align=4, extent=extent, scratch=scratch)
+WINOGRAD = Algorithm(worthwhile, packing, emit, align=4, extent=extent, scratch=scratch)

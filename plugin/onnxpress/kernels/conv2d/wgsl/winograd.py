@@ -1,17 +1,17 @@
-"""Winograd's F(2x2, 3x3) and F(4x4, 3x3) on WebGPU.
+"""Winograd's F(2x2, 3x3) and F(4x4, 3x3) on WebGPU. A tile of 2x2 or 4x4 outputs takes 16 or 36
+products instead of 36 or 144.
 
 A tile of 2x2 or 4x4 outputs takes 16 or 36 products instead of 36 or 144.
 
-Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
-
-There are three dispatches: cells d to V[t,tiles,C]; M[t] = V[t] U[t]; M to pixels, with the
-epilogue. The second one is a batch of t products, which fills a GPU where the image is small.
-U[t,C,O] is made from the weights once.
+A run takes three dispatches: pixels d become V[t,tiles,C]; a batch of t products computes M[t] =
+V[t] U[t]; M becomes outputs and passes the epilogue. The batch fills a GPU even if the image is
+small. One more dispatch computes U[t,C,O] from the weights when they arrive.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, sections 4.1 to
 4.3.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
@@ -24,12 +24,12 @@ from ....emit.wgsl.weights import made_weights, read_weights
 from ....graph.graph import Graph, Node
 from ....ops.conv import Conv2d
 
-ITEMS = 16  # tiles per workgroup, each of at most 36 vec4f in workgroup memory
+ITEMS = 16  # tiles that a workgroup transforms; each takes at most 36 vec4f of workgroup memory
 
 
 def suits(node: Node, graph: Graph) -> bool:
-    """Whether Winograd's algorithm, which rounds more, may run `node`, and its weights are
-    constant."""
+    """Whether `node` is a 3x3 convolution for Winograd's algorithm: stride 1, constant weights,
+    channels in fours, and not marked `exact`, because the algorithm rounds."""
     kh, kw, c, o = graph.shape(node.inputs[1])
     attrs = Conv2d.of(node)
     unit = all(n == 1 for n in (*attrs.strides, *attrs.dilations, attrs.groups))
@@ -38,8 +38,8 @@ def suits(node: Node, graph: Graph) -> bool:
 
 
 def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[Dispatch]:
-    """The dispatches of `work` in tiles of `size` x `size` pixels. `tile`: the tile of its
-    products."""
+    """The dispatches of `work` with `size` x `size` outputs per transform. `tile` is the tile of
+    the products."""
     x, weights, bias = node.inputs[:3]
     n, h, w, _ = image = graph.shape(x)
     _, oh, ow, o = graph.shape(node.name)
@@ -58,7 +58,7 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
     spread = _over_quads(
         "input", tiles * c, [Port("a", x, image, wide=True)], replace(cells, var="v"),
         **grid, h=h, w=w, top=top, left=left, mode=mode, quads=c // 4)
-    # Worded like a direct convolution's product, so that both share a shader.
+    # The same WGSL text as a direct convolution's product, so that both share a shader.
     what = Product(
         inner, cells, replace(matrix(tiles, c, c), mode=mode),
         made_weights(graph, weights, kernels),
@@ -76,14 +76,15 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
             replace(spread, scratch=_elements(cells)), replace(multiplied, work=work), gathered]
 
 
-def _elements(temporary: Port) -> dict[str, int]:
+def _elements(temporary: Port[str]) -> dict[str, int]:
+    """The scratch entry of a temporary: name -> f32 elements."""
     return {temporary.value: prod(temporary.shape)}
 
 
-def _over_quads(name: str, elements: int, reads: list[Port], write: Port, **context: object
-                ) -> Dispatch:
-    """A dispatch of ITEMS of four `elements` each per workgroup, with one invocation for every line
-    of each."""
+def _over_quads(name: str, elements: int, reads: Sequence[Port], write: Port[str],
+                **context: object) -> Dispatch:
+    """The dispatch of one transform. A workgroup takes ITEMS items of four `elements`; each line of
+    an item's tile has an invocation."""
     count = elements // 4
-    return dispatch(f"conv2d/wgsl/winograd_{name}.wgsl", reads, [write], -(-count // ITEMS),
+    return dispatch(f"conv2d/wgsl/winograd_{name}.wgsl", reads, [write], -(-count // ITEMS), {}, {},
                     count=count, items=ITEMS, **context)
