@@ -10,7 +10,7 @@ from . import winograd as js_winograd
 
 def needs(node: Node, graph: Graph) -> Needs:
     """A halo of x for the windows, packed weights, and scratch."""
-    x, w, out = (graph.shape(n) for n in (*node.inputs[:2], node.outputs[0]))
+    x, w, out = (graph.shape(n) for n in (*node.inputs[:2], node.name))
     constant = node.inputs[1] in graph.constants
     halo, packings, scratch = js_tiles.halo(node, x, w, out), {}, 0
     if constant and js_winograd.suits(node, w, out):

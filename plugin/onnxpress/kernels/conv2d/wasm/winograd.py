@@ -1,8 +1,7 @@
 """Winograd's algorithm F(4x4, 3x3): a tile of 4x4 outputs takes 36 products instead of 144. A 2x2
 kernel counts as a 3x3 one whose last taps are 0; it would take 64 products.
 
-A direct convolution takes 144 products, or 64 for a 2x2 kernel, which counts as 3x3 with last taps
-of 0.
+    Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
 
 A block of tiles passes three stages: the input transform, 36 matrix products, and the output
 transform with the epilogue. The block is small, so that the 36 matrices V[tile, c] and M[tile, o]

@@ -1,7 +1,7 @@
 """Winograd's F(2x2, 3x3) and F(4x4, 3x3) on WebGPU. A tile of 2x2 or 4x4 outputs takes 16 or 36
 products instead of 36 or 144.
 
-A tile of 2x2 or 4x4 outputs takes 16 or 36 products instead of 36 or 144.
+    Y = A^T [ sum_c (G g G^T) * (B^T d B) ] A
 
 A run takes three dispatches: pixels d become V[t,tiles,C]; a batch of t products computes M[t] =
 V[t] U[t]; M becomes outputs and passes the epilogue. The batch fills a GPU even if the image is
