@@ -141,6 +141,15 @@ def test_untrained_weights_are_said_to_be() -> None:
     assert "onnx-bars" not in html
 
 
+@pytest.mark.parametrize(("task", "sentence"), [
+    ("tensor", "This model takes numbers, not pictures; run it to see what comes out."),
+    ("segmentation", "Choose a picture of your own to see what the model makes of it."),
+])
+def test_a_demo_without_samples_speaks_of_its_kind(task: str, sentence: str) -> None:
+    html = page.element("d", {"demo": {"task": task, "loading": "click"}}, "../")
+    assert f'<p class="onnx-poster">{sentence}</p>' in html
+
+
 def test_numbers_as_people_read_them() -> None:
     assert [size(n) for n in (12, 45_300, 18_800_000)] == ["12 B", "45 kB", "18.8 MB"]
     assert [count(n) for n in (87, 168_000, 4_650_000)] == ["87", "168 thousand", "4.65 million"]

@@ -172,18 +172,16 @@ def _sample_json(stage: _Stage, entry: Entry, sample: Sample, value: Any, url: s
 
 def _thumbnails(stage: _Stage, control: Control, feeds: Sequence[Feeds]) -> list[str]:
     """File names of small pictures, one per option of a blend: what the option makes of the first
-    sample. None where options cannot be shown so."""
-    task, options = stage.task, len(control.options)
-    drawable = stage.trained and feeds and task.decode and task.option
-    if not drawable or not 1 < options <= MAX_OPTIONS:
+    sample. Empty where options cannot be shown so."""
+    decode, draw, options = stage.task.decode, stage.task.option, len(control.options)
+    if not (stage.trained and feeds and decode and draw and 1 < options <= MAX_OPTIONS):
         return []
     names, shape = [], feeds[0][control.input].shape
     for i in range(options):
         values = replace(control, initial=i).start(options)
         output = stage.run({**feeds[0],
                             control.input: np.asarray(values, np.float32).reshape(shape)})
-        small = task.option(task.decode(output, stage.demo.reading))
-        names.append(stage.write("option", small, "webp"))
+        names.append(stage.write("option", draw(decode(output, stage.demo.reading)), "webp"))
     return names
 
 

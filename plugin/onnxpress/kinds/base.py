@@ -4,7 +4,7 @@ A kind is one Python file here and one browser module of the same name, `runtime
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class Given:
     to_tensor: Callable[[Any, Any], np.ndarray]
     thumbnail: Callable[[Any], bytes]
     card: Callable[[Any], bytes]
-    patterns: Mapping[str, str] = field(default_factory=dict)
+    patterns: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

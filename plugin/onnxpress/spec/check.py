@@ -53,7 +53,7 @@ def _validator(schema: str) -> Draft202012Validator:
 def _innermost(error: ValidationError) -> ValidationError:
     """Where a value may have several forms, the fault of the form that the writer meant."""
     while error.validator == "anyOf":
-        meant = [e for e in error.context
+        meant = [e for e in error.context or ()
                  if e.validator != "type" or len(e.relative_path) > 0]
         if not meant:
             return error
@@ -69,7 +69,18 @@ def _path(error: ValidationError) -> tuple[str | int, ...]:
 
 
 def _unknown(error: ValidationError) -> str:
-    return next(k for k in error.instance if k not in error.schema.get("properties", {}))
+    found: Any = error.instance
+    return next(key for key in dict(found) if key not in _properties(error))
+
+
+def _rule(error: ValidationError) -> Any:
+    """The value of the keyword that does not hold, such as the list behind "enum"."""
+    return error.validator_value
+
+
+def _properties(error: ValidationError) -> Mapping[str, Any]:
+    """The fields that the schema knows at this place."""
+    return error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
 
 
 def _line(tree: Tree, error: ValidationError) -> int:
@@ -82,7 +93,7 @@ def _line(tree: Tree, error: ValidationError) -> int:
 def _sentence(tree: Tree, error: ValidationError) -> str:
     path = _path(error)
     name = field_name(path)
-    say = SENTENCES.get(error.validator)
+    say = SENTENCES.get(str(error.validator))
     text = say(error, _shown(tree, path, error.instance)) if say else error.message
     trap = _yaml_trap(tree, path, error)
     return f"{tree.at(path)}: {name}{trap or text}"
@@ -121,9 +132,9 @@ def _yaml_trap(tree: Tree, path: tuple[str | int, ...], error: ValidationError) 
 
 def _wanted_types(error: ValidationError) -> list[str]:
     if error.validator == "type":
-        return [error.validator_value]
+        return [_rule(error)]
     if error.validator == "anyOf":
-        return [t for e in error.context if e.validator == "type" for t in [e.validator_value]]
+        return [_rule(inner) for inner in error.context or () if inner.validator == "type"]
     return []
 
 
@@ -133,20 +144,20 @@ def _say_type(error: ValidationError, shown: str) -> str:
 
 
 def _say_unknown(error: ValidationError, _: str) -> str:
-    known = list(error.schema["properties"])
+    known = list(_properties(error))
     hint = did_you_mean(_unknown(error), known)
     return f"there is no such field.{hint or ' Known here: ' + ', '.join(known)}"
 
 
 def _say_enum(error: ValidationError, shown: str) -> str:
-    known = [str(v) for v in error.validator_value]
+    known = [str(v) for v in _rule(error)]
     hint = did_you_mean(str(error.instance).lower(), known)
     return f"{shown} is not one of {', '.join(known)}.{hint}"
 
 
 def _say_required(error: ValidationError, _: str) -> str:
-    missing = next(k for k in error.validator_value if k not in error.instance)
-    about = _description(error.schema["properties"].get(missing, {}))
+    missing = next(k for k in _rule(error) if k not in error.instance)
+    about = _description(_properties(error).get(missing, {}))
     return f"{missing} is missing{about}"
 
 
@@ -159,13 +170,13 @@ def _description(schema: Mapping[str, Any]) -> str:
 
 def _say_pattern(error: ValidationError, shown: str) -> str:
     for start, words in PATTERNS.items():
-        if error.validator_value.startswith(start):
+        if _rule(error).startswith(start):
             return f"{shown} {words}"
     return f"{shown} does not have the right form"
 
 
 def _limit(words: str) -> Callable[[ValidationError, str], str]:
-    return lambda error, shown: words.format(shown=shown, limit=error.validator_value)
+    return lambda error, shown: words.format(shown=shown, limit=_rule(error))
 
 
 SENTENCES: Mapping[str, Callable[[ValidationError, str], str]] = {

@@ -50,7 +50,6 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
     tree = read_yaml(text, where, first_line)
     check(tree, "demo")
     task = TASKS[tree.value["task"]]
-    _check_samples(tree, task)
     card, card_tree = _card_of(tree, models, base)
     value = tree.value
     merged = Merged(tree, card_tree)
@@ -68,7 +67,7 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
         input=options.get(task.kind.name),
         output=read_output(merged.fields("output")),
         labels=read_labels(labels, models, base) if labels else (),
-        samples=tuple(_sample(tree, task, i, base) for i in range(len(value.get("samples", ())))),
+        samples=_samples(tree, task, base),
         weights=value.get("weights", AUTO),
         targets=tuple(t for t in TARGETS if t in value.get("targets", TARGETS)),
         threads=value.get("threads", "auto"),
@@ -163,22 +162,25 @@ def _with_prose(card: Card, value: Mapping[str, Any]) -> Card:
     return replace(card, title=card.title or value["title"], **own)
 
 
-def _check_samples(tree: Tree, task: Task) -> None:
-    """
+def _samples(tree: Tree, task: Task, base: Path) -> tuple[Sample, ...]:
+    """The samples of the task's kind.
+
     Raises:
-        SpecError: a sample is of a kind that the task does not take.
+        SpecError: a sample is of another kind, or its file is not there.
     """
     fields = {kind.given.field: kind for kind in KINDS.values() if kind.given}
-    for sample in tree.value.get("samples", ()):
+    samples, given = tree.value.get("samples", ()), task.kind.given
+    for sample in samples:
         kinds = [kind for field, kind in fields.items() if field in sample]
         if kinds != [task.kind]:
             wrong = next((kind.words.many for kind in kinds if kind != task.kind), "samples")
             raise SpecError(f"{tree.at(('samples',))}: samples: task {task.name} takes no {wrong}")
+    return tuple(_sample(tree, given.field, i, base) for i in range(len(samples))) if given else ()
 
 
-def _sample(tree: Tree, task: Task, index: int, base: Path) -> Sample:
+def _sample(tree: Tree, field: str, index: int, base: Path) -> Sample:
+    """A sample of the kind whose `field` names the file."""
     value = dict(tree.value["samples"][index])
-    field = task.kind.given.field
     reference = value.pop(field)
     where = f"{tree.at(('samples', index, field))}: samples[{index + 1}].{field}"
     if reference.startswith("package:"):

@@ -96,7 +96,7 @@ class _Loader(yaml.SafeLoader):
     def fail(self, mark: yaml.Mark, problem: str) -> SpecError:
         return SpecError(f"{self.where}:{mark.line + self.first_line}: {problem}")
 
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
             self.aliases += 1

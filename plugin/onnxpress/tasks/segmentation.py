@@ -67,7 +67,7 @@ def draw(result: Mapping[str, Any], seen: Image.Image, write: Write) -> Drawn:
     """The mask, and the picture below it at OPACITY."""
     mask = paint_mask(result["mask"]).resize(seen.size, Image.Resampling.NEAREST)
     faded = mask.copy()
-    faded.putalpha(mask.getchannel("A").point(lambda a: round(a * OPACITY)))
+    faded.putalpha(mask.getchannel("A").point([round(alpha * OPACITY) for alpha in range(256)]))
     after = Image.alpha_composite(seen.convert("RGBA"), faded).convert("RGB")
     return draw_pair(seen, after, write, mask)
 
