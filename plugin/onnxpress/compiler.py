@@ -47,9 +47,12 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What a person decides. `feeds`: samples, to prove on beside random inputs; `bounds`: (low,
-    high) of random inputs by name; `answer`: what the outputs are for, which decides how exact an
-    encoding must be; `admit` refuses outputs, by name and shape, before anything is compiled."""
+    """A person's choices.
+
+    `feeds`: samples, on which the pack is proven beside random inputs. `bounds`: input -> (low,
+    high) of its random values. `answer`: the meaning of the outputs, which decides how exact an
+    encoding must be. `admit`: refuses outputs, by name and shape, before anything is compiled.
+    """
 
     name: str = "model"
     targets: tuple[str, ...] = tuple(TARGETS)
@@ -63,7 +66,7 @@ class Options:
 
 @dataclass
 class Notes:
-    """What the compiler decided and why; shown by `explain` and on the page."""
+    """The compiler's decisions and their reasons; `explain` and the page show them."""
 
     entries: list[Note] = field(default_factory=list)
 
@@ -156,7 +159,7 @@ def compile_model(path: Path, folder: Path, options: Options,
 
 
 def _programs(graph: Graph, targets: Sequence[str], note: Notes) -> list[AnyProgram]:
-    """A program per target; one that cannot run the graph is left out, with a note."""
+    """One program per target. A target that cannot run the graph is left out, with a note."""
     programs: list[AnyProgram] = []
     for target in targets:
         try:

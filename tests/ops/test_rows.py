@@ -1,5 +1,5 @@
-"""An operator's row: it states every property, and what it states is so. The nodes are those of the
-table of cases, so a new operator is checked as soon as it has a case."""
+"""An operator's row: it states every property, and states the truth. The nodes come from the table
+of cases, so a new operator is checked as soon as it has a case."""
 
 from dataclasses import MISSING, fields, replace
 from itertools import permutations

@@ -73,8 +73,8 @@ def choose(graph: Graph, programs: Sequence[AnyProgram], weights: str, folder: P
 
 def _candidates(graph: Graph, programs: Sequence[AnyProgram], weights: str, expected: Expected,
                 means: Means) -> Iterator[Candidate]:
-    """In the order in which they are tried, at least one. The next one is made if the one before
-    it does not hold."""
+    """At least one candidate, in the order of trial. The next one is made only if the one before it
+    does not hold."""
     for encoding in ORDER if weights == AUTO else (weights,):
         encodings = plan(graph.constants, encoding)
         if encoding not in (*encodings.values(), weights, ORDER[-1]):
@@ -122,7 +122,7 @@ def _tried(candidate: Candidate, size: int, row: Row) -> Tried:
 
 
 def _note_exceptions(graph: Graph, chosen: Candidate, note: Note) -> None:
-    """Names the layers whose weights are stored otherwise than the pack's encoding says."""
+    """Notes the layers whose weights have another encoding than the pack."""
     readers = graph.consumers()
     usual, wanted = plan(graph.constants, chosen.encoding), ENCODINGS[chosen.encoding]
     for name, array in graph.constants.items():

@@ -1,7 +1,7 @@
-"""The golden check: random inputs that Python and the browser draw alike, and their outputs.
+"""The device check's inputs and outputs: random inputs that Python and the browser draw alike.
 
-A visitor's device repeats the run, before its first result or right after it. A target whose
-numbers are off is given up, and the next one is tried.
+A visitor's device repeats the run, before its first result or right after it. If the outputs are
+too far off, the next target takes over.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Samples of a model that has no spec: NumPy files with what its inputs take."""
+"""Samples of a model without a spec: NumPy files with one array per input."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ def read_sample(path: Path) -> dict[str, np.ndarray]:
     """Input name -> f32 array of an .npz file.
 
     Raises:
-        ModelError: it cannot be read, or holds something else than numbers.
+        ModelError: the file cannot be read, or holds something other than numbers.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -23,7 +23,7 @@ def read_sample(path: Path) -> dict[str, np.ndarray]:
 
 def check_feeds(feeds: Sequence[Mapping[str, np.ndarray]],
                 wanted: Mapping[str, Sequence[int]]) -> None:
-    """That every sample has what the model takes, `wanted` by name and shape.
+    """Checks that every sample has the model's inputs. `wanted`: name -> shape.
 
     Raises:
         ModelError: an input is missing, unknown, of another shape or not finite.

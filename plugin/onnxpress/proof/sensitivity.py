@@ -1,9 +1,9 @@
-"""Which matrices of a pack stay in a finer encoding: they gain the most accuracy for a byte.
+"""The matrices of a pack that stay in a finer encoding, because they gain the most accuracy per
+byte.
 
-Each matrix is rounded alone and the program run. Their order is how far the result moves, for each
-byte that the finer encoding would cost. The first ones are kept, as few as the gates need; a
-bisection finds how many. Errors of rounding are independent: the more are kept, the smaller the
-error.
+Each matrix is rounded alone and the program run. Matrices are ordered by how far the result moves,
+per byte that the finer encoding costs. The first ones stay, as few as the gates need; a bisection
+finds how many. Rounding errors are independent, so each further matrix lowers the error.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from ..weights.encodings import ENCODINGS, round_trip
 from .calibrate import correct_biases
 from .verify import Expected, same_top1, worst_gate
 
-# Share of the rounded elements that may stay; beyond it the finer encoding serves for all. Chosen
+# Share of the rounded elements that may stay; beyond it the finer encoding is taken for all. Chosen
 # with decision 0009, not measured.
 MAX_KEPT = 0.5
 
@@ -26,8 +26,11 @@ MAX_KEPT = 0.5
 def keep_sensitive(graph: Graph, wasm: Program[Linear], encodings: Mapping[str, str],
                    ways: tuple[str, str], expected: Expected,
                    means: Mapping[str, np.ndarray]) -> dict[str, str] | None:
-    """`encodings` in which the fewest matrices that make the gates hold go from the first of `ways`
-    to the second, such as from int8 to f16; None where half of the weights would not be enough."""
+    """`encodings`, in which the fewest matrices go from the first of `ways` to the second (such as
+    from int8 to f16) so that the gates hold.
+
+    None if half of the weights is not enough.
+    """
     usual, relief = ways
     probe = _Probe(graph, wasm, expected, means)
     names = [n for n, e in encodings.items()
@@ -49,7 +52,7 @@ def keep_sensitive(graph: Graph, wasm: Program[Linear], encodings: Mapping[str, 
 
 
 class _Probe:
-    """The SIMD build, whose arithmetic is IEEE 754's alone, with weights that change."""
+    """The SIMD build, whose arithmetic is IEEE 754's alone, with changing weights."""
 
     def __init__(self, graph: Graph, wasm: Program[Linear], expected: Expected,
                  means: Mapping[str, np.ndarray]) -> None:
@@ -77,8 +80,8 @@ class _Probe:
         return self.program.run([feeds[n] for n in self.graph.inputs])
 
     def _place(self, encodings: Mapping[str, str]) -> list[str]:
-        """The names of the tensors that are now as `encodings` gives them back, with the biases
-        that belong to them."""
+        """Places the tensors as `encodings` restore them, with their corrected biases; returns
+        their names."""
         def restored(name: str) -> np.ndarray:
             array = self.graph.constants[name]
             return round_trip(array, encodings[name]) if name in encodings else array

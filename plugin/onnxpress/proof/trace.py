@@ -1,8 +1,8 @@
-"""What passes through a graph in float64 on given inputs: outputs, ranges, means.
+"""The values in a graph in float64 on given inputs: outputs, ranges, means.
 
-The ranges tell whether f16 arithmetic could hold every value of every step: the sum of a
-convolution before its epilogue, and the parts of an expression, count too. Sums over many values
-(means, norms' statistics) are taken to be kept in f32, as f16 cannot even count beyond 2048.
+The ranges tell whether f16 arithmetic could hold every value of every step. The sum of a
+convolution before its epilogue counts, and so do the parts of an expression. Sums over many values
+(means, norms' statistics) are assumed to stay in f32, because f16 cannot even count beyond 2048.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,21 +20,24 @@ from ..pack.proof import F16
 from ..weights.encodings import fits_f16
 
 F16_MAX = float(np.finfo(np.float16).max)
-HEADROOM = 2  # what a visitor's picture may reach beyond the pictures tried
-HARMED = 1 / 32  # of a step's peak: f16 rounds in the eleventh bit, an overflow shows sooner
-# Means are kept to so many bits: sums in another order, on another processor, give the same ones.
+HEADROOM = 2  # a visitor's input may give values so many times the largest ones tried
+HARMED = 1 / 32  # of a step's peak; f16 rounds in the eleventh bit, and an overflow shows sooner
+# Means are kept to so many bits, so that another processor's order of sums gives the same means.
 MEAN_BITS = 11
-# Pixels of an input that a mean is over: with one alone, as behind a global pool, a corrected bias
-# would not take away the mean of an error but the error itself, on the very inputs of the proof.
+# A mean is over at least so many pixels of an input. Over one pixel, as behind a global pool, a
+# corrected bias would take away the whole error on the inputs of the proof, and not its mean.
 LEAST_PIXELS = 16
 
 
 @dataclass(frozen=True)
 class Trace:
-    """`outputs` of each input in the graph's order; `peaks`: step -> the largest magnitude that it
-    computes; `means`: convolution or matrix product over LEAST_PIXELS -> its mean input, [C];
-    `ranges`: value -> for each share in COVERED the bounds of so many of its elements; `powers`:
-    value -> its mean square."""
+    """Facts about the values in a graph.
+
+    `outputs`: for each input, in the graph's order. `peaks`: step -> the largest magnitude that it
+    computes. `means`: convolution or matrix product over LEAST_PIXELS -> its mean input, [C].
+    `ranges`: value -> for each share in COVERED, bounds of that share of its elements. `powers`:
+    value -> its mean square.
+    """
 
     outputs: Sequence[Sequence[np.ndarray]]
     peaks: Mapping[str, float]
@@ -44,7 +47,7 @@ class Trace:
 
 
 def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
-    """What passes through `graph`, over all `inputs`."""
+    """The facts about `graph` over all `inputs`."""
     peaks: dict[str, float] = {}
     sums: dict[str, np.ndarray] = {}
     ranges: dict[str, np.ndarray] = {}
@@ -81,8 +84,8 @@ def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
 
 
 def _wider(known: np.ndarray | None, values: np.ndarray) -> np.ndarray:
-    """f64[COVERED][low, high] that `values` and those before lie in; of a share below all, those of
-    about LOOKED_AT of them."""
+    """f64[COVERED][low, high]: the bounds `known`, widened to hold `values`. Bounds of a share
+    below 1 are found on about LOOKED_AT of the elements."""
     flat = np.ravel(values)
     some = np.sort(flat[:: -(-flat.size // LOOKED_AT)])
     rest = int((1 - COVERED[1]) * some.size)
@@ -107,15 +110,15 @@ def f16_range(graph: Graph, peaks: Mapping[str, float]) -> F16:
     return F16(holds, layer, peak, limit)
 
 
-# Shares of a value's elements that a range may cover: all, or all but outliers, whose loss may
-# cost less than coarser steps for the others.
+# Shares of a value's elements that a range may cover: all of them, or all without outliers. Losing
+# outliers may cost less than coarser steps for all other elements.
 COVERED = (1.0, 0.9999)
 LOOKED_AT = 1 << 17
-BARE = "#sum"  # behind the name of a step whose epilogue is not applied yet
+BARE = "#sum"  # ends the name of a step before its epilogue
 
 
 def _split_epilogues(graph: Graph) -> Graph:
-    """The graph with every epilogue as a node of its own, so that its operand is seen."""
+    """The graph with every epilogue as a node of its own, so that the trace sees its operand."""
     nodes: list[Node] = []
     values = dict(graph.values)
     for node in graph.nodes:
@@ -136,8 +139,11 @@ def _magnitude(array: np.ndarray) -> float:
 
 
 def _largest_part(expr: Expr, operands: Sequence[np.ndarray]) -> float:
-    """The largest magnitude inside the expression, or 0 where its overflow would change nothing: an
-    exponential that becomes infinite under a fraction's bar gives 0 all the same."""
+    """The largest magnitude inside the expression.
+
+    It is 0 where an overflow would change nothing: an exponential that becomes infinite below a
+    fraction's bar still gives 0.
+    """
     parts: dict[Expr, np.ndarray] = {}
     exact = evaluate(expr, [np.asarray(a, np.float64) for a in operands], parts)
     peak = max((_magnitude(v) for e, v in parts.items() if e.args), default=0.0)
