@@ -124,6 +124,21 @@ def test_a_sample_s_built_result_is_shown_while_the_model_loads(
     assert not tab.js(f"{ROOT}.querySelector('.fault').checkVisibility()")
 
 
+@pytest.mark.parametrize(("change", "sentence"), [
+    ({"task": "divination"}, "The manifest's task is \"divination\", and this page's scripts know"),
+    ({"image": None}, "The manifest does not say how a picture becomes an input"),
+])
+def test_a_demo_that_the_scripts_do_not_know_is_refused(
+        site: PageServer, tab: Tab, change: dict[str, str | None], sentence: str) -> None:
+    demo = {key: value for key, value in {**tiny_demo(), **change}.items() if value}
+    publish(site, tiny_pack(demo=demo))
+    tab.open(f"{site.url}/pages/demo.html")
+    tab.wait(f"!!{ROOT}?.querySelector('.run')")
+    click(tab, ".run")
+    tab.wait(f"{DEMO}.state == 'failed'")
+    assert text(tab, ".fault p").startswith(sentence)
+
+
 def test_another_picture_takes_over_a_running_one(site: PageServer, tab: Tab) -> None:
     slow = MODULE.replace("export function run(H) {",
                           "export function run(H) { const t = performance.now() + 150; "

@@ -146,7 +146,8 @@ def test_untrained_weights_are_said_to_be() -> None:
     ("segmentation", "Choose a picture of your own to see what the model makes of it."),
 ])
 def test_a_demo_without_samples_speaks_of_its_kind(task: str, sentence: str) -> None:
-    html = page.element("d", {"demo": {"task": task, "loading": "click"}}, "../")
+    demo = Demo(title="A", task=task, output=Output(name="y"))
+    html = page.element("d", demo, "../")
     assert f'<p class="onnx-poster">{sentence}</p>' in html
 
 

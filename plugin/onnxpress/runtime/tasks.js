@@ -1,5 +1,7 @@
 /** The tasks: one row each, under the names of the modules in plugin/onnxpress/tasks/. */
 
+import { PressError } from "./errors.js";
+
 /** @type {Object<string, () => Promise<import("./tasks/contract.d.ts").TaskModule>>} */
 export const TASKS = {
   "image-classification": () => import("./tasks/image-classification.js"),
@@ -7,6 +9,17 @@ export const TASKS = {
   segmentation: () => import("./tasks/segmentation.js"),
   tensor: () => import("./tasks/tensor.js"),
 };
+
+/**
+ * @param {string} name as in a manifest
+ * @returns {Promise<import("./tasks/contract.d.ts").TaskModule>}
+ * @throws {PressError} "manifest": there is no such task
+ */
+export async function loadTask(name) {
+  if (Object.hasOwn(TASKS, name)) return TASKS[name]();
+  throw new PressError("manifest", `The manifest's task is "${name}", and this page's scripts know ` +
+    `${Object.keys(TASKS).join(", ")}. The site needs to be built again.`);
+}
 
 /** The task of a pack that was compiled without a spec: its numbers are the show. */
 export const PLAIN = "tensor";

@@ -133,8 +133,8 @@ async function measureRuns({ load, url, manifest, options }) {
 
 /** Texture to texture: the work of the camera's page without its camera and its canvas. */
 async function measureFrames({ load, acquire, url, manifest, options }) {
-  const { TASKS } = await import("../../runtime/tasks.js");
-  const task = manifest.demo && await TASKS[manifest.demo.task]();
+  const { loadTask } = await import("../../runtime/tasks.js");
+  const task = manifest.demo && await loadTask(manifest.demo.task);
   if (!task?.planFrames) {
     throw new Refusal(`${manifest.name}: --frames needs a pack whose demo turns a picture into a picture`);
   }

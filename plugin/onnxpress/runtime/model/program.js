@@ -3,7 +3,7 @@ import { PressError, factsOf, gone, isAbort, sentence } from "../errors.js";
 import { Downloads, fetchManifest } from "../load/fetch.js";
 import { streamWeights } from "../load/weights.js";
 import { TARGETS } from "../targets.js";
-import { TASKS } from "../tasks.js";
+import { loadTask } from "../tasks.js";
 import { aboutBuild } from "../targets/common/builds.js";
 import { explain, nameOf } from "./detect.js";
 import { checkGolden } from "./golden.js";
@@ -168,7 +168,7 @@ export class Program {
    */
   async openFrames(canvas) {
     const { demo, outputs } = this.#manifest;
-    const task = demo && await TASKS[demo.task]();
+    const task = demo && await loadTask(demo.task);
     if (!demo || !this.opened.openFrames || !task?.planFrames) {
       throw new PressError("frames", "openFrames(): only WebGPU paints frames, and only answers " +
         "that are pictures; use run().");

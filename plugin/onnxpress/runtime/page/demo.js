@@ -4,7 +4,7 @@ import { createControls } from "./controls.js";
 import { PressError } from "../errors.js";
 import { goldenInputs } from "../model/golden.js";
 import { looksLikeHtml, request } from "../load/request.js";
-import { PLAIN, TASKS } from "../tasks.js";
+import { PLAIN, loadTask } from "../tasks.js";
 import { writeOutputs } from "../tensors.js";
 
 /**
@@ -15,7 +15,12 @@ import { writeOutputs } from "../tensors.js";
  */
 export async function createDemo(manifest, url, onControl) {
   const demo = manifest.demo ?? plainDemo(manifest);
-  const task = await TASKS[demo.task]();
+  const task = await loadTask(demo.task);
+  const field = task.kind.given?.field;
+  if (field && !demo[field]) {
+    throw new PressError("manifest", `The manifest does not say how a ${task.kind.name} becomes an ` +
+      `input: its demo has no "${field}". The site needs to be built again.`);
+  }
   const about = resolveUrls(demo, url, task.files ?? []);
   return new LiveDemo(manifest, about, task, createControls(about, manifest.inputs, onControl));
 }
