@@ -2,6 +2,7 @@
  * The contract between the model, which chooses a target, and the targets. A target has a row in
  * ../targets.js and a module ./NAME.js beside this file.
  */
+import type { Groups } from "./webgpu/commands.js";
 import type { OnPart } from "../load/request.js";
 import type { WeightStream } from "../load/weights.js";
 import type { TargetName } from "../api.d.ts";
@@ -107,7 +108,7 @@ export interface FramePlan {
   /** Height and width of the canvas. */
   size: [number, number];
   /** A compute shader: binding 0 is the numbers, 1 the frame's texture, 2 the input's f32 values. */
-  reader: { code: string; groups: number[]; numbers(frame: { width: number; height: number }): ArrayBuffer };
+  reader: { code: string; groups: Groups; numbers(frame: { width: number; height: number }): ArrayBuffer };
   /** A vertex and a fragment shader: binding 0 is the numbers, 1 the output's f32 values. */
   painter: { code: string; numbers: ArrayBuffer };
 }

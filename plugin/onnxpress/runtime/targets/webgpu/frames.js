@@ -2,7 +2,13 @@
 import { encode } from "./commands.js";
 import { guarded, translate } from "./device.js";
 
-/** @typedef {import("../contract.d.ts").FramePlan} FramePlan */
+/**
+ * @typedef {import("../contract.d.ts").Frame} Frame
+ * @typedef {import("../contract.d.ts").FrameContext} FrameContext
+ * @typedef {import("../contract.d.ts").FramePlan} FramePlan
+ * @typedef {import("../contract.d.ts").Frames} Contract
+ * @typedef {import("./prepare.js").Port} Port
+ */
 
 /**
  * @typedef {Object} Host  The executable that the frames run on.
@@ -10,13 +16,15 @@ import { guarded, translate } from "./device.js";
  * @property {import("./prepare.js").Program} program
  * @property {GPUBuffer[]} buffers
  * @property {(before: (encoder: GPUCommandEncoder) => void,
- *   after: (encoder: GPUCommandEncoder) => void) => void} submit the model between two of ours
+ *   after: (encoder: GPUCommandEncoder) => void) => void} submit  runs the model; commands of ours
+ *   come before it and after it
+ *
+ * @typedef {{reader: GPUComputePipeline, painter: GPURenderPipeline}} Pipelines
  */
 
 /**
  * @param {Host} host
- * @param {import("../contract.d.ts").FrameCanvas} canvas one of a page, or whatever gives textures
- *   as they do
+ * @param {import("../contract.d.ts").FrameCanvas} canvas
  * @param {FramePlan} plan
  * @returns {Promise<Frames>}
  */
@@ -25,6 +33,7 @@ export async function openFrames(host, canvas, plan) {
   try {
     const format = navigator.gpu.getPreferredCanvasFormat();
     const context = canvas.getContext("webgpu");
+    if (!context) throw new TypeError("the canvas has another context");
     [canvas.height, canvas.width] = plan.size;
     context.configure({ device, format, alphaMode: "opaque" });
     const [reader, painter] = await Promise.all([
@@ -38,6 +47,7 @@ export async function openFrames(host, canvas, plan) {
   }
 }
 
+/** @param {GPUDevice} device @param {GPUTextureFormat} format @param {string} code */
 function makePainter(device, format, code) {
   const module = device.createShaderModule({ code });
   return device.createRenderPipelineAsync({
@@ -45,39 +55,42 @@ function makePainter(device, format, code) {
   });
 }
 
+/** @implements {Contract} */
 class Frames {
   #host;
   #context;
   #plan;
   #pipelines;
+  /** The other inputs, by name. @type {Object<string, {port: Port, buffer: GPUBuffer}>} */
   #held = {};
+  /** @type {GPUBuffer[]} */
   #made = [];
-  #texture = null;
-  #read = null;
+  /** The frame. @type {{texture: GPUTexture, group: GPUBindGroup}|null} */
+  #seen = null;
   #paint;
   #checked = false;
 
-  /** @param {Host} host @param {GPUCanvasContext} context @param {FramePlan} plan */
+  /**
+   * @param {Host} host
+   * @param {FrameContext} context
+   * @param {FramePlan} plan
+   * @param {Pipelines} pipelines
+   */
   constructor(host, context, plan, pipelines) {
     this.#host = host;
     this.#context = context;
     this.#plan = plan;
     this.#pipelines = pipelines;
-    this.#held = Object.fromEntries(host.program.inputs.filter(({ name }) => name !== plan.input)
-      .map((port) => [port.name, { port, buffer: this.#buffer(4 * port.length, "STORAGE") }]));
-    const port = host.program.outputs.find(({ name }) => name === plan.output);
+    for (const port of host.program.inputs) {
+      if (port.name === plan.input) continue;
+      this.#held[port.name] = { port, buffer: this.#buffer(4 * port.length, "STORAGE") };
+    }
     const numbers = this.#uniform(plan.painter.numbers);
-    this.#paint = this.#bind(pipelines.painter, numbers, this.#range(port));
+    this.#paint = this.#bind(
+      pipelines.painter, numbers, this.#range(host.program.outputs, plan.output));
   }
 
-  /**
-   * One frame, painted when the promise resolves. Frames may overlap; they are painted in order.
-   * @param {VideoFrame|ImageBitmap|OffscreenCanvas|HTMLCanvasElement|HTMLVideoElement|GPUTexture}
-   *   source a texture is one of the same device, in rgba8unorm, to be copied
-   * @param {Object<string, Float32Array>} [changed] the other inputs: all at first, then news
-   * @returns {Promise<void>}
-   * @throws {PressError} "webgpu-lost", "webgpu-validation"
-   */
+  /** @param {Frame} source @param {Object<string, Float32Array>} [changed] */
   async draw(source, changed = {}) {
     const { gpu } = this.#host;
     try {
@@ -100,42 +113,40 @@ class Frames {
 
   close() {
     this.#context.unconfigure();
-    this.#texture?.destroy();
+    this.#seen?.texture.destroy();
     for (const buffer of this.#made) buffer.destroy();
   }
 
+  /** @param {Frame} source */
   #submit(source) {
     const { device } = this.#host.gpu;
-    const width = source.displayWidth ?? source.videoWidth ?? source.width;
-    const height = source.displayHeight ?? source.videoHeight ?? source.height;
-    if (width !== this.#texture?.width || height !== this.#texture?.height) {
-      this.#resize(width, height);
-    }
+    const [width, height] = sizeOf(source);
+    const { texture, group } = this.#fitting(width, height);
     const onGpu = source instanceof GPUTexture ? source : null;
-    if (!onGpu) {
-      device.queue.copyExternalImageToTexture(
-        { source }, { texture: this.#texture }, [width, height]);
+    if (!(source instanceof GPUTexture)) {
+      device.queue.copyExternalImageToTexture({ source }, { texture }, [width, height]);
     }
-    this.#host.submit((encoder) => this.#before(encoder, onGpu), (encoder) => this.#after(encoder));
+    this.#host.submit((encoder) => {
+      if (onGpu) encoder.copyTextureToTexture({ texture: onGpu }, { texture }, [width, height]);
+      this.#before(encoder, group);
+    }, (encoder) => this.#after(encoder));
   }
 
-  #before(encoder, texture) {
-    if (texture) {
-      const { width, height } = texture;
-      encoder.copyTextureToTexture({ texture }, { texture: this.#texture }, [width, height]);
-    }
-    // The memory of an input serves other values once the model has read it.
+  /** @param {GPUCommandEncoder} encoder @param {GPUBindGroup} group of the frame */
+  #before(encoder, group) {
+    // Other values take an input's memory once the model has read it, so all inputs come anew.
     for (const { port, buffer } of Object.values(this.#held)) {
       const { buffer: to, offset, length } = port;
       encoder.copyBufferToBuffer(buffer, 0, this.#host.buffers[to], offset, 4 * length);
     }
     const { groups } = this.#plan.reader;
-    const command = { pipeline: this.#pipelines.reader, group: this.#read, groups };
-    encode(encoder.beginComputePass(), [command]);
+    encode(encoder.beginComputePass(), [{ pipeline: this.#pipelines.reader, group, groups }]);
   }
 
+  /** @param {GPUCommandEncoder} encoder */
   #after(encoder) {
     const view = this.#context.getCurrentTexture().createView();
+    /** @type {GPURenderPassColorAttachment} */
     const target = { view, loadOp: "clear", storeOp: "store" };
     const pass = encoder.beginRenderPass({ colorAttachments: [target] });
     pass.setPipeline(this.#pipelines.painter);
@@ -144,41 +155,57 @@ class Frames {
     pass.end();
   }
 
-  #resize(width, height) {
+  /** The frame's texture; a new one where the size has changed. @param {number} width @param {number} height */
+  #fitting(width, height) {
     const { device } = this.#host.gpu;
-    this.#texture?.destroy();
+    const before = this.#seen?.texture;
+    if (this.#seen && width === before?.width && height === before?.height) return this.#seen;
+    before?.destroy();
     const { TEXTURE_BINDING, COPY_DST, RENDER_ATTACHMENT } = GPUTextureUsage;
-    this.#texture = device.createTexture({
+    const texture = device.createTexture({
       size: [width, height], format: "rgba8unorm",
-      usage: TEXTURE_BINDING | COPY_DST | RENDER_ATTACHMENT, // as the copy from a picture demands
+      usage: TEXTURE_BINDING | COPY_DST | RENDER_ATTACHMENT, // copying a picture demands the last
     });
     const { input, reader } = this.#plan;
     const numbers = this.#uniform(reader.numbers({ width, height }));
-    const port = this.#host.program.inputs.find(({ name }) => name === input);
-    this.#read = this.#bind(
-      this.#pipelines.reader, numbers, this.#texture.createView(), this.#range(port));
+    const group = this.#bind(this.#pipelines.reader, numbers, texture.createView(),
+      this.#range(this.#host.program.inputs, input));
+    return (this.#seen = { texture, group });
   }
 
+  /** @param {GPUPipelineBase} pipeline @param {GPUBindingResource[]} resources */
   #bind(pipeline, ...resources) {
     const entries = resources.map((resource, binding) => ({ binding, resource }));
     const layout = pipeline.getBindGroupLayout(0);
     return this.#host.gpu.device.createBindGroup({ layout, entries });
   }
 
-  #range({ buffer, offset, length }) {
+  /** @param {Port[]} ports @param {string} wanted @returns {GPUBufferBinding} where it lies */
+  #range(ports, wanted) {
+    const port = ports.find(({ name }) => name === wanted);
+    if (!port) throw new TypeError(`the program has no input or output "${wanted}"`);
+    const { buffer, offset, length } = port;
     return { buffer: this.#host.buffers[buffer], offset, size: 4 * length };
   }
 
+  /** @param {ArrayBuffer} bytes @returns {GPUBufferBinding} */
   #uniform(bytes) {
     const buffer = this.#buffer(bytes.byteLength, "UNIFORM");
     this.#host.gpu.device.queue.writeBuffer(buffer, 0, bytes);
     return { buffer };
   }
 
+  /** @param {number} size  bytes @param {"STORAGE"|"UNIFORM"} use */
   #buffer(size, use) {
     const usage = GPUBufferUsage[use] | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.#host.gpu.device.createBuffer({ size, usage });
     this.#made.push(buffer);
     return buffer;
   }
+}
+
+/** @param {Frame} frame @returns {[width: number, height: number]} */
+function sizeOf(frame) {
+  return "displayWidth" in frame ? [frame.displayWidth, frame.displayHeight]
+    : [frame.width, frame.height];
 }
