@@ -16,6 +16,8 @@ from support.paths import ROOT
 PACKAGE = ROOT / "plugin/onnxpress"
 PYTHON = sorted(PACKAGE.rglob("*.py"))
 BROWSER = sorted(RUNTIME.rglob("*.js"))
+JS_IMPORT = re.compile(r"""(?:\bfrom|\bimport\()\s*["'](\.[^"']+)["']""")
+JS_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.S)
 MAX_FILE, MAX_FUNCTION = 400, 60
 
 # The rooms from the street to the ground: each imports those behind it, never one before it.
@@ -24,6 +26,11 @@ STREET = ("cli", "site", "build", "demo", "compiler", "proof", "programs", "run"
           "weights", "runtime", "pack", "targets", "files", "words", "errors")
 
 GROUND = ("pack", "targets", "files", "words", "errors")  # every room may import these
+
+# The browser's rooms below runtime/, in the same way. A module beside the folders is a room too, or
+# belongs to the folder of its name.
+BROWSER_STREET = ("worker", "bench", "onnxpress", "page", "tasks", "kinds", "model", "targets",
+                  "load", "dom", "tensors", "errors")
 
 # Who may import what comes from outside, and nobody else.
 GATES = {
@@ -109,6 +116,21 @@ def test_the_street_is_one_way() -> None:
     assert not against
 
 
+def test_the_street_in_the_browser_is_one_way() -> None:
+    """A worker's script that a module starts is a program of its own and no import."""
+    rank = {room: i for i, room in enumerate(BROWSER_STREET)}
+    against, seen = [], set()
+    for path in BROWSER:
+        own = path.relative_to(RUNTIME).with_suffix("").parts[0]
+        for link in JS_IMPORT.findall(JS_COMMENT.sub("", path.read_text("utf-8"))):
+            target = (path.parent / link).resolve().relative_to(RUNTIME).with_suffix("").parts[0]
+            seen |= {own, target}
+            if rank[target] < rank[own]:
+                against.append(f"{path.relative_to(RUNTIME)} imports {link}")
+    assert not against
+    assert seen == set(BROWSER_STREET)
+
+
 def test_the_plan_shows_every_room() -> None:
     """ARCHITECTURE.md draws and lists the rooms in the order of the street, and the browser's."""
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
@@ -116,7 +138,8 @@ def test_the_plan_shows_every_room() -> None:
     listed = re.findall(r"^\| `(\w+)` \|", text, re.M)
     assert tuple(drawn) == tuple(listed) == STREET
     folders = {path.name for path in RUNTIME.iterdir() if any(path.glob("*.js"))}
-    assert set(re.findall(r"^\| `runtime/(\w+)/` \|", text, re.M)) == folders
+    assert re.findall(r"^\| `runtime/(\w+)/` \|", text, re.M) == [
+        room for room in BROWSER_STREET if room in folders]
 
 
 def test_the_table_names_every_arrow() -> None:
@@ -151,9 +174,9 @@ def test_every_kernel_is_an_operators() -> None:
 def test_the_browser_side_is_plain(path: Path) -> None:
     text = path.read_text()
     assert not re.search(r"\beval\(|new Function|document\.write|innerHTML", text)
-    code = re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", text, flags=re.S)
+    code = JS_COMMENT.sub("", text)
     assert not re.search(r"https?://(?!www\.w3\.org/)", code), "no address outside the site"
-    for target in re.findall(r"""(?:from|import\()\s*["'](\.[^"']+)["']""", text):
+    for target in JS_IMPORT.findall(text):
         assert (path.parent / target).is_file(), target
     assert "export default" not in text
 

@@ -4,6 +4,7 @@ import { watchAttempts } from "./model/attempts.js";
 import { openModel } from "./model/model.js";
 import { openInWorker } from "./model/remote.js";
 import { OnnxDemo } from "./page/element.js";
+import { planFrames } from "./tasks.js";
 
 export { PressError } from "./errors.js";
 export { OnnxDemo };
@@ -22,7 +23,8 @@ export async function load(url, options = {}) {
   const open = options.worker ? openInWorker : openModel;
   try {
     const { avoid } = attempts;
-    return await open(href, { ...options, target, avoid, first: firstVisit(), onProgress });
+    return await open(href, {
+      ...options, target, avoid, first: firstVisit(), onProgress, planFrames });
   } finally {
     attempts.clear();
   }

@@ -1,8 +1,10 @@
 /** The tasks: one row each, under the names of the modules in plugin/onnxpress/tasks/. */
-
 import { PressError } from "./errors.js";
 
-/** @type {Object<string, () => Promise<import("./tasks/contract.d.ts").TaskModule>>} */
+/**
+ * @type {{[task in import("./types.js").Demo["task"]]:
+ *   () => Promise<import("./tasks/contract.d.ts").TaskModule>}}
+ */
 export const TASKS = {
   "image-classification": () => import("./tasks/image-classification.js"),
   "image-to-image": () => import("./tasks/image-to-image.js"),
@@ -11,7 +13,7 @@ export const TASKS = {
 };
 
 /**
- * @param {string} name as in a manifest
+ * @param {import("./types.js").Demo["task"]} name  as in a manifest
  * @returns {Promise<import("./tasks/contract.d.ts").TaskModule>}
  * @throws {PressError} "manifest": there is no such task
  */
@@ -23,3 +25,9 @@ export async function loadTask(name) {
 
 /** The task of a pack that was compiled without a spec: its numbers are the show. */
 export const PLAIN = "tensor";
+
+/** @type {import("./targets/contract.d.ts").PlanFrames} */
+export async function planFrames(demo, outputs) {
+  const task = await loadTask(demo.task);
+  return task.planFrames?.(demo, outputs) ?? null;
+}

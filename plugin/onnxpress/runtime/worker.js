@@ -1,6 +1,7 @@
 /** A page's models in a module worker; model/host.js is the other end. */
 import { gone, packError } from "./errors.js";
 import { openModel } from "./model/model.js";
+import { planFrames } from "./tasks.js";
 
 /**
  * @typedef {import("./model/model.js").OpenModel} OpenModel
@@ -45,7 +46,7 @@ function follow(key, model) {
 const CALLS = {
   async open({ key, url, options }, signal) {
     const model = await openModel(url, {
-      ...options, signal,
+      ...options, signal, planFrames,
       onProgress: (value) => postMessage({ key, event: "onProgress", value }),
       onFallback: (value) => postMessage({ key, event: "onFallback", value }),
     });

@@ -2,6 +2,7 @@
 import { acquire } from "/rt/targets/webgpu/device.js";
 import { fit, toImageData, toTensor } from "/rt/kinds/picture/tensor.js";
 import { openModel } from "/rt/model/model.js";
+import { planFrames } from "/rt/tasks.js";
 
 const STRENGTH = { s: Float32Array.of(0.25) };
 const WRAP = {
@@ -46,7 +47,7 @@ async function byRun(model, { demo, outputs: [{ shape }] }, rgba, width, height)
 export async function compare(pack, demo, width, height, wrap) {
   const url = new URL(`/${pack}/manifest.json`, location.href).href;
   const manifest = { ...await (await fetch(url)).json(), demo };
-  const model = await openModel(url, { target: "webgpu", manifest });
+  const model = await openModel(url, { target: "webgpu", manifest, planFrames });
   const { canvas, rgba } = noise(width, height);
   const wanted = await byRun(model, manifest, rgba, width, height);
   const surface = document.createElement("canvas");

@@ -4,13 +4,13 @@
  * Attribute `state`: idle, running or done. Event `result`, whose detail is the file that the visitor
  * can download.
  */
-import { announce } from "../page/announce.js";
+import { announce } from "../dom/announce.js";
 import { detect } from "../model/detect.js";
 import { TARGETS } from "../targets.js";
-import { h } from "../page/dom.js";
+import { h } from "../dom/elements.js";
 import { isAbort, sentence } from "../errors.js";
 import { fetchManifest } from "../load/fetch.js";
-import { formatBytes } from "../page/format.js";
+import { formatBytes } from "../dom/format.js";
 import { load } from "../onnxpress.js";
 import { measure } from "./measure.js";
 import { createReport } from "./report.js";

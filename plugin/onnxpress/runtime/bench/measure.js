@@ -1,5 +1,5 @@
 /** A pack measured on one target: for the command in a browser and in Node, and for visitors. */
-import { median } from "../page/format.js";
+import { median } from "../dom/format.js";
 import { goldenInputs } from "../model/golden.js";
 import { aboutBuild } from "../targets/common/builds.js";
 import { writeOutputs } from "../tensors.js";

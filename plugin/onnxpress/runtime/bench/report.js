@@ -1,7 +1,7 @@
 /** What a visitor sees of a benchmark: a bar per target, the steps of one target, the file. */
 import { TARGETS } from "../targets.js";
-import { bar, h } from "../page/dom.js";
-import { formatTime } from "../page/format.js";
+import { bar, h } from "../dom/elements.js";
+import { formatTime } from "../dom/format.js";
 import { saveAs } from "../page/save.js";
 import { HEAD, tableOf } from "./table.js";
 

@@ -10,10 +10,17 @@ export interface Kind {
   given?: Given;
 }
 
-/** `Value` is what is handed over, `Seen` is the part of it that the model gets. */
-export interface Given<Value = any, Seen = any, Options = any> {
+/** The keys of a manifest's demo that hold the options of a kind. */
+export type Field = "image";
+
+/**
+ * `Value` is what is handed over, `Seen` is the part of it that the model gets, `Options` are the
+ * kind's in a manifest, and `From` is a live source.
+ */
+export interface Given<Value = any, Seen = any, Options extends { input: string } = any,
+  From extends Source = any> {
   /** The key of a manifest's demo that holds the kind's options. */
-  field: string;
+  field: Field;
   words: Words;
   /** Of a file dialog. */
   accept: string;
@@ -25,7 +32,7 @@ export interface Given<Value = any, Seen = any, Options = any> {
   /** In the input's shape. */
   toTensor(seen: Seen, options: Options): Float32Array;
   /** Where values can come as a stream; a view that has `film` shows them. */
-  live?: Live<Options>;
+  live?: Live<Options, From>;
 }
 
 /** What pages say. */

@@ -1,53 +1,66 @@
 /** Pictures: a file -> pixels, upright, in sRGB, on white; or a sentence that says why not. */
 import { PressError } from "../errors.js";
-import { formatBytes } from "../page/format.js";
+import { contextOf } from "../dom/elements.js";
+import { formatBytes } from "../dom/format.js";
 import { hasCameras, openCamera, takePicture } from "./picture/camera.js";
 import { film } from "./picture/film.js";
 import { fit, toTensor } from "./picture/tensor.js";
 
-/** @type {import("./contract.d.ts").Kind} */
-export const kind = {
-  name: "picture",
-  given: {
-    field: "image",
+/**
+ * @typedef {import("../types.js").ImageInput} ImageInput
+ * @typedef {import("./picture/resample.js").Pixels} Pixels
+ * @typedef {import("./picture/camera.js").Camera} Camera
+ *
+ * @typedef {Object} Picture
+ * @property {string} title
+ * @property {HTMLCanvasElement} canvas  the whole picture, for the eye
+ * @property {() => Pixels} pixels
+ */
+
+/** @type {import("./contract.d.ts").Given<Picture, Pixels, ImageInput, Camera>} */
+const given = {
+  field: "image",
+  words: {
+    choose: "Your own picture…",
+    drop: "Drop the picture here",
+    promise: "Pictures never leave this browser.",
+    own: "Your own picture. It stays in this browser.",
+    unnamed: "Your picture",
+    missing: "Choose a picture first.",
+    foreign: "That is no file of yours: a page may not read pictures of other pages. Save the " +
+      "picture first, then drop the file.",
+    instead: "a picture of your own",
+  },
+  accept: "image/*",
+  faults: ["picture", "camera"],
+  read: readPicture,
+  see: (picture, image) => fit(picture.pixels(), image),
+  toTensor,
+  live: {
     words: {
-      choose: "Your own picture…",
-      drop: "Drop the picture here",
-      promise: "Pictures never leave this browser.",
-      own: "Your own picture. It stays in this browser.",
-      unnamed: "Your picture",
-      missing: "Choose a picture first.",
-      foreign: "That is no file of yours: a page may not read pictures of other pages. Save the " +
-        "picture first, then drop the file.",
-      instead: "a picture of your own",
+      start: "Use the camera",
+      stop: "Stop the camera",
+      hint: "Your camera. Its pictures stay in this browser.",
+      begun: "The camera is live.",
+      ended: "The camera is off.",
     },
-    accept: "image/*",
-    faults: ["picture", "camera"],
-    read: readPicture,
-    see: (picture, image) => fit(picture.pixels(), image),
-    toTensor,
-    live: {
-      words: {
-        start: "Use the camera",
-        stop: "Stop the camera",
-        hint: "Your camera. Its pictures stay in this browser.",
-        begun: "The camera is live.",
-        ended: "The camera is off.",
-      },
-      offered: hasCameras,
-      open: openCamera,
-      run: film,
-      take: ({ video }) => takePicture(video),
-    },
+    offered: hasCameras,
+    open: openCamera,
+    run: film,
+    take: ({ video }) => takePicture(video),
   },
 };
 
+/** @type {import("./contract.d.ts").Kind} */
+export const kind = { name: "picture", given };
+
 /**
- * Larger pictures are first reduced by the browser, which bounds memory (a 100-megapixel photo has
- * 400 MB of pixels); up to this size the resizing is exactly Pillow's.
+ * The browser reduces larger pictures first, which bounds memory (a 100-megapixel photo has 400 MB of
+ * pixels). Up to this size the resizing is exactly Pillow's.
  */
 const MAX_PIXELS = 4e6;
 
+/** How files begin that are no pictures. @type {[RegExp, string][]} */
 const OTHERS = [
   [/^%PDF/, "a PDF document"],
   [/^.{4}ftyp(heic|heix|mif1|msf1)/s, "a HEIC photo, which this browser cannot read"],
@@ -57,20 +70,13 @@ const OTHERS = [
 ];
 
 /**
- * @typedef {Object} Picture
- * @property {string} title
- * @property {HTMLCanvasElement} canvas  the whole picture, for the eye
- * @property {() => import("./picture/resample.js").Pixels} pixels
- */
-
-/**
  * @param {Blob} blob
  * @param {string} title
  * @returns {Promise<Picture>}
- * @throws {PressError} "picture"
+ * @throws {PressError} "picture": the browser cannot read it
  */
 export async function readPicture(blob, title) {
-  const name = blob.name ? `"${blob.name}"` : "This";
+  const name = "name" in blob && blob.name ? `"${blob.name}"` : "This";
   if (blob.size === 0) throw new PressError("picture", `${name} is empty; choose a picture file.`);
   const url = URL.createObjectURL(blob);
   try {
@@ -82,7 +88,10 @@ export async function readPicture(blob, title) {
   }
 }
 
-/** @returns {Promise<HTMLImageElement|null>} not decoded yet: its size is known, no more */
+/**
+ * @param {string} url
+ * @returns {Promise<HTMLImageElement|null>} not decoded yet: only its size is known
+ */
 function loadImage(url) {
   const image = new Image();
   return new Promise((resolve) => {
@@ -92,13 +101,14 @@ function loadImage(url) {
   });
 }
 
+/** @param {HTMLImageElement} image @param {string} title @returns {Picture} */
 function paint(image, title) {
   const { naturalWidth, naturalHeight } = image;
   const scale = Math.min(1, Math.sqrt(MAX_PIXELS / (naturalWidth * naturalHeight)));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(naturalWidth * scale));
   canvas.height = Math.max(1, Math.round(naturalHeight * scale));
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const context = contextOf(canvas, { willReadFrequently: true });
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
@@ -106,7 +116,7 @@ function paint(image, title) {
   return { title, canvas, pixels: () => readPixels(context) };
 }
 
-/** @param {CanvasRenderingContext2D} context @returns {import("./picture/resample.js").Pixels} */
+/** @param {CanvasRenderingContext2D} context @returns {Pixels} */
 function readPixels(context) {
   const { width, height } = context.canvas;
   const rgba = context.getImageData(0, 0, width, height).data;
@@ -119,7 +129,11 @@ function readPixels(context) {
   return { data, width, height };
 }
 
-/** @param {Blob} blob that no browser decoder takes */
+/**
+ * @param {Blob} blob  that the browser cannot read
+ * @param {string} name
+ * @returns {Promise<string>} why not, and what to choose
+ */
 async function complaint(blob, name) {
   const head = new TextDecoder("latin1").decode(await blob.slice(0, 32).arrayBuffer());
   const known = OTHERS.find(([pattern]) => pattern.test(head));

@@ -18,8 +18,9 @@ const PAINT = 100; // ms in which a page can show its first result: then the che
  * @typedef {import("../load/fetch.js").Downloads} Downloads
  *
  * @typedef {Omit<import("../types.js").LoadOptions, "target"> & {target?: string,
- *   avoid?: {[name in import("../api.d.ts").TargetName]?: string}, first?: boolean}} OpenOptions
- *   `target`: not checked yet; `avoid`: target -> why "auto" is to skip it; `first`: see firstVisit
+ *   avoid?: {[name in import("../api.d.ts").TargetName]?: string}, first?: boolean,
+ *   planFrames?: import("../targets/contract.d.ts").PlanFrames}} OpenOptions  `target`: not checked
+ *   yet; `avoid`: target -> why "auto" is to skip it; `first`: see firstVisit
  */
 
 /**
@@ -50,9 +51,9 @@ export async function openModel(url, options = {}) {
  * @param {Promise<Cache|null>|null} [cache] see Downloads
  */
 async function openManifest(url, manifest, meter, options, cache) {
-  const { target = "auto", avoid, onFallback = () => {}, signal } = options;
+  const { target = "auto", avoid, onFallback = () => {}, signal, planFrames } = options;
   const threads = options.threads ?? manifest.demo?.threads;
-  const model = new OpenModel(url, manifest, { meter, onFallback, signal });
+  const model = new OpenModel(url, manifest, { meter, onFallback, signal, planFrames });
   await model.start(() => detect(manifest, target, avoid, threads), cache);
   return model;
 }

@@ -3,7 +3,6 @@ import { PressError, factsOf, gone, isAbort, sentence } from "../errors.js";
 import { Downloads, fetchManifest } from "../load/fetch.js";
 import { streamWeights } from "../load/weights.js";
 import { TARGETS } from "../targets.js";
-import { loadTask } from "../tasks.js";
 import { aboutBuild } from "../targets/common/builds.js";
 import { explain, nameOf } from "./detect.js";
 import { checkGolden } from "./golden.js";
@@ -19,6 +18,7 @@ const EARLY = 3; // shards that are asked for at once: a fourth connection is th
  * @property {import("../load/progress.js").Meter} meter
  * @property {NonNullable<import("../types.js").LoadOptions["onFallback"]>} onFallback
  * @property {AbortSignal} [signal]
+ * @property {import("../targets/contract.d.ts").PlanFrames} [planFrames]
  */
 
 export class Program {
@@ -168,12 +168,12 @@ export class Program {
    */
   async openFrames(canvas) {
     const { demo, outputs } = this.#manifest;
-    const task = demo && await loadTask(demo.task);
-    if (!demo || !this.opened.openFrames || !task?.planFrames) {
+    const plan = demo && await this.#options.planFrames?.(demo, outputs);
+    if (!this.opened.openFrames || !plan) {
       throw new PressError("frames", "openFrames(): only WebGPU paints frames, and only answers " +
         "that are pictures; use run().");
     }
-    this.#frames = await this.opened.openFrames(canvas, await task.planFrames(demo, outputs));
+    this.#frames = await this.opened.openFrames(canvas, plan);
   }
 
   /**

@@ -1,16 +1,23 @@
 /** A manifest's demo brought to life: what is handed over, the controls, the view. */
-import { place } from "../load/carried.js";
-import { createControls } from "./controls.js";
 import { PressError } from "../errors.js";
-import { goldenInputs } from "../model/golden.js";
+import { place } from "../load/carried.js";
 import { looksLikeHtml, request } from "../load/request.js";
+import { goldenInputs } from "../model/golden.js";
 import { PLAIN, loadTask } from "../tasks.js";
 import { writeOutputs } from "../tensors.js";
+import { createControls } from "./controls.js";
 
 /**
- * @param {import("../types.js").Manifest} manifest
- * @param {string} url its own, absolute
- * @param {() => void} onControl a control has moved
+ * @typedef {import("../types.js").Manifest} Manifest
+ * @typedef {import("../types.js").Demo} Demo
+ * @typedef {import("../types.js").Sample} Sample
+ * @typedef {import("../api.d.ts").TypedArray} TypedArray
+ */
+
+/**
+ * @param {Manifest} manifest
+ * @param {string} url  the manifest's, absolute
+ * @param {() => void} onControl  called when a control has moved
  * @returns {Promise<LiveDemo>}
  */
 export async function createDemo(manifest, url, onControl) {
@@ -25,44 +32,54 @@ export async function createDemo(manifest, url, onControl) {
   return new LiveDemo(manifest, about, task, createControls(about, manifest.inputs, onControl));
 }
 
+/** @param {Manifest} manifest  without a demo @returns {Demo} */
 function plainDemo({ name, outputs }) {
   return { title: name, task: PLAIN, output: { name: outputs[0].name } };
 }
 
 /**
- * @param {import("../types.js").Demo} demo
+ * @param {Demo} demo
  * @param {string} base
- * @param {string[]} files keys of a sample's result that hold URLs
- * @returns {import("../types.js").Demo} with absolute URLs
+ * @param {import("../tasks/contract.d.ts").ResultFile[]} files  of a sample's result
+ * @returns {Demo} with absolute URLs
  */
 function resolveUrls(demo, base, files) {
-  const absolute = (url) => url && place(new URL(url, base).href);
+  /** @param {string} url */
+  const absolute = (url) => place(new URL(url, base).href);
+  /** @param {string} [url] */
+  const perhaps = (url) => url && absolute(url);
+  /** @param {Sample["result"]} result */
   const resolved = (result) => result && { ...result,
-    ...Object.fromEntries(files.map((key) => [key, absolute(result[key])])) };
+    ...Object.fromEntries(files.map((key) => [key, perhaps(result[key])])) };
+  const { labels, samples = [], controls = [] } = demo;
   return {
     ...demo,
-    labels: typeof demo.labels === "string" ? absolute(demo.labels) : demo.labels,
-    samples: (demo.samples ?? []).map((sample) => ({
-      ...sample, url: absolute(sample.url), thumbnail: absolute(sample.thumbnail),
+    labels: typeof labels === "string" ? absolute(labels) : labels,
+    samples: samples.map((sample) => ({
+      ...sample, url: absolute(sample.url), thumbnail: perhaps(sample.thumbnail),
       result: resolved(sample.result),
     })),
-    controls: (demo.controls ?? []).map((control) => (control.options
-      ? { ...control, options: control.options.map(
-        (option) => ({ ...option, thumbnail: absolute(option.thumbnail) })) }
-      : control)),
+    controls: controls.map((control) => (control.kind !== "blend" ? control : {
+      ...control,
+      options: control.options.map(({ name, thumbnail }) => (
+        { name, thumbnail: perhaps(thumbnail) })),
+    })),
   };
 }
 
 export class LiveDemo {
   #view;
   #controls;
+  /** @type {string[]} */
   #labels = [];
-  #value = null;
-  #seen = null;
+  /** What was handed over, and the part of it that the model gets. @type {{value: any, seen: any}|null} */
+  #handed = null;
+  /** The sample that was handed over, if it was one. @type {Sample|null} */
+  sample = null;
 
   /**
-   * @param {import("../types.js").Manifest} manifest
-   * @param {import("../types.js").Demo} about
+   * @param {Manifest} manifest
+   * @param {Demo} about
    * @param {import("../tasks/contract.d.ts").TaskModule} task
    * @param {ReturnType<typeof createControls>} controls
    */
@@ -72,14 +89,13 @@ export class LiveDemo {
     this.#view = task.createView(about);
     this.#controls = controls;
     this.about = about;
-    this.sample = null;
   }
 
   get element() {
     return this.#view.element;
   }
 
-  /** @returns {HTMLElement[]} what can be done with the result */
+  /** @returns {HTMLElement[]} buttons for the answer */
   get tools() {
     return this.#view.tools ?? [];
   }
@@ -88,7 +104,7 @@ export class LiveDemo {
     return this.#controls.elements;
   }
 
-  /** Where values are handed over: how. */
+  /** How values are handed over, if they are. */
   get given() {
     return this.kind.given;
   }
@@ -98,59 +114,72 @@ export class LiveDemo {
     return this.given && this.about[this.given.field];
   }
 
-  /** Where values can come as a stream that the view shows: how. */
+  /** The source of a stream of values, where there is one that the view shows. */
   get live() {
     return this.#view.film ? this.given?.live : undefined;
   }
 
-  /** @returns {boolean} true where there is something to run on */
+  /** @returns {boolean} whether there is a value to run on, or none is needed */
   get set() {
-    return !this.given || this.#value !== null;
+    return !this.given || this.#handed !== null;
   }
 
-  /** @returns {Promise<() => void>} call it to hand that sample over */
+  /** @throws {PressError} "file": the model takes none */
+  #taking() {
+    if (this.given) return this.given;
+    throw new PressError("file", "This model takes no files.");
+  }
+
+  /**
+   * @param {number} index of a sample
+   * @returns {Promise<() => void>} hands that sample over
+   * @throws {PressError} there is no such sample, or it does not come
+   */
   async pick(index) {
-    const sample = this.about.samples[index];
-    const { words } = this.given;
-    if (!sample) throw new PressError(this.kind.name, words.missing);
+    const sample = this.about.samples?.[index];
+    const given = this.#taking();
+    if (!sample) throw new PressError(this.kind.name, given.words.missing);
     const bytes = await fetchContent(sample.url, sample.title);
-    const value = bytes
-      && await this.given.read(new Blob([bytes]), sample.title).catch(() => null);
+    const value = bytes && await given.read(new Blob([bytes]), sample.title).catch(() => null);
     if (value) return this.#hand(value, sample);
     throw new PressError("download", `The sample "${sample.title}" cannot be downloaded. Check the ` +
-      `network and try again, or use ${words.instead}.`);
+      `network and try again, or use ${given.words.instead}.`);
   }
 
-  /** @param {Blob|null} file the visitor's own @returns {Promise<() => void>} as `pick` */
+  /**
+   * @param {Blob|null} file  the visitor's own; null where something else was handed over
+   * @returns {Promise<() => void>} hands the file over
+   * @throws {PressError} the kind cannot read it
+   */
   async take(file) {
-    if (!this.given) throw new PressError("file", "This model takes no files.");
-    const { words } = this.given;
-    if (!file) throw new PressError(this.kind.name, words.foreign);
-    return this.#hand(await this.given.read(file, file.name ?? words.unnamed), null);
+    const given = this.#taking();
+    if (!file) throw new PressError(this.kind.name, given.words.foreign);
+    const name = file instanceof File ? file.name : given.words.unnamed;
+    return this.#hand(await given.read(file, name), null);
   }
 
+  /** @param {unknown} value @param {Sample|null} sample @returns {() => void} */
   #hand(value, sample) {
-    const seen = this.given.see(value, this.options);
+    const seen = this.#taking().see(value, this.options);
     return () => {
-      this.#value = value;
-      this.#seen = seen;
+      this.#handed = { value, seen };
       this.sample = sample;
       this.#view.expect({ value, seen, sample });
     };
   }
 
-  /** @returns {Object<string, ArrayBufferView>} for Model.run */
+  /** @returns {Object<string, TypedArray>} for Model.run */
   inputs() {
     const { inputs } = this.manifest;
     const { given, options } = this;
     const values = this.others();
-    if (given) values[options.input] = given.toTensor(this.#seen, options);
+    if (given && options) values[options.input] = given.toTensor(this.#handed?.seen, options);
     return writeOutputs(inputs, inputs.map(({ name }) => values[name]));
   }
 
   /**
-   * All inputs but the one that is handed over, by name; where no control sets one, it has the
-   * random numbers of the golden check.
+   * By name, all inputs but the one that is handed over. An input without a control has the random
+   * numbers of the golden check.
    * @returns {Object<string, Float32Array>}
    */
   others() {
@@ -162,13 +191,18 @@ export class LiveDemo {
       names.includes(name) ? [[name, Float32Array.from(values[name] ?? drawn[i])]] : [])));
   }
 
-  /** What a live source needs. @returns {import("../tasks/contract.d.ts").Film} */
+  /** The view of a live source. @returns {import("../tasks/contract.d.ts").Film} */
   film() {
     this.sample = null;
-    return this.#view.film();
+    if (this.#view.film) return this.#view.film();
+    throw new TypeError("the view shows no stream");
   }
 
-  /** @returns {Promise<string>} the result in words */
+  /**
+   * @param {Object<string, TypedArray>} inputs
+   * @param {Object<string, TypedArray>} outputs
+   * @returns {Promise<string>} the answer in words
+   */
   async show(inputs, outputs) {
     if (!this.#labels.length) this.#labels = await readLabels(this.about.labels);
     const ports = [...this.manifest.inputs, ...this.manifest.outputs];
@@ -177,14 +211,17 @@ export class LiveDemo {
   }
 }
 
-/** @returns {Promise<string[]>} empty where the file cannot be had: classes then go by number */
+/**
+ * @param {string[]|string} [labels]  a list, or the URL of a file
+ * @returns {Promise<string[]>} empty where the file does not come: classes then go by number
+ */
 async function readLabels(labels = []) {
   if (Array.isArray(labels)) return labels;
   const bytes = await fetchContent(labels, "labels");
   return bytes ? new TextDecoder().decode(bytes).split(/\r?\n/) : [];
 }
 
-/** @returns {Promise<ArrayBuffer|null>} null where it cannot be had */
+/** @param {string} url @param {string} name @returns {Promise<ArrayBuffer|null>} null where it does not come */
 async function fetchContent(url, name) {
   const bytes = await request(url, { name }).catch(() => null);
   return bytes && !looksLikeHtml(bytes) ? bytes : null;

@@ -1,11 +1,19 @@
-/** What stands around the view: samples, the run button, progress, status, faults. */
+/** The parts around the view: samples, the run button, progress, status, faults. */
+import { h } from "../dom/elements.js";
+import { formatBytes, formatTime, median } from "../dom/format.js";
 import { IN_PAGE } from "../load/carried.js";
+import { targetNames } from "../model/detect.js";
 import { TARGETS } from "../targets.js";
-import { h } from "./dom.js";
-import { formatBytes, formatTime, median } from "./format.js";
+
+/**
+ * @typedef {import("../types.js").Model} Model
+ * @typedef {import("./demo.js").LiveDemo} LiveDemo
+ * @typedef {import("./visit.js").State} State
+ */
 
 const PATIENCE = 300; // ms: a shorter run needs no words
 
+/** @type {{[state in State]?: string}} */
 const LOADING = {
   detecting: "Looking for the fastest way to run here…",
   fetching: "Downloading the model…",
@@ -13,6 +21,7 @@ const LOADING = {
 };
 
 export class Panel {
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
   #late;
   /** @type {import("../kinds/contract.d.ts").Live["words"]|undefined} */
   #streaming;
@@ -67,22 +76,22 @@ export class Panel {
 
   /**
    * @param {import("../types.js").Manifest} manifest
-   * @param {import("./demo.js").LiveDemo} demo
-   * @param {string|null} chosen target
-   * @param {(index: number) => void} pick a sample
+   * @param {LiveDemo} demo
+   * @param {string|null} chosen  the target
+   * @param {(index: number) => void} pick  a sample
    */
   describe({ targets, weights }, demo, chosen, pick) {
-    const { about: { weightsNote, samples }, given, live } = demo;
+    const { about: { weightsNote, samples = [] }, given, live } = demo;
     this.caveat.textContent = weightsNote ?? "";
     this.caveat.hidden = !weightsNote;
     const own = given ? ` ${given.words.promise}` : "";
     const way = IN_PAGE ? "inside this page" : "downloaded once";
     this.hint.textContent = `The model is ${formatBytes(weights.bytes)}, ${way}.${own}`;
-    const names = Object.keys(TARGETS).filter((name) => name in targets);
+    const names = targetNames().filter((name) => name in targets);
     this.target.replaceChildren(
       h("option", { value: "auto" }, "Automatic"),
       ...names.map((name) => h("option", { value: name }, TARGETS[name].label)));
-    this.target.value = names.includes(chosen) ? chosen : "auto";
+    this.target.value = names.find((name) => name === chosen) ?? "auto";
     this.foot.hidden = false;
     this.chooser.hidden = !given;
     this.drop.textContent = given?.words.drop ?? "";
@@ -98,7 +107,7 @@ export class Panel {
     this.side.hidden = demo.controls.length === 0;
   }
 
-  /** Back to what the page wrote. */
+  /** Back to the content that the page wrote. */
   reset() {
     this.view.hidden = true;
     this.slot.hidden = false;
@@ -111,12 +120,12 @@ export class Panel {
     this.button.textContent = "Run on this device";
   }
 
-  /** The demo in place of the poster. @param {import("./demo.js").LiveDemo} demo */
-  showView({ about: { samples }, given, sample }) {
+  /** The demo in place of the poster. @param {LiveDemo} demo */
+  showView({ about: { samples = [] }, given, sample }) {
     this.view.hidden = false;
     this.slot.hidden = true;
     [...this.samples.querySelectorAll("button")].forEach((button, i) =>
-      button.setAttribute("aria-pressed", samples[i] === sample));
+      button.setAttribute("aria-pressed", `${samples[i] === sample}`));
     this.hint.textContent = sample
       ? [sample.title, sample.author, sample.licence].filter(Boolean).join(" · ")
       : given?.words.own ?? "";
@@ -124,11 +133,11 @@ export class Panel {
     this.origin.textContent = sample?.result ? "Computed when this page was built." : "";
   }
 
-  /** @param {string} state */
+  /** @param {State} state */
   setState(state) {
     this.progress.hidden = !(state in LOADING);
     this.doing.textContent = LOADING[state] ?? "";
-    this.button.setAttribute("aria-disabled", state in LOADING || state === "running");
+    this.button.setAttribute("aria-disabled", `${state in LOADING || state === "running"}`);
     if (state === "detecting") this.meter.removeAttribute("value");
     if (state !== "failed") this.fault.hidden = true;
     clearTimeout(this.#late);
@@ -139,16 +148,21 @@ export class Panel {
     }
   }
 
-  /** A live source in place of a sample. @param {import("./demo.js").LiveDemo} demo */
-  showFilm(demo, { reason }) {
+  /**
+   * A live source in place of a sample.
+   * @param {LiveDemo} demo
+   * @param {Model} model
+   * @param {string} hint
+   */
+  showFilm(demo, { reason }, hint) {
     this.showView(demo);
-    this.hint.textContent = demo.live.words.hint;
+    this.hint.textContent = hint;
     this.origin.textContent = "Computed on this device, as you watch.";
     this.why.textContent = reason;
     this.facts.replaceChildren();
   }
 
-  /** @param {number} rate frames per second */
+  /** @param {number} rate  frames per second */
   showRate(rate) {
     const text = `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} frames per second`;
     this.facts.replaceChildren(h("b", {}, text));
@@ -163,20 +177,19 @@ export class Panel {
     }
   }
 
-  /** @param {string} text a sentence @param {boolean} again whether another try may help */
+  /** @param {string} text  a sentence @param {boolean} again  whether another try may help */
   fail(text, again) {
     this.sentence.textContent = text;
     this.again.hidden = !again;
     this.fault.hidden = false;
   }
 
-  /** @param {import("../types.js").Model} model that has run, or is ready to */
+  /** @param {Model} model  that has run */
   report(model) {
     const { first, runs, fetch, prepare } = model.timings;
     const later = runs[0] === first ? runs.slice(1) : runs;
     const warm = later.length ? median(later) : null;
-    const auto = this.target.querySelector("option");
-    auto.textContent = `Automatic (${TARGETS[model.target].label})`;
+    this.target.options[0].textContent = `Automatic (${TARGETS[model.target].label})`;
     this.facts.replaceChildren(
       h("span", {}, warm === null ? "First run " : "A run takes ",
         h("b", {}, formatTime(warm ?? first))),
@@ -189,7 +202,7 @@ export class Panel {
       "First run": formatTime(first),
       "Threads": TARGETS[model.target].threads ? `${model.threads}` : "",
       "Later runs": warm === null ? "none yet" : `${formatTime(warm)} (median of ${later.length})`,
-      "Against onnxruntime": model.check ? inWords(model.check) : "to be checked",
+      "Against the build": model.check ? inWords(model.check) : "to be checked",
       "Download": formatTime(fetch),
       "Preparation": formatTime(prepare),
       "Notes": model.notes.join(" "),
@@ -206,7 +219,7 @@ export class Panel {
 }
 
 /** @param {import("../types.js").Check} check */
-function inWords({ maxError, metric, tolerance }) {
+function inWords({ maxError = 0, metric, tolerance }) {
   const of = metric === "l2" ? "output's norm" : "output's peak";
   return `largest error ${maxError.toExponential(1)} of the ${of}, ` +
     `${tolerance.toExponential(1)} allowed`;

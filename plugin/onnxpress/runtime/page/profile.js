@@ -1,6 +1,6 @@
 /** For ?debug=1: the time of every step on this device. */
-import { h } from "./dom.js";
-import { formatTime } from "./format.js";
+import { h } from "../dom/elements.js";
+import { formatTime } from "../dom/format.js";
 
 /**
  * @param {() => Promise<{label: string, ms: number}[]>} measure

@@ -1,25 +1,30 @@
 /**
- * "Download this demo": the file that `onnxpress export` writes, put together here. The site
- * publishes the page as a list of parts: text, and files whose base64 stands between (export.py).
+ * "Download this demo": the file that `onnxpress export` writes, put together here. The site publishes
+ * the page as a list of parts: texts, and files whose base64 stands between them (site/export.py).
  */
-import { announce } from "./announce.js";
-import { h } from "./dom.js";
+import { announce } from "../dom/announce.js";
+import { h } from "../dom/elements.js";
 import { PressError, isAbort, sentence } from "../errors.js";
 import { Downloads } from "../load/fetch.js";
-import { formatBytes } from "./format.js";
+import { formatBytes } from "../dom/format.js";
 
-const KEPT = 60_000; // ms until a saved page's memory goes; browsers begin to write it at once
-const AHEAD = 4; // files on their way before they are needed
+const KEPT = 60_000; // ms until a saved page's memory is freed; browsers begin to write it at once
+const AHEAD = 4; // files that are on their way before they are needed
+
+/** @typedef {import("../types.js").OneFile} OneFile */
 
 /** The button with its progress. */
 export class Save {
-  #manifest;
+  #name;
+  #oneFile;
   #url;
+  /** @type {AbortController|null} */
   #going = null;
 
-  /** @param {import("../types.js").Manifest} manifest with `oneFile` @param {string} url its own */
-  constructor(manifest, url) {
-    this.#manifest = manifest;
+  /** @param {string} name  of the demo @param {OneFile} oneFile @param {string} url  the manifest's */
+  constructor(name, oneFile, url) {
+    this.#name = name;
+    this.#oneFile = oneFile;
     this.#url = url;
     this.button = h("button", { type: "button", className: "quiet",
       onclick: () => (this.#going ? this.stop() : this.#start()) });
@@ -28,13 +33,14 @@ export class Save {
     this.meter = h("progress", { max: 1, ariaLabel: "Download of this demo", hidden: true });
     this.element = h("div", { className: "save", part: "save" },
       this.button, this.words, this.meter);
-    this.#rest(`${formatBytes(manifest.oneFile.total)}, one HTML file that works offline`);
+    this.#rest(`${formatBytes(oneFile.total)}, one HTML file that works offline`);
   }
 
   stop() {
     this.#going?.abort();
   }
 
+  /** @param {string} words */
   #rest(words) {
     this.#going = null;
     this.button.textContent = "Download this demo";
@@ -43,25 +49,24 @@ export class Save {
   }
 
   async #start() {
-    const { name, oneFile } = this.#manifest;
-    const file = `${name}.html`;
-    this.#going = new AbortController();
+    const file = `${this.#name}.html`;
+    const { signal } = (this.#going = new AbortController());
     this.button.textContent = "Cancel";
     this.meter.hidden = false;
     this.#show(0);
     announce("Downloading this demo.");
     try {
-      const page = await joinPage(oneFile, this.#url, this.#going.signal, (n) => this.#show(n));
+      const page = await joinPage(this.#oneFile, this.#url, signal, (n) => this.#show(n));
       saveAs(page, file);
       this.#rest(`${file}, ${formatBytes(page.size)}, is among your downloads.`);
     } catch (error) {
-      this.stop(); // the other files on their way
+      this.stop(); // other files may still be on their way
       this.#rest(isAbort(error) ? "Cancelled; nothing was saved." : sentence(error));
     }
     announce(this.words.textContent);
   }
 
-  /** @param {number} share of what there is to download */
+  /** @param {number} share  0..1 of the bytes to download */
   #show(share) {
     this.meter.value = share;
     this.words.textContent = `Downloading, ${Math.floor(100 * share)} %`;
@@ -69,37 +74,45 @@ export class Save {
 }
 
 /**
- * @param {import("../types.js").OneFile} entry
- * @param {string} base the manifest's absolute URL
+ * @typedef {import("../types.js").FileEntry} FileEntry
+ *
+ * @param {OneFile} entry
+ * @param {string} base  the manifest's absolute URL
  * @param {AbortSignal} signal
  * @param {(share: number) => void} onProgress
- * @returns {Promise<Blob>} the page. Memory holds AHEAD files at most; blobs are the browser's
- * @throws {PressError} or AbortError
+ * @returns {Promise<Blob>} the page. Memory holds AHEAD files at most, as the browser keeps blobs
+ * @throws {PressError} "download", "integrity"; AbortError
  */
 async function joinPage(entry, base, signal, onProgress) {
   let loaded = 0;
   let total = Infinity;
+  /** @param {number} bytes */
   const onBytes = (bytes) => {
     loaded += bytes;
     if (!signal.aborted) onProgress(loaded / total);
   };
+  /** @param {FileEntry[]} files */
   const open = (files) => new Downloads(base, files, { signal, onBytes, note: () => {} });
   const list = await open([entry]).file(entry);
+  /** @type {(string|FileEntry)[]} */
   const parts = JSON.parse(new TextDecoder().decode(list));
   const files = parts.filter((part) => typeof part !== "string");
   total = files.reduce((sum, { bytes }) => sum + bytes, loaded);
   const downloads = open([entry, ...files]);
+  /** @type {Promise<ArrayBuffer>[]} */
   const coming = [];
+  /** @param {FileEntry} file */
   const ask = (file) => {
     const bytes = downloads.file(file);
-    bytes.catch(() => {}); // whoever awaits it hears of it
+    bytes.catch(() => {}); // the failure is for those who await it
     coming.push(bytes);
   };
+  const next = () => /** @type {Promise<ArrayBuffer>} */ (coming.shift());
   const blobs = [];
   try {
     files.splice(0, AHEAD).forEach(ask);
     for (const part of parts) {
-      const text = typeof part === "string" ? part : await base64(await coming.shift());
+      const text = typeof part === "string" ? part : await base64(await next());
       files.splice(0, AHEAD - coming.length).forEach(ask);
       blobs.push(new Blob([text]));
       signal.throwIfAborted();
@@ -122,7 +135,8 @@ async function base64(bytes) {
   });
   reader.readAsDataURL(new Blob([bytes]));
   await done;
-  return reader.result.slice(reader.result.indexOf(",") + 1);
+  const url = String(reader.result);
+  return url.slice(url.indexOf(",") + 1);
 }
 
 /** @param {Blob} page @param {string} name */

@@ -6,7 +6,7 @@ import type { Groups } from "./webgpu/commands.js";
 import type { OnPart } from "../load/request.js";
 import type { WeightStream } from "../load/weights.js";
 import type { TargetName } from "../api.d.ts";
-import type { FileEntry, Target as Built } from "../types.js";
+import type { Demo, FileEntry, Port, Target as Built } from "../types.js";
 
 export type { Built, TargetName };
 
@@ -112,6 +112,9 @@ export interface FramePlan {
   /** A vertex and a fragment shader: binding 0 is the numbers, 1 the output's f32 values. */
   painter: { code: string; numbers: ArrayBuffer };
 }
+
+/** The plan for a demo's frames; null where a GPU cannot paint its answers. The tasks know it. */
+export type PlanFrames = (demo: Demo, outputs: Port[]) => Promise<FramePlan | null>;
 
 /** A canvas, as far as frames need one. */
 export interface FrameCanvas {

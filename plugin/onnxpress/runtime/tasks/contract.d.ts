@@ -4,6 +4,7 @@
  */
 import type { Kind } from "../kinds/contract.d.ts";
 import type { FramePlan } from "../targets/contract.d.ts";
+import type { TypedArray } from "../api.d.ts";
 import type { Demo, Port, Sample } from "../types.js";
 
 /** What the module of a task exports. */
@@ -12,18 +13,21 @@ export interface TaskModule {
   kind: Kind;
   createView(demo: Demo): View;
   /** Keys of a sample's result that hold URLs. */
-  files?: string[];
+  files?: ResultFile[];
   /** For answers that a GPU can paint live: the way from a frame to the canvas. */
   planFrames?(demo: Demo, outputs: Port[]): Promise<FramePlan>;
 }
 
-/** The part of a panel that shows answers. */
-export interface View {
+/** A key of a sample's result that holds a URL. */
+export type ResultFile = "image" | "after" | "before";
+
+/** The part of a panel that shows answers. `Value` and `Seen` come from the task's kind. */
+export interface View<Value = any, Seen = any> {
   element: HTMLElement;
   /** What can be done with the answer. */
   tools?: HTMLElement[];
   /** A value was chosen and the model has not run on it yet; a sample may have a result. */
-  expect(given: { value: any; seen: any; sample: Sample | null }): void;
+  expect(given: { value: Value; seen: Seen; sample: Sample | null }): void;
   /** Shows an answer. Returns it in words, for a screen reader. */
   show(answer: Answer): string;
   /** The view of a live source; the kind's module defines what it needs. */
@@ -32,8 +36,8 @@ export interface View {
 
 /** Flat arrays and shapes, by the names of the model's inputs and outputs. */
 export interface Answer {
-  inputs: Record<string, ArrayLike<number>>;
-  outputs: Record<string, ArrayLike<number>>;
+  inputs: Record<string, TypedArray>;
+  outputs: Record<string, TypedArray>;
   shapes: Record<string, number[]>;
   labels: string[];
 }

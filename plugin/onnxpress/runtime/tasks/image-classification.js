@@ -1,10 +1,16 @@
 /** The picture beside the most likely classes. */
-import { bar, h } from "../page/dom.js";
-import { formatShare } from "../page/format.js";
+import { bar, h } from "../dom/elements.js";
+import { formatShare } from "../dom/format.js";
 
 export { kind } from "../kinds/picture.js";
 
-/** @param {ArrayLike<number>} values @returns {Float64Array} */
+/**
+ * @typedef {import("../types.js").TopClass} TopClass
+ * @typedef {import("../kinds/picture.js").Picture} Picture
+ * @typedef {import("../kinds/picture.js").Pixels} Pixels
+ */
+
+/** @param {Float32Array} values @returns {Float64Array} */
 export function softmax(values) {
   const peak = values.reduce((a, b) => Math.max(a, b), -Infinity);
   const powers = Float64Array.from(values, (v) => Math.exp(v - peak));
@@ -13,10 +19,10 @@ export function softmax(values) {
 }
 
 /**
- * @param {ArrayLike<number>} scores
+ * @param {Float32Array|Float64Array} scores  of all classes
  * @param {number} count
  * @param {string[]} labels
- * @returns {{label: string, score: number}[]} best first
+ * @returns {TopClass[]} the best `count` classes, best first
  */
 export function best(scores, count, labels) {
   const order = Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a]);
@@ -24,10 +30,14 @@ export function best(scores, count, labels) {
     .map((i) => ({ label: labels[i] ?? `Class ${i}`, score: scores[i] }));
 }
 
-/** @type {import("./contract.d.ts").TaskModule["createView"]} */
+/**
+ * @param {import("../types.js").Demo} demo
+ * @returns {import("./contract.d.ts").View<Picture, Pixels>}
+ */
 export function createView({ output, view = {} }) {
   const frame = h("div", { className: "onnx-picture" });
   const list = h("ol", { className: "onnx-bars" });
+  /** @param {TopClass[]} top */
   const fill = (top) => list.replaceChildren(...top.map(({ label, score }) =>
     h("li", { className: "onnx-bar" },
       h("span", {}, label), h("b", {}, formatShare(score)), bar(score))));
@@ -41,9 +51,8 @@ export function createView({ output, view = {} }) {
       fill(sample?.result?.top ?? []);
     },
 
-    /** @returns {string} the result in words */
     show({ outputs, labels }) {
-      const values = outputs[output.name];
+      const values = /** @type {Float32Array} */ (outputs[output.name]);
       const scores = output.kind === "probabilities" ? values : softmax(values);
       const top = best(scores, view.top ?? 5, labels);
       fill(top);

@@ -1,18 +1,31 @@
 /** Before and after, one over the other, with an edge that the visitor drags. */
-import { canvas, h } from "../page/dom.js";
-import { pixelsToImageData, placement, toImageData } from "../kinds/picture/tensor.js";
+import { canvas, contextOf, h } from "../dom/elements.js";
+import { imageOf, pixelsToImageData, placement, toImageData } from "../kinds/picture/tensor.js";
 
 export { kind } from "../kinds/picture.js";
+/** @type {import("./contract.d.ts").ResultFile[]} */
 export const files = ["image"];
 
-/** @type {import("./contract.d.ts").TaskModule["planFrames"]} */
-export async function planFrames({ image, output }, outputs) {
+/**
+ * @typedef {import("../types.js").Demo} Demo
+ * @typedef {import("../kinds/picture.js").Picture} Picture
+ * @typedef {import("../kinds/picture.js").Pixels} Pixels
+ */
+
+/**
+ * @param {Demo} demo
+ * @param {import("../types.js").Port[]} outputs of the model
+ * @returns {Promise<import("../targets/contract.d.ts").FramePlan>}
+ */
+export async function planFrames(demo, outputs) {
   const { planFrames: plan } = await import("../kinds/picture/frames.js");
-  return plan(image, output, outputs.find(({ name }) => name === output.name).shape);
+  const { shape = [] } = outputs.find(({ name }) => name === demo.output.name) ?? {};
+  return plan(imageOf(demo), demo.output, shape);
 }
 
-/** @type {import("./contract.d.ts").TaskModule["createView"]} */
-export function createView({ image, output }) {
+/** @param {Demo} demo @returns {import("./contract.d.ts").View<Picture, Pixels>} */
+export function createView(demo) {
+  const image = imageOf(demo), { output } = demo;
   const [height, width] = image.size;
   const before = canvas(width, height, { className: "before", role: "img" });
   const after = h("div", { className: "after", role: "img" });
@@ -28,6 +41,7 @@ export function createView({ image, output }) {
   const split = () => pair.style.setProperty("--split", `${wipe.value}%`);
   wipe.addEventListener("input", split);
   split();
+  /** @param {HTMLElement|null} picture  null: there is no answer yet */
   const reveal = (picture) => {
     after.replaceChildren(...(picture ? [picture] : []));
     pair.toggleAttribute("bare", !picture);
@@ -35,41 +49,41 @@ export function createView({ image, output }) {
   reveal(null);
   save.hidden = true;
   save.addEventListener("click", () => {
+    const made = after.querySelector("canvas");
     // The link's own click continues with the address that is set here.
-    save.href = copied(after.querySelector("canvas")).toDataURL("image/png");
+    if (made) save.href = copied(made).toDataURL("image/png");
   });
+  /** @type {Picture|null} */
   let shown = null;
   return {
     element: pair,
     tools: [save],
 
     expect({ value: picture, seen, sample }) {
-      before.getContext("2d").putImageData(pixelsToImageData(seen), 0, 0);
+      contextOf(before).putImageData(pixelsToImageData(seen), 0, 0);
       before.setAttribute("aria-label", `Before: ${picture.title}`);
       after.setAttribute("aria-label", `After: ${picture.title}`);
       if (shown !== picture) {
-        reveal(sample?.result?.image && h("img", { src: sample.result.image, alt: "" }));
+        const made = sample?.result?.image;
+        reveal(made ? h("img", { src: made, alt: "" }) : null);
         save.hidden = true;
       }
       shown = picture;
     },
 
     show({ outputs, shapes }) {
-      const data = toImageData(outputs[output.name], shapes[output.name], output);
+      const values = /** @type {Float32Array} */ (outputs[output.name]);
+      const data = toImageData(values, shapes[output.name], output);
       const target = canvas(data.width, data.height);
-      target.getContext("2d").putImageData(data, 0, 0);
+      contextOf(target).putImageData(data, 0, 0);
       reveal(target);
       save.hidden = false;
       return "The picture is ready.";
     },
 
-    /**
-     * For a video: the canvas that the model will paint, still empty; what draws a frame as the
-     * model sees it; what shows the canvas once it is painted.
-     */
     film() {
       const surface = canvas(1, 1);
-      const context = before.getContext("2d");
+      const context = contextOf(before);
       before.setAttribute("aria-label", "Before: your camera");
       after.setAttribute("aria-label", "After: your camera");
       shown = null;
@@ -90,9 +104,12 @@ export function createView({ image, output }) {
   };
 }
 
-/** A worker paints the camera's canvas, which gives no file itself. */
+/**
+ * A worker paints the camera's canvas, which gives no file itself.
+ * @param {HTMLCanvasElement} source
+ */
 function copied(source) {
   const copy = canvas(source.width, source.height);
-  copy.getContext("2d").drawImage(source, 0, 0);
+  contextOf(copy).drawImage(source, 0, 0);
   return copy;
 }

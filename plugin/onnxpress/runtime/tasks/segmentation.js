@@ -1,9 +1,10 @@
 /** A coloured mask over the picture, with a legend. */
-import { canvas, h, slider } from "../page/dom.js";
-import { formatShare } from "../page/format.js";
-import { pixelsToImageData } from "../kinds/picture/tensor.js";
+import { canvas, contextOf, h, slider } from "../dom/elements.js";
+import { formatShare } from "../dom/format.js";
+import { imageOf, pixelsToImageData } from "../kinds/picture/tensor.js";
 
 export { kind } from "../kinds/picture.js";
+/** @type {import("./contract.d.ts").ResultFile[]} */
 export const files = ["image"];
 
 /** The numbers of tasks/segmentation.py, which draws posters: the same colours, the same legend. */
@@ -11,9 +12,20 @@ export const OPACITY = 0.6;
 export const LEGEND = 0.001; // share of the picture below which the legend leaves a class out
 export const GOLDEN_ANGLE = 137.508; // degrees of hue from one class to the next
 
-/** Hues a golden angle apart: neighbours in the list never look alike. @returns {number[]} RGB */
+/**
+ * @typedef {import("../kinds/picture.js").Picture} Picture
+ * @typedef {import("../kinds/picture.js").Pixels} Pixels
+ * @typedef {{classes: Uint16Array, width: number, height: number}} ClassMap  classes[H, W]
+ */
+
+/**
+ * Hues a golden angle apart: classes that are neighbours in the list never look alike.
+ * @param {number} index of the class
+ * @returns {number[]} red, green and blue, 0..255
+ */
 export function colour(index) {
   const hue = (index * GOLDEN_ANGLE) % 360;
+  /** @param {number} n */
   const channel = (n) => {
     const k = (n + hue / 30) % 12;
     return Math.round(255 * (0.55 - 0.4 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
@@ -22,10 +34,10 @@ export function colour(index) {
 }
 
 /**
- * @param {ArrayLike<number>} values
- * @param {number[]} shape 1CHW, 1HWC or, for classes, [.., H, W]
- * @param {import("../types.js").Output} output
- * @returns {{classes: Uint16Array, width: number, height: number}}
+ * @param {ArrayLike<number|bigint>} values
+ * @param {number[]} shape  [1, C, H, W] or [1, H, W, C]; for indices of classes [.., H, W]
+ * @param {Pick<import("../types.js").Output, "kind"|"layout">} output
+ * @returns {ClassMap}
  */
 export function classMap(values, shape, { kind, layout = "nchw" }) {
   const dims = shape.filter((n, i) => n !== 1 || i >= shape.length - 2);
@@ -50,21 +62,26 @@ export function classMap(values, shape, { kind, layout = "nchw" }) {
   return { classes, width, height };
 }
 
-/** @type {import("./contract.d.ts").TaskModule["createView"]} */
-export function createView({ image, output }) {
-  const [height, width] = image.size;
+/**
+ * @param {import("../types.js").Demo} demo
+ * @returns {import("./contract.d.ts").View<Picture, Pixels>}
+ */
+export function createView(demo) {
+  const { output } = demo;
+  const [height, width] = imageOf(demo).size;
   const base = canvas(width, height, { role: "img" });
   const mask = h("div", { className: "mask", ariaHidden: "true" });
   const stack = h("div", { className: "stack" }, base, mask);
   const legend = h("ul", { className: "legend" });
-  const fade = (value) => mask.style.setProperty("opacity", value);
+  /** @param {number} value  opacity, 0..1 */
+  const fade = (value) => mask.style.setProperty("opacity", `${value}`);
   fade(OPACITY);
   return {
     element: h("div", { className: "onnx-poster" }, stack, h("div", {}, legend,
       slider("Overlay", { min: 0, max: 1, value: OPACITY }, fade))),
 
     expect({ value: picture, seen, sample }) {
-      base.getContext("2d").putImageData(pixelsToImageData(seen), 0, 0);
+      contextOf(base).putImageData(pixelsToImageData(seen), 0, 0);
       base.setAttribute("aria-label", picture.title);
       const overlay = sample?.result?.image;
       mask.replaceChildren(...(overlay ? [h("img", { src: overlay, alt: "" })] : []));
@@ -74,7 +91,7 @@ export function createView({ image, output }) {
     show({ outputs, shapes, labels }) {
       const map = classMap(outputs[output.name], shapes[output.name], output);
       const target = canvas(map.width, map.height);
-      target.getContext("2d").putImageData(paint(map), 0, 0);
+      contextOf(target).putImageData(paint(map), 0, 0);
       mask.replaceChildren(target);
       const found = shares(map.classes);
       legend.replaceChildren(...found.map(([index, share]) => legendRow(index, share, labels)));
@@ -83,21 +100,26 @@ export function createView({ image, output }) {
   };
 }
 
-/** @returns {ImageData} class 0, by custom the background, stays clear */
+/** @param {ClassMap} map @returns {ImageData} class 0, by custom the background, stays clear */
 function paint({ classes, width, height }) {
   const data = new ImageData(width, height);
   classes.forEach((index, i) => data.data.set([...colour(index), index ? 255 : 0], 4 * i));
   return data;
 }
 
-/** @returns {[number, number][]} class and share of the picture, largest first */
+/**
+ * @param {Uint16Array} classes
+ * @returns {[index: number, share: number][]} classes and their shares of the picture, largest first
+ */
 function shares(classes) {
+  /** @type {Map<number, number>} */
   const counts = new Map();
   for (const index of classes) counts.set(index, (counts.get(index) ?? 0) + 1);
-  return [...counts].map(([index, n]) => [index, n / classes.length])
-    .filter(([, share]) => share >= LEGEND).sort((a, b) => b[1] - a[1]);
+  return [...counts].filter(([, count]) => count / classes.length >= LEGEND)
+    .sort((a, b) => b[1] - a[1]).map(([index, count]) => [index, count / classes.length]);
 }
 
+/** @param {number} index @param {number} share @param {string[]} labels */
 function legendRow(index, share, labels) {
   const swatch = h("i", { ariaHidden: "true" });
   swatch.style.setProperty("background-color", index ? `rgb(${colour(index)})` : "transparent");

@@ -1,21 +1,30 @@
-/** The numbers that go in and come out, for a model whose answer is not to be looked at. */
-import { h } from "../page/dom.js";
+/** The numbers that go in and come out, for a model whose answer is neither a picture nor a class. */
+import { h } from "../dom/elements.js";
 
 export { kind } from "../kinds/numbers.js";
 
-const FIRST = 6;
+const FIRST = 6; // values that are shown
 
-/** @param {ArrayLike<number|bigint>} values */
+/** @typedef {import("../api.d.ts").TypedArray} TypedArray */
+
+/** @param {TypedArray} values */
 function summary(values) {
   let low = Infinity, high = -Infinity;
   for (const value of values) {
     low = Math.min(low, Number(value));
     high = Math.max(high, Number(value));
   }
-  const first = Array.from(values.slice(0, FIRST), (v) => Number(Number(v).toPrecision(5)));
+  /** @type {ArrayLike<number|bigint>} */
+  const head = values.slice(0, FIRST);
+  const first = Array.from(head, (value) => Number(Number(value).toPrecision(5)));
   return { low, high, first: first.join(", ") + (values.length > FIRST ? ", …" : "") };
 }
 
+/**
+ * @param {string} caption
+ * @param {Object<string, TypedArray>} tensors
+ * @param {Object<string, number[]>} shapes
+ */
 function table(caption, tensors, shapes) {
   const rows = Object.entries(tensors).map(([name, values]) => {
     const { low, high, first } = summary(values);
@@ -29,7 +38,7 @@ function table(caption, tensors, shapes) {
     h("tbody", {}, ...rows));
 }
 
-/** @type {import("./contract.d.ts").TaskModule["createView"]} */
+/** @returns {import("./contract.d.ts").View} */
 export function createView() {
   const element = h("div", { className: "tables" });
   return {

@@ -1,7 +1,10 @@
 /** The visitor's camera as a <video> that plays. */
-import { h } from "../../page/dom.js";
-import { PressError } from "../../errors.js";
+import { contextOf, h } from "../../dom/elements.js";
+import { PressError, factsOf } from "../../errors.js";
 
+/** @typedef {{video: HTMLVideoElement, stop: () => void}} Camera */
+
+/** By the names of the browser's errors. @type {Object<string, string>} */
 const REFUSALS = {
   NotAllowedError: "This page may not use the camera. Allow it beside the page's address and try " +
     "again, or choose a picture.",
@@ -10,14 +13,13 @@ const REFUSALS = {
     "choose a picture.",
 };
 
-/** @returns {boolean} browsers offer cameras to secure pages only */
+/** Browsers offer cameras to secure pages only. @returns {boolean} */
 export const hasCameras = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 /**
  * @param {import("../../types.js").ImageInput} image
- * @returns {Promise<{video: HTMLVideoElement, stop: () => void}>} its frames are about as large as
- *   the model's pictures
- * @throws {PressError} "camera"
+ * @returns {Promise<Camera>} its frames are about as large as the model's pictures
+ * @throws {PressError} "camera": it does not start
  */
 export async function openCamera({ size: [height, width] }) {
   const wanted = { width: { ideal: width }, height: { ideal: height } };
@@ -32,14 +34,17 @@ export async function openCamera({ size: [height, width] }) {
     return { video, stop };
   } catch (error) {
     stop();
-    throw new PressError("camera", `The camera does not start: ${error.message}`, { cause: error });
+    const { message } = factsOf(error);
+    throw new PressError("camera", `The camera does not start: ${message}`, { cause: error });
   }
 }
 
-/** @returns {Promise<File>} what the camera sees now */
+/** @param {HTMLVideoElement} video @returns {Promise<File>} the picture that it shows now */
 export async function takePicture(video) {
   const canvas = h("canvas", { width: video.videoWidth, height: video.videoHeight });
-  canvas.getContext("2d").drawImage(video, 0, 0);
+  contextOf(canvas).drawImage(video, 0, 0);
+  /** @type {Blob|null} */
   const blob = await new Promise((resolve) => { canvas.toBlob(resolve); });
+  if (!blob) throw new PressError("camera", "The camera's picture cannot be read. Try again.");
   return new File([blob], "Your camera", { type: blob.type });
 }

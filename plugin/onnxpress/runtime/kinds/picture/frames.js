@@ -1,19 +1,25 @@
 /** A frame -> the input's picture, and the output's picture -> a canvas, in shaders. */
+import { sizeOf } from "../../tensors.js";
 import { TO_CANVAS, TO_TENSOR } from "./frame_shaders.js";
 import { ORDER, perChannel, placement } from "./tensor.js";
 
-/** ITU-R 601-2 luma, as tensor.js has it. */
+/**
+ * @typedef {import("../../types.js").ImageInput} ImageInput
+ * @typedef {import("../../types.js").Output} Output
+ * @typedef {{width: number, height: number}} Size
+ */
+
+/** ITU-R 601-2 luma, as in tensor.js. */
 const LUMA = [19595 / 65536, 38470 / 65536, 7471 / 65536];
 
 /**
- * @param {import("../../types.js").ImageInput} image
- * @param {import("../../types.js").Output} output a picture
+ * @param {ImageInput} image
+ * @param {Output} output  a picture
  * @param {number[]} shape of the output
  * @returns {import("../../targets/contract.d.ts").FramePlan}
  */
 export function planFrames(image, output, shape) {
   const [height, width] = shape.slice(output.layout === "nhwc" ? -3 : -2);
-  const length = shape.reduce((product, side) => product * side, 1);
   return {
     input: image.input,
     output: output.name,
@@ -23,11 +29,15 @@ export function planFrames(image, output, shape) {
       groups: [Math.ceil(image.size[1] / 8), Math.ceil(image.size[0] / 8)],
       numbers: (source) => tensorPlan(image, source),
     },
-    painter: { code: TO_CANVAS, numbers: canvasPlan(output, { width, height }, length) },
+    painter: { code: TO_CANVAS, numbers: canvasPlan(output, { width, height }, sizeOf(shape)) },
   };
 }
 
-/** Struct Plan of TO_TENSOR. @param {import("../../types.js").ImageInput} image */
+/**
+ * Struct Plan of TO_TENSOR.
+ * @param {ImageInput} image
+ * @param {Size} source  the frame's
+ */
 function tensorPlan(image, source) {
   const { size: [height, width], layout, filter, pad = 0 } = image;
   const scaled = placement(source, image);
@@ -43,8 +53,12 @@ function tensorPlan(image, source) {
   return bytes;
 }
 
-/** (value * scale - mean) / std as a row of factors for red, green, blue and 1, per channel. */
+/**
+ * (value * scale - mean) / std as a row of factors for red, green, blue and 1, per channel.
+ * @param {ImageInput} image
+ */
 function channelRows({ channels = "rgb", scale = 1 / 255, mean, std }) {
+  /** @param {number} at */
   const unit = (at) => [0, 1, 2].map((i) => Number(i === at));
   const picks = channels === "gray" ? [LUMA] : ORDER[channels].map(unit);
   return picks.map((pick, c) => {
@@ -54,7 +68,12 @@ function channelRows({ channels = "rgb", scale = 1 / 255, mean, std }) {
   });
 }
 
-/** Struct Plan of TO_CANVAS. @param {import("../../types.js").Output} output */
+/**
+ * Struct Plan of TO_CANVAS.
+ * @param {Output} output
+ * @param {Size} canvas
+ * @param {number} length  values of the output
+ */
 function canvasPlan(output, { width, height }, length) {
   const { layout = "nchw", channels = "rgb", range: [black, white] = [0, 1] } = output;
   const area = width * height;
@@ -62,6 +81,6 @@ function canvasPlan(output, { width, height }, length) {
   const bytes = new ArrayBuffer(32);
   new Uint32Array(bytes).set([width, step]);
   new Float32Array(bytes).set([black, white], 2);
-  new Uint32Array(bytes).set((ORDER[channels] ?? [0, 0, 0]).map((c) => c * next), 4);
+  new Uint32Array(bytes).set(ORDER[channels].map((c) => c * next), 4);
   return bytes;
 }

@@ -1,24 +1,37 @@
 /**
- * Antialiased resizing, bit for bit as Pillow's `Image.resize` of columns, then of rows: each pass
- * has fixed-point weights and rounds to 8 bits (src/libImaging/Resample.c).
- * Browsers resize each in their own way; a model's answer must not depend on that.
+ * Antialiased resizing of columns, then of rows, to the same bits as Pillow's `Image.resize`: each pass
+ * has fixed-point weights and rounds to 8 bits. Browsers resize each in their own way, and a model's
+ * answer must not depend on the browser.
+ * Source: Pillow, src/libImaging/Resample.c.
  */
 
-const BITS = 22;
+/** @typedef {{data: Uint8ClampedArray, width: number, height: number}} Pixels  RGB, 3 bytes each */
+/** @typedef {"bilinear"|"bicubic"} Filter */
 
+const BITS = 22; // of a weight's fraction
+
+/** `support`: half of the filter's width. @type {{[name in Filter]: {support: number, weight: (x: number) => number}}} */
 const FILTERS = {
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { support: 2, weight: bicubic },
 };
 
-/** Keys' kernel with a = -0.5 ("Cubic convolution interpolation", 1981). */
+/**
+ * Keys' kernel with a = -0.5. Source: Keys, "Cubic convolution interpolation", 1981.
+ * @param {number} x
+ */
 function bicubic(x) {
   const t = Math.abs(x);
   if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
   return t < 2 ? -0.5 * (((t - 5) * t + 8) * t - 4) : 0;
 }
 
-/** For each output position: the first input position and the weights from there on. */
+/**
+ * For each output position: the first input position and the weights from there on.
+ * @param {number} from  input positions
+ * @param {number} to  output positions
+ * @param {Filter} filter
+ */
 function taps(from, to, filter) {
   const { support, weight } = FILTERS[filter];
   const scale = from / to;
@@ -39,7 +52,13 @@ function taps(from, to, filter) {
 }
 
 /**
- * One pass along the middle axis of [outer, from, inner] bytes.
+ * One pass along the middle axis.
+ * @param {Uint8ClampedArray} data  [outer, from, inner]
+ * @param {number} outer
+ * @param {number} from
+ * @param {number} to
+ * @param {number} inner
+ * @param {Filter} filter
  * @returns {Uint8ClampedArray} [outer, to, inner]
  */
 function pass(data, outer, from, to, inner, filter) {
@@ -59,13 +78,11 @@ function pass(data, outer, from, to, inner, filter) {
   return out;
 }
 
-/** @typedef {{data: Uint8ClampedArray, width: number, height: number}} Pixels  RGB, 3 bytes each */
-
 /**
  * @param {Pixels} pixels
  * @param {number} width
  * @param {number} height
- * @param {"bilinear"|"bicubic"} [filter]
+ * @param {Filter} [filter]
  * @returns {Pixels}
  */
 export function resample(pixels, width, height, filter = "bilinear") {
@@ -75,7 +92,16 @@ export function resample(pixels, width, height, filter = "bilinear") {
   return { data, width, height };
 }
 
-/** A window of the picture; what lies outside is `fill`. @returns {Pixels} */
+/**
+ * A window of the picture; pixels outside the picture are `fill`.
+ * @param {Pixels} pixels
+ * @param {number} left
+ * @param {number} top
+ * @param {number} width
+ * @param {number} height
+ * @param {number} [fill]  a grey, 0..255
+ * @returns {Pixels}
+ */
 export function crop(pixels, left, top, width, height, fill = 0) {
   const data = new Uint8ClampedArray(width * height * 3).fill(fill);
   const x0 = Math.max(left, 0), x1 = Math.min(left + width, pixels.width);

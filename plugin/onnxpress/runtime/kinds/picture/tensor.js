@@ -1,13 +1,28 @@
 /** Pixels <-> tensors, as the spec's image section says. */
+import { PressError } from "../../errors.js";
 import { crop, resample } from "./resample.js";
 
-export const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0] };
+/**
+ * @typedef {import("./resample.js").Pixels} Pixels
+ * @typedef {import("../../types.js").Demo} Demo
+ * @typedef {import("../../types.js").ImageInput} ImageInput
+ * @typedef {import("../../types.js").Output} Output
+ */
+
+/** Which channels of a tensor are red, green and blue. */
+export const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0], gray: [0, 0, 0] };
+
+/** @param {Demo} demo @returns {ImageInput} @throws {PressError} "manifest": it takes no picture */
+export function imageOf({ image, task }) {
+  if (image) return image;
+  throw new PressError("manifest", `The manifest's demo has no image, which the task ${task} needs.`);
+}
 
 /**
- * The part of the picture that the model sees, at the model's size.
- * @param {import("./resample.js").Pixels} pixels
- * @param {import("../../types.js").ImageInput} image
- * @returns {import("./resample.js").Pixels}
+ * The part of the picture that the model gets, at the model's size.
+ * @param {Pixels} pixels
+ * @param {ImageInput} image
+ * @returns {Pixels}
  */
 export function fit(pixels, image) {
   const { size: [height, width], filter, pad = 0 } = image;
@@ -18,7 +33,7 @@ export function fit(pixels, image) {
 /**
  * The size of the whole picture once it is scaled, and where in it the model's window begins.
  * @param {{width: number, height: number}} picture
- * @param {import("../../types.js").ImageInput} image
+ * @param {ImageInput} image
  * @returns {{width: number, height: number, left: number, top: number}}
  */
 export function placement(picture, { size: [height, width], resize }) {
@@ -29,10 +44,16 @@ export function placement(picture, { size: [height, width], resize }) {
   };
 }
 
-/** @returns {[number, number]} the picture's size before the crop */
+/**
+ * @param {{width: number, height: number}} picture
+ * @param {number} width  of the tensor
+ * @param {number} height
+ * @param {ImageInput["resize"]} resize
+ * @returns {number[]} width and height of the picture before the crop
+ */
 function scaledSize(picture, width, height, resize) {
   const sides = [picture.width, picture.height];
-  if (resize.shorter) {
+  if (typeof resize === "object") {
     const short = Math.min(...sides);
     return sides.map((side) => Math.max(1, Math.floor((side * resize.shorter) / short)));
   }
@@ -41,14 +62,19 @@ function scaledSize(picture, width, height, resize) {
   return sides.map((side) => Math.max(1, Math.round(side * scale)));
 }
 
-/** @param {number|number[]|undefined} value one per channel */
+/**
+ * @param {number|number[]|undefined} value  one for each channel, or a single number
+ * @param {number} fallback
+ * @param {number} c  the channel
+ * @returns {number}
+ */
 export const perChannel = (value, fallback, c) =>
   (Array.isArray(value) ? value[c] : value ?? fallback);
 
 /**
- * @param {import("./resample.js").Pixels} pixels of the model's size
- * @param {import("../../types.js").ImageInput} image
- * @returns {Float32Array} 1CHW or 1HWC
+ * @param {Pixels} pixels  of the model's size
+ * @param {ImageInput} image
+ * @returns {Float32Array} [1, C, H, W] or [1, H, W, C]
  */
 export function toTensor({ data, width, height }, image) {
   const { layout, channels = "rgb", scale = 1 / 255, mean, std } = image;
@@ -66,15 +92,19 @@ export function toTensor({ data, width, height }, image) {
   return out;
 }
 
-/** ITU-R 601-2 luma in Pillow's fixed point (src/libImaging/Convert.c). */
+/**
+ * ITU-R 601-2 luma in Pillow's fixed point. Source: Pillow, src/libImaging/Convert.c.
+ * @param {Uint8ClampedArray} data
+ * @param {number} at  where the pixel begins
+ */
 function luma(data, at) {
   return (data[at] * 19595 + data[at + 1] * 38470 + data[at + 2] * 7471 + 0x8000) >> 16;
 }
 
 /**
- * @param {Float32Array} values of an image output
- * @param {number[]} shape 1CHW or 1HWC
- * @param {import("../../types.js").Output} output
+ * @param {ArrayLike<number>} values  of an output that is a picture
+ * @param {number[]} shape  [1, C, H, W] or [1, H, W, C]
+ * @param {Output} output
  * @returns {ImageData}
  */
 export function toImageData(values, shape, { layout = "nchw", channels = "rgb", range = [0, 1] }) {
@@ -83,7 +113,7 @@ export function toImageData(values, shape, { layout = "nchw", channels = "rgb", 
   const area = width * height;
   const count = values.length / area;
   const [pixelStep, channelStep] = layout === "nchw" ? [1, area] : [count, 1];
-  const order = ORDER[channels] ?? [0, 0, 0];
+  const order = ORDER[channels];
   const scale = 255 / (range[1] - range[0]);
   const image = new ImageData(width, height);
   for (let i = 0; i < area; i++) {
@@ -96,7 +126,7 @@ export function toImageData(values, shape, { layout = "nchw", channels = "rgb", 
   return image;
 }
 
-/** @param {import("./resample.js").Pixels} pixels @returns {ImageData} */
+/** @param {Pixels} pixels @returns {ImageData} */
 export function pixelsToImageData({ data, width, height }) {
   const image = new ImageData(width, height);
   for (let i = 0, o = 0; i < data.length; i += 3, o += 4) {

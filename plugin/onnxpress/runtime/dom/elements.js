@@ -38,6 +38,14 @@ export function canvas(width, height, props = {}) {
 }
 
 /**
+ * @param {HTMLCanvasElement} surface  without another kind of context
+ * @param {CanvasRenderingContext2DSettings} [settings]
+ */
+export function contextOf(surface, settings) {
+  return /** @type {CanvasRenderingContext2D} */ (surface.getContext("2d", settings));
+}
+
+/**
  * @param {string} label
  * @param {{min: number, max: number, step?: number|"any", value: number}} range
  * @param {(value: number) => void} onInput

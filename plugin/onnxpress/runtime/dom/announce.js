@@ -1,5 +1,6 @@
 /** One voice for all demos of a page: a polite live region that only screen readers meet. */
 
+/** @type {HTMLElement|null} */
 let region = null;
 
 const HIDDEN = {
