@@ -75,18 +75,19 @@ def test_quantized_nets_node_by_node(name: str) -> None:
     slack = dict.fromkeys(values, 0.0)
     for node in graph.nodes:
         operands = [values[i] for i in node.inputs]
-        (got,) = OPS[node.op].reference(bound(node, graph), operands)
-        want = theirs.get(node.name, got).astype(np.float64)
         ulps = OPS[node.op].ulps(bound(node, graph), [a.shape for a in operands])
-        peak = max(np.abs(a[np.isfinite(a)]).max(initial=0) for a in (*operands, want))
-        room = max(slack[i] for i in node.inputs) + EPSILON * (np.sqrt(ulps) + 1) * peak
-        values[node.name], slack[node.name] = want, 0.0 if node.name in theirs else room
-        off = ~np.isclose(got, want, EPSILON, room)
-        if is_kind(node, "quantize"):
-            assert np.abs(got - want).max() <= 1
-            assert off.mean() < 1e-3
-        else:
-            assert not off.any(), node.name
+        results = OPS[node.op].reference(bound(node, graph), operands)
+        for name, got in zip(node.outputs, results, strict=True):
+            want = theirs.get(name, got).astype(np.float64)
+            peak = max(np.abs(a[np.isfinite(a)]).max(initial=0) for a in (*operands, want))
+            room = max(slack[i] for i in node.inputs) + EPSILON * (np.sqrt(ulps) + 1) * peak
+            values[name], slack[name] = want, 0.0 if name in theirs else room
+            off = ~np.isclose(got, want, EPSILON, room)
+            if is_kind(node, "quantize"):
+                assert np.abs(got - want).max() <= 1
+                assert off.mean() < 1e-3
+            else:
+                assert not off.any(), name
 
 
 def as_array(value: Any) -> np.ndarray:

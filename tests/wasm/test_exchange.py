@@ -14,6 +14,7 @@ from onnxpress.programs.wasm import exchange
 from onnxpress.programs.wasm import int8 as wasm_int8
 from onnxpress.programs.wasm import threads as wasm_threads
 from onnxpress.programs.wasm.build import emit_module
+from support.cases import IN_CASES, nodes_alone
 from support.graphs import Draw, sample_inputs
 from support.onnx_models import every_phase
 from support.peers import Peers, exchanges
@@ -37,6 +38,25 @@ def test_workers_share_products_and_convolutions(name: str) -> None:
 @pytest.mark.parametrize("seed", range(24))
 def test_workers_share_random_graphs(seed: int) -> None:
     check(random_graph(seed))
+
+
+@pytest.mark.parametrize("op", IN_CASES)
+def test_workers_share_every_operator_of_the_cases(op: str) -> None:
+    """A node reads what other workers have made, and they read what it makes."""
+    for graph in nodes_alone(op)[:3]:
+        check(between_steps(graph))
+
+
+def between_steps(graph: Graph) -> Graph:
+    """The graph's only node, behind a step for each operand and before one for each output. The
+    operands are numbers of about 10, so that they point to several elements if they are indices."""
+    d, (node,) = Draw(), graph.nodes
+    for name in graph.inputs:
+        d.node("pointwise", f"{name}.made", d.input(name, *graph.shape(name)), expr=inp(0) * 10)
+    d.values.update({name: graph.values[name] for name in node.outputs})
+    d.nodes.append(replace(node, inputs=tuple(f"{name}.made" for name in node.inputs)))
+    return d.graph(*(d.node("pointwise", f"{name}.read", name, expr=inp(0) + 1)
+                     for name in node.outputs))
 
 
 def net() -> Graph:

@@ -2,6 +2,8 @@
 gives, to the last bit."""
 
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from onnxpress.emit.layout import Halo, Want
@@ -11,6 +13,7 @@ from onnxpress.ops import OPS
 from onnxpress.ops.reduce import Reduce
 from onnxpress.programs.wasm import build as wasm
 from onnxpress.run.wasmtime import WasmProgram
+from support.cases import IN_CASES, nodes_alone
 from support.graphs import sample_inputs
 from support.lockstep import Lockstep, Race
 from support.step_heap import engine, run_step
@@ -81,24 +84,29 @@ def one_run(graph: Graph) -> tuple[bytes, dict, np.ndarray]:
     return code, built.about, program.heap.copy()
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-def test_threads_share_products_and_convolutions(name: str) -> None:
-    code, about, heap = one_run(GRAPHS[name]())
-    (out,) = about.outputs
+def on_threads(graph: Graph, counts: Sequence[int]) -> np.ndarray:
+    """The outputs' bits, one after another, which are the same on so many threads."""
+    code, about, heap = one_run(graph)
     results = []
-    for threads in (1, *COUNTS):
+    for threads in (1, *counts):
         lockstep = Lockstep(engine("relaxed"), code, heap, threads, about.bytes_per_thread)
-        after = lockstep.run("run")[out.offset : out.offset + out.length]
-        results.append(after.view(np.int32))
-    assert np.unique(results[0]).size > 1
+        after = lockstep.run("run").view(np.int32)
+        results.append(np.concatenate([after[out.offset : out.offset + out.length]
+                                       for out in about.outputs]))
     for several in results[1:]:
         np.testing.assert_array_equal(several, results[0])
+    return results[0]
 
 
-def test_the_tables_reach_every_kernel() -> None:
-    planned = {"conv2d", "conv2d_chain", "matmul", "fill_halo"}
-    assert {step[0] for step in STEPS} | planned == {
-        op.name for op in OPS.values() if "wasm" in op.targets}
+@pytest.mark.parametrize("name", GRAPHS)
+def test_threads_share_products_and_convolutions(name: str) -> None:
+    assert np.unique(on_threads(GRAPHS[name](), COUNTS)).size > 1
+
+
+@pytest.mark.parametrize("op", IN_CASES)
+def test_threads_share_every_operator_of_the_cases(op: str) -> None:
+    for graph in nodes_alone(op)[:3]:
+        on_threads(graph, (3,))
 
 
 def test_lockstep_sees_a_race(monkeypatch: pytest.MonkeyPatch) -> None:
