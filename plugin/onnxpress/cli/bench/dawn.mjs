@@ -16,7 +16,25 @@ import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
+/**
+ * @typedef {import("../../runtime/types.js").Manifest} Manifest
+ * @typedef {import("../../runtime/bench/measure.js").Facts} Facts
+ * @typedef {{runs: string, frames?: string, "device-first"?: boolean}} Options
+ *
+ * @typedef {Object} Bench  What a measurement needs.
+ * @property {typeof import("../../runtime/api.d.ts").load} load
+ * @property {typeof import("../../runtime/targets/webgpu/device.js").acquire} acquire
+ * @property {string} url  of the manifest
+ * @property {Manifest} manifest
+ * @property {Options} options
+ *
+ * @typedef {Map<string, Buffer>} Files  URL -> content
+ * @typedef {{size: string, live: number, reason: string}} FrameFacts  `live`: frames a second
+ * @typedef {{pack: string, engine: string, device_first: boolean} & (Facts | FrameFacts)} Measured
+ */
+
 const FILE = fileURLToPath(import.meta.url);
+/** @type {import("node:util").ParseArgsOptionsConfig} */
 const OPTIONS = {
   runs: { type: "string", default: "10" }, frames: { type: "string" },
   "device-first": { type: "boolean" }, json: { type: "boolean" }, child: { type: "boolean" },
@@ -27,16 +45,17 @@ const INSTALL = "install the package webgpu here (npm install webgpu), or set NO
 /** A sentence about a fault of this machine or of the call. */
 class Refusal extends Error {}
 
-// --- What a browser has ---
+// --- The parts of a browser ---
 
 async function provideGpu() {
   if (globalThis.navigator?.gpu) return;
   let made;
   try {
     const path = createRequire(join(process.cwd(), "_")).resolve("webgpu");
-    made = await import(pathToFileURL(path));
+    made = await import(pathToFileURL(path).href);
   } catch (error) {
-    const why = error.code === "MODULE_NOT_FOUND" ? "" : ` (${error.message.split("\n")[0]})`;
+    const { code, message = "" } = Object(error);
+    const why = code === "MODULE_NOT_FOUND" ? "" : ` (${message.split("\n")[0]})`;
     throw new Refusal(`there is no WebGPU in this Node${why}: ${INSTALL}`);
   }
   Object.assign(globalThis, made.globals);
@@ -49,7 +68,11 @@ async function provideGpu() {
 const AS_MODULES = `export const load = (url, context, next) => next(url,
   url.startsWith("file:") && url.endsWith(".js") ? { ...context, format: "module" } : context);`;
 
-/** Provides as much of a page at the address `base` as onnxpress.js needs. @param {Map<string, Buffer>} files */
+/**
+ * Provides as much of a page at the address `base` as onnxpress.js needs.
+ * @param {string} base
+ * @param {Files} files
+ */
 function providePage(base, files) {
   Object.assign(globalThis, {
     HTMLElement: class {},
@@ -58,6 +81,7 @@ function providePage(base, files) {
     location: new URL(base),
     addEventListener: () => {},
     removeEventListener: () => {},
+    /** @param {string|URL} url */
     fetch: async (url) => {
       const content = files.get(String(url));
       return content ? new Response(streamOf(content)) : new Response(null, { status: 404 });
@@ -75,34 +99,41 @@ function streamOf(content) {
   });
 }
 
-/** @returns {Promise<Map<string, Buffer>>} URL -> content of all the pack's files, in memory */
+/** @param {string} folder @param {string} base @returns {Promise<Files>} all files of the pack */
 async function readPack(folder, base) {
   const names = (await readdir(folder, { withFileTypes: true }))
     .filter((entry) => entry.isFile()).map(({ name }) => name);
-  return new Map(await Promise.all(names.map(async (name) => (
-    [new URL(name, base).href, await readFile(join(folder, name))]))));
+  /** @type {Files} */
+  const files = new Map();
+  await Promise.all(names.map(async (name) => {
+    files.set(new URL(name, base).href, await readFile(join(folder, name)));
+  }));
+  return files;
 }
 
 // --- One pack ---
 
+/** @param {string} folder @param {Options} options @returns {Promise<Measured>} */
 async function measurePack(folder, options) {
   const base = pathToFileURL(`${resolve(folder)}/`).href;
   const url = new URL("manifest.json", base).href;
   const files = await readPack(folder, base).catch((error) => {
     throw new Refusal(`${folder}: cannot be read: ${error.message}`);
   });
-  if (!files.has(url) || !files.has(new URL("onnxpress.js", base).href)) {
+  const text = files.get(url);
+  if (!text || !files.has(new URL("onnxpress.js", base).href)) {
     throw new Refusal(`${folder}: holds no manifest.json beside onnxpress.js; ` +
       "give a folder that onnxpress compile wrote");
   }
   await provideGpu();
   providePage(base, files);
   const { load, $targets_webgpu_device: { acquire } } = await import(
-    new URL("onnxpress.js", base));
-  const manifest = JSON.parse(files.get(url));
+    new URL("onnxpress.js", base).href);
+  /** @type {Manifest} */
+  const manifest = JSON.parse(String(text));
   if (options["device-first"]) {
     await acquire();
-    await import(new URL("targets/webgpu.js", base));
+    await import(new URL("targets/webgpu.js", base).href);
     await warmUp();
   }
   const measured = options.frames ? measureFrames : measureRuns;
@@ -117,44 +148,56 @@ async function measurePack(folder, options) {
 async function warmUp() {
   const bytes = new Uint8Array(8);
   await crypto.subtle.digest("SHA-256", bytes);
-  const packed = new Response(bytes).body.pipeThrough(new CompressionStream("deflate"));
-  await new Response(packed.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+  const packed = new Response(bytes).body?.pipeThrough(new CompressionStream("deflate"));
+  await new Response(packed?.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
 }
 
 async function nameEngine() {
-  const { vendor, device, description } = (await navigator.gpu.requestAdapter()).info;
+  const adapter = await navigator.gpu.requestAdapter();
+  const { vendor, device, description } = Object(adapter?.info);
   return `Dawn in Node ${process.versions.node}, ${description || device || vendor || "GPU"}`;
 }
 
+/** @param {Bench} bench @returns {Promise<Facts>} */
 async function measureRuns({ load, url, manifest, options }) {
   const { measure } = await import("../../runtime/bench/measure.js");
   return measure(load, url, manifest, { target: "webgpu" }, Number(options.runs));
 }
 
-/** Texture to texture: the work of the camera's page without its camera and its canvas. */
+/**
+ * Texture to texture: the work of the camera's page without its camera and its canvas.
+ * @param {Bench} bench
+ * @returns {Promise<FrameFacts>}
+ */
 async function measureFrames({ load, acquire, url, manifest, options }) {
   const { loadTask } = await import("../../runtime/tasks.js");
-  const task = manifest.demo && await loadTask(manifest.demo.task);
-  if (!task?.planFrames) {
+  const { image, task = "tensor" } = manifest.demo ?? {};
+  const { planFrames } = await loadTask(task);
+  if (!image || !planFrames) {
     throw new Refusal(`${manifest.name}: --frames needs a pack whose demo turns a picture into a picture`);
   }
   const { goldenInputs } = await import("../../runtime/model/golden.js");
   const { drawFrames } = await import("../../runtime/bench/frames.js");
   const model = await load(url, { target: "webgpu", manifest });
   const { device } = await acquire();
-  const { image } = manifest.demo;
   const drawn = goldenInputs(manifest.golden, model.inputs);
   const others = Object.fromEntries(model.inputs.flatMap(({ name }, i) => (
     name === image.input ? [] : [[name, Float32Array.from(drawn[i])]])));
   const textures = [0, 1].map(() => paintedTexture(device, image.size));
-  await model.openFrames(new TextureCanvas());
+  /** @type {unknown} */
+  const canvas = new TextureCanvas(); // not a whole one
+  await model.openFrames(/** @type {OffscreenCanvas} */ (canvas));
   let next = 0;
   const grab = () => textures[next++ % 2];
   const live = await drawFrames(model, grab, others, Number(options.frames));
   return { size: image.size.join("x"), live, reason: model.reason };
 }
 
-/** A texture of noise in the picture's size. */
+/**
+ * A texture of noise in the picture's size.
+ * @param {GPUDevice} device
+ * @param {[height: number, width: number]} size
+ */
 function paintedTexture(device, [height, width]) {
   const { TEXTURE_BINDING, COPY_SRC, COPY_DST } = GPUTextureUsage;
   const texture = device.createTexture({ size: [width, height], format: "rgba8unorm",
@@ -168,11 +211,13 @@ function paintedTexture(device, [height, width]) {
 class TextureCanvas {
   width = 0;
   height = 0;
+  /** @type {GPUTexture[]} */
   #textures = [];
 
   getContext() {
     return {
       canvas: this,
+      /** @param {GPUCanvasConfiguration} configuration */
       configure: ({ device, format }) => {
         const size = [this.width, this.height];
         const usage = GPUTextureUsage.RENDER_ATTACHMENT;
@@ -189,7 +234,12 @@ class TextureCanvas {
 
 // --- All packs ---
 
-/** Measures one pack in a process of its own. */
+/**
+ * Measures one pack in a process of its own.
+ * @param {string} pack
+ * @param {string[]} args
+ * @returns {Promise<Measured>}
+ */
 function inOwnProcess(pack, args) {
   const child = spawn(process.execPath, [...process.execArgv, FILE, pack, ...args, "--child"],
     { stdio: ["ignore", "pipe", "inherit"] });
@@ -203,9 +253,11 @@ function inOwnProcess(pack, args) {
   });
 }
 
+/** @param {Measured} facts */
 async function print(facts) {
+  /** @param {string} text */
   const line = (text) => process.stdout.write(`${text}\n`);
-  if (facts.live) {
+  if ("live" in facts) {
     return line(`${facts.pack}: ${facts.live.toFixed(1)} frames per second at ${facts.size}, ` +
       `texture to texture. ${facts.engine}.`);
   }
@@ -229,7 +281,8 @@ async function main() {
   register(`data:text/javascript,${encodeURIComponent(AS_MODULES)}`);
   const { values, positionals: packs } = parseArgs({ options: OPTIONS, allowPositionals: true });
   if (values.child) {
-    return process.stdout.write(JSON.stringify(await measurePack(packs[0], values)));
+    const options = /** @type {Options} */ (values);
+    return process.stdout.write(JSON.stringify(await measurePack(packs[0], options)));
   }
   if (!packs.length) throw new Refusal("give one or more folders that onnxpress compile wrote");
   for (const name of ["runs", "frames"]) {
