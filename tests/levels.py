@@ -10,12 +10,21 @@ import pytest
 # Fixtures of conftest.py that stand for a program beside Python; each is also a mark.
 ENGINES = ("chromium", "firefox", "dawn", "lavapipe")
 
-# Without a browser, but too slow for a loop at each save: whole sites, whole nets, commands.
+# Without a browser, but too slow for a loop at each save: whole nets, whole sites, child processes,
+# and sweeps over shapes, of which the table of cases has the telling ones.
 SLOW = (
+    "bench/", "build/test_builds", "build/test_display", "build/test_reproducible", "cli/",
+    "model/test_frontends", "model/test_recipes", "ops/test_interpret", "pack/test_shards",
+    "passes/test_models", "proof/test_int8", "proof/test_models", "proof/test_recheck",
+    "runtime/test_size", "site/test_dedupe", "site/test_export", "site/test_plugin",
+    "wasm/test_conv", "wasm/test_exchange", "wasm/test_kernels",
 )
 
-# In Chromium: what a visitor meets on a sound page, and every case on every target.
+# In Chromium: what a visitor meets on a sound page, every case on every target, and one test of
+# each other part of the WebGPU target.
 SOUND = (
+    "cases/", "kinds/", "runtime/test_data", "runtime/test_element", "runtime/test_load",
+    "runtime/test_targets", "site/test_page",
 )
 
 

@@ -21,7 +21,7 @@ from support.site_folder import SITES, copy_site, missing_files
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    copy_site(tmp_path)
+    copy_site(tmp_path, built=True)
     monkeypatch.chdir(tmp_path)
     model = run_recipe(SITES / "models/recipes/tint.py", {})
     (tmp_path / "tint.onnx").write_bytes(model.SerializeToString())
@@ -93,6 +93,7 @@ def test_build_writes_pages_that_need_no_generator(folder: Path) -> None:
 def test_results_as_json_stand_alone(folder: Path, capfd: pytest.CaptureFixture,
                                      caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "onnxpress")
+    shutil.rmtree(folder / ".cache")
     assert main(("build", "docs/sums.yml", "docs/tint.yml", "--out", "out", "--json")) == 0
     report = json.loads(capfd.readouterr().out)
     assert "sums: compiled and proven" in caplog.text

@@ -16,7 +16,7 @@ from support.site_folder import copy_site, run
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two demos as `onnxpress build` writes it, and a MkDocs site in site/."""
-    folder = copy_site(tmp_path_factory.mktemp("recheck"))
+    folder = copy_site(tmp_path_factory.mktemp("recheck"), built=True)
     with chdir(folder):
         assert not main(("build", "docs/sums.yml", "docs/tint.yml", "--out", "out", "--jobs", "1"))
     done = run(folder, "mkdocs", "build", "-q", "-f", "material.yml")

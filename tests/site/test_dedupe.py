@@ -44,7 +44,7 @@ def call(folder: Path, *command: str | Path) -> None:
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkout of the published branch: the second version adds a sentence and renames a demo
     that keeps its model."""
-    site = copy_site(tmp_path_factory.mktemp("mike") / "source")
+    site = copy_site(tmp_path_factory.mktemp("mike") / "source", built=True)
     call(site, "git", "init", "-b", "main")
     call(site, "git", "commit", "--allow-empty", "-m", "Begin")
     for version in VERSIONS:

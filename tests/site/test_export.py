@@ -48,7 +48,7 @@ def export(spec: str, file: str) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """sums.html and tint.html, alone in a folder whose name needs quoting; the site of the same
     demos in site/."""
-    folder = copy_site(tmp_path_factory.mktemp("export"))
+    folder = copy_site(tmp_path_factory.mktemp("export"), built=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in RECIPES:

@@ -39,7 +39,7 @@ def host() -> Iterator[PageServer]:
 def site(host: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders: material (with navigation.instant), rtd (no directory URLs), plain (no generator),
     site (Zensical's); `host` serves them."""
-    site = copy_site(tmp_path_factory.mktemp("pages"))
+    site = copy_site(tmp_path_factory.mktemp("pages"), built=True)
     # navigation.instant follows links of the sitemap only, whose addresses start at site_url.
     config = site / "material.yml"
     config.write_text(config.read_text().replace("https://example.org/sub/path/",

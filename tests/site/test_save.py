@@ -26,7 +26,7 @@ SAVED = "sums.html"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of one demo in site/, and the same demo in one file."""
-    folder = copy_site(tmp_path_factory.mktemp("save"))
+    folder = copy_site(tmp_path_factory.mktemp("save"), built=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(("build", "docs/sums.yml", "--out", "site")) == 0

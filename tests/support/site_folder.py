@@ -6,15 +6,45 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from support.paths import SITES
+from onnxpress.build.cache import code_version
+from support.paths import ROOT, SITES
+
+KEPT = ROOT / ".cache/tests"
 
 
-def copy_site(folder: Path) -> Path:
+def copy_site(folder: Path, built: bool = False) -> Path:
+    """The fixture site in `folder`. `built`: its cache holds the packs of both demos, which are
+    built once for each state of the package and kept for later runs."""
     shutil.copytree(SITES, folder, dirs_exist_ok=True)
+    if built:
+        shutil.copytree(_packs(), folder / ".cache/onnxpress", dirs_exist_ok=True)
     return folder
+
+
+@cache
+def _packs() -> Path:
+    """The cache of a build of both demos. Processes that begin at once each build it; the first one
+    to end keeps it."""
+    key = hashlib.sha256("".join([code_version(), *content(SITES).values()]).encode()).hexdigest()
+    kept = KEPT / f"packs-{key[:16]}"
+    if not kept.is_dir():
+        for old in set(KEPT.glob("packs-*")) - {kept}:
+            shutil.rmtree(old, ignore_errors=True)
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=KEPT) as name:
+            site = copy_site(Path(name, "site"))
+            done = run(site, "onnxpress.cli", "build", "docs/sums.yml", "docs/tint.yml", "--out",
+                       "out")
+            assert done.returncode == 0, done.stderr
+            with suppress(OSError):  # another process was first
+                (site / ".cache/onnxpress").rename(kept)
+    return kept
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess:
