@@ -96,11 +96,14 @@ export interface Model {
 /** An error that a person can act on: the message says where, what, and what instead. */
 export class PressError extends Error {
   constructor(code: string, message: string, more?: { cause?: unknown; file?: string; final?: boolean });
-  /** manifest, outdated, download, integrity, browser, target, input, golden, prepare, threads, picture, disposed, ... */
-  code: string;
+  /**
+   * manifest, outdated, download, integrity, browser, target, input, golden, prepare, threads, picture, disposed, ...
+   * Undefined where an engine's own error is passed on from a worker.
+   */
+  code?: string;
   /** The URL of the file in the manifest, where one is at fault. */
   file?: string;
-  /** Another try would give the same. */
+  /** Whether another try would fail in the same way. */
   final?: boolean;
 }
 
