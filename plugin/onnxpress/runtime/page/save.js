@@ -104,7 +104,7 @@ async function joinPage(entry, base, signal, onProgress) {
   /** @param {FileEntry} file */
   const ask = (file) => {
     const bytes = downloads.file(file);
-    bytes.catch(() => {}); // the failure is for those who await it
+    bytes.catch(() => {}); // whoever awaits it gets the failure
     coming.push(bytes);
   };
   const next = () => /** @type {Promise<ArrayBuffer>} */ (coming.shift());
