@@ -159,7 +159,7 @@ def tiny_pack(
                     {"tensor": "bias", "offset": 4, "pack": "raw", "args": []}],
         "inputs": [{"name": "picture", "offset": offsets["input"], "length": 3 * AREA}],
         "outputs": [{"name": "scores", "offset": offsets["output"], "length": 3}],
-        "steps": [["mean", 3 * AREA]],
+        "steps": [["mean", 3 * AREA, 4 * (3 * AREA + 3)]],
     }
     values = reference(draw(3 * AREA).reshape(3, SIDE, SIDE))
     manifest = {

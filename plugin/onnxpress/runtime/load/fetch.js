@@ -2,10 +2,9 @@
 import { place } from "./carried.js";
 import { PressError, factsOf, isAbort } from "../errors.js";
 import { alone } from "./locks.js";
+import { requireManifest } from "./manifest.js";
 import { inTime, looksLikeHtml, request, unlessAborted } from "./request.js";
 import { Store } from "./store.js";
-
-const FORMAT = 1;
 
 /** @typedef {import("../types.js").FileEntry} FileEntry */
 /** @typedef {import("./request.js").OnPart} OnPart */
@@ -288,8 +287,5 @@ function parse(bytes, url) {
     throw new PressError("manifest",
       `${url}: the server sent ${what}; give the URL of a manifest.json that onnxpress wrote.`);
   }
-  const { onnxpress, weights, targets, golden } = manifest ?? {};
-  if (onnxpress === FORMAT && weights?.shards && targets && golden) return manifest;
-  throw new PressError("manifest", `${url}: this is no onnxpress manifest of format ${FORMAT}; ` +
-    "build the model and this page with the same version of onnxpress.");
+  return requireManifest(manifest, url);
 }

@@ -1,6 +1,7 @@
 /** The street in the browser: detect, fetch, prepare, check, run; the next target on failure. */
 import { factsOf, gone } from "../errors.js";
 import { fetchManifest } from "../load/fetch.js";
+import { requireManifest } from "../load/manifest.js";
 import { Meter } from "../load/progress.js";
 import { pause } from "../load/request.js";
 import { openCache } from "../load/store.js";
@@ -33,7 +34,8 @@ export async function openModel(url, options = {}) {
   const { signal } = options;
   const cache = options.first ? null : openCache();
   const meter = new Meter(options.onProgress);
-  const manifest = options.manifest ?? await fetchManifest(url, { signal });
+  const manifest = options.manifest ? requireManifest(options.manifest, url)
+    : await fetchManifest(url, { signal });
   try {
     return await openManifest(url, manifest, meter, options, cache);
   } catch (error) {
