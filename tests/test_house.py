@@ -25,7 +25,7 @@ STREET = ("cli", "site", "build", "demo", "compiler", "proof", "programs", "run"
           "emit", "passes", "importer", "model", "spec", "tasks", "kinds", "ops", "graph",
           "weights", "runtime", "pack", "targets", "files", "words", "errors")
 
-GROUND = ("pack", "targets", "files", "words", "errors")  # every room may import these
+GROUND = ("files", "words", "errors")  # every room may import these
 
 # The browser's rooms below runtime/, in the same way. A module beside the folders is a room too, or
 # belongs to the folder of its name.

@@ -5,13 +5,15 @@ import subprocess
 from dataclasses import fields
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 from onnxpress import kinds, tasks
 from onnxpress.compiler import BUILDERS
 from onnxpress.emit.wasm.decode import DECODERS
 from onnxpress.kinds import KINDS
+from onnxpress.pack import sense
 from onnxpress.pack import targets as manifest_targets
+from onnxpress.pack import weights as manifest_weights
 from onnxpress.runtime import RUNTIME
 from onnxpress.targets import TARGETS
 from onnxpress.tasks import TASKS, segmentation
@@ -71,6 +73,10 @@ def test_a_mask_is_drawn_alike() -> None:
 
 def test_the_manifest_has_every_target() -> None:
     assert [field.name for field in fields(manifest_targets.Targets)] == list(TARGETS)
+    assert list(get_args(manifest_weights.EncodingName)) == list(ENCODINGS)
+    assert sense.BITS == {e.name: e.bits for e in ENCODINGS.values()}
+    assert sense.SCALE_BYTES == {
+        e.name: ENCODINGS[e.scales].bits // 8 for e in ENCODINGS.values() if e.scales}
 
 
 def modules(package: ModuleType) -> set[str]:

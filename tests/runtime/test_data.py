@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 from onnxpress.kinds.picture import Preprocessing, fit, to_tensor
+from onnxpress.pack.manifest import Port
+from onnxpress.pack.values import to_json
 from onnxpress.proof.golden import draw
 from onnxpress.run.browser import Browser
 from onnxpress.tasks.base import Output
@@ -34,14 +36,13 @@ def test_int8_scales_by_the_last_axis(browser: Browser) -> None:
 
 
 def test_golden_inputs_are_the_same_numbers(browser: Browser) -> None:
-    ports = [{"name": "x", "shape": [3, 40], "dtype": "f32"},
-             {"name": "n", "shape": [50], "dtype": "i64"}]
+    ports = [Port("x", (3, 40), "f32"), Port("n", (50,), "i64")]
     bounds = [(-2.5, 1.25), (0.0, 9.0)]
     got = browser.run("""
         import { goldenInputs } from "/runtime/model/golden.js";
         export const run = ({ ports, ranges }) =>
           ({ body: goldenInputs({ seed: 1, ranges }, ports) });
-    """, {"ports": ports, "ranges": bounds}).body
+    """, {"ports": to_json(ports), "ranges": bounds}).body
     wanted = np.concatenate([a.ravel() for a in draw(ports, bounds).values()])
     np.testing.assert_array_equal(np.frombuffer(got, np.float32), wanted)
 
