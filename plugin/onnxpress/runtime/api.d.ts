@@ -12,7 +12,10 @@ export type TargetName = keyof Targets;
 export interface LoadOptions {
   /** "auto", the default, obeys ?target=... in the page's address. */
   target?: "auto" | TargetName;
-  /** Of WebAssembly. By default what the spec says, or else "auto": as many as pay and as the device has. */
+  /**
+   * Of WebAssembly. By default what the spec says, or else "auto": as many as pay and as the device
+   * has.
+   */
   threads?: "auto" | number;
   onProgress?: (progress: Progress) => void;
   /** A target has failed and the next one is tried. */
@@ -39,7 +42,10 @@ export interface Progress {
 export interface Timings {
   fetch: number;
   prepare: number;
-  /** Of the first run: the golden check's, or on WebAssembly the first of `runs`, unless the check came before it. */
+  /**
+   * Of the first run: the golden check's, or on WebAssembly the first of `runs`, unless the check
+   * came before it.
+   */
   first: number;
   runs: number[];
 }
@@ -53,8 +59,8 @@ export interface Check {
 }
 
 /** The values of an input or output; its kind of array follows the port's `dtype`. */
-export type TypedArray = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array |
-  Uint32Array | Int32Array | BigUint64Array | BigInt64Array;
+export type TypedArray = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array |
+  Int16Array | Uint32Array | Int32Array | BigUint64Array | BigInt64Array;
 
 /** A model that is ready to run. */
 export interface Model {
@@ -69,9 +75,9 @@ export interface Model {
   /** Null until the check is made. */
   readonly check: Check | null;
   /**
-   * Settles when the check is made: after the first run on WebAssembly, before it elsewhere. False: this target has
-   * failed, another that has passed is in its place, and results so far are to be computed again. Rejects where none
-   * is left.
+   * Settles when the check is made: after the first run on WebAssembly, before it elsewhere. False:
+   * this target has failed, another that has passed is in its place, and results so far are to be
+   * computed again. Rejects where none is left.
    */
   readonly checked: Promise<boolean>;
   readonly inputs: Port[];
@@ -84,21 +90,23 @@ export interface Model {
   /** WebGPU, image-to-image: the canvas that drawFrame paints from now on. */
   openFrames(canvas: OffscreenCanvas): Promise<void>;
   /**
-   * Paints a frame; nothing is read back, and the frame is closed. A texture is of the same device, so not for a
-   * worker.
+   * Paints a frame; nothing is read back, and the frame is closed. A texture is of the same device,
+   * so not for a worker.
    * @param changed the other inputs: all of them with the first frame, then the changed ones
    */
-  drawFrame(frame: VideoFrame | ImageBitmap | GPUTexture, changed: Record<string, Float32Array>): Promise<void>;
+  drawFrame(frame: VideoFrame | ImageBitmap | GPUTexture, changed: Record<string, Float32Array>):
+    Promise<void>;
   closeFrames(): Promise<void>;
   dispose(): void;
 }
 
 /** An error that a person can act on: the message says where, what, and what instead. */
 export class PressError extends Error {
-  constructor(code: string, message: string, more?: { cause?: unknown; file?: string; final?: boolean });
+  constructor(code: string, message: string,
+    more?: { cause?: unknown; file?: string; final?: boolean });
   /**
-   * manifest, outdated, download, integrity, browser, target, input, golden, prepare, threads, picture, disposed, ...
-   * Undefined where an engine's own error is passed on from a worker.
+   * manifest, outdated, download, integrity, browser, target, input, golden, prepare, threads,
+   * picture, disposed, ... Undefined where an engine's own error is passed on from a worker.
    */
   code?: string;
   /** The URL of the file in the manifest, where one is at fault. */

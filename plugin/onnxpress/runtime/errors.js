@@ -39,7 +39,9 @@ export function sentence(error) {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** @typedef {{code?: string, name: string, message: string}} PackedError  It survives postMessage. */
+/**
+ * @typedef {{code?: string, name: string, message: string}} PackedError  It survives postMessage.
+ */
 
 /** @param {unknown} error @returns {PackedError} */
 export function packError(error) {

@@ -16,8 +16,8 @@ export const TARGETS = {
     label: "WebAssembly",
     probe: probeWasm,
     load: async () => ({ open: openWasm }),
-    // The build has run the program itself, and WebAssembly's specification leaves no choice about the
-    // results. The programs of other targets run here for the first time.
+    // The build has run the program itself, and WebAssembly's specification leaves no choice about
+    // the results. The programs of other targets run here for the first time.
     checkedLater: true,
     threads: threadsHere,
   },

@@ -19,8 +19,8 @@ export const TASKS = {
  */
 export async function loadTask(name) {
   if (Object.hasOwn(TASKS, name)) return TASKS[name]();
-  throw new PressError("manifest", `The manifest's task is "${name}", and this page's scripts know ` +
-    `${Object.keys(TASKS).join(", ")}. The site needs to be built again.`);
+  throw new PressError("manifest", `The manifest's task is "${name}", and this page's scripts ` +
+    `know ${Object.keys(TASKS).join(", ")}. The site needs to be built again.`);
 }
 
 /** The task of a pack that was compiled without a spec: its numbers are the show. */

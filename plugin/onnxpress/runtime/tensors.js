@@ -10,7 +10,11 @@ const NUMBERS = {
 };
 const ARRAYS = { ...NUMBERS, i64: BigInt64Array, u64: BigUint64Array };
 
-/** Converting a BigInt costs a call. @param {TypedArray} values @returns {values is BigInt64Array|BigUint64Array} */
+/**
+ * Converting a BigInt costs a call.
+ * @param {TypedArray} values
+ * @returns {values is BigInt64Array|BigUint64Array}
+ */
 const isBig = (values) => values.constructor.name.startsWith("Big");
 
 /** @param {number} value */
@@ -48,8 +52,8 @@ function requireArray(value, port) {
 /**
  * @param {import("./types.js").Port[]} ports
  * @param {Object<string, TypedArray>} inputs
- * @param {Float32Array[]|null} [spare] an earlier result that nobody reads any more: new memory costs
- *   more than a copy
+ * @param {Float32Array[]|null} [spare] an earlier result that nobody reads any more: new memory
+ *   costs more than a copy
  * @returns {Float32Array[]} copies, in the order of the ports
  * @throws {PressError} "input": a name is missing or unknown, an array of a wrong type or length
  */

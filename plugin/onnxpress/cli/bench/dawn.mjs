@@ -6,8 +6,8 @@
  * PACK is a folder that `onnxpress compile` wrote. If navigator.gpu is not there already (node
  * --import ...), it comes from the npm package webgpu in the current folder or a folder above it.
  * --frames: textures drawn per second by a model from picture to picture. --device-first: the clock
- * of the first figures starts when the device and the scripts are ready. Each pack gets a process of
- * its own, so that each first run is truly the first.
+ * of the first figures starts when the device and the scripts are ready. Each pack gets a process
+ * of its own, so that each first run is truly the first.
  */
 import { spawn } from "node:child_process";
 import { readFile, readdir } from "node:fs/promises";
@@ -89,7 +89,10 @@ function providePage(base, files) {
   });
 }
 
-/** A stream of the content, because Node would copy the buffer of a Response. @param {Buffer} content */
+/**
+ * A stream of the content, because Node would copy the buffer of a Response.
+ * @param {Buffer} content
+ */
 function streamOf(content) {
   return new ReadableStream({
     start(controller) {
@@ -174,7 +177,8 @@ async function measureFrames({ load, acquire, url, manifest, options }) {
   const { image, task = "tensor" } = manifest.demo ?? {};
   const { planFrames } = await loadTask(task);
   if (!image || !planFrames) {
-    throw new Refusal(`${manifest.name}: --frames needs a pack whose demo turns a picture into a picture`);
+    throw new Refusal(
+      `${manifest.name}: --frames needs a pack whose demo turns a picture into a picture`);
   }
   const { goldenInputs } = await import("../../runtime/model/golden.js");
   const { drawFrames } = await import("../../runtime/bench/frames.js");

@@ -1,8 +1,8 @@
 /**
  * `<onnx-bench src="manifest.json">`: how fast a demo's model is here, on each target that runs.
  *
- * Attribute `state`: idle, running or done. Event `result`, whose detail is the file that the visitor
- * can download.
+ * Attribute `state`: idle, running or done. Event `result`, whose detail is the file that the
+ * visitor can download.
  */
 import { announce } from "../dom/announce.js";
 import { detect } from "../model/detect.js";
@@ -49,8 +49,8 @@ class OnnxBench extends HTMLElement {
   connectedCallback() {
     if (!this.shadowRoot) {
       const body = h("div", { className: "body" }, this.#hint, this.#button);
-      this.attachShadow({ mode: "open" }).append(sheet("../onnxpress.css"), sheet("../page/panel.css"),
-        sheet("./bench.css"),
+      this.attachShadow({ mode: "open" }).append(
+        sheet("../onnxpress.css"), sheet("../page/panel.css"), sheet("./bench.css"),
         h("div", { className: "frame" }, body, this.#progress, this.#fault, this.#report));
     }
     this.#setState("idle");

@@ -5,11 +5,11 @@ import { aboutBuild } from "../targets/common/builds.js";
 import { writeOutputs } from "../tensors.js";
 import { measurePeak } from "./peak.js";
 
-const WARM = 1000; // ms of runs that are not counted: engines optimize code that has run for a while
+const WARM = 1000; // ms of runs that do not count: engines optimize code that has run for a while
 
 // ms: the clock of pages that are not isolated and of Chromium's timestamps; Dawn's timestamps
-// (2^16 ns). Such clocks are too coarse for a step. The mean of many measurements makes up for their
-// rounding, and the median of several means leaves out disturbed ones.
+// (2^16 ns). Such clocks are too coarse for a step. The mean of many measurements makes up for
+// their rounding, and the median of several means leaves out disturbed ones.
 const TICKS = [0.1, 0.065536];
 const MORE = 10; // times as many measurements with such a clock
 const MEANS = 10;

@@ -22,8 +22,8 @@ export function createReport(results) {
   const bars = targets.map(({ target, run }) => h("li", { className: "onnx-bar" },
     h("span", {}, TARGETS[target].label), h("b", {}, formatTime(run.median_ms)),
     bar(run.median_ms / longest)));
-  const others = refused.map(({ target, reason }) => (
-    h("p", { className: "hint" }, `${TARGETS[target].label} is left out: ${reason.replace(/\.$/, "")}.`)));
+  const others = refused.map(({ target, reason }) => h("p", { className: "hint" },
+    `${TARGETS[target].label} is left out: ${reason.replace(/\.$/, "")}.`));
   return h("div", {},
     h("div", { className: "body" },
       targets.length > 0 && h("p", { className: "hint" },
@@ -49,11 +49,11 @@ function createTable(facts) {
   const { run: { median_ms, min_ms, first_ms, load_ms, count }, peak, each, reason } = facts;
   const rows = tableOf(facts).map(([label, ...cells]) => h("tr", {},
     h("th", { scope: "row" }, label), ...cells.map((text) => h("td", {}, text))));
-  const times = `Loaded in ${formatTime(load_ms)}, first run ${formatTime(first_ms)}, then median ` +
-    `${formatTime(median_ms)}, fastest ${formatTime(min_ms)} of ${count}.`;
+  const times = `Loaded in ${formatTime(load_ms)}, first run ${formatTime(first_ms)}, then ` +
+    `median ${formatTime(median_ms)}, fastest ${formatTime(min_ms)} of ${count}.`;
   const words = `Each step: the ${each.what} of ${each.count}. The most that was seen here is ` +
-    `${peak.gflops.toFixed(1)} GFLOP/s: ${peak.what}. Arithmetic is that of the direct method; ` +
-    "Winograd's convolutions do with less. MB: inputs, weights and outputs once.";
+    `${peak.gflops.toFixed(1)} GFLOP/s: ${peak.what}. Arithmetic is counted as for the direct ` +
+    "method; Winograd's convolutions need less. MB: inputs, weights and outputs once.";
   return h("div", {}, h("p", { className: "hint" }, `${reason} ${times}`),
     h("table", {},
       h("thead", {}, h("tr", {}, ...HEAD.map((text) => h("th", { scope: "col" }, text)))),

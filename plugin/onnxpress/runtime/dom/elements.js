@@ -3,8 +3,8 @@
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {Object<string, any>} [props]  `on...`: a listener; else a property where the element has one
- *   of that name, else an attribute; false and undefined are left out
+ * @param {Object<string, unknown>} [props]  `on...`: a listener; else a property where the element
+ *   has one of that name, else an attribute; false and undefined are left out
  * @param {...(Node|string|null|undefined|false)} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
@@ -12,9 +12,13 @@ export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element && name !== "list") Object.assign(element, { [name]: value });
-    else element.setAttribute(name, value === true ? "" : value);
+    if (name.startsWith("on")) {
+      element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    } else if (name in element && name !== "list") {
+      Object.assign(element, { [name]: value });
+    } else {
+      element.setAttribute(name, value === true ? "" : String(value));
+    }
   }
   for (const child of children) if (child) element.append(child);
   return element;
@@ -32,7 +36,7 @@ export function bar(share) {
   return svg;
 }
 
-/** @param {number} width @param {number} height @param {Object<string, any>} [props] as of `h` */
+/** @param {number} width @param {number} height @param {Object<string, unknown>} [props]  see h */
 export function canvas(width, height, props = {}) {
   return h("canvas", { width, height, ...props });
 }

@@ -1,6 +1,7 @@
 /**
  * The contract of an input kind: what a visitor hands over, and the tensor that comes of it. A kind
- * has a module ./NAME.js beside this file, which exports `kind`, and a Python file of the same name.
+ * has a module ./NAME.js beside this file, which exports `kind`, and a Python file of the same
+ * name.
  */
 import type { Model } from "../types.js";
 

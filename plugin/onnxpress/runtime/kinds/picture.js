@@ -55,8 +55,8 @@ const given = {
 export const kind = { name: "picture", given };
 
 /**
- * The browser reduces larger pictures first, which bounds memory (a 100-megapixel photo has 400 MB of
- * pixels). Up to this size the resizing is exactly Pillow's.
+ * The browser reduces larger pictures first, which bounds memory (a 100-megapixel photo has 400 MB
+ * of pixels). Up to this size the resizing is exactly Pillow's.
  */
 const MAX_PIXELS = 4e6;
 

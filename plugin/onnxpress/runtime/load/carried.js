@@ -1,6 +1,6 @@
 /**
- * Where files are: beside the runtime, or, in a page of `onnxpress export`, in the page itself. There
- * site/templates/bootstrap.js sets `onnxpressCarried`, on the page and in each worker, before
+ * Where files are: beside the runtime, or, in a page of `onnxpress export`, in the page itself.
+ * There site/templates/bootstrap.js sets `onnxpressCarried`, on the page and in each worker, before
  * anything of the runtime loads.
  *
  * @typedef {Object} Carried

@@ -1,4 +1,6 @@
-/** Whether a manifest is what the rest of the runtime relies on; says the same as pack/values.py. */
+/**
+ * Whether a manifest is what the rest of the runtime relies on; says the same as pack/values.py.
+ */
 import { SHAPES } from "./shapes.js";
 
 /**

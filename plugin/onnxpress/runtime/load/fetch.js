@@ -9,7 +9,10 @@ import { Store } from "./store.js";
 /** @typedef {import("../types.js").FileEntry} FileEntry */
 /** @typedef {import("./request.js").OnPart} OnPart */
 
-/** The files that this thread is fetching, for any of its models. @type {Map<string, Promise<ArrayBuffer>>} */
+/**
+ * The files that this thread is fetching, for any of its models.
+ * @type {Map<string, Promise<ArrayBuffer>>}
+ */
 const underway = new Map();
 
 /** Where the browser may take a file from, at each try. @type {RequestCache[]} */
@@ -39,8 +42,8 @@ export class Downloads {
 
   /**
    * @param {string} base the manifest's absolute URL
-   * @param {FileEntry[]} files  all that may be asked for; they stay in the cache or in memory until
-   *   `release`
+   * @param {FileEntry[]} files  all that may be asked for; they stay in the cache or in memory
+   *   until `release`
    * @param {{signal?: AbortSignal, onBytes?: (bytes: number) => void,
    *   note: (text: string) => void, cache?: Promise<Cache|null>|null}} options  `onBytes`: negative
    *   where a try has failed; `cache`: null on a first visit, see Store
@@ -96,14 +99,15 @@ export class Downloads {
   begin(entries) {
     for (const entry of entries) {
       const file = this.#file(entry);
-      file.catch(() => {}); // a failure is for who asks for the file
+      file.catch(() => {}); // `file` reports a failure
       this.#begun.set(entry.sha256, file);
     }
   }
 
   /**
    * @param {FileEntry} entry
-   * @param {OnPart} [onPart]  called as the file comes from the server: its bytes are not verified yet
+   * @param {OnPart} [onPart]  called as the file comes from the server: its bytes are not verified
+   *   yet
    * @returns {Promise<ArrayBuffer>} exactly the published bytes
    * @throws {PressError} "download" or "integrity"
    */
@@ -136,8 +140,8 @@ export class Downloads {
   }
 
   /**
-   * A script's exports. Scripts can only be imported, and the browser fetches them anew then: from its
-   * HTTP cache, which now holds the verified bytes, unless the server forbids that.
+   * A script's exports. Scripts can only be imported, and the browser fetches them anew then: from
+   * its HTTP cache, which now holds the verified bytes, unless the server forbids that.
    * @param {FileEntry} entry
    * @returns {Promise<Object<string, unknown>>}
    * @throws {PressError} "download" or "integrity"; what the import throws
@@ -251,8 +255,8 @@ async function sha256(bytes) {
 }
 
 /**
- * A manifest. An answer that is no manifest is asked for once more, past every cache. Where the server
- * cannot be reached, the browser's kept copy serves: the files may be here as well.
+ * A manifest. An answer that is no manifest is asked for once more, past every cache. Where the
+ * server cannot be reached, the browser's kept copy serves: the files may be here as well.
  * @param {string} url absolute
  * @param {{signal?: AbortSignal, fresh?: boolean}} [options] `fresh`: never from a cache
  * @returns {Promise<import("../types.js").Manifest>}
@@ -260,8 +264,8 @@ async function sha256(bytes) {
  */
 export async function fetchManifest(url, { signal, fresh = false } = {}) {
   /** @param {RequestCache} cache @param {number[]} [waits] */
-  const read = async (cache, waits) => parse(await request(url, { name: url, cache, waits, signal }),
-    url);
+  const read = async (cache, waits) => (
+    parse(await request(url, { name: url, cache, waits, signal }), url));
   try {
     return await read(fresh ? "reload" : "no-cache");
   } catch (error) {

@@ -2,7 +2,9 @@
 
 /** @typedef {Object<string, (...numbers: number[]) => number>} Functions  A module's exports. */
 
-/** Part 0 of 1, with no bytes of its own: what a program's exports take where one thread runs all. */
+/**
+ * Part 0 of 1, with no bytes of its own: what a program's exports take where one thread runs all.
+ */
 export const ALONE = [0, 1, 0];
 
 /** @param {string} base64 a module inside a script; emit/embed.py writes it there */

@@ -21,7 +21,8 @@ const VALUES = 16; // per step of the module's loop
 let joined; // made when it is first needed
 
 /**
- * @param {Uint8Array[]} planes  1, 2 or 4 of equal length, up to SLICE bytes; the lowest bytes first
+ * @param {Uint8Array[]} planes  1, 2 or 4 of equal length, up to SLICE bytes; the lowest bytes
+ *   first
  * @returns {Uint8Array} byte p of value i is byte i of plane p; the next call overwrites it
  */
 export function join(planes) {
@@ -30,7 +31,9 @@ export function join(planes) {
   return joined(planes);
 }
 
-/** @returns {Join|null} null where WebAssembly or its SIMD is missing, or the page may not use it */
+/**
+ * @returns {Join|null} null where WebAssembly or its SIMD is missing, or the page may not use it
+ */
 function byVectors() {
   try {
     const module = new WebAssembly.Module(embedded(MODULE)), memory = memoryOf(PAGES);

@@ -203,7 +203,10 @@ export function unlessAborted(promise, signal) {
   });
 }
 
-/** @param {ArrayBuffer} bytes @returns {boolean} whether a host sent a web page in place of a file */
+/**
+ * @param {ArrayBuffer} bytes
+ * @returns {boolean} whether a host sent a web page in place of a file
+ */
 export function looksLikeHtml(bytes) {
   const head = new TextDecoder("latin1").decode(bytes.slice(0, 64)).trimStart().toLowerCase();
   return head.startsWith("<!doctype") || head.startsWith("<html") || head.startsWith("<head");

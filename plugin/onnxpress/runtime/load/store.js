@@ -11,8 +11,8 @@ const LATER = 500; // ms after which content is stored though the model still lo
 const CROWD = 64e6; // bytes that may wait to be stored
 
 /**
- * sha256 -> content that the cache does not hold yet, or refused. It stays until the load that needs
- * it is complete.
+ * sha256 -> content that the cache does not hold yet, or refused. It stays until the load that
+ * needs it is complete.
  * @type {Map<string, ArrayBuffer>}
  */
 const memory = new Map();
@@ -27,8 +27,8 @@ const queue = { bytes: 0, tail: Promise.resolve() };
 const addressOf = (sha256) => new URL(`/onnxpress/sha256/${sha256}`, location.origin).href;
 
 /**
- * Whether this browser cannot have kept anything yet. Asking the cache would take longer than a small
- * file does. The next call, in any tab, says no.
+ * Whether this browser cannot have kept anything yet. Asking the cache would take longer than a
+ * small file does. The next call, in any tab, says no.
  * @returns {boolean} false where nobody can tell
  */
 export function firstVisit() {
@@ -41,7 +41,10 @@ export function firstVisit() {
   }
 }
 
-/** It takes longer than a small download. @returns {Promise<Cache|null>} null where there is none */
+/**
+ * It takes longer than a small download.
+ * @returns {Promise<Cache|null>} null where there is none
+ */
 export async function openCache() {
   try {
     return await caches.open(CACHE);
@@ -66,8 +69,8 @@ export class Store {
   #puts = [];
 
   /**
-   * @param {string[]} needed sha256 of each file of the model. These never make room for others, and
-   *   memory keeps the files that the cache refuses
+   * @param {string[]} needed sha256 of each file of the model. These never make room for others,
+   *   and memory keeps the files that the cache refuses
    * @param {(text: string) => void} note
    * @param {Promise<Cache|null>|null} [cache]  null on a first visit: then it is
    *   opened when there is something to store
@@ -110,8 +113,8 @@ export class Store {
   }
 
   /**
-   * Puts content into memory at once, and into the cache when the model is complete, or LATER: storing
-   * can take longer than a download.
+   * Puts content into memory at once, and into the cache when the model is complete, or LATER:
+   * storing can take longer than a download.
    * @param {string} sha256
    * @param {ArrayBuffer} bytes
    * @returns {Promise<void>} when it is there, or cannot be
@@ -150,15 +153,17 @@ export class Store {
       }
     } catch {
       this.full = true;
-      this.#note("The browser's storage for this page is full; the files stay in memory this time.");
+      this.#note("The browser's storage for this page is full; the files stay in memory this " +
+        "time.");
     }
     const mine = this.#needed.includes(sha256) && !this.#complete;
     if (!refused || !(mine || wanted.has(sha256))) memory.delete(sha256);
   }
 
   /**
-   * Writes a file, and makes room where there is none: files of other models and of older versions go,
-   * the oldest first. A file in use is written anew once a month, so it is not among the oldest.
+   * Writes a file, and makes room where there is none: files of other models and of older versions
+   * go, the oldest first. A file in use is written anew once a month, so it is not among the
+   * oldest.
    * @param {Cache} cache
    * @param {string} sha256
    * @param {ArrayBuffer} bytes

@@ -16,8 +16,8 @@ export function requireUnpacking(shards) {
 /**
  * @param {import("../types.js").Shard} entry
  * @param {ArrayBuffer} content  verified
- * @param {(bytes: Uint8Array, start: number) => void} take  gets the unpacked bytes run by run; a run
- *   begins at byte `start` of the unpacked shard. It must copy the bytes that it keeps
+ * @param {(bytes: Uint8Array, start: number) => void} take  gets the unpacked bytes run by run; a
+ *   run begins at byte `start` of the unpacked shard. It must copy the bytes that it keeps
  * @throws {PressError} "manifest": the manifest does not describe the content
  */
 export async function unpack({ url, packed }, content, take) {
@@ -61,7 +61,8 @@ export async function unpack({ url, packed }, content, take) {
  */
 async function* inflated(content, start) {
   const { writable, readable } = new DecompressionStream("deflate");
-  feed(writable.getWriter(), content, start).catch(() => {}); // a failure shows where the result is read, too
+  // A failure shows where the result is read, too.
+  feed(writable.getWriter(), content, start).catch(() => {});
   const reader = readable.getReader();
   try {
     for (;;) {
@@ -83,7 +84,8 @@ async function* inflated(content, start) {
 function feed(writer, content, start) {
   const writes = [];
   for (let at = start; at < content.byteLength; at += WRITE) {
-    writes.push(writer.write(new Uint8Array(content, at, Math.min(WRITE, content.byteLength - at))));
+    const length = Math.min(WRITE, content.byteLength - at);
+    writes.push(writer.write(new Uint8Array(content, at, length)));
   }
   return Promise.all([...writes, writer.close()]);
 }

@@ -30,11 +30,12 @@ const AHEAD = 6; // shards that are here or under way while a target is busy wit
  * @typedef {(bytes: Uint8Array, at: number) => void} Write  copies a run of a tensor's bytes, which
  *   begins at byte `at` of the tensor and holds whole f32 values
  *
- * @typedef {(tensor: WeightTensor) => Write|null} Receive  says where the bytes of an f32 tensor go as
- *   they arrive, or null where the whole tensor is wanted
+ * @typedef {(tensor: WeightTensor) => Write|null} Receive  says where the bytes of an f32 tensor go
+ *   as they arrive, or null where the whole tensor is wanted
  *
- * @typedef {AsyncIterable<Constant> & {into?: (receive: Receive) => void}} WeightStream  Constants in the
- *   order of their arrival. After `into`, a tensor that `receive` has taken comes with its name only
+ * @typedef {AsyncIterable<Constant> & {into?: (receive: Receive) => void}} WeightStream  Constants
+ *   in the order of their arrival. After `into`, a tensor that `receive` has taken comes with its
+ *   name only
  */
 
 /**
@@ -56,8 +57,8 @@ const AHEAD = 6; // shards that are here or under way while a target is busy wit
 
 /**
  * Tensors, each as soon as its shards are there. A target packs one while the next ones load and
- * unpack, side by side where the browser has threads for that. Few shards are in memory at a time, so
- * memory holds the weights hardly more than once.
+ * unpack, side by side where the browser has threads for that. Few shards are in memory at a time,
+ * so memory holds the weights hardly more than once.
  * @param {import("../types.js").Manifest} manifest
  * @param {Files} downloads
  * @returns {WeightStream}

@@ -31,7 +31,8 @@ const memory = {
 };
 
 /**
- * By manifest: the targets that took an earlier page down, and the targets in preparation on this one.
+ * By manifest: the targets that took an earlier page down, and the targets in preparation on this
+ * one.
  * @type {Map<string, {crashed: TargetName[], preparing: string[]}>}
  */
 const known = new Map();

@@ -8,11 +8,14 @@ const LINGER = 60_000; // ms that a worker keeps the files of unfinished downloa
  * @typedef {import("./protocol.d.ts").Calls} Calls
  * @typedef {import("./protocol.d.ts").Events} Events
  * @typedef {import("./protocol.d.ts").Hello} Hello
- * @typedef {{key: number, resolve: (answer: any) => void, reject: (error: unknown) => void}} Waiting
- *   a call without an answer yet
+ * @typedef {{key: number, resolve: (answer: any) => void, reject: (error: unknown) => void}}
+ *   Waiting a call without an answer yet
  */
 
-/** All models of a page live in one worker: they share downloads and the graphics device. @type {Host|null} */
+/**
+ * All models of a page live in one worker: they share downloads and the graphics device.
+ * @type {Host|null}
+ */
 let shared = null;
 
 const startWorker = () => startScript("worker.js",

@@ -64,7 +64,10 @@ async function openManifest(url, manifest, meter, options, cache) {
 export class OpenModel {
   /** @type {Promise<boolean>} */
   checked = Promise.resolve(true);
-  /** Settles when all files are stored for the next visit, after the check: until then a note may come. */
+  /**
+   * Settles when all files are stored for the next visit, after the check: until then a note may
+   * come.
+   */
   stored = Promise.resolve();
   #program;
   #meter;
@@ -74,7 +77,11 @@ export class OpenModel {
   #spare = null;
   #ranOnce = () => {};
 
-  /** @param {string} url @param {Manifest} manifest @param {import("./program.js").Options} options */
+  /**
+   * @param {string} url
+   * @param {Manifest} manifest
+   * @param {import("./program.js").Options} options
+   */
   constructor(url, manifest, options) {
     this.#program = new Program(url, manifest, options);
     this.#meter = options.meter;
@@ -90,7 +97,10 @@ export class OpenModel {
   get timings() { return this.#program.timings; }
   get check() { return this.#program.check; }
 
-  /** Runs are served in order; a run whose signal is aborted before its turn never starts. @type {Model["run"]} */
+  /**
+   * Runs are served in order; a run whose signal is aborted before its turn never starts.
+   * @type {Model["run"]}
+   */
   async run(inputs, { signal } = {}) {
     const arrays = readInputs(this.inputs, inputs, this.#spare);
     this.#spare = null;
@@ -118,7 +128,10 @@ export class OpenModel {
     });
   }
 
-  /** It waits for no turn: on the GPU frames and runs take turns anyway. @type {Model["drawFrame"]} */
+  /**
+   * It waits for no turn: on the GPU frames and runs take turns anyway.
+   * @type {Model["drawFrame"]}
+   */
   async drawFrame(frame, changed) {
     try {
       await this.#program.drawFrame(frame, changed);

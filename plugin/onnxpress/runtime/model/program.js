@@ -147,7 +147,10 @@ export class Program {
     this.check = await checkGolden(run, { ...golden, ...checks?.[build] }, this.#manifest.inputs);
   }
 
-  /** @param {Float32Array[]} arrays of all inputs @returns {Promise<{outputs: Float32Array[], ms: number}>} */
+  /**
+   * @param {Float32Array[]} arrays of all inputs
+   * @returns {Promise<{outputs: Float32Array[], ms: number}>}
+   */
   async execute(arrays) {
     const started = performance.now();
     const outputs = await this.opened.run(arrays);
@@ -182,7 +185,9 @@ export class Program {
    * @throws {PressError} "frames": no canvas is open
    */
   async drawFrame(frame, changed) {
-    if (!this.#frames) throw new PressError("frames", "drawFrame(): no canvas; openFrames() first.");
+    if (!this.#frames) {
+      throw new PressError("frames", "drawFrame(): no canvas; openFrames() first.");
+    }
     await this.#frames.draw(frame, changed);
   }
 
@@ -240,5 +245,6 @@ export class Program {
 
 /** @param {Manifest} manifest @returns {import("../types.js").FileEntry[]} */
 function publishedFiles({ weights, targets }) {
-  return [...weights.shards, ...Object.values(targets).flatMap(({ files }) => Object.values(files))];
+  const programs = Object.values(targets).flatMap(({ files }) => Object.values(files));
+  return [...weights.shards, ...programs];
 }

@@ -1,4 +1,6 @@
-/** The messages between a page (host.js) and its worker (../worker.js), which holds all its models. */
+/**
+ * The messages between a page (host.js) and its worker (../worker.js), which holds all its models.
+ */
 import type { PackedError } from "../errors.js";
 import type { Frame } from "../targets/contract.d.ts";
 import type { LoadOptions, Model, Progress, TypedArray } from "../api.d.ts";
@@ -23,7 +25,10 @@ export interface Calls {
     answer: void;
   };
   run: { given: { inputs: Record<string, TypedArray> }; answer: Record<string, TypedArray> };
-  profile: { given: { inputs: Record<string, TypedArray> }; answer: { label: string; ms: number }[] };
+  profile: {
+    given: { inputs: Record<string, TypedArray> };
+    answer: { label: string; ms: number }[];
+  };
   openFrames: { given: { canvas: OffscreenCanvas }; answer: void };
   drawFrame: { given: { frame: Frame; changed: Record<string, Float32Array> }; answer: void };
   closeFrames: { given: {}; answer: void };

@@ -65,7 +65,8 @@ export class Session {
     } catch (error) {
       // Nobody waits for an outdated run any more, so nobody is told of its fault.
       if (signal.aborted || isAbort(error)) return null;
-      if (factsOf(error).code === "disposed") this.#opening = this.model = null; // its worker failed
+      const failed = factsOf(error).code === "disposed"; // its worker has
+      if (failed) this.#opening = this.model = null;
       throw error;
     }
   }

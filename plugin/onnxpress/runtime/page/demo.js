@@ -25,8 +25,8 @@ export async function createDemo(manifest, url, onControl) {
   const task = await loadTask(demo.task);
   const field = task.kind.given?.field;
   if (field && !demo[field]) {
-    throw new PressError("manifest", `The manifest does not say how a ${task.kind.name} becomes an ` +
-      `input: its demo has no "${field}". The site needs to be built again.`);
+    throw new PressError("manifest", `The manifest does not say how a ${task.kind.name} becomes ` +
+      `an input: its demo has no "${field}". The site needs to be built again.`);
   }
   const about = resolveUrls(demo, url, task.files ?? []);
   return new LiveDemo(manifest, about, task, createControls(about, manifest.inputs, onControl));
@@ -72,7 +72,10 @@ export class LiveDemo {
   #controls;
   /** @type {string[]} */
   #labels = [];
-  /** What was handed over, and the part of it that the model gets. @type {{value: any, seen: any}|null} */
+  /**
+   * What was handed over, and the part of it that the model gets.
+   * @type {{value: any, seen: any}|null}
+   */
   #handed = null;
   /** The sample that was handed over, if it was one. @type {Sample|null} */
   sample = null;
@@ -142,8 +145,8 @@ export class LiveDemo {
     const bytes = await fetchContent(sample.url, sample.title);
     const value = bytes && await given.read(new Blob([bytes]), sample.title).catch(() => null);
     if (value) return this.#hand(value, sample);
-    throw new PressError("download", `The sample "${sample.title}" cannot be downloaded. Check the ` +
-      `network and try again, or use ${given.words.instead}.`);
+    throw new PressError("download", `The sample "${sample.title}" cannot be downloaded. Check ` +
+      `the network and try again, or use ${given.words.instead}.`);
   }
 
   /**
@@ -221,7 +224,11 @@ async function readLabels(labels = []) {
   return bytes ? new TextDecoder().decode(bytes).split(/\r?\n/) : [];
 }
 
-/** @param {string} url @param {string} name @returns {Promise<ArrayBuffer|null>} null where it does not come */
+/**
+ * @param {string} url
+ * @param {string} name
+ * @returns {Promise<ArrayBuffer|null>} null where it does not come
+ */
 async function fetchContent(url, name) {
   const bytes = await request(url, { name }).catch(() => null);
   return bytes && !looksLikeHtml(bytes) ? bytes : null;

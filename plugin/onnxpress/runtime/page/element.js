@@ -94,7 +94,10 @@ export class OnnxDemo extends Base {
     return panel;
   }
 
-  /** The visitor's choice of a target; it outranks ?target=... in the page's address. @param {string} name */
+  /**
+   * The visitor's choice of a target; it outranks ?target=... in the page's address.
+   * @param {string} name
+   */
   #switch(name) {
     const url = new URL(location.href);
     url.searchParams.delete("target");
@@ -138,7 +141,12 @@ export class OnnxDemo extends Base {
     this.#visit = null;
   }
 
-  /** Shows the parts of the manifest. @param {Panel} panel @param {Manifest} manifest @param {LiveDemo} demo */
+  /**
+   * Shows the parts of the manifest.
+   * @param {Panel} panel
+   * @param {Manifest} manifest
+   * @param {LiveDemo} demo
+   */
   #describe(panel, manifest, demo) {
     const asked = new URLSearchParams(location.search).get("target");
     panel.describe(manifest, demo, this.getAttribute("target") ?? asked,

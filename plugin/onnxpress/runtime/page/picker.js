@@ -4,7 +4,8 @@ import { h } from "../dom/elements.js";
 /**
  * @typedef {Object} Picker
  * @property {HTMLElement} button
- * @property {(given?: import("../kinds/contract.d.ts").Given) => void} describe  tells what is wanted
+ * @property {(given?: import("../kinds/contract.d.ts").Given) => void} describe  tells what is
+ *   wanted
  * @property {() => void} stop  takes every listener away
  */
 

@@ -1,6 +1,7 @@
 /**
- * "Download this demo": the file that `onnxpress export` writes, put together here. The site publishes
- * the page as a list of parts: texts, and files whose base64 stands between them (site/export.py).
+ * "Download this demo": the file that `onnxpress export` writes, put together here. The site
+ * publishes the page as a list of parts: texts, and files whose base64 stands between them
+ * (site/export.py).
  */
 import { announce } from "../dom/announce.js";
 import { h } from "../dom/elements.js";
@@ -21,7 +22,11 @@ export class Save {
   /** @type {AbortController|null} */
   #going = null;
 
-  /** @param {string} name  of the demo @param {OneFile} oneFile @param {string} url  the manifest's */
+  /**
+   * @param {string} name  of the demo
+   * @param {OneFile} oneFile
+   * @param {string} url  the manifest's
+   */
   constructor(name, oneFile, url) {
     this.#name = name;
     this.#oneFile = oneFile;

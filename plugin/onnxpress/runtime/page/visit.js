@@ -13,9 +13,11 @@ const LOADING = new Set(["detecting", "fetching", "preparing"]);
  * @typedef {import("../types.js").Manifest} Manifest
  * @typedef {import("../types.js").Model} Model
  * @typedef {import("./demo.js").LiveDemo} LiveDemo
- * @typedef {(demo: LiveDemo) => Promise<() => void>} Choose  reads a value; the result hands it over
+ * @typedef {(demo: LiveDemo) => Promise<() => void>} Choose  reads a value; the result hands it
+ *   over
  *
- * @typedef {"idle"|"detecting"|"fetching"|"preparing"|"ready"|"running"|"live"|"done"|"failed"} State
+ * @typedef {"idle"|"detecting"|"fetching"|"preparing"|"ready"|"running"|"live"|"done"|"failed"}
+ *   State
  *
  * @typedef {Object} Host  The element that shows the demo.
  * @property {import("./panel.js").Panel} panel
@@ -79,7 +81,8 @@ export class Visit {
 
   /**
    * A page that is left lets go of connections and locks.
-   * @returns {(() => void)|null} begins again when the page comes back; null where nothing was loading
+   * @returns {(() => void)|null} begins again when the page comes back; null where nothing was
+   *   loading
    */
   sleep() {
     if (!LOADING.has(this.state)) return null;
@@ -137,7 +140,10 @@ export class Visit {
     return demo;
   }
 
-  /** A control moved: the model runs once it rests. A live source takes the news with its next value. */
+  /**
+   * A control moved: the model runs once it rests. A live source takes the news with its next
+   * value.
+   */
   #settle() {
     clearTimeout(this.#settling);
     if (this.#filming) return;
@@ -222,7 +228,11 @@ export class Visit {
     }
   }
 
-  /** @param {LiveDemo} demo @param {Model} model @param {import("../kinds/contract.d.ts").Live["words"]} words */
+  /**
+   * @param {LiveDemo} demo
+   * @param {Model} model
+   * @param {import("../kinds/contract.d.ts").Live["words"]} words
+   */
   #beginFilm(demo, model, words) {
     this.#setState("live");
     this.#host.panel.showFilm(demo, model, words.hint);

@@ -107,8 +107,14 @@ export interface FramePlan {
   output: string;
   /** Height and width of the canvas. */
   size: [number, number];
-  /** A compute shader: binding 0 is the numbers, 1 the frame's texture, 2 the input's f32 values. */
-  reader: { code: string; groups: Groups; numbers(frame: { width: number; height: number }): ArrayBuffer };
+  /**
+   * A compute shader: binding 0 is the numbers, 1 the frame's texture, 2 the input's f32 values.
+   */
+  reader: {
+    code: string;
+    groups: Groups;
+    numbers(frame: { width: number; height: number }): ArrayBuffer;
+  };
   /** A vertex and a fragment shader: binding 0 is the numbers, 1 the output's f32 values. */
   painter: { code: string; numbers: ArrayBuffer };
 }
@@ -133,7 +139,8 @@ export type Frame = VideoFrame | ImageBitmap | GPUTexture;
 export interface Frames {
   /**
    * Paints a frame; done when the promise resolves. Calls may overlap: frames are painted in order.
-   * @param changed the other inputs by name: all of them with the first frame, then the changed ones
+   * @param changed the other inputs by name: all of them with the first frame, then the changed
+   *   ones
    * @throws PressError "webgpu-lost", "webgpu-validation"
    */
   draw(frame: Frame, changed: Record<string, Float32Array>): Promise<void>;

@@ -32,7 +32,8 @@ export async function open(target, fetchFile, weights, { build, threads = 1 }) {
   const several = await (shared ? import("./wasm/shared.js") : import("./wasm/apart.js"));
   const team = new Team(threads - several.HERE, several.startWorker);
   try {
-    return executable(about, await placeWeights(about, several.start(about, compiling, team), weights));
+    const starting = several.start(about, compiling, team);
+    return executable(about, await placeWeights(about, starting, weights));
   } catch (error) {
     team.end();
     throw error;

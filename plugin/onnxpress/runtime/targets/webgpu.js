@@ -92,7 +92,8 @@ class Executable {
   }
 
   /**
-   * By timestamps where the device has them (browsers round them), else by waiting for each dispatch.
+   * By timestamps where the device has them (browsers round them), else by waiting for each
+   * dispatch.
    * @param {Float32Array[]} inputs
    * @returns {Promise<{label: string, ms: number}[]>}
    */
@@ -129,14 +130,19 @@ class Executable {
     this.#program.inputs.forEach(({ name, buffer, offset, length }, i) => {
       const data = inputs[i];
       if (data.length !== length) {
-        throw new PressError("input", `Input "${name}" takes ${length} values, got ${data.length}.`);
+        throw new PressError("input",
+          `Input "${name}" takes ${length} values, got ${data.length}.`);
       }
       this.#gpu.device.queue.writeBuffer(
         this.#buffers[buffer], offset, data.buffer, data.byteOffset, data.byteLength);
     });
   }
 
-  /** The model between two encoders of the caller's. @param {Encode} before @param {Encode} after */
+  /**
+   * The model between two encoders of the caller's.
+   * @param {Encode} before
+   * @param {Encode} after
+   */
   #submit(before = () => {}, after = (encoder) => this.#copyOutputs(encoder)) {
     const { device } = this.#gpu;
     const { list, submits } = this.#commands;

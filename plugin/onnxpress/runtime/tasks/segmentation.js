@@ -109,7 +109,8 @@ function paint({ classes, width, height }) {
 
 /**
  * @param {Uint16Array} classes
- * @returns {[index: number, share: number][]} classes and their shares of the picture, largest first
+ * @returns {[index: number, share: number][]} classes and their shares of the picture, largest
+ *   first
  */
 function shares(classes) {
   /** @type {Map<number, number>} */

@@ -1,4 +1,6 @@
-/** The numbers that go in and come out, for a model whose answer is neither a picture nor a class. */
+/**
+ * The numbers that go in and come out, for a model whose answer is neither a picture nor a class.
+ */
 import { h } from "../dom/elements.js";
 
 export { kind } from "../kinds/numbers.js";

@@ -1,8 +1,8 @@
 /**
- * Opens a page of `onnxpress export`: every file that the page carries becomes a blob: URL, then its
- * runtime starts; see runtime/load/carried.js. Modules in blobs cannot name each other by relative URLs.
- * So the export wrote "carried:NAME" there, and put every file after the files that it imports. Files
- * that are loaded later are in onnxpressCarried.runtime by then.
+ * Opens a page of `onnxpress export`: every file that the page carries becomes a blob: URL, then
+ * its runtime starts; see runtime/load/carried.js. Modules in blobs cannot name each other by
+ * relative URLs. So the export wrote "carried:NAME" there, and put every file after the files that
+ * it imports. Files that are loaded later are in onnxpressCarried.runtime by then.
  *
  * The same script begins the worker: from file:// a worker may neither be a module nor load the
  * page's blob: URLs, so it gets the blobs and makes URLs of its own.

@@ -7,8 +7,8 @@ const SECOND = 1000; // ms
 /** @typedef {Object<string, Float32Array>} Arrays  by the input's name */
 
 /**
- * Paints the video's frames as they come, and skips frames where the GPU is still busy. With reduced
- * motion it paints one a second.
+ * Paints the video's frames as they come, and skips frames where the GPU is still busy. With
+ * reduced motion it paints one a second.
  * @param {import("../../types.js").Model} model
  * @param {import("../contract.d.ts").LiveDemo} demo
  * @param {{video: HTMLVideoElement}} source  playing
@@ -115,7 +115,10 @@ function countFrames(onRate) {
   };
 }
 
-/** @param {() => Arrays} read @returns {() => Arrays} the arrays that have changed since the last call */
+/**
+ * @param {() => Arrays} read
+ * @returns {() => Arrays} the arrays that have changed since the last call
+ */
 function newsOf(read) {
   /** @type {Arrays} */
   let before = {};

@@ -1,8 +1,7 @@
 /**
- * Antialiased resizing of columns, then of rows, to the same bits as Pillow's `Image.resize`: each pass
- * has fixed-point weights and rounds to 8 bits. Browsers resize each in their own way, and a model's
- * answer must not depend on the browser.
- * Source: Pillow, src/libImaging/Resample.c.
+ * Antialiased resizing of columns, then of rows, to the same bits as Pillow's `Image.resize`: each
+ * pass has fixed-point weights and rounds to 8 bits. Browsers resize each in their own way, and a
+ * model's answer must not depend on the browser. Source: Pillow, src/libImaging/Resample.c.
  */
 
 /** @typedef {{data: Uint8ClampedArray, width: number, height: number}} Pixels  RGB, 3 bytes each */
@@ -10,7 +9,10 @@
 
 const BITS = 22; // of a weight's fraction
 
-/** `support`: half of the filter's width. @type {{[name in Filter]: {support: number, weight: (x: number) => number}}} */
+/**
+ * `support`: half of the filter's width.
+ * @type {{[name in Filter]: {support: number, weight: (x: number) => number}}}
+ */
 const FILTERS = {
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { support: 2, weight: bicubic },

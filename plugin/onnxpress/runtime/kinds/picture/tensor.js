@@ -15,7 +15,8 @@ export const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0], gray: [0, 0, 0] };
 /** @param {Demo} demo @returns {ImageInput} @throws {PressError} "manifest": it takes no picture */
 export function imageOf({ image, task }) {
   if (image) return image;
-  throw new PressError("manifest", `The manifest's demo has no image, which the task ${task} needs.`);
+  throw new PressError("manifest",
+    `The manifest's demo has no image, which the task ${task} needs.`);
 }
 
 /**

@@ -35,7 +35,11 @@ export async function placeWeights(about, compiling, weights) {
   return compiling;
 }
 
-/** @param {LinearAbout} about @param {Float32Array} heap @param {Float32Array[]} arrays of all inputs */
+/**
+ * @param {LinearAbout} about
+ * @param {Float32Array} heap
+ * @param {Float32Array[]} arrays of all inputs
+ */
 export function writeInputs({ inputs }, heap, arrays) {
   inputs.forEach(({ offset }, i) => heap.set(arrays[i], offset));
 }

@@ -1,7 +1,8 @@
 /** A program's file -> its module. */
 
 /**
- * Compiles while the file comes, if it comes in parts. The module is used once the file is verified.
+ * Compiles while the file comes, if it comes in parts. The module is used once the file is
+ * verified.
  * @param {import("../contract.d.ts").FetchFile} fetchFile
  * @param {import("../../types.js").FileEntry} entry
  * @param {boolean} shared  whether threads will share its memory
@@ -49,8 +50,8 @@ function compileStream(stop) {
 }
 
 /**
- * The same program for a shared memory: the byte of flags behind the name and the kind of its imported
- * memory says so.
+ * The same program for a shared memory: the byte of flags behind the name and the kind of its
+ * imported memory says so.
  * @param {ArrayBuffer} bytes
  */
 function sharing(bytes) {

@@ -1,6 +1,6 @@
 /**
- * The messages of workers without a shared memory. The program's own file lists them, in its section
- * "exchange" (programs/wasm/exchange.py).
+ * The messages of workers without a shared memory. The program's own file lists them, in its
+ * section "exchange" (programs/wasm/exchange.py).
  *
  * @typedef {Object} Exchange
  * @property {number[]} phases  how many phases each step has
@@ -43,7 +43,10 @@ export function exchangeOf(module, workers) {
   }
 }
 
-/** @param {Uint8Array} bytes @returns {Generator<number, undefined>} its numbers in signed LEB128 */
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Generator<number, undefined>} its numbers in signed LEB128
+ */
 function* read(bytes) {
   let value = 0, shift = 0;
   for (const byte of bytes) {

@@ -1,7 +1,7 @@
 /**
- * The part of one of several workers without a shared memory: its shares of all phases, on a heap of
- * its own. Before a phase it waits for the messages that the phase needs; after a phase it sends the
- * elements that other workers need.
+ * The part of one of several workers without a shared memory: its shares of all phases, on a heap
+ * of its own. Before a phase it waits for the messages that the phase needs; after a phase it sends
+ * the elements that other workers need.
  */
 import { exchangeOf } from "./exchange.js";
 import { onHeap } from "../common/linear.js";
@@ -9,13 +9,14 @@ import { ALONE, heapOf, instantiate, memoryOf } from "../../load/instance.js";
 import { placer } from "./place.js";
 import { warm } from "./warm.js";
 
-const LOOKS = 400; // turns in which a worker looks for a message before it sleeps: some milliseconds
+const LOOKS = 400; // times that a worker looks for a message before it sleeps: some milliseconds
 
 /**
  * @typedef {import("./exchange.js").Run} Run
  *
  * @typedef {Object} Phase  The part of one worker in a phase.
- * @property {number[]} share  part, parts, and the address of its own bytes, for the program's exports
+ * @property {number[]} share  part, parts, and the address of its own bytes, for the program's
+ *   exports
  * @property {{number: number, runs: Run[]}[]} expected  messages that it needs before
  * @property {{number: number, receiver: number, runs: Run[]}[]} sent  messages that it sends after
  */
@@ -92,7 +93,8 @@ function schedule({ whole, messages }, phases, me, size) {
 
 /**
  * Messages by number. A buffer that has come goes out again: new memory costs more than a copy. A
- * worker that waits sends itself empty messages for a while, as waking takes longer than most waits.
+ * worker that waits sends itself empty messages for a while, as waking takes longer than most
+ * waits.
  */
 class Letters {
   #ports;
@@ -125,8 +127,8 @@ class Letters {
   }
 
   /**
-   * Keeps a buffer to send it again, but no more than go out at once: a worker that receives more than
-   * it sends would heap them up.
+   * Keeps a buffer to send it again, but no more than go out at once: a worker that receives more
+   * than it sends would heap them up.
    * @param {Float32Array<ArrayBuffer>} content
    */
   keep(content) {

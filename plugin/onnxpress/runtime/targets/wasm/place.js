@@ -2,7 +2,7 @@
 import { ENCODINGS, PLAIN } from "../../load/decode.js";
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
-const SLACK = 16; // elements that are free behind each slot and behind a staged constant (layout.py)
+const SLACK = 16; // free elements behind each slot and behind a staged constant (layout.py)
 
 /** @typedef {import("../../load/weights.js").Stored} Stored */
 

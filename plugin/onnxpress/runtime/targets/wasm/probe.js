@@ -5,7 +5,8 @@
  */
 import { embedded, instantiate, memoryOf } from "../../load/instance.js";
 
-// Tiles of products, exported by kind of operand; `python -m onnxpress.emit.wasm.probe` writes them.
+// Tiles of products, exported by kind of operand. `python -m onnxpress.emit.wasm.probe` writes
+// them.
 const MODULES = {
   relaxed:
     "AGFzbQEAAAABJQRgAX8AYA9/f39/f39/f39/f39/f38AYAR/f39/AX9gA39/fwACGgIABm1lbW9yeQIBAYCABAAH" +
@@ -181,8 +182,8 @@ async function measure(isa) {
 }
 
 /**
- * Counts calls from one tick of the clock to another: in browsers it jumps by a tenth of a millisecond
- * or a whole one.
+ * Counts calls from one tick of the clock to another: in browsers it jumps by a tenth of a
+ * millisecond or a whole one.
  * @param {() => void} run
  * @returns {number} 0 where the clock does not tick
  */

@@ -1,12 +1,12 @@
 /**
- * One of the threads that run a WebAssembly program together, in a worker of its own; team.js is the
- * other end. All threads call the same export on the same memory, each with its own number.
+ * One of the threads that run a WebAssembly program together, in a worker of its own; team.js is
+ * the other end. All threads call the same export on the same memory, each with its own number.
  */
 
-// The barrier: threads wait there for each other. `control` holds the number of threads that have come
-// (byte 0), the turn (byte 64) and the number of threads that sleep (byte 128). A thread looks for the
-// next turn a while before it sleeps: most steps end at nearly the same time for all threads, and
-// waking takes longer than the difference.
+// The barrier: threads wait there for each other. `control` holds the number of threads that have
+// come (byte 0), the turn (byte 64) and the number of threads that sleep (byte 128). A thread looks
+// for the next turn a while before it sleeps: most steps end at nearly the same time for all
+// threads, and waking takes longer than the difference.
 // (module
 //   (import "" "control" (memory 1 1 shared))
 //   (func (export "barrier") (param $threads i32) (local $turn i32) (local $looks i32)

@@ -11,7 +11,8 @@ export const sharesMemory = () =>
 /**
  * @param {"auto"|number} asked
  * @param {import("../../types.js").WasmTarget} about
- * @returns {{threads: number, refusal?: string}} `refusal`: a sentence on why they are fewer than asked
+ * @returns {{threads: number, refusal?: string}} `refusal`: a sentence on why they are fewer than
+ *   asked
  * @throws {PressError} "threads": `asked` is no number of threads
  */
 export function threadsHere(asked, { threads: paying, workers = 1, most_workers: known = 1 }) {

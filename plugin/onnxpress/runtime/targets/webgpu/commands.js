@@ -27,8 +27,8 @@ export function encode(pass, commands) {
 
 /**
  * Chromium looks whether work has ended every 2 ms, and whenever commands come. So while something
- * short is awaited, commands that do nothing come. In other browsers they might only be in the way, as
- * they are under Dawn in Node.
+ * short is awaited, commands that do nothing come. In other browsers they might only be in the way,
+ * as they are under Dawn in Node.
  * @param {GPUDevice} device
  * @param {Promise<void>} awaited
  */

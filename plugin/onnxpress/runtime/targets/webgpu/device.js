@@ -3,7 +3,9 @@ import { PressError, factsOf } from "../../errors.js";
 
 /** @typedef {{device: GPUDevice, lost: GPUDeviceLostInfo|null}} Gpu */
 
-/** Makers of GPUs for phones, and the names of NVIDIA's, AMD's and Intel's discrete architectures. */
+/**
+ * Makers of GPUs for phones, and the names of NVIDIA's, AMD's and Intel's discrete architectures.
+ */
 const PHONES = /arm|qualcomm|img-tec|imagination|samsung|broadcom/i;
 const CARDS = /nvidia|amd.*(rdna|gcn)|intel.*(xe-.?hpg|xe-hpc|alchemist|battlemage)/i;
 
@@ -17,9 +19,9 @@ let shared = null;
 
 /**
  * Whether WebGPU can be used here; makes no device.
- * @returns {Promise<{ok: boolean, software: boolean, reason: string, kind: string,
- *   features: string[]}>} `software`: the processor emulates a GPU; `reason`: the end of a sentence,
- *   empty where `ok`; `kind`: the class of devices that a build is for (emit/wgsl/device.py)
+ * @returns {Promise<{ok: boolean, software: boolean, reason: string, kind: string, features:
+ *   string[]}>} `software`: the processor emulates a GPU; `reason`: the end of a sentence, empty
+ *   where `ok`; `kind`: the class of devices that a build is for (emit/wgsl/device.py)
  */
 export async function probe() {
   try {
@@ -51,7 +53,10 @@ function isSoftware(adapter) {
   return fallback || SOFTWARE.test(`${info?.vendor} ${info?.architecture} ${info?.description}`);
 }
 
-/** @param {Pick<GPUAdapter, "info"|"features">} adapter @returns {string} see emit/wgsl/device.py */
+/**
+ * @param {Pick<GPUAdapter, "info"|"features">} adapter
+ * @returns {string} see emit/wgsl/device.py
+ */
 export function kindOf({ info, features }) {
   const name = `${info?.vendor} ${info?.architecture}`;
   /** @param {string} format */
@@ -129,8 +134,8 @@ export async function translate(gpu, error) {
 }
 
 /**
- * Calls `make` in an error scope. The scope opens and closes before anything is awaited, so calls nest
- * and models that open together do not mix.
+ * Calls `make` in an error scope. The scope opens and closes before anything is awaited, so calls
+ * nest and models that open together do not mix.
  * @template T
  * @param {GPUDevice} device
  * @param {GPUErrorFilter} filter

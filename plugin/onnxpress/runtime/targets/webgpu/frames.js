@@ -155,7 +155,11 @@ class Frames {
     pass.end();
   }
 
-  /** The frame's texture; a new one where the size has changed. @param {number} width @param {number} height */
+  /**
+   * The frame's texture; a new one where the size has changed.
+   * @param {number} width
+   * @param {number} height
+   */
   #fitting(width, height) {
     const { device } = this.#host.gpu;
     const before = this.#seen?.texture;

@@ -56,8 +56,8 @@ let raced = null;
 
 /**
  * One race per page.
- * @returns {Promise<string>} the end of a sentence: why WebGPU comes last; empty where it is faster, or
- *   nobody knows
+ * @returns {Promise<string>} the end of a sentence: why WebGPU comes last; empty where it is
+ *   faster, or nobody knows
  */
 export function whyLast() {
   /** @type {Promise<string>} */
@@ -95,7 +95,8 @@ async function timeGpu() {
   const buffer = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE });
   try {
     const module = device.createShaderModule({ code: SHADER });
-    const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
+    const pipeline = await device.createComputePipelineAsync(
+      { layout: "auto", compute: { module } });
     const layout = pipeline.getBindGroupLayout(0);
     const group = device.createBindGroup(
       { layout, entries: [{ binding: 0, resource: { buffer } }] });
