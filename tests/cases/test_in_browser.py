@@ -11,6 +11,7 @@ from onnxpress.files import json_bytes
 from onnxpress.pack.values import to_json
 from onnxpress.programs.webgpu.share import parse
 from onnxpress.run.browser import Browser
+from onnxpress.targets import TARGETS
 from support.cases import ROWS, UNSUPPORTED, Case, case, parameters
 from support.packs import run_pack
 
@@ -22,7 +23,7 @@ def run(browser: Browser, row: Case, manifest: Path, target: str) -> np.ndarray:
     return run_pack(browser, manifest, target, feeds)[0].reshape(row.want.shape)
 
 
-@pytest.mark.parametrize(("name", "target"), parameters(("js", "wasm", "webgpu")))
+@pytest.mark.parametrize(("name", "target"), parameters(TARGETS))
 def test_case(browser: Browser, name: str, target: str, tmp_path: Path) -> None:
     row = case(name)
     row.pack(target, tmp_path / "pack")
