@@ -202,7 +202,7 @@ export class Panel {
       "First run": formatTime(first),
       "Threads": TARGETS[model.target].threads ? `${model.threads}` : "",
       "Later runs": warm === null ? "none yet" : `${formatTime(warm)} (median of ${later.length})`,
-      "Against the build": model.check ? inWords(model.check) : "to be checked",
+      "Against the published program": model.check ? inWords(model.check) : "to be checked",
       "Download": formatTime(fetch),
       "Preparation": formatTime(prepare),
       "Notes": model.notes.join(" "),
