@@ -34,12 +34,20 @@ class Draw:
     def node(self, op: str, name: str, *inputs: str, shape: tuple[int, ...] | None = None,
              dtype: str = "f32", **attrs: Any) -> str:
         """Adds a node; `shape` is stated for slice, expand and reshape."""
-        node = Node(OPS[op].attrs(**attrs), inputs, (name,))
-        asked = node if shape is None else node.with_attrs(shape=shape)
-        (inferred,) = OPS[op].infer(asked, [self.values[n].shape for n in inputs])
-        self.nodes.append(node)
-        self.values[name] = Value(tuple(inferred), dtype)
+        (name,) = self.outputs(op, (name,), *inputs, shape=shape, dtype=dtype, **attrs)
         return name
+
+    def outputs(self, op: str, names: tuple[str, ...], *inputs: str,
+                shape: tuple[int, ...] | None = None, dtype: str = "f32", **attrs: Any
+                ) -> tuple[str, ...]:
+        """Adds a node with several outputs."""
+        node = Node(OPS[op].attrs(**attrs), inputs, names)
+        asked = node if shape is None else node.with_attrs(shape=shape)
+        inferred = OPS[op].infer(asked, [self.values[n].shape for n in inputs])
+        self.nodes.append(node)
+        self.values.update({name: Value(tuple(own), dtype)
+                            for name, own in zip(names, inferred, strict=True)})
+        return names
 
     def conv(self, name: str, x: str, kernel: int, o: int, stride: int = 1, pad: int = 0,
              groups: int = 1) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxpress
 from onnxpress.graph.graph import Graph
+from onnxpress.pack.values import to_json
 from onnxpress.programs.js import build
 
 RUNTIME = Path(onnxpress.__file__).parent / "runtime"
@@ -80,7 +81,7 @@ def _write_job(folder: Path, name: str, graph: Graph, feeds: Mapping[str, np.nda
     with (folder / f"{name}.bin").open("wb") as file:
         weights = [{"name": n, **_append(file, a)} for n, a in graph.constants.items()]
         inputs = [_append(file, feeds[n]) for n in graph.inputs]
-    return {"name": name, "about": vars(program.about), "weights": weights, "inputs": inputs,
+    return {"name": name, "about": to_json(program.about), "weights": weights, "inputs": inputs,
             "repeats": repeats}
 
 

@@ -48,7 +48,8 @@ class Op:
     - `moves` turns it into strided copies. None: it does more than move elements.
     - `alias` returns the element of its dense operand at which the output lies as it is, or None
       where elements have to move. None: they always do.
-    - `reads_by_data`: the operands that a kernel reads at addresses which come from data.
+    - `reads_by_data`: the operands of which data decides the elements that a kernel reads, as
+      gather's indices do. Workers that share no memory must hold all of them.
     - `kernel`: the folder below kernels/ that runs it. None: nothing has to run.
     - `targets`: where it needs a kernel.
     """
