@@ -8,6 +8,7 @@ import numpy as np
 from ..graph.expr import Expr
 from ..ops.pointwise import absolute, eq, exp, log, sqrt
 from ..ops.reduce import ArgMax, Softmax
+from ..ops.topk import TopK
 from .builder import Builder
 from .call import Call
 
@@ -97,6 +98,16 @@ def hardmax(b: Builder, call: Call) -> str:
     return b.reshape(b.pointwise(eq, b.constant(index), at), b.shape(x))
 
 
+def top_k(b: Builder, call: Call) -> tuple[str, ...]:
+    """Values and indices, sorted in any case. k is an attribute before opset 10."""
+    x, k = call.input(0), [call.integer("k")] if call.opset < 10 else b.known_ints(call, 1, "k")
+    axis = call.axis(call.integer("axis", -1), b.rank(x))
+    if not k or len(k) != 1 or not 0 < k[0] <= b.shape(x)[axis]:
+        raise call.bad(f"its k is {k}; axis {axis} of {b.shape(x)} holds {b.shape(x)[axis]}")
+    attrs = TopK(axis=axis, k=k[0], largest=bool(call.integer("largest", 1)))
+    return b.emit_all(attrs, [x], [b.dtype(x), "i64"])
+
+
 LOWERINGS = {
     **dict.fromkeys(REDUCTIONS, reduce),
     "ReduceLogSumExp": log_sum_exp,
@@ -105,4 +116,5 @@ LOWERINGS = {
     "ArgMax": argmax,
     "ArgMin": argmax,
     "Hardmax": hardmax,
+    "TopK": top_k,
 }
