@@ -50,7 +50,11 @@ function* named(ports, place) {
   }
 }
 
-/** @param {import("../types.js").WeightTensor} tensor @param {string} place @returns {Generator<Fault>} */
+/**
+ * @param {import("../types.js").WeightTensor} tensor
+ * @param {string} place
+ * @returns {Generator<Fault>}
+ */
 function* tensorMisfits({ shape, encoding, bytes, scale, group = 0 }, place) {
   const { bits, scales } = ENCODINGS[encoding], size = sizeOf(shape);
   yield* equal(bytes, Math.ceil((size * bits) / 8), `${place}.bytes`);
@@ -60,7 +64,12 @@ function* tensorMisfits({ shape, encoding, bytes, scale, group = 0 }, place) {
   yield* equal(scale?.bytes ?? 0, (count * ENCODINGS[scales].bits) / 8, `${place}.scale.bytes`);
 }
 
-/** @param {Linear} about @param {Manifest} manifest @param {string} place @returns {Generator<Fault>} */
+/**
+ * @param {Linear} about
+ * @param {Manifest} manifest
+ * @param {string} place
+ * @returns {Generator<Fault>}
+ */
 function* linearMisfits(about, { inputs, outputs, weights }, place) {
   const { elements, staging, pages } = about;
   yield* atMost(elements, MOST_ELEMENTS, `${place}.elements`);
@@ -84,7 +93,12 @@ function* linearMisfits(about, { inputs, outputs, weights }, place) {
   }
 }
 
-/** @param {Golden} golden @param {Manifest} manifest @param {string} place @returns {Generator<Fault>} */
+/**
+ * @param {Golden} golden
+ * @param {Manifest} manifest
+ * @param {string} place
+ * @returns {Generator<Fault>}
+ */
 function* goldenMisfits(golden, { inputs, outputs }, place) {
   yield* equal(golden.ranges.length, inputs.length, `${place}.ranges`);
   yield* atMost(golden.outputs.length, outputs.length, `${place}.outputs`);
@@ -113,7 +127,12 @@ function* demoMisfits({ demo, inputs, outputs }) {
   }
 }
 
-/** @param {number} found @param {number|undefined} wanted @param {string} place @returns {Fault[]} */
+/**
+ * @param {number} found
+ * @param {number|undefined} wanted
+ * @param {string} place
+ * @returns {Fault[]}
+ */
 const equal = (found, wanted, place) => (
   found === wanted ? [] : [{ place, what: `${wanted} is needed here, not ${found}` }]);
 
@@ -121,6 +140,11 @@ const equal = (found, wanted, place) => (
 const atMost = (found, limit, place) => (
   found <= limit ? [] : [{ place, what: `at most ${limit} is possible here, not ${found}` }]);
 
-/** @param {string} name @param {Map<string, unknown>|Set<string>} known @param {string} place @returns {Fault[]} */
+/**
+ * @param {string} name
+ * @param {Map<string, unknown>|Set<string>} known
+ * @param {string} place
+ * @returns {Fault[]}
+ */
 const among = (name, known, place) => (known.has(name) ? []
   : [{ place, what: `nothing here is named "${name}"` }]);
