@@ -9,7 +9,7 @@ import pytest
 from onnxpress.emit.wgsl.device import DEVICES
 from onnxpress.files import json_bytes
 from onnxpress.pack.values import to_json
-from onnxpress.programs.webgpu.share import parse
+from onnxpress.programs.webgpu.merge import parse
 from onnxpress.run.browser import Browser
 from onnxpress.targets import TARGETS
 from support.cases import ROWS, UNSUPPORTED, Case, case, parameters

@@ -12,7 +12,8 @@ from onnxpress.emit.wasm.emitter import Emitter
 from onnxpress.emit.wasm.share import in_turn
 from onnxpress.graph.graph import Graph, Node, Value
 from onnxpress.kernels import linear_kernel
-from onnxpress.programs.plan import _tensor, plan_linear
+from onnxpress.programs.layouts import tensor_of
+from onnxpress.programs.plan import plan_linear
 from onnxpress.programs.wasm.build import ISAS
 from onnxpress.run.wasmtime import WasmProgram
 from support.lockstep import Lockstep
@@ -38,7 +39,7 @@ class Result:
 
 def place(name: str, shape: Sequence[int], layout: Want, base: int) -> Tensor:
     """A tensor with its memory at `base`."""
-    t = _tensor(name, tuple(shape), layout)
+    t = tensor_of(name, tuple(shape), layout)
     return Tensor(t.name, t.shape, t.strides, t.offset + base, base, t.size, t.halo)
 
 

@@ -93,15 +93,15 @@ def test_workers_share_a_net(isa: str) -> None:
     check(lower(every_phase(), {}, Notes()), isa)
 
 
-@pytest.mark.parametrize("way", wasm_int8.WAYS, ids=lambda way: way.name)
+@pytest.mark.parametrize("integers", wasm_int8.INTEGERS, ids=lambda integers: integers.name)
 @pytest.mark.parametrize("mode", ["zero", "reflect"])
-def test_workers_share_products_of_whole_numbers(way: wasm_int8.Way, mode: str) -> None:
+def test_workers_share_products_of_whole_numbers(integers: wasm_int8.Integers, mode: str) -> None:
     d = Whole()
     x = d.steps(d.input("x", 1, 23, 19, 5), -30, 97)
     a = d.convolution("a", x, (3, 3), 12, mode=mode, lo=-30, hi=97)
     b = d.convolution("b", a, (1, 1), 12, residual=a)
     d.convolution("y", b, (3, 3), 70, strides=(4, 4), plain=True)
-    graph = wasm_int8.mark(d.graph("y"), way.kind, d.constants)
+    graph = wasm_int8.mark(d.graph("y"), integers.kind, d.constants)
     assert sum("dot" in node.attrs.told() for node in graph.nodes) == 3
     check(graph, published=d.constants)
 

@@ -31,9 +31,9 @@ def check(graph: Graph, count: int) -> None:
     random = np.random.default_rng(5)
     feeds = {n: random.standard_normal(graph.shape(n)).astype(np.float32) for n in graph.inputs}
     (want,) = interpret(graph, feeds).values()
-    for way in wasm_int8.WAYS:
-        marked = wasm_int8.mark(graph, way.kind, graph.constants)
-        built = wasm_int8.build(marked, way, graph.constants)
+    for integers in wasm_int8.INTEGERS:
+        marked = wasm_int8.mark(graph, integers.kind, graph.constants)
+        built = wasm_int8.build(marked, integers, graph.constants)
         assert sum("dot" in node.attrs.told() for node in marked.nodes) == count
         for code, _ in built.files.values():
             program = WasmProgram(code, built.about, graph.constants)
@@ -116,7 +116,8 @@ def test_quantized_models_run_on_their_own_integers(case):
     graph = run_passes(case(), lambda where, reason: None)
     feeds = [np.random.default_rng(6).standard_normal(graph.shape(n)) for n in graph.inputs]
     marked = wasm_int8.mark(graph, "i16", graph.constants)
-    plain, pairs = wasm.build(graph), wasm_int8.build(marked, wasm_int8.WAYS[1], graph.constants)
+    plain = wasm.build(graph)
+    pairs = wasm_int8.build(marked, wasm_int8.INTEGERS[1], graph.constants)
     assert pairs.about.work["i16"] > 0
     got = [WasmProgram(built.files[name][0], built.about, graph.constants).run(feeds)
            for built, name in ((plain, "simd128"), (pairs, "int16-simd128"))]

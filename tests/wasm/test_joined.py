@@ -135,6 +135,6 @@ def test_what_cannot_lie_there_is_copied(name: str) -> None:
 def test_the_heap_is_no_larger() -> None:
     graph = joined(MAKERS["product"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("onnxpress.programs.plan.place_joined", lambda *_: {})
+        patch.setattr("onnxpress.programs.layouts.place_joined", lambda *_: {})
         apart = wasm.build(graph).about.elements
     assert wasm.build(graph).about.elements <= apart

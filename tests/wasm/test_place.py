@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from onnxpress.emit.layout import ALIGN, SLACK, LinearPlan, Packing, Weight, round_up
 from onnxpress.emit.wasm import packings
-from onnxpress.programs.plan import staged
+from onnxpress.programs.addresses import staged
 from onnxpress.programs.wasm.build import emit_module
 from onnxpress.run.wasmtime import WasmProgram
 from onnxpress.runtime import RUNTIME

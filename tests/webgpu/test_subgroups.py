@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from onnxpress.programs.webgpu.share import parse, share
+from onnxpress.programs.webgpu.merge import merge_shaders, parse
 from onnxpress.run.browser import Browser
 from onnxpress.runtime import RUNTIME
 from support.chromium import SWIFTSHADER
@@ -89,7 +89,7 @@ def test_reductions(chromium: None, without: str | None) -> None:
 def test_both_texts_share_their_numbers() -> None:
     """Merging looks into the lines for subgroups and drops other comments."""
     texts = [f"// title\nlet a = {n}u; // {n}\n//+ let b = {n}u;\n" for n in (3, 5)]
-    (shared,) = share(texts, 0)
+    (shared,) = merge_shaders(texts, 0)
     assert shared.numbers == {texts[0]: (3,), texts[1]: (5,)}
     assert "//+ let b = numbers[0].x;" in shared.code
     assert len(parse(texts[0]).numbers) == 2

@@ -16,7 +16,7 @@ from ..errors import UnsupportedError
 from ..graph.expr import Expr, const, inp
 from ..graph.graph import Attrs, Graph, Node, Shape, Value
 from ..ops import OPS
-from ..ops.attrs import Shaped
+from ..ops.attrs import Quant, Shaped
 from ..ops.move import Expand, Reshape, Slice, Transpose
 from ..ops.pointwise import Pointwise, quant_of
 from ..ops.reduce import Reduce
@@ -228,19 +228,19 @@ class Builder:
         if tuple(perm) == tuple(range(len(perm))) and len(perm) == self.rank(x):
             return x
         node = self.nodes.get(x)
-        if node is not None and quant_of(node) and node.inputs[0] in self.arrays:
-            return self._transpose_weights(node, perm)
+        quant = quant_of(node) if node is not None else None
+        if node is not None and quant is not None and node.inputs[0] in self.arrays:
+            return self._transpose_weights(node, quant, perm)
         return self.emit(Transpose(perm=tuple(perm)), [x])
 
-    def _transpose_weights(self, node: Node, perm: Sequence[int]) -> str:
+    def _transpose_weights(self, node: Node, quant: Quant, perm: Sequence[int]) -> str:
         """A dequantized constant in another layout. Its integers move, so they stay integers."""
-        attrs = Pointwise.of(node)
-        quant = attrs.quant
         moved = [self.transpose(n, perm) if self.rank(n) else n for n in node.inputs]
         names = dict(zip(node.inputs, moved, strict=True))
         quant = replace(quant, scale=names[quant.scale], zero=names.get(quant.zero or ""),
                         axis=None if quant.axis is None else tuple(perm).index(quant.axis))
-        return self.emit(replace(attrs, quant=quant), moved, self.dtype(node.name), keep=True)
+        attrs = replace(Pointwise.of(node), quant=quant)
+        return self.emit(attrs, moved, self.dtype(node.name), keep=True)
 
     def reshape(self, x: str, shape: Sequence[int]) -> str:
         shape = tuple(int(n) for n in shape)

@@ -42,10 +42,11 @@ def size(b: Builder, call: Call) -> str:
 
 
 def range_(b: Builder, call: Call) -> str:
-    ends = [b.known(call, i, what) for i, what in enumerate(("start", "limit", "delta"))]
-    if any(e is None or e.size != 1 for e in ends):
+    given = [b.known(call, i, what) for i, what in enumerate(("start", "limit", "delta"))]
+    ends = [e.reshape(()) for e in given if e is not None and e.size == 1]
+    if len(ends) < 3:
         raise call.bad("its start, limit and delta must be single numbers")
-    start, limit, delta = (e.reshape(()) for e in ends)
+    start, limit, delta = ends
     count = max(0, int(np.ceil((float(limit) - float(start)) / float(delta))))
     if count > GROWTH:
         raise call.refused(f"it counts {count} numbers; a page cannot hold more than {GROWTH}")

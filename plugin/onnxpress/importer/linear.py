@@ -75,7 +75,7 @@ def einsum(b: Builder, call: Call) -> str:
         summed(b, call.input(i), t, keep)
         for i, (t, keep) in enumerate(zip(labels, others, strict=True))
     ]
-    name, term = operands[0] if len(operands) == 1 else _product(b, *operands, out)
+    name, term = operands[0] if len(operands) == 1 else _product(b, operands[0], operands[1], out)
     return b.transpose(name, [term.index(c) for c in out])
 
 

@@ -155,7 +155,11 @@ def _name(node: NodeProto) -> str:
 
 
 def _is_function(schema: defs.OpSchema | None) -> bool:
-    return schema is not None and (schema.has_function or schema.has_context_dependent_function)
+    """Whether ONNX defines the operator by other operators."""
+    # onnx's type stubs leave out these two properties of OpSchema.
+    return schema is not None and (
+        schema.has_function  # pyright: ignore[reportAttributeAccessIssue]
+        or schema.has_context_dependent_function)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _weights(graph: GraphProto, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -201,6 +205,7 @@ def _input(info: ValueInfoProto, fixed: Sequence[int] | None) -> Value:
     elif not tensor.HasField("shape"):
         raise ModelError(f"{where} has no shape; pass --shape {info.name}=1x3x224x224 or what "
                          "the model expects")
+    shape: list[int] = []
     for axis, dim in enumerate(dims):
         if isinstance(dim, str):
             guess = [(1 if i == 0 else 3 if i == 1 else 224) if isinstance(d, str) else d
@@ -209,7 +214,8 @@ def _input(info: ValueInfoProto, fixed: Sequence[int] | None) -> Value:
                              f"example --shape {info.name}={_times(guess)}")
         if dim < 1:
             raise ModelError(f"{where}: dimension {axis} is {dim}; it must be 1 at least")
-    return Value(tuple(dims), dtype)
+        shape.append(dim)
+    return Value(tuple(shape), dtype)
 
 
 def _times(dims: Iterable[Any]) -> str:

@@ -13,8 +13,8 @@ from .builder import Builder
 from .call import Call
 
 # ONNX name -> (before, kind, after): the sum of squares is the sum of x * x, and so on.
-Step = Callable[[Expr], Expr] | None
-REDUCTIONS: dict[str, tuple[Step, str, Step]] = {
+Elementwise = Callable[[Expr], Expr] | None
+REDUCTIONS: dict[str, tuple[Elementwise, str, Elementwise]] = {
     "ReduceSum": (None, "sum", None),
     "ReduceMean": (None, "mean", None),
     "ReduceMax": (None, "max", None),

@@ -79,7 +79,7 @@ def target(b: Builder, call: Call, shape: tuple[int, ...]) -> tuple[list[int], l
     if sizes:
         _fit(call, full_size, full_scale, axes, sizes)
         return full_size, full_scale
-    for a, scale in zip(axes, (float(s) for s in scales), strict=True):
+    for a, scale in zip(axes, (float(s) for s in given), strict=True):
         if not 0 < scale < 2**20:
             raise call.bad(f"a scale of {scale} is no enlargement of an image")
         full_scale[a], full_size[a] = scale, floor(shape[a] * scale)

@@ -201,7 +201,8 @@ def pool(b: Builder, call: Call) -> str:
     x = call.input(0)
     rank, image = b.rank(x), channels_last(b, call, x)
     win = window(call, b.shape(x)[2:], call.integers("kernel_shape"))
-    size = pooled_size(call, b.shape(image)[1:3], win)
+    _, h, w, _ = b.shape(image)
+    size = pooled_size(call, (h, w), win)
     if call.op == "LpPool":
         return channels_first(b, _lp_pool(b, call, image, win, size), rank)
     kind = "max" if call.op == "MaxPool" else "avg"
@@ -216,10 +217,12 @@ def _lp_pool(b: Builder, call: Call, image: str, win: Window, size: tuple[int, i
     """The p-norm of each window. Its sum is a depthwise convolution with ones."""
     p, (_, h, w, c) = call.integer("p", 2), b.shape(image)
     powers = power_of_abs(b, image, p)
-    beyond = [max(0, (size[a] - 1) * win.strides[a] + win.extent[a] - (h, w)[a] - win.pads[a])
-              for a in range(2)]
+    top, left, _, _ = win.pads
+    bottom, right = (
+        max(0, (size[a] - 1) * win.strides[a] + win.extent[a] - (h, w)[a] - win.pads[a])
+        for a in range(2))
     ones = b.constant(np.ones((*win.kernel, 1, c), np.float32))
-    attrs = Conv2d(strides=win.strides, pads=(*win.pads[:2], *beyond), dilations=win.dilations,
+    attrs = Conv2d(strides=win.strides, pads=(top, left, bottom, right), dilations=win.dilations,
                    groups=c, pad_mode="zero")
     total = b.emit(attrs, [powers, ones, b.zeros(c)])
     return root(b, total, p)

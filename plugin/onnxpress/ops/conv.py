@@ -5,10 +5,10 @@ Output channels stand group by group, as in ONNX.
 conv2d_chain: x, then the operands of each of `links` but for its first -> what the last one makes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from .attrs import Product, finished
 from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, need, never
 from .samples import windows
 
-NUMPY_PAD = {"zero": "constant", "reflect": "reflect", "edge": "edge"}
+NUMPY_PAD: Mapping[str, Literal["constant", "reflect", "edge"]] = {
+    "zero": "constant", "reflect": "reflect", "edge": "edge"}
 OWN = 3  # operands before the epilogue's: x, w, b
 
 

@@ -24,10 +24,11 @@ class MatMul(Product):
 
 def _infer(node: Node, shapes: Shapes) -> tuple[Shape]:
     a, b, bias = shapes[:3]
-    need(len(a) >= 2 and len(b) >= 2, f"{a} and {b} must have rank 2 at least")
-    need(a[-1] == b[-2], f"{a} times {b}: the inner lengths {a[-1]} and {b[-2]} differ")
-    need(bias == (b[-1],), f"bias {bias} does not fit {b[-1]} columns")
-    return ((*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1]),)
+    need(min(len(a), len(b)) >= 2, f"{a} and {b} must have rank 2 at least")
+    (*batch_a, rows, inner), (*batch_b, inner_b, columns) = a, b
+    need(inner == inner_b, f"{a} times {b}: the inner lengths {inner} and {inner_b} differ")
+    need(bias == (columns,), f"bias {bias} does not fit {columns} columns")
+    return ((*np.broadcast_shapes(tuple(batch_a), tuple(batch_b)), rows, columns),)
 
 
 def _reference(node: Node, arrays: Arrays) -> tuple[np.ndarray]:

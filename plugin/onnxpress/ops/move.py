@@ -188,7 +188,8 @@ def _pad(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst: Shape
 
 def _runs(n: int, before: int, after: int, mode: str) -> list[tuple[int, int, int, int]]:
     """(place, length, first source index, step) of the runs along one padded axis."""
-    index = np.pad(np.arange(n), (before, after), mode=mode).tolist()
+    how = "reflect" if mode == "reflect" else "edge"
+    index = np.pad(np.arange(n), (before, after), how).tolist()
     runs: list[tuple[int, int, int, int]] = []
     start = 0
     while start < len(index):

@@ -109,10 +109,11 @@ def power(x: Expr, y: Expr) -> Expr:
 
 def fold(op: str, *xs: Expr) -> Expr:
     """A balanced tree of `op` over any number of expressions."""
-    while len(xs) > 1:
-        paired = [call(op, a, b) for a, b in zip(xs[::2], xs[1::2], strict=False)]
-        xs = (*paired, *xs[len(paired) * 2:])
-    return xs[0]
+    terms = list(xs)
+    while len(terms) > 1:
+        paired = [call(op, a, b) for a, b in zip(terms[::2], terms[1::2], strict=False)]
+        terms = [*paired, *terms[len(paired) * 2:]]
+    return terms[0]
 
 
 BITS = {"i8": 8, "u8": 8, "i16": 16, "u16": 16, "i32": 32, "u32": 32, "i64": 64, "u64": 64}

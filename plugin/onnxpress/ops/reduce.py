@@ -118,7 +118,8 @@ def _ref_argmax(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
 def _ref_window_sum(node: Node, arrays: Arrays) -> tuple[np.ndarray]:
     (x,), window = doubles(arrays), WindowSum.of(node)
     padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(window.lo, window.hi)])
-    return (sum(padded[..., j : j + x.shape[-1]] for j in range(_window(node))),)
+    return (sum((padded[..., j : j + x.shape[-1]] for j in range(_window(node))),
+                np.zeros(x.shape)),)
 
 
 def _per_element(count: float):

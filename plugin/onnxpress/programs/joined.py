@@ -1,4 +1,4 @@
-"""Places for values among the channels of a concatenation, so that no step copies them there.
+"""Values that are made among the channels of a concatenation, so that no step copies them there.
 
 Such a value has the pixels of the concatenation and fills some of its channels. A concatenation may
 itself lie among the channels of a larger one. It does if its operands already lie side by side
@@ -13,16 +13,16 @@ from ..graph.storage import F32
 from ..ops.move import Concat
 
 LANES = 4  # kernels write whole vectors, so a value begins and ends with one
-Place = tuple[str, int]  # the concatenation, and the first of its channels
+Channels = tuple[str, int]  # the concatenation, and the first of its channels
 
 
 def place_joined(graph: Graph, needs: Mapping[str, Needs], wants: Mapping[str, Sequence[Want]],
-                 pinned: Collection[str]) -> dict[str, Place]:
-    """Value name -> its place. `wants`: how each value is read. `pinned`: values with a layout of
-    their own."""
+                 pinned: Collection[str]) -> dict[str, Channels]:
+    """Value name -> its channels. `wants`: how each value is read. `pinned`: the values that cannot
+    be placed among channels."""
     tied = {name for node in graph.nodes for i in needs.get(node.name, Needs()).same
             for name in (node.inputs[i], node.name)}
-    places: dict[str, Place] = {}
+    places: dict[str, Channels] = {}
 
     def free(name: str) -> bool:
         maker = needs.get(name)
@@ -49,8 +49,9 @@ def _joins_channels(node: Node, graph: Graph) -> bool:
             and len(graph.shape(node.name)) == 4)
 
 
-def side_by_side(graph: Graph, node: Node, places: Mapping[str, Place]) -> Place | None:
-    """The place of the concatenation `node` if its operands lie side by side in order, or None."""
+def side_by_side(graph: Graph, node: Node, places: Mapping[str, Channels]) -> Channels | None:
+    """The channels of the concatenation `node` if its operands lie side by side in order, or None.
+    """
     if any(name not in places for name in node.inputs):
         return None
     whole, start = first = places[node.inputs[0]]

@@ -22,7 +22,7 @@ from ..pack.proof import Golden
 from ..pack.targets import Arithmetic, WasmTarget
 from ..passes.quantize_activations import quantize_activations
 from ..programs.program import Program
-from ..programs.wasm.int8 import WAYS, Way, build, candidates, mark, work
+from ..programs.wasm.int8 import INTEGERS, Integers, build, candidates, mark, work
 from ..weights.shards import read_steps, stream_weights
 from ..words import beside
 from .golden import APART, QUANTIZED_FLOOR, Bounds, golden, golden_distance
@@ -57,7 +57,7 @@ class Proven:
 
 @dataclass(frozen=True)
 class Trial:
-    """A target with the builds of one way; `marked` is the graph that they were made of."""
+    """A target with the builds in one arithmetic; `marked` is the graph that they were made of."""
 
     target: WasmTarget
     marked: Graph
@@ -82,37 +82,40 @@ def add_int8(graph: Graph, pack: Written, target: WasmTarget, expected: Expected
     biases = {name: array for name, array in stored if array.ndim < 2}
     graph = replace(graph, constants={**graph.constants, **biases})
     proven = Proven(pack, graph, steps, expected, trace, bounds)
-    for way in WAYS:
-        progress(f"proving {way.name} products")
-        target, more = _add(proven, target, way, note)
+    for integers in INTEGERS:
+        progress(f"proving {integers.name} products")
+        target, more = _add(proven, target, integers, note)
         rows += more
     return target, rows
 
 
-def _add(pack: Proven, target: WasmTarget, way: Way, note: Note) -> tuple[WasmTarget, list[Row]]:
-    """The target with the builds of `way` and their rows, if all of them hold."""
-    trials = _Trials(pack, target, way)
+def _add(pack: Proven, target: WasmTarget, integers: Integers, note: Note
+         ) -> tuple[WasmTarget, list[Row]]:
+    """The target with the builds of `integers` and their rows, if all of them hold."""
+    trials = _Trials(pack, target, integers)
     best = trials.best()
     if best is None:
         return target, []
     made = trials.with_workers(best).target
-    rows, check = _prove(pack, made, way, note)
+    rows, check = _prove(pack, made, integers, note)
     if check is None:
         trials.remove(target)
         return target, []
     trials.remove(made)
-    own = replace(made.arithmetic[way.name], golden=check)
-    return replace(made, arithmetic={**made.arithmetic, way.name: own},
+    own = replace(made.arithmetic[integers.name], golden=check)
+    return replace(made, arithmetic={**made.arithmetic, integers.name: own},
                    work=work(pack.graph)), rows
 
 
-def _prove(pack: Proven, made: WasmTarget, way: Way, note: Note
+def _prove(pack: Proven, made: WasmTarget, integers: Integers, note: Note
            ) -> tuple[list[Row], Golden | None]:
-    """The rows of the builds of `way`, and what a device is held to; no golden, and a note, where a
-    build does not hold."""
+    """(the rows of the builds of `integers`, the golden outputs for a device).
+
+    There is no golden, but a note, if a build does not hold.
+    """
     rows: list[Row] = []
     check: Golden | None = None
-    for name in _builds(way):
+    for name in _builds(integers):
         row, first = prove_build(pack.written, made, name, pack.expected,
                                  lossy=not pack.expected.quantized)
         check = check or _golden(pack, first)
@@ -125,15 +128,15 @@ def _prove(pack: Proven, made: WasmTarget, way: Way, note: Note
     return rows, check
 
 
-def _builds(way: Way) -> list[str]:
-    return [f"{way.name}-{isa}" for isa in way.isas]
+def _builds(integers: Integers) -> list[str]:
+    return [f"{integers.name}-{isa}" for isa in integers.isas]
 
 
 class _Trials:
-    """The builds of one way, made differently. The files of all trials are in the folder."""
+    """The builds in one arithmetic, made differently. The files of all trials are in the folder."""
 
-    def __init__(self, pack: Proven, target: WasmTarget, way: Way) -> None:
-        self.pack, self.target, self.way = pack, target, way
+    def __init__(self, pack: Proven, target: WasmTarget, integers: Integers) -> None:
+        self.pack, self.target, self.integers = pack, target, integers
         self.plain = work(pack.graph).get("f32", 0.0)
         self.inputs = {node.name: node.inputs for node in pack.graph.nodes}
         self.made: list[Trial] = []
@@ -142,12 +145,12 @@ class _Trials:
         """The trial that holds, or the one that comes closest; None where none saves enough
         time."""
         if self.pack.expected.quantized:
-            return self._make(mark(self.pack.graph, self.way.kind, self.pack.steps))
-        saved = candidates(self.pack.graph, self.way, self.pack.steps)
+            return self._make(mark(self.pack.graph, self.integers.kind, self.pack.steps))
+        saved = candidates(self.pack.graph, self.integers, self.pack.steps)
         layers = [name for name in saved if np.isfinite(self._range(name, 0)).all()]
         if sum(saved[name] for name in layers) < (1 - PAYS) * self.plain:
             return None
-        shares = range(len(COVERED) if self.way.levels < FINE else 1)
+        shares = range(len(COVERED) if self.integers.levels < FINE else 1)
         found = [(self._strain(trial, TRIED), share, trial) for share in shares
                  if (trial := self._rounded(layers, share))]
         if not found:
@@ -190,8 +193,8 @@ class _Trials:
         i32; None where it does not save enough time."""
         ranges = {name: tuple(bounds[share]) for name, bounds in self.pack.trace.ranges.items()}
         whole = quantize_activations(self.pack.graph, layers, ranges, self.pack.steps,
-                                     self.way.levels)
-        marked = mark(whole, self.way.kind, self.pack.steps)
+                                     self.integers.levels)
+        marked = mark(whole, self.integers.kind, self.pack.steps)
         run = {node.inputs[1] for node in marked.nodes
                if isinstance(node.attrs, Product) and node.attrs.dot}
         fit = [name for name in layers if self.inputs[name][1] in run]
@@ -205,8 +208,8 @@ class _Trials:
     def _make(self, marked: Graph, workers: bool = False) -> Trial | None:
         """The trial of a graph whose nodes say what runs on whole numbers; None where it does not
         save enough time."""
-        program = build(marked, self.way, self.pack.graph.constants, workers)
-        time = sum(n / (1 if kind == "f32" else self.way.speedup)
+        program = build(marked, self.integers, self.pack.graph.constants, workers)
+        time = sum(n / (1 if kind == "f32" else self.integers.speedup)
                    for kind, n in program.about.work.items())
         if time > PAYS * self.plain:
             return None
@@ -220,13 +223,13 @@ class _Trials:
                  for name, (content, suffix) in program.files.items()}
         known = self.target.arithmetic
         return replace(self.target, files={**self.target.files, **files},
-                       arithmetic={**known, self.way.name: program.about})
+                       arithmetic={**known, self.integers.name: program.about})
 
     def _strain(self, trial: Trial, count: int | None = None) -> float:
         """The strain on the gates, on the first `count` inputs, against the graph in float64;
         infinite where a sample's first class is another one."""
         expected = self.pack.expected
-        got = run_build(self.pack.written, trial.target, _builds(self.way)[-1],
+        got = run_build(self.pack.written, trial.target, _builds(self.integers)[-1],
                         expected.inputs[:count])
         wanted = expected.exact[:count]
         gate, value = worst_gate(got, wanted, expected.answer)

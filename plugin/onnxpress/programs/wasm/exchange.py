@@ -20,7 +20,8 @@ from .trace import READ, WRITTEN
 MESSAGE = 1e-4  # seconds until the receiver has it; measured, as COPIED: decision 17
 COPIED = 5e9  # bytes per second, into a message or out of it
 EACH = np.uint32(0x01010101)  # one bit in each of an element's four bytes
-Spans = list[tuple[int, int]]  # of the heap, in f32 elements
+WORKER, ELEMENT = 0, 1  # the axes of each array bool[workers, elements] below
+Spans = list[tuple[int, int]]  # (first, end) of a part of the heap, in f32 elements
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Message:
 
     @property
     def elements(self) -> int:
+        """How many elements the message holds."""
         return sum(length * count for _, length, count, _ in self.runs)
 
 
@@ -71,8 +73,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class _Touched:
-    """The heap's elements from `start` on, bool[workers, elements]. `reads`: read by a worker
-    before it writes them. `writes`: written by it."""
+    """What workers do to the heap's elements from `start` on, in arrays bool[workers, elements].
+
+    `reads`: the worker reads the element before it writes it. `writes`: it writes the element.
+    """
 
     start: int
     reads: np.ndarray
@@ -80,12 +84,14 @@ class _Touched:
 
     @property
     def elements(self) -> int:
-        return np.count_nonzero(self.reads) + np.count_nonzero(self.writes)
+        """How many elements all workers read and write together."""
+        return int(np.count_nonzero(self.reads) + np.count_nonzero(self.writes))
 
     def whole(self, workers: int) -> "_Touched":
         """The same phase if every worker does all of it."""
-        return _Touched(self.start, *(np.tile(m.any(0), (workers, 1))
-                                      for m in (self.reads, self.writes)))
+        reads, writes = (np.tile(marks.any(axis=WORKER), (workers, 1))
+                         for marks in (self.reads, self.writes))
+        return _Touched(self.start, reads, writes)
 
 
 def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
@@ -99,7 +105,7 @@ def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
         found = [_trace(program, len(shared) + k, step, spans, workers) for k in range(count)]
         sizes = [sum(t.elements for t in touched) for touched in found]
         for touched, size in zip(found, sizes, strict=True):
-            alone, largest = time * size / max(1, sum(sizes)), _largest(touched)
+            alone, largest = time * size / max(1, sum(sizes)), _largest_share(touched)
             share = alone * (1 - largest) > MESSAGE
             if not share:
                 whole = [t.whole(workers) for t in touched]
@@ -115,15 +121,17 @@ def exchange(plan: LinearPlan, phases: Sequence[int], seconds: Sequence[float],
     return Exchange(workers, tuple(shared), (*messages, *sent), total + _transfer(sent))
 
 
-def _largest(touched: Sequence[_Touched]) -> float:
+def _largest_share(touched: Sequence[_Touched]) -> float:
     """The largest worker's share of the elements that exactly one worker writes; 1.0 if there is
     none.
 
     Scratch, which every worker writes, does not count.
     """
-    each = sum((np.count_nonzero(t.writes & (np.count_nonzero(t.writes, 0) == 1), 1)
-                for t in touched), np.zeros(1))
-    return float(each.max() / each.sum()) if each.any() else 1.0
+    per_worker = np.zeros(1)  # f64[workers]: elements that this worker alone writes
+    for t in touched:
+        alone = t.writes & (np.count_nonzero(t.writes, axis=WORKER) == 1)
+        per_worker = per_worker + np.count_nonzero(alone, axis=ELEMENT)
+    return float(per_worker.max() / per_worker.sum()) if per_worker.any() else 1.0
 
 
 def _wanted(t: Tensor, workers: int) -> _Touched:
@@ -148,12 +156,13 @@ def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers
 
     Shares may wait for each other inside the phase. Then every worker does all of it.
     """
-    found = [program.phase(phase, i, workers, spans) for i in range(workers)]
-    if any(marks is None for marks in found):
-        found = [program.phase(phase, 0, 1, spans)] * workers
+    shares = [program.phase(phase, i, workers, spans) for i in range(workers)]
+    found = [marks for marks in shares if marks is not None]
+    if len(found) < workers:
+        found = [program.phase(phase, 0, 1, spans) or []] * workers
     touched = []
     for i, (lo, hi) in enumerate(spans):
-        marks = [shares[i] for shares in found]
+        marks = [of_worker[i] for of_worker in found]
         if all(m is None for m in marks):
             continue
         reads, writes = (
@@ -170,11 +179,11 @@ def _trace(program: TracedProgram, phase: int, step: Step, spans: Spans, workers
 
 
 class _Heaps:
-    """The heaps of all workers, which start with the constants and inputs. Arrays: bool[workers,
-    elements].
+    """The heaps of all workers, which start with the constants and inputs.
 
-    `valid`: the worker holds the element's current value. `made`: the worker itself has written it.
-    `born`[elements]: the phase in which an element was written last.
+    `valid` bool[workers, elements]: the worker holds the element's current value. `made`
+    bool[workers, elements]: the worker itself has written that value. `born` i32[elements]: the
+    phase in which the element was written last, or -1.
     """
 
     def __init__(self, plan: LinearPlan, workers: int) -> None:
@@ -198,7 +207,7 @@ class _Heaps:
 
     def lack(self, touched: Sequence[_Touched]) -> bool:
         """Whether a worker reads an element that only another worker has written."""
-        return any((t.reads & ~self.valid[:, at] & self.made[:, at].any(0)).any()
+        return any((t.reads & ~self.valid[:, at] & self.made[:, at].any(axis=WORKER)).any()
                    for t in touched for at in [self._of(t)])
 
     def missing(self, phase: int, touched: Sequence[_Touched]) -> list[Message]:
@@ -219,8 +228,9 @@ class _Heaps:
         return messages
 
     def write(self, phase: int, touched: Sequence[_Touched]) -> None:
+        """Notes what `phase` writes: only its writers hold the new values."""
         for t in touched:
-            anyone = t.writes.any(0)
+            anyone = t.writes.any(axis=WORKER)
             for held in (self.valid[:, self._of(t)], self.made[:, self._of(t)]):
                 np.copyto(held, t.writes, where=anyone)
             self.born[self._of(t)][anyone] = phase
@@ -256,12 +266,12 @@ def _runs(where: np.ndarray) -> tuple[tuple[int, int, int, int], ...]:
     cuts = np.flatnonzero(np.diff(where) != 1) + 1
     starts = where[np.r_[0, cuts]]
     lengths = np.diff(np.r_[0, cuts, where.size])
-    runs: list[list[int]] = []
+    runs: list[tuple[int, int, int, int]] = []
     for offset, length in zip(starts.tolist(), lengths.tolist(), strict=True):
         if runs and runs[-1][1] == length:
             first, _, count, stride = runs[-1]
             if count == 1 or offset == first + count * stride:
-                runs[-1][2:] = count + 1, stride if count > 1 else offset - first
+                runs[-1] = first, length, count + 1, stride if count > 1 else offset - first
                 continue
-        runs.append([offset, length, 1, 0])
-    return tuple(map(tuple, runs))
+        runs.append((offset, length, 1, 0))
+    return tuple(runs)

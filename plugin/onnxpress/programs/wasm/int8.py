@@ -4,7 +4,7 @@ A convolution or matrix product runs so under three conditions. Its weights are 
 byte, its left operand is whole and fits, and its sums fit i32. All of it is exact.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
@@ -28,10 +28,12 @@ from .build import ISAS, emit_module, publish
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A way to multiply whole numbers. `kind`: the storage of left operands. `levels`: the most
-    steps of a value's range. `speedup`: a product's speed relative to f32. `isas`: each gives one
-    build, called `name`-isa."""
+class Integers:
+    """Whole numbers that products can multiply.
+
+    `kind`: the storage of left operands. `isas`: each gives one build, called `name`-isa. `levels`:
+    the most quantization steps of a value's range. `speedup`: a product's speed relative to f32.
+    """
 
     name: str
     kind: str
@@ -43,15 +45,16 @@ class Way:
 # i32x4.relaxed_dot_i8x16_i7x16_add_s takes bytes of 0..127; with AVX-VNNI it is one instruction.
 # A sum of up to 8,256 products of a byte and 11 bits fits i32. The speedups were measured on
 # ResNet-50's layers in V8; a visitor's device measures its own.
-WAYS = (Way("int8", "u8", ("relaxed",), 127, 3.5), Way("int16", "i16", ISAS, 2047, 1.5))
-SUM = 2**31 - 1
+INTEGERS = (Integers("int8", "u8", ("relaxed",), 127, 3.5),
+            Integers("int16", "i16", ISAS, 2047, 1.5))
+SUM = 2**31 - 1  # the largest i32
 
 
-def candidates(graph: Graph, way: Way, weights: Iterable[str]) -> dict[str, float]:
+def candidates(graph: Graph, integers: Integers, weights: Iterable[str]) -> dict[str, float]:
     """Product -> the time that it saves against f32, in multiply-adds of f32.
 
-    These are the products that are faster this way, and whose constants among `weights` no other
-    node reads.
+    These are the products that are faster in `integers`, and whose constants among `weights` no
+    other node reads.
     """
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     alone = {name for name in weights if readers[name] == 1}
@@ -60,12 +63,12 @@ def candidates(graph: Graph, way: Way, weights: Iterable[str]) -> dict[str, floa
         if _weights_of(node) in alone and not _in_groups(node)
         and [n in graph.constants for n in node.inputs[:3]] == [False, True, True]
         and len(graph.shape(node.inputs[1])) in (2, 4)
-        and (saved := _work(node, graph) - _multiplications(node, graph) / way.speedup) > 0}
+        and (saved := _work(node, graph) - _multiplications(node, graph) / integers.speedup) > 0}
 
 
 def work(graph: Graph) -> dict[str, float]:
     """Kind of arithmetic -> the time of all products that use it, in its own multiply-adds."""
-    total: Counter[str] = Counter()
+    total: defaultdict[str, float] = defaultdict(float)
     for node in graph.nodes:
         if not isinstance(node.attrs, Product):
             continue
@@ -86,15 +89,15 @@ def _work(node: Node, graph: Graph) -> float:
     return graph.shape(node.inputs[0])[-1] * prod(graph.shape(node.name))
 
 
-def build(marked: Graph, way: Way, published: Iterable[str], workers: bool = False
+def build(marked: Graph, integers: Integers, published: Iterable[str], workers: bool = False
           ) -> Program[Arithmetic]:
-    """The modules of `way` and the manifest's facts about them. `marked`: a graph from `mark`.
+    """The modules of `integers` and the manifest's facts about them. `marked`: a graph from `mark`.
 
     Constants that are not `published` lie in the modules. `workers`: as in `publish`.
     """
     plan, known = plan_linear(marked, "wasm"), set(published)
     own = {n: c for n, c in marked.constants.items() if n not in known}
-    modules = {f"{way.name}-{isa}": emit_module(plan, isa, own) for isa in way.isas}
+    modules = {f"{integers.name}-{isa}": emit_module(plan, isa, own) for isa in integers.isas}
     about = describe(plan, marked)
     placed = tuple(slot for slot in about.weights if slot.tensor in known)
     files, facts = publish(modules, replace(about, weights=placed), workers)

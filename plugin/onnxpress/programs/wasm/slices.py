@@ -27,9 +27,10 @@ def plan_slices(graph: Graph) -> LinearPlan:
         return whole
     batch, count = graph.shape(graph.inputs[0])[0], _samples(one)
     count = next(n for n in range(min(count, batch), batch + 1) if batch % n == 0)
-    if count == batch:
+    samples = take_samples(graph, count) if count < batch else None
+    if samples is None:
         return whole
-    plan = plan_linear(fuse_chains(take_samples(graph, count)), "wasm")
+    plan = plan_linear(fuse_chains(samples), "wasm")
     end, ports = plan.elements, []
     for t, outer in zip((*plan.inputs, *plan.outputs), (*whole.inputs, *whole.outputs),
                         strict=True):

@@ -30,17 +30,18 @@ from ...ops.matmul import MatMul
 from ...pack.targets import Step, Webgpu
 from ..label import label
 from ..program import Program
+from .buffers import Buffers, place
 from .channels import fit_channels
 from .cut import cut, submits
 from .fit import fit_operands
 from .half import enabled, half_values, halve
-from .memory import OFFSET_ALIGN, Place, lifetimes, padded, place_constants, place_values
+from .memory import OFFSET_ALIGN, Binding
+from .merge import merge_shaders
 from .moves import fit_moves, is_moved
-from .share import share
 
 HALF = "-f16"  # a build's name is the class of GPU, then this
 
-Steps = list[tuple[Node, list[Dispatch]]]
+Lowered = list[tuple[Node, list[Dispatch]]]
 
 
 def build(graph: Graph, devices: Sequence[Device] = DEVICES,
@@ -68,7 +69,7 @@ def fit(graph: Graph) -> tuple[Graph, dict[str, Slice]]:
     return fit_moves(graph), slices
 
 
-def lower_all(graph: Graph, device: Device, held: Set[str] = frozenset()) -> Steps:
+def lower_all(graph: Graph, device: Device, held: Set[str] = frozenset()) -> Lowered:
     """The dispatches of each step of a fitted graph, in the tiles and ways that suit the whole
     program best."""
     nodes = _steps(graph)
@@ -81,20 +82,32 @@ def lower_all(graph: Graph, device: Device, held: Set[str] = frozenset()) -> Ste
 def _program(graph: Graph, slices: Mapping[str, Slice], device: Device, held: Set[str]) -> bytes:
     roots = roots_of(graph)
     steps = lower_all(graph, device, held)
-    places, sizes, spent = _place(graph, roots, steps, held)
-    at = lambda name: {"name": name, "buffer": places[name].buffer,  # noqa: E731
-                       "offset": places[name].offset, "length": prod(graph.shape(name))}
-    weights = [_upload(slices.get(v, v), place, graph) for v, place in places.items()
-               if isinstance(v, Slice) or (v in graph.constants and roots[v] == (v, 0))]
+    buffers = place(graph, roots, [d for _, made in steps for d in made], held)
+    weights = []
+    for value, binding in buffers.bindings.items():
+        if isinstance(value, Slice):
+            weights.append(_upload(value, binding))
+        elif value in graph.constants and roots[value] == (value, 0):
+            whole = Slice(value, 0, graph.constants[value].size)
+            weights.append(_upload(slices.get(value, whole), binding))
     content = {
-        "buffers": sizes, "spent": spent, "weights": weights,
-        "inputs": [at(n) for n in graph.inputs],
-        "outputs": [at(n) for n in graph.outputs], **_commands(steps, places, device),
+        "buffers": buffers.sizes, "spent": buffers.spent, "weights": weights,
+        "inputs": [_port(n, buffers, graph) for n in graph.inputs],
+        "outputs": [_port(n, buffers, graph) for n in graph.outputs],
+        **_commands(steps, buffers, device),
     }
     return json.dumps(content, separators=(",", ":")).encode()
 
 
+def _port(name: str, buffers: Buffers, graph: Graph) -> dict[str, Any]:
+    """Where the page writes an input or reads an output. `offset` counts bytes, `length` f32."""
+    binding = buffers.bindings[name]
+    return {"name": name, "buffer": binding.buffer, "offset": binding.offset,
+            "length": prod(graph.shape(name))}
+
+
 def _steps(graph: Graph) -> list[Node]:
+    """The nodes that need dispatches of their own."""
     return [node for node in graph.nodes
             if _alias_start(node, graph) is None and not is_moved(node)]
 
@@ -128,83 +141,25 @@ def roots_of(graph: Graph) -> dict[str, tuple[str, int]]:
     return roots
 
 
-def _place(graph: Graph, roots: Mapping[str, tuple[str, int]], steps: Steps, held: Set[str]
-           ) -> tuple[dict[str | Slice, Place], list[int], list[int]]:
-    """(the place of every constant, table and value, the sizes of all buffers, the spent buffers).
-
-    Spent buffers are read by setup dispatches only. Results of setup get buffers of their own,
-    because WebGPU forbids one dispatch to read and write the same buffer. Values in `held` take two
-    bytes per element.
-    """
-    dispatches = [d for _, ds in steps for d in ds]
-    scratch = {k: v for d in dispatches for k, v in d.scratch.items()}
-    size = lambda name: (2 if name in held else 4) * (  # noqa: E731
-        scratch[name] if name in scratch else prod(graph.shape(name)))
-    made = {name: padded(size(name)) for d in dispatches if d.once for name in d.writes}
-    constants: dict[str | Slice, int] = {}
-    once: dict[str | Slice, int] = {}
-    touches = []
-    for d in dispatches:
-        fixed, touched = once if d.once else constants, {}
-        for value in (*d.reads, *d.writes):
-            if isinstance(value, Slice):
-                fixed[value] = padded(value.size)
-                continue
-            name, _ = roots.get(value, (value, 0))
-            if name in graph.constants:
-                fixed[name] = padded(4 * graph.constants[name].size)
-            elif name in d.tables:
-                fixed[name] = padded(4 * len(d.tables[name]))
-            elif name not in made:
-                touched[name] = size(name)
-        if not d.once:
-            touches.append(touched)
-    results = [roots[name][0] for name in graph.outputs]
-    constants |= {n: padded(4 * graph.constants[n].size) for n in results if n in graph.constants}
-    places, sizes = place_constants(constants.items())
-    kept, kept_sizes = place_constants(made.items(), len(sizes))
-    sizes += kept_sizes
-    passing, passing_sizes = place_constants(
-        [(v, size) for v, size in once.items() if v not in constants], len(sizes))
-    spent = [*range(len(sizes), len(sizes) + len(passing_sizes))]
-    sizes += passing_sizes
-    lives = lifetimes([(n, 4 * prod(graph.shape(n))) for n in graph.inputs], results, touches)
-    moving, moving_sizes = place_values(lives, len(sizes))
-    places = _with_aliases({**places, **kept, **passing, **moving}, roots, held, graph)
-    return places, sizes + moving_sizes, spent
-
-
-def _with_aliases(places: dict[str | Slice, Place], roots: Mapping[str, tuple[str, int]],
-                  held: Set[str], graph: Graph) -> dict[str | Slice, Place]:
-    """`places`, and the places of the values that lie in another value's memory."""
-    aliases = {}
-    for name, (root, start) in roots.items():
-        if name != root and root in places:
-            place, width = places[root], 2 if root in held else 4
-            aliases[name] = Place(place.buffer, place.offset + width * start,
-                                  padded(width * prod(graph.shape(name))))
-    return {**places, **aliases}
-
-
-def _upload(value: str | Slice, place: Place, graph: Graph) -> dict[str, Any]:
-    """The upload of a constant into its place, in bytes: `bytes` of them from `start` on.
+def _upload(part: Slice, binding: Binding) -> dict[str, Any]:
+    """The upload of a constant, or of a part of one: its `bytes` bytes from `start` on.
 
     With several `runs`, these lie `pitch` bytes apart, with zeros between them.
     """
-    part = value if isinstance(value, Slice) else Slice(value, 0, graph.constants[value].size)
     spread = {"runs": part.runs, "pitch": part.bytes(part.pitch)} if part.runs > 1 else {}
     return {"tensor": part.name, "kind": part.kind, "start": part.bytes(part.start),
-            "bytes": part.bytes(part.length), **spread, "buffer": place.buffer,
-            "offset": place.offset}
+            "bytes": part.bytes(part.length), **spread, "buffer": binding.buffer,
+            "offset": binding.offset}
 
 
-def _commands(steps: Steps, places: Mapping[str | Slice, Place], device: Device
-              ) -> dict[str, Any]:
+def _commands(steps: Lowered, buffers: Buffers, device: Device) -> dict[str, Any]:
+    """What the page does with the buffers: shaders, dispatches of setup and of a run, submits, and
+    the numbers of tables."""
     runs, setup, tables, operations = [], {}, [], []
     shaders, numbered = _shaders([d for _, dispatches in steps for d in dispatches])
     for i, (_, dispatches) in enumerate(steps):
         for d in dispatches:
-            bind = [places[v] for v in (*d.reads, *d.writes)]
+            bind = [buffers.bindings[v] for v in (*d.reads, *d.writes)]
             shader, numbers = numbered[_key(d)]
             run = {"step": i, "shader": shader, "numbers": numbers,
                    "bind": [[p.buffer, p.offset, p.size] for p in bind],
@@ -214,13 +169,16 @@ def _commands(steps: Steps, places: Mapping[str | Slice, Place], device: Device
             else:
                 runs.append(run)
                 operations.append(d.operations)
-            tables += [{"buffer": places[n].buffer, "offset": places[n].offset, "data": list(data)}
-                       for n, data in d.tables.items()]
+            for name, data in d.tables.items():
+                binding = buffers.bindings[name]
+                tables.append({"buffer": binding.buffer, "offset": binding.offset,
+                               "data": list(data)})
     return {"shaders": shaders, "setup": list(setup.values()), "dispatches": runs,
             "submits": submits(operations, device.submit), "tables": tables}
 
 
 def _key(dispatch: Dispatch) -> tuple[str, int, int]:
+    """(text, buffers read, buffers written): dispatches with one key run one shader."""
     return dispatch.shader, len(dispatch.reads), len(dispatch.writes)
 
 
@@ -229,14 +187,14 @@ def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[
     groups: dict[tuple[int, int], list[str]] = {}
     for code, reads, writes in dict.fromkeys(map(_key, dispatches)):
         groups.setdefault((reads, writes), []).append(code)
-    shaders, places = [], {}
+    shaders, found = [], {}
     for (reads, writes), texts in groups.items():
-        for shared in share(texts, reads + writes):
-            for text, numbers in shared.numbers.items():
-                places[text, reads, writes] = len(shaders), list(numbers)
-            shaders.append({"code": enabled(shared.code), "reads": reads, "writes": writes,
-                            "numbers": len(numbers)})
-    return shaders, places
+        for merged in merge_shaders(texts, reads + writes):
+            for text, numbers in merged.numbers.items():
+                found[text, reads, writes] = len(shaders), list(numbers)
+            shaders.append({"code": enabled(merged.code), "reads": reads, "writes": writes,
+                            "numbers": merged.count})
+    return shaders, found
 
 
 def _label(node: Node, graph: Graph) -> Step:

@@ -2,7 +2,7 @@
 for it.
 
 WebGPU counts workgroups from zero, so the text of a piece holds the number of its first workgroup.
-Pieces differ in numbers only and share a shader (programs/webgpu/share.py). Programs without long
+Pieces differ in numbers only and share a shader (programs/webgpu/merge.py). Programs without long
 work have no pieces.
 """
 

@@ -5,7 +5,7 @@ values. So every sum, statistic and formula stays f32, and only stored values ar
 """
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from ...emit.wgsl.shader import Dispatch
@@ -30,7 +30,7 @@ def half_values(graph: Graph, roots: Mapping[str, tuple[str, int]]) -> set[str]:
     return plain | {f"{node.name}@wide" for node in graph.nodes if isinstance(node.attrs, Conv2d)}
 
 
-def halve(dispatch: Dispatch, held: Container[str]) -> Dispatch:
+def halve(dispatch: Dispatch, held: Set[str]) -> Dispatch:
     """`dispatch` with the values in `held` as f16."""
     values = (*dispatch.reads, *dispatch.writes)
     ports: dict[str, str] = {}

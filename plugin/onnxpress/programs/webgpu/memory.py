@@ -14,8 +14,8 @@ OFFSET_ALIGN = 256  # minStorageBufferOffsetAlignment
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A binding: the bytes from `offset` to `offset + size` of a buffer."""
+class Binding:
+    """The bytes from `offset` to `offset + size` of a buffer, as a shader binds them."""
 
     buffer: int
     offset: int
@@ -38,25 +38,25 @@ def padded(size: int) -> int:
 
 
 def place_constants(wanted: Iterable[tuple[str | Slice, int]], first_buffer: int = 0) -> tuple[
-        dict[str | Slice, Place], list[int]]:
+        dict[str | Slice, Binding], list[int]]:
     """((constant -> its place), the buffers' sizes). Buffers are numbered from `first_buffer` on.
 
     No constant exceeds a binding.
     """
-    places: dict[str | Slice, Place] = {}
+    places: dict[str | Slice, Binding] = {}
     sizes: list[int] = []
     for name, size in wanted:
         start = -(-sizes[-1] // OFFSET_ALIGN) * OFFSET_ALIGN if sizes else MAX_BINDING
         if start + size > MAX_BINDING:
             sizes.append(0)
             start = 0
-        places[name] = Place(first_buffer + len(sizes) - 1, start, size)
+        places[name] = Binding(first_buffer + len(sizes) - 1, start, size)
         sizes[-1] = start + size
     return places, sizes
 
 
 def place_values(lives: Mapping[str, Life], first_buffer: int) -> tuple[
-        dict[str, Place], list[int]]:
+        dict[str, Binding], list[int]]:
     """((value -> its place), the buffers' sizes). Buffers are numbered from `first_buffer` on.
 
     A value takes the free buffer that fits most tightly, or else the largest free buffer, which
@@ -64,7 +64,7 @@ def place_values(lives: Mapping[str, Life], first_buffer: int) -> tuple[
     """
     sizes: list[int] = []
     busy_until: list[int] = []
-    places: dict[str, Place] = {}
+    places: dict[str, Binding] = {}
     for name, life in sorted(lives.items(), key=lambda item: item[1].first):
         free = [i for i, last in enumerate(busy_until) if last < life.first]
         fitting = [i for i in free if sizes[i] >= life.size]
@@ -78,7 +78,7 @@ def place_values(lives: Mapping[str, Life], first_buffer: int) -> tuple[
             busy_until.append(0)
         sizes[slot] = max(sizes[slot], life.size)
         busy_until[slot] = life.last
-        places[name] = Place(first_buffer + slot, 0, life.size)
+        places[name] = Binding(first_buffer + slot, 0, life.size)
     return places, sizes
 
 

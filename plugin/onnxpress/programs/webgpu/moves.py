@@ -56,6 +56,6 @@ def _writes(node: Node | None, concat: Node, first: int, graph: Graph,
     shape = graph.shape(node.name)
     alone = (concat.inputs.count(node.name) == len(readers[node.name]) == 1
              and node.name not in graph.outputs)
-    fours = shape[3] % 4 or first % 4 == graph.shape(concat.name)[3] % 4 == 0
+    fours = shape[3] % 4 > 0 or first % 4 == graph.shape(concat.name)[3] % 4 == 0
     # Operands of the output's shape would be read at the concatenation's places.
     return alone and fours and all(graph.shape(name) != shape for name in node.inputs[OWN:])

@@ -39,34 +39,37 @@ class Parsed:
     numbers: tuple[Number, ...]
 
     @property
-    def shape(self) -> tuple:
+    def structure(self) -> tuple:
+        """What two shaders must have in common to be merged: all but the values of numbers."""
         return self.pieces, tuple(n.kind for n in self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """One shader for several texts. `numbers`: text -> the u32 values of its buffer."""
+class Merged:
+    """One shader for several texts. `numbers`: text -> the `count` u32 values of its buffer."""
 
     code: str
+    count: int
     numbers: Mapping[str, tuple[int, ...]]
 
 
-def share(texts: Iterable[str], binding: int) -> list[Shared]:
+def merge_shaders(texts: Iterable[str], binding: int) -> list[Merged]:
     """The fewest shaders that do the work of `texts`, which read their numbers from `binding`."""
     groups: dict[tuple, dict[str, Parsed]] = {}
     for text in dict.fromkeys(texts):
         parsed = parse(text)
-        groups.setdefault(parsed.shape, {})[text] = parsed
+        groups.setdefault(parsed.structure, {})[text] = parsed
     return [_merge(list(group), list(group.values()), binding) for group in groups.values()]
 
 
 def parse(text: str) -> Parsed:
+    """The shader `text`, cut at its numbers."""
     title, _, body = text.partition("\n")
     plain = COMMENT.sub("", body)
     pieces, numbers, end = [], [], 0
     for match in TOKEN.finditer(plain):
         kind = match.lastgroup
-        if kind == "fixed":
+        if kind is None or kind == "fixed":
             continue
         pieces.append(plain[end : match.start(kind)])
         end = match.end()
@@ -82,7 +85,8 @@ def _number(kind: str, text: str) -> Number:
     return Number(kind, f"{text}u" if kind == "u32" else text, bits)
 
 
-def _merge(texts: Sequence[str], group: Sequence[Parsed], binding: int) -> Shared:
+def _merge(texts: Sequence[str], group: Sequence[Parsed], binding: int) -> Merged:
+    """One shader for `texts`, which are the shaders of `group`."""
     columns = list(zip(*(p.numbers for p in group), strict=True))
     # Places whose numbers agree in every member share a slot.
     slots: dict[tuple[int, ...], int] = {}
@@ -92,12 +96,12 @@ def _merge(texts: Sequence[str], group: Sequence[Parsed], binding: int) -> Share
     code = "".join(words)
     title = group[0].title
     if not slots:
-        return Shared(f"{title}\n{code}", dict.fromkeys(texts, ()))
+        return Merged(f"{title}\n{code}", 0, dict.fromkeys(texts, ()))
     declared = (f"@group(0) @binding({binding}) var<uniform> numbers: "
                 f"array<vec4u, {-(-len(slots) // 4)}>;")
     held = zip(*slots, strict=True)
-    return Shared(f"{title}, and {len(group) - 1} more with other numbers\n{declared}\n{code}",
-                  dict(zip(texts, held, strict=True)))
+    return Merged(f"{title}, and {len(group) - 1} more with other numbers\n{declared}\n{code}",
+                  len(slots), dict(zip(texts, held, strict=True)))
 
 
 def _word(column: Sequence[Number], slots: dict[tuple[int, ...], int]) -> str:
