@@ -75,8 +75,11 @@ def _build(sift: Function, largest: bool) -> Function:
 
 
 def _key(f: Function, at: int, bits: int, largest: bool) -> None:
-    """Pushes the key of the f32 at local address `at`. The bits of positive numbers are in order,
-    those of negative ones in reverse; both zeros have the key 0, and every NaN the greatest."""
+    """Pushes the key of the f32 at local address `at`.
+
+    The bits of positive numbers are in order, the bits of negative numbers in reverse. Both zeros
+    have the key 0. NaN has the greatest key.
+    """
     f.get(at).load("i32.load").set(bits)
     f.i32(0x7FFFFFFF)
     f.get(bits, bits).i32(31).op("i32.shr_s").i32(1).op("i32.shr_u", "i32.xor")
