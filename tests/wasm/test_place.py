@@ -13,7 +13,11 @@ import numpy as np
 import pytest
 from onnxpress.emit.layout import ALIGN, SLACK, LinearPlan, Packing, Weight, round_up
 from onnxpress.emit.wasm import packings
+from onnxpress.graph.graph import Graph
+from onnxpress.pack.targets import Linear
+from onnxpress.pack.values import to_json
 from onnxpress.programs.addresses import staged
+from onnxpress.programs.describe import describe
 from onnxpress.programs.wasm.build import emit_module
 from onnxpress.run.wasmtime import WasmProgram
 from onnxpress.runtime import RUNTIME
@@ -121,10 +125,8 @@ def plan_of(case: Case) -> LinearPlan:
     return LinearPlan("wasm", (), (weight,), (), (), staging, elements)
 
 
-def about(plan: LinearPlan) -> dict:
-    return {"staging": plan.staging, "weights": [
-        {"tensor": w.constant, "offset": w.offset, "pack": w.packing.kind,
-         "args": list(w.packing.args)} for w in plan.weights]}
+def about(plan: LinearPlan) -> Linear:
+    return describe(plan, Graph((), (), (), {}, {}))
 
 
 @cache
@@ -241,7 +243,7 @@ def job(case: Case, t: Stored) -> dict:
     plan = plan_of(case)
     return {
         "code": text(module(case)), "pages": round_up(4 * plan.elements + 64, 1 << 16) >> 16,
-        "about": about(plan), "from": 4 * ALIGN, "to": 4 * (ALIGN + case.packing.elements),
+        "about": to_json(about(plan)), "from": 4 * ALIGN, "to": 4 * (ALIGN + case.packing.elements),
         "encoding": t.encoding, "shape": list(t.shape), "bytes": text(t.values),
         **({"scale": text(t.scales)} if t.scales else {}),
     }

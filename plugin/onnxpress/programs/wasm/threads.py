@@ -7,12 +7,15 @@ from ...emit.layout import LinearPlan
 from ...ops import OPS
 from .exchange import Exchange
 
-MOST = 16
-FLOPS, BYTES = 50e9, 10e9  # per second of one thread, with values in third-level caches
+MOST = 16  # threads; chosen, not measured
+# Floating-point operations and bytes per second of one thread, chosen by trial. No measurement of
+# the bytes is recorded. The times in decision 14 give 74e9 operations per second for ResNet-50 (8.2
+# GFLOP in 111 ms) and 47e9 for MobileNetV2 (0.6 GFLOP in 12.7 ms).
+FLOPS, BYTES = 50e9, 10e9
 BARRIER = 1e-6  # seconds; measured in Chromium, as START: decision 14
 START = 1e-4  # seconds of a message to every thread and one back
 SMALL = 2e-3  # seconds; a shorter run is not worth further threads
-GAIN = 0.95  # one more thread must bring the time below this part
+GAIN = 0.95  # one more thread must bring the time below this part of it; chosen by trial
 MOST_WORKERS = 2  # for each further one, finding the messages takes the whole time again
 SMALL_ALONE = 6e-3  # seconds; a shorter run is not worth a heap for each worker
 GAIN_ALONE = 0.75  # two workers, with twice the memory, must bring the time below this part
