@@ -91,14 +91,14 @@ def test_machines_build_a_pack_once(demo: Demo, tmp_path: Path,
     monkeypatch.setenv("ONNXPRESS_OFFLINE", "1")
     shows = Record()
     for machine in ("one", "two"):
-        build(Builds(tmp_path / machine, 1, shows, f"file://{tmp_path}/share", press), demo)
+        build(Builds(tmp_path / machine, 1, shows, (tmp_path / "share").as_uri(), press), demo)
     assert shows.had == ["compiled and proven", "taken from the shared cache"]
     [archive] = (tmp_path / "share").iterdir()
     archive.write_bytes(archive.read_bytes()[:-1])
-    build(Builds(tmp_path / "three", 1, shows, f"file://{tmp_path}/share", press), demo)
+    build(Builds(tmp_path / "three", 1, shows, (tmp_path / "share").as_uri(), press), demo)
     assert shows.had[2:] == ["compiled and proven"]
     assert [archive.name in note for note in shows.notes] == [True]
-    build(Builds(tmp_path / "four", 1, shows, f"file://{tmp_path}/share", press), demo)
+    build(Builds(tmp_path / "four", 1, shows, (tmp_path / "share").as_uri(), press), demo)
     assert shows.had[3:] == ["taken from the shared cache"], "the damage is mended"
 
 
@@ -107,7 +107,7 @@ def test_a_store_that_is_down_stops_no_build(demo: Demo, tmp_path: Path,
     monkeypatch.setenv("ONNXPRESS_OFFLINE", "1")
     shows = Record()
     (tmp_path / "file").write_text("no folder can be here")
-    builds = Builds(tmp_path / "cache", 1, shows, f"file://{tmp_path}/file/share", press)
+    builds = Builds(tmp_path / "cache", 1, shows, (tmp_path / "file/share").as_uri(), press)
     others = [Demo(f"d{i}", "d.yml", "D", "tensor", demo.card) for i in range(3)]
     build(builds, *others)
     assert shows.had == ["compiled and proven"] * 3

