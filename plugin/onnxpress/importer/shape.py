@@ -6,9 +6,9 @@ from math import prod
 import numpy as np
 
 from ..graph.expr import call as prim
+from ..ops.cumsum import CumSum
 from ..ops.move import Concat, Pad
 from ..ops.pointwise import eq, greatest
-from ..ops.reduce import WindowSum
 from ..ops.sample import Gather
 from .builder import Builder
 from .call import Call
@@ -268,19 +268,13 @@ def one_hot(b: Builder, call: Call) -> str:
 
 
 def cumulative_sum(b: Builder, call: Call) -> str:
-    """A sum over a window as wide as the axis, which is moved to the end."""
     x, axis = call.input(0), b.known_ints(call, 1, "axis")
     if not axis:
         raise call.bad("its axis is missing")
-    rank = b.rank(x)
-    last = call.axis(axis[0], rank)
-    perm = [*(i for i in range(rank) if i != last), last]
-    moved, reach = b.transpose(x, perm), b.shape(x)[last] - 1
-    lo, hi = (0, reach) if call.integer("reverse", 0) else (reach, 0)
-    total = b.emit(WindowSum(lo=lo, hi=hi), [moved])
-    if call.integer("exclusive", 0):
-        total = b.pointwise(lambda t, v: t - v, total, moved)
-    return b.transpose(total, np.argsort(perm).tolist())
+    attrs = CumSum(axis=call.axis(axis[0], b.rank(x)),
+                   exclusive=bool(call.integer("exclusive", 0)),
+                   reverse=bool(call.integer("reverse", 0)))
+    return b.emit(attrs, [x])
 
 
 def trilu(b: Builder, call: Call) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from ..errors import PassError
 from ..graph.graph import Attrs, Graph, Node
-from . import conv, halo, matmul, move, pointwise, pool, reduce, sample, topk
+from . import conv, cumsum, halo, matmul, move, pointwise, pool, reduce, sample, topk
 from .attrs import Shaped
 from .base import Op, Perm, Shape, Shapes
 from .copies import Moves, dense
 
 OPS: dict[str, Op] = {
     op.name: op
-    for module in (conv, matmul, pool, pointwise, reduce, topk, sample, move, halo)
+    for module in (conv, matmul, pool, pointwise, reduce, cumsum, topk, sample, move, halo)
     for op in module.OPS
 }
 
