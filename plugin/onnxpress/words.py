@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-MOST_DIGITS = 17  # tell any two float64 apart
+MOST_DIGITS = 17  # enough to tell any two float64 apart
 
 
 def size(count: int) -> str:
@@ -32,25 +32,27 @@ def exponent(value: float, digits: int = 2) -> str:
     return f"{mantissa}e{int(power)}"
 
 
-def share(value: float) -> str:
+def percent(value: float) -> str:
     """A share of 1 as text: '12.3 %'."""
     return f"{100 * value:.1f} %"
 
 
-def share_width(value: float) -> str:
+def percent_width(value: float) -> str:
     """A share of 1, clamped to 0..1, as a width in CSS: '12.30%'."""
     return f"{100 * min(max(value, 0), 1):.2f}%"
 
 
 def significant(value: float, digits: int) -> str:
-    """'0.9994', with so many significant digits"""
+    """`value` with `digits` significant digits: '0.9994'."""
     return f"{value:.{digits}g}"
 
 
 def beside(value: float, limit: float, write: Callable[[float, int], str] = significant,
            digits: int = 4) -> str:
-    """`value` as text, with `digits` digits or as many more as tell on which side of `limit` it
-    lies: beside 0.999, 0.99896 is no "0.999". float() must read what `write` writes."""
+    """`value` as text, with `digits` digits, or more if rounding would move it to `limit` or past
+    it: beside the limit 0.999, the text of 0.99896 is not "0.999". float() must read the text that
+    `write` gives."""
+
     def sides(number: float) -> tuple[bool, bool]:
         return number >= limit, number <= limit
 

@@ -12,7 +12,7 @@ from ..pack.weights import Metric, Tried, WeightTensor
 from ..targets import TARGETS
 from ..tasks import TASKS
 from ..weights.encodings import PLAIN
-from ..words import beside, count, exponent, flops, share, share_width, significant, size
+from ..words import beside, count, exponent, flops, percent_width, significant, size
 
 BUILDS = {"reference": "The graph in float64",
           **{build: title for t in TARGETS.values() for build, title in t.builds.items()}}
@@ -189,8 +189,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "count": count,
     "flops": flops,
     "error": error,
-    "share": share,
-    "share_width": share_width,
+    "percent_width": percent_width,
     "build": build,
     "required": required,
 }

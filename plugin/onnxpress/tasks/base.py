@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from ..graph.graph import Shape
 from ..kinds.base import Fields, Kind, Schema
 from ..pack.demo import Sample
 from ..pack.weights import Metric
 
-Shape = tuple[int, ...]
 Write = Callable[[str, bytes, str], str]  # (stem, content, suffix) -> the published file's name
 Draw = Callable[[str, str, tuple[int, int]], Markup]  # (file name, alt text, size) -> <img>
 

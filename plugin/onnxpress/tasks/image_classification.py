@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..kinds import picture
 from ..pack.demo import Sample
-from ..words import share, share_width
+from ..words import percent, percent_width
 from .base import SCORES, Draw, Drawn, Reading, Shape, Task, Write
 from .gates import COSINE
 from .pictures import picture_poster
@@ -56,8 +56,8 @@ def poster(sample: Sample, draw: Draw) -> Markup:
     shown = picture_poster(sample, draw)
     if not sample.result or not sample.result.top:
         return shown
-    bars = Markup().join(BAR.format(label=row.label, share=share(row.score),
-                                    width=share_width(row.score))
+    bars = Markup().join(BAR.format(label=row.label, share=percent(row.score),
+                                    width=percent_width(row.score))
                          for row in sample.result.top)
     return shown + Markup('<ol class="onnx-bars">\n{}</ol>\n').format(bars)
 

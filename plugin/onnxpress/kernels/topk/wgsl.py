@@ -51,7 +51,7 @@ def _sort(node: Node, x: Port, outs: list[Port[str]], facts: dict) -> list[Dispa
         scratch = {target.value: length} if len(steps) < 2 else {}
         groups = -(-length // LANES) if phase == "step" else length // LARGEST_CHUNK
         steps.append(dispatch(f"topk/{'step' if phase == 'step' else 'tile'}.wgsl", [x, *source],
-                              [target], groups, scratch, phase=phase,
+                              [target], groups, scratch, {}, phase=phase,
                               lanes=LANES if phase == "step" else GROUP, **facts, **more))
 
     add("sort")
