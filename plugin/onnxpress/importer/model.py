@@ -26,8 +26,9 @@ from onnx import (
 
 from ..errors import ModelError, OnnxPressError, UnsupportedError, did_you_mean
 from ..graph.graph import Graph, Value, check
-from .call import DTYPES, OTHER_DTYPES
-from .lowerings import LOWERINGS, Builder, Call
+from .builder import Builder
+from .call import DTYPES, OTHER_DTYPES, Call
+from .lowerings import LOWERINGS
 
 OPSETS = range(9, 24)
 DOMAINS = ("", "ai.onnx")

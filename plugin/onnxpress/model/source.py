@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import ModelProto
+from onnx import ModelProto as ModelProto
 
 from ..errors import ModelError, SpecError, UnavailableError
 from ..spec import Card, Source

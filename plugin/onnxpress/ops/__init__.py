@@ -7,10 +7,10 @@ the ONNX operators that are a scalar expression.
 from collections.abc import Sequence
 
 from ..errors import PassError
-from ..graph.graph import Attrs, Graph, Node
+from ..graph.graph import Attrs, Graph, Node, Shape
 from . import conv, cumsum, halo, matmul, move, pointwise, pool, reduce, sample, topk
 from .attrs import Shaped
-from .base import Op, Perm, Shape, Shapes
+from .base import Op, Perm, Shapes
 from .copies import Moves, dense
 
 OPS: dict[str, Op] = {

@@ -12,9 +12,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from ..graph.graph import Attrs, Node
+from ..graph.graph import Attrs, Node, Shape
 from .attrs import Product, finished
-from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, need, never
+from .base import EVERY_TARGET, Arrays, Op, Shapes, doubles, need, never
 from .samples import windows
 
 NUMPY_PAD: Mapping[str, Literal["constant", "reflect", "edge"]] = {

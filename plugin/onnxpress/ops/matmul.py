@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..graph.graph import Node
+from ..graph.graph import Node, Shape
 from .attrs import Product, finished
-from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, need, never
+from .base import EVERY_TARGET, Arrays, Op, Shapes, doubles, need, never
 from .samples import product
 
 

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..graph.graph import Graph, Node
+from ..graph.graph import Graph, Node, Shape
 from . import samples
 from .attrs import AlongAxis, Movement, Shaped
-from .base import EVERY_TARGET, Arrays, Op, Perm, Shape, Shapes, always, exact, free, need, never
+from .base import EVERY_TARGET, Arrays, Op, Perm, Shapes, always, exact, free, need, never
 from .copies import Move, Moves, dense
 from .layouts import rename_axis, unchanged, unpermute
 

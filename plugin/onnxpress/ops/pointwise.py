@@ -14,10 +14,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..graph.expr import PRIMS, Expr, call, evaluate, input_indices
-from ..graph.graph import Attrs, Node
+from ..graph.graph import Attrs, Node, Shape
 from ..graph.storage import Storage
 from .attrs import Quant
-from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, need, never
+from .base import EVERY_TARGET, Arrays, Op, Shapes, doubles, need, never
 from .layouts import unchanged
 from .samples import broadcast
 

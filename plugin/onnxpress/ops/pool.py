@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..graph.graph import Attrs, Node
-from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, need
+from ..graph.graph import Attrs, Node, Shape
+from .base import EVERY_TARGET, Arrays, Op, Shapes, doubles, need
 from .samples import windows
 
 

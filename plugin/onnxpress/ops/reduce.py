@@ -15,9 +15,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..graph.graph import Attrs, Node
+from ..graph.graph import Attrs, Node, Shape
 from .attrs import AlongAxes, AlongAxis, WithEpilogue, finished
-from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, exact, need, never
+from .base import EVERY_TARGET, Arrays, Op, Shapes, doubles, exact, need, never
 from .layouts import rename_axes, rename_axis
 from .samples import along
 

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..graph.graph import Attrs, Node
+from ..graph.graph import Attrs, Node, Shape
 from .attrs import AlongAxis
-from .base import EVERY_TARGET, Arrays, Op, Shape, Shapes, doubles, exact, free, need, never
+from .base import EVERY_TARGET, Arrays, Op, Shapes, doubles, exact, free, need, never
 from .samples import looked_up, windows
 
 Taps = tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]

@@ -14,9 +14,10 @@ from collections.abc import Callable
 
 from ..graph.graph import Graph, Node
 from ..ops import follow
+from ..ops.layouts import Perm, unpermute
 from ..ops.move import Pad, Reshape, Transpose
 from ..ops.pointwise import Pointwise
-from .axes import Perm, permute, unpermute
+from .axes import permute
 from .draft import Draft
 
 LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))  # NCHW to NHWC, and back

@@ -25,9 +25,10 @@ import numpy as np
 
 from ..graph.graph import Graph, Node
 from ..ops import OPS, follow
+from ..ops.layouts import Perm, unpermute
 from ..ops.matmul import MatMul
 from ..ops.move import Reshape, Transpose
-from .axes import Perm, between, identity, is_view, permute, regroup, unpermute
+from .axes import between, identity, is_view, permute, regroup
 from .draft import Draft
 
 

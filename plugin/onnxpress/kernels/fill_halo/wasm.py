@@ -3,7 +3,7 @@ whole numbers are filled 4 bytes at a time."""
 
 import struct
 
-from ...emit.layout import Needs, Step, Storage, Tensor
+from ...emit.layout import Needs, Step, Tensor
 from ...emit.wasm.convert import words
 from ...emit.wasm.emitter import Emitter
 from ...emit.wasm.map import emit_fill, emit_map
@@ -11,6 +11,7 @@ from ...emit.wasm.nest import View
 from ...emit.wasm.share import sync
 from ...graph.expr import inp
 from ...graph.graph import Graph, Node
+from ...graph.storage import Storage
 from ...ops.halo import FillHalo
 
 

@@ -1,12 +1,13 @@
 """pointwise in WebAssembly: a map, or, if the node's attribute `out` names a storage for the
 result, a conversion of its one operand."""
 
-from ...emit.layout import F32, Needs, Step, Want
+from ...emit.layout import Needs, Step, Want
 from ...emit.wasm.convert import emit_convert
 from ...emit.wasm.emitter import Emitter
 from ...emit.wasm.map import emit_map, map_scratch
 from ...emit.wasm.nest import padded_shape, view
 from ...graph.graph import Graph, Node
+from ...graph.storage import F32
 from ...ops.pointwise import Pointwise
 
 
