@@ -17,7 +17,7 @@ DEMO_PAGES = {"material": "sums/index.html", "mkdocs": "sums/index.html",
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all hosts: the packs are built once."""
-    return copy_site(tmp_path_factory.mktemp("site"))
+    return copy_site(tmp_path_factory.mktemp("site"), built=True)
 
 
 @pytest.mark.parametrize("theme", DEMO_PAGES)
