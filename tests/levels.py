@@ -20,11 +20,10 @@ SLOW = (
     "wasm/test_conv", "wasm/test_exchange", "wasm/test_kernels",
 )
 
-# In Chromium: what a visitor meets on a sound page, every case on every target, and one test of
-# each other part of the WebGPU target.
+# In Chromium: what a visitor meets on a sound page, and every case on every target.
 SOUND = (
-    "cases/", "kinds/", "runtime/test_data", "runtime/test_element", "runtime/test_load",
-    "runtime/test_targets", "site/test_page",
+    "cases/test_in_browser.py::test_case", "kinds/", "runtime/test_data", "runtime/test_element",
+    "runtime/test_load", "runtime/test_targets", "site/test_page",
 )
 
 
