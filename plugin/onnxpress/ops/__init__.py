@@ -1,4 +1,4 @@
-"""WHAT operators mean, free of any target: a row each, with all that is known about it.
+"""What operators mean, independent of any target: one row for each, with all that is known.
 
 OPS is the whole vocabulary of the graph after the importer. `pointwise.py` holds, one row each,
 the ONNX operators that are a scalar expression.
@@ -21,7 +21,8 @@ OPS: dict[str, Op] = {
 
 
 def bound(node: Node, graph: Graph) -> Node:
-    """`node` as `OPS` functions take it: with its output's shape where that is a free choice."""
+    """`node` as the functions of `OPS` take it. Its attributes hold the output's shape if its
+    operands do not determine that shape."""
     return node.with_attrs(shape=graph.shape(node.name)) if isinstance(node.attrs, Shaped) else node
 
 
@@ -32,8 +33,10 @@ def moves(
     src_strides: Sequence[Shape] | None = None,
     dst_strides: Shape | None = None,
 ) -> Moves:
-    """The copies that carry out `node`; strides default to dense tensors, offsets are relative
-    to each tensor's first element. The last axis of every part is the output's.
+    """The copies that carry out `node`. The last axis of every part is the output's last axis.
+
+    Strides count elements and default to dense tensors. Offsets are relative to each tensor's first
+    element.
 
     Raises:
         ValueError: `node` does more than move elements.
@@ -47,8 +50,8 @@ def moves(
 
 
 def alias_start(node: Node, source: Shape, out: Shape) -> int | None:
-    """The element of its dense input `source` at which the output of `node` lies as it is; None
-    where elements have to move."""
+    """The element of the dense input at which the output of `node` begins; None if elements have
+    to move. `source` and `out` are the shapes of the two."""
     rule = OPS[node.op].alias
     return rule(node, source, out) if rule else None
 
@@ -69,8 +72,8 @@ def check_shapes(graph: Graph, after: str = "import") -> Graph:
     """Returns `graph` unchanged.
 
     Raises:
-        PassError: a node is not in OPS, its operands do not fit, or a shape that the graph states
-            differs from the inferred one.
+        PassError: a node is not in OPS, its operands do not fit, or a stated shape differs from
+            the inferred one.
     """
     for node in graph.nodes:
         if node.op not in OPS:

@@ -12,50 +12,54 @@ from ..graph.storage import Dot
 
 @dataclass(frozen=True, kw_only=True)
 class Shaped(Attrs):
-    """Of an operator whose output's shape does not follow from its operands'. Graphs state it with
-    the value; `ops.bound` copies it to `shape` for the operator's functions."""
+    """An operator whose operands do not determine the output's shape.
+
+    The graph states that shape with the value. `ops.bound` copies it to `shape` for the operator's
+    functions.
+    """
 
     shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlongAxis(Attrs):
-    """Of an operator that works along one axis of its first operand."""
+    """An operator that works along one axis of its first operand."""
 
     axis: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlongAxes(Attrs):
-    """Of an operator that works along several axes of its first operand, in ascending order."""
+    """An operator that works along several axes of its first operand. `axes` is ascending."""
 
     axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Movement(Attrs):
-    """Of an operator that only moves elements. `moved`: the operands whose elements WebGPU's
-    kernels of neighbours move already (programs/webgpu/moves.py)."""
+    """An operator that only moves elements. `moved`: the operands that the WebGPU kernels of
+    neighbouring operators move already; set by programs/webgpu/moves.py."""
 
     moved: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class WithEpilogue(Attrs):
-    """Of an operator that takes an epilogue: input 0 of the expression is the operator's result,
-    its other inputs are the operands from number `Op.own` on."""
+    """An operator that can have an epilogue, a pointwise expression of its result. Input 0 of the
+    expression is that result; input i is the operand number `Op.own` + i - 1."""
 
     epilogue: Expr | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Product(WithEpilogue):
-    """Of a product with weights.
+    """A product with weights.
 
-    `exact`: its operands are whole numbers whose sums f32 holds, so algorithms that would round
-    them (Winograd) are forbidden; set by passes/lower_qdq.py.
-    `dot`: WebAssembly runs it on whole numbers, stored so; set by programs/wasm/int8.py.
-    `into`: WebGPU writes its output into this value, a concatenation, from this channel on; set by
+    `exact`: the operands are whole numbers, and f32 holds their sums exactly. Algorithms that would
+    round them (Winograd) are forbidden. Set by passes/lower_qdq.py.
+    `dot`: how WebAssembly stores the operands and the output if it multiplies whole numbers. Set by
+    programs/wasm/int8.py.
+    `into`: (concatenation, its first channel) where WebGPU writes the output. Set by
     programs/webgpu/moves.py.
     """
 
@@ -66,8 +70,11 @@ class Product(WithEpilogue):
 
 @dataclass(frozen=True)
 class Quant:
-    """The importer's mark on the arithmetic of a quantize or dequantize (`kind`): the operands that
-    hold the scale and the zero point, if there is one, and the axis that they follow, if any."""
+    """The importer's mark on the arithmetic of a quantize or dequantize, which `kind` tells apart.
+
+    `scale` and `zero` name the operands with the scale and the zero point; `zero` is None if there
+    is no zero point. Both vary along `axis` of the first operand, or not at all if that is None.
+    """
 
     kind: str
     scale: str

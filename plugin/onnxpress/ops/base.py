@@ -21,8 +21,8 @@ LINEAR = ("wasm", "js")  # the targets with linear memory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Op:
-    """One internal operator; `shapes` and `arrays` follow `node.inputs`. No property has a default:
-    a row that forgets one fails at import.
+    """One internal operator. The arguments `shapes` and `arrays` of its functions are in the order
+    of `node.inputs`. No property has a default, so a row that forgets one fails at import.
 
     What it means:
     - `attrs`: the dataclass of its attributes, which also names it.
@@ -31,27 +31,27 @@ class Op:
       do not fit.
     - `reference` returns the outputs: in float64, or in the input's own type where data only moves.
     - `flops` counts additions and multiplications.
-    - `ulps` bounds an output's error in units of f32 epsilon times the sum of the magnitudes that
-      were added up (the convention of the WebNN conformance tests).
+    - `ulps` bounds the error of an output's element. One unit is f32 epsilon times the sum of the
+      magnitudes that were added up (the convention of the WebNN conformance tests).
 
     How graphs with it are rewritten:
-    - `own`: how many operands stand before the epilogue's; None: it takes no epilogue.
-    - `weights_rank`: of a product of operand 0 with weights, operand 1, plus a bias, operand 2: the
-      rank of weights that one bias belongs to. None: it is no such product.
+    - `own`: how many operands stand before the epilogue's operands. None: it takes no epilogue.
+    - `weights_rank`: for a product of operand 0 with weights (operand 1) plus a bias (operand 2),
+      the rank of the weights that share one bias. None: it is no such product.
     - `picks`: whether every element of the outputs is an element of an operand.
-    - `follows` rewrites the attributes for operands that are stored with other axes: axis a of a
-      value is axis perm[a] of the stored array. None: it needs the axes in their own order.
-    - `samples` tells whether the outputs' first axis holds samples that do not depend on each
+    - `follows` rewrites the attributes for operands that are stored in another order of axes. Axis
+      a of a value is axis perm[a] of the stored array. None: it needs the axes in their own order.
+    - `samples` tells whether the samples along the outputs' first axis are independent of each
       other; see ops/samples.py. None: it never runs on a batch in slices.
 
     How targets run it:
     - `moves` turns it into strided copies. None: it does more than move elements.
-    - `alias` returns the element of its dense operand at which the output lies as it is, or None
-      where elements have to move. None: they always do.
-    - `reads_by_data`: the operands of which data decides the elements that a kernel reads, as
-      gather's indices do. Workers that share no memory must hold all of them.
+    - `alias` returns the element of the dense operand at which the output begins, if the output is
+      a contiguous part of it, or else None. None in place of `alias`: elements always move.
+    - `reads_by_data`: the operands whose elements are addressed by data, as gather's indices
+      address its operand 0. Workers that share no memory must hold all their elements.
     - `kernel`: the folder below kernels/ that runs it. None: nothing has to run.
-    - `targets`: where it needs a kernel.
+    - `targets`: the targets where it needs a kernel.
     """
 
     attrs: type[Attrs]

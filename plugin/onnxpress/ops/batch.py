@@ -1,4 +1,4 @@
-"""Graphs whose samples do not meet: what a batch needs for running in slices."""
+"""Graphs whose samples are independent of each other, so that a batch can run in slices."""
 
 from dataclasses import replace
 
@@ -7,8 +7,11 @@ from . import OPS, check_shapes
 
 
 def take_samples(graph: Graph, count: int) -> Graph | None:
-    """The graph for batches of `count` samples; None where a batch is not the first axis of all
-    inputs and outputs, or a sample's results depend on others."""
+    """The graph for batches of `count` samples.
+
+    None if the batch is not the first axis of every input and output, or if a sample's results
+    depend on other samples.
+    """
     batch = {graph.shape(name)[:1] for name in (*graph.inputs, *graph.outputs)}
     if len(batch) != 1 or batch <= {(), (1,)}:
         return None

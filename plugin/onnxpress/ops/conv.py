@@ -2,7 +2,8 @@
 
 Output channels stand group by group, as in ONNX.
 
-conv2d_chain: x, then the operands of each of `links` but for its first -> what the last one makes.
+conv2d_chain: x, then for each of `links` its operands without the first one -> the last link's
+output.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,9 +25,9 @@ OWN = 3  # operands before the epilogue's: x, w, b
 
 @dataclass(frozen=True, kw_only=True)
 class Conv2d(Product):
-    """`strides` and `dilations`: (H, W); `pads`: top, left, bottom, right; `pad_mode`: "zero",
-    "reflect" or "edge". `planes`: the same image as x in planes [N,C,H,W], which WebGPU reads
-    instead; set by programs/webgpu/moves.py."""
+    """`strides` and `dilations`: (H, W) in cells. `pads`: cells at the top, left, bottom and right.
+    `pad_mode`: "zero", "reflect" or "edge". `planes`: the value that holds x as [N,C,H,W], which
+    WebGPU reads instead; set by programs/webgpu/moves.py."""
 
     op: ClassVar[str] = "conv2d"
     strides: tuple[int, int]

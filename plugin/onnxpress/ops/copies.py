@@ -1,4 +1,4 @@
-"""Strided copies, which are all that code generators know of data movement."""
+"""Strided copies: the form in which code generators get all data movement."""
 
 from dataclasses import dataclass
 from math import prod
@@ -8,8 +8,12 @@ from ..graph.graph import Shape
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """dst[dst_offset + i·dst_strides] = src[src_offset + i·src_strides] for every index i below
-    `shape`, in elements. Source strides may be zero or negative."""
+    """A copy: dst[dst_offset + i·dst_strides] = src[src_offset + i·src_strides] for every index i
+    below `shape`.
+
+    `source` is the number of the operand. Offsets and strides count elements. Source strides may be
+    zero or negative.
+    """
 
     source: int
     shape: Shape
@@ -21,8 +25,8 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """First every element of the output becomes `fill`, unless that is None; then the parts,
-    which never overlap in the output, are copied in any order."""
+    """All copies of one operator. First every element of the output becomes `fill`, if there is a
+    `fill`. Then the parts are copied in any order. They never overlap in the output."""
 
     fill: float | None
     parts: tuple[Move, ...]
@@ -34,8 +38,8 @@ def dense(shape: Shape) -> Shape:
 
 
 def coalesce(move: Move) -> Move:
-    """The same copy with fewer axes: axes of length 1 are dropped, neighbours that step as one
-    merge."""
+    """The same copy with fewer axes. Axes of length 1 are dropped. Two neighbouring axes merge if
+    one stride reaches all their elements."""
     axes: list[tuple[int, int, int]] = []
     for n, src, dst in zip(move.shape, move.src_strides, move.dst_strides, strict=True):
         if n == 1:

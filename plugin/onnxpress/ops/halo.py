@@ -1,5 +1,8 @@
-"""fill_halo: what surrounds an image in linear memory. Planners put it before a value is made, or
-behind: it changes no element of the value itself, so no graph holds it."""
+"""fill_halo: fills the border around an image in linear memory.
+
+Planners add it before or after the step that makes the image. It changes no element of the image
+itself, so no graph holds it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +14,8 @@ from .base import LINEAR, Op, exact, free, never
 
 @dataclass(frozen=True, kw_only=True)
 class FillHalo(Attrs):
-    """`mode`: "zero", "reflect" or "edge"; `pads`: how far, as top, left, bottom, right."""
+    """`mode`: "zero", "reflect" or "edge". `pads`: rows and pixels to fill at the top, left,
+    bottom and right."""
 
     op: ClassVar[str] = "fill_halo"
     mode: str

@@ -1,4 +1,5 @@
-"""Runs a graph in numpy float64: slow, small, obviously right. The oracle of passes and targets."""
+"""Runs a graph in numpy float64: slow, small, obviously right. Tests of passes and targets compare
+with it."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,10 @@ Keep = Callable[[str, np.ndarray], np.ndarray]
 
 def interpret(graph: Graph, inputs: Mapping[str, np.ndarray], watch: Watch | None = None,
               keep: Keep | None = None) -> dict[str, np.ndarray]:
-    """Output name -> float64 array, for `inputs` by name in the graph's shapes; `watch` sees every
-    node with its operands and results, `keep` gives what others get of a result.
+    """Output name -> float64 array. `inputs`: name -> array in the graph's shape.
+
+    `watch(node, operands, results)` is called for every node. `keep(name, result)` returns the
+    array that the readers of this result get.
 
     Raises:
         ValueError: an input is missing or has another shape.

@@ -1,5 +1,7 @@
-"""Attributes for operands that are stored with their axes in another order: axis `a` of a value is
-axis perm[a] of the stored array (`Op.follows`)."""
+"""Attributes for operands that are stored with their axes in another order (`Op.follows`).
+
+Axis `a` of a value is axis perm[a] of the stored array.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,8 +30,10 @@ def unchanged(attrs: A, perm: Perm) -> A:
 
 
 def rename_axis(attrs: One, perm: Perm) -> One:
+    """`axis` becomes the axis of the stored array."""
     return replace(attrs, axis=perm[attrs.axis])
 
 
 def rename_axes(attrs: Several, perm: Perm) -> Several:
+    """`axes` become the axes of the stored array, in ascending order."""
     return replace(attrs, axes=tuple(sorted(perm[a] for a in attrs.axes)))

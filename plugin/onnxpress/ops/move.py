@@ -1,10 +1,11 @@
 """Data movement: operators that place elements and compute nothing, and their strided copies.
 
-slice, expand and reshape have outputs that their inputs do not determine.
+The inputs of slice, expand and reshape do not determine the output's shape.
 
-interleave: images x[N,H,W,C] -> [N,OH,OW,O], whose pixel (y, x) is cell (v // sy, u // sx) of phase
-(v % sy, u % sx), with (v, u) = (y, x) + `starts`. The images' channels, one image behind the other,
-are `strides` = (sy, sx) phases of O channels, as in depth-to-space; `size` is (OH, OW).
+interleave: images x[N,H,W,C] -> [N,OH,OW,O]. Let (v, u) = (y, x) + `starts` and (sy, sx) =
+`strides`. Pixel (y, x) of the output is cell (v // sy, u // sx) of phase (v % sy, u % sx). The
+channels of all images, one image after the other, are sy * sx phases of O channels, as in
+depth-to-space. `size` is (OH, OW).
 """
 
 from dataclasses import dataclass, replace
@@ -64,7 +65,8 @@ class Expand(Movement, Shaped):
 
 @dataclass(frozen=True, kw_only=True)
 class UpsampleZero(Movement):
-    """`strides`: (H, W), from one pixel to the next in the output."""
+    """Puts zeros between pixels. `strides`: (H, W), cells from one pixel to the next in the
+    output."""
 
     op: ClassVar[str] = "upsample_zero"
     strides: tuple[int, int]
@@ -151,8 +153,10 @@ def _interleave(node: Node, ins: list[Shape], out: Shape, srcs: list[Shape], dst
 
 
 def _phases(node: Node, axis: int, joined: bool) -> list[tuple[int, int, int, int, int]]:
-    """(first phase, phases, first source cell, cells, place in the output) of the parts along an
-    axis: all phases at once if they are `joined` and nothing is cropped."""
+    """The parts along an axis: (first phase, phases, first source cell, cells, first output cell).
+
+    One part holds all phases if they are `joined` and nothing is cropped.
+    """
     grid = Interleave.of(node)
     stride, start, size = grid.strides[axis], grid.starts[axis], grid.size[axis]
     if joined and not start and size % stride == 0:

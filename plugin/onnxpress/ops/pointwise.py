@@ -259,8 +259,9 @@ def quant_of(node: Node) -> Quant | None:
     return node.attrs.quant if isinstance(node.attrs, Pointwise) else None
 
 
-# Rounding of one primitive in f32 ulps, the loosest target's: WGSL's accuracy rules for arithmetic
-# (section 15.7.4 of its specification), polynomials of a few terms for the others. Rest: exact.
+# Primitive -> its error in f32 ulps on the least accurate target. The figures for arithmetic are
+# the rules of WGSL, section 15.7.4. The others hold for polynomials of a few terms. Primitives that
+# are not listed are exact.
 ULPS = {
     "add": 0.5, "sub": 0.5, "mul": 0.5, "div": 2.5, "sqrt": 3, "exp": 4, "log": 4, "pow": 32,
     "atan2": 16, "sin": 16, "cos": 16, "tan": 16, "asin": 16, "acos": 16, "atan": 16, "sinh": 16,
@@ -269,7 +270,7 @@ ULPS = {
 
 
 def primitives(expr: Expr) -> list[str]:
-    """The primitives that one element costs; a subtree that occurs twice counts once."""
+    """The primitives that are computed for one element. A subtree that occurs twice counts once."""
     seen: set[Expr] = set()
     stack = [expr]
     while stack:

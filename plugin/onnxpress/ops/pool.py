@@ -1,7 +1,7 @@
 """pool2d: the maximum or average over windows of x[N,H,W,C] -> [N,OH,OW,C].
 
-Windows are clipped to the padded input: an average counts the cells of x, and the padded cells too
-if count_include_pad, but never cells beyond the padding.
+Windows are clipped to the padded input. An average counts the cells of x, and also the padded cells
+if count_include_pad. It never counts cells beyond the padding.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from .samples import windows
 
 @dataclass(frozen=True, kw_only=True)
 class Pool2d(Attrs):
-    """`kind`: "max" or "avg"; `kernel`, `strides`, `dilations`: (H, W); `pads`: top, left, bottom,
-    right; `size`: (OH, OW)."""
+    """`kind`: "max" or "avg". `kernel`, `strides`, `dilations`: (H, W) in cells. `pads`: cells at
+    the top, left, bottom and right. `size`: (OH, OW)."""
 
     op: ClassVar[str] = "pool2d"
     kind: str

@@ -2,10 +2,10 @@
 
 - reduce: kind sum, mean, max, min or prod over `axes`, which keep length 1.
 - softmax: along `axis`; `log` for its logarithm.
-- normalize: x, scale, shift, *extras: (x - mean) / sqrt(var + eps) * scale + shift over `axes`,
-  then the epilogue; scale and shift broadcast to x.
-- argmax: index of the largest element along `axis` (`largest`), which keeps length 1; of equal
-  elements the first, or the last (`select_last`).
+- normalize: x, scale, shift, *extras -> (x - mean) / sqrt(var + eps) * scale + shift, then the
+  epilogue. The mean and var are taken over `axes`; scale and shift broadcast to x.
+- argmax: the index of the largest element along `axis`, which keeps length 1; of the smallest if
+  not `largest`. Of equal elements the first counts, or the last if `select_last`.
 - window_sum: out[..., c] = sum of x[..., j] for c - lo <= j <= c + hi inside the last axis.
 """
 

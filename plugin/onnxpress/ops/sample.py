@@ -2,7 +2,7 @@
 
 - resize2d: x[N,H,W,C] -> [N,OH,OW,C]; out[n,y,x,c] is the sum over i and j of
   rows.weights[y][i] * cols.weights[x][j] * in[n, rows.indices[y][i], cols.indices[x][j], c].
-- gather: x, indices: the slices of x along `axis`; negative indices count from the end.
+- gather: x, indices -> the slices of x along `axis`. Negative indices count from the end.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ Taps = tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Resize2d(Attrs):
-    """`rows` and `cols` are (indices, weights), a tuple of taps for each line of the output."""
+    """`rows` and `cols`: (indices, weights), each with one tuple of taps for each row or column of
+    the output."""
 
     op: ClassVar[str] = "resize2d"
     rows: Taps
@@ -42,7 +43,7 @@ def _infer_resize(node: Node, shapes: Shapes) -> tuple[Shape]:
 
 
 def _matrix(taps: Taps, length: int) -> np.ndarray:
-    """[outputs, length], the taps as a dense matrix."""
+    """The taps as a dense matrix f64[outputs, length]."""
     indices, weights = taps
     matrix = np.zeros((len(indices), length))
     for row, line, weight in zip(matrix, indices, weights, strict=True):

@@ -1,7 +1,8 @@
 """Which operators keep the samples of a batch apart (`Op.samples`).
 
-A rule gets the node, its graph and the values whose first axis is the batch, and tells whether the
-same holds for the node's outputs: one sample of theirs depends on that sample of the operands only.
+A rule gets the node, its graph, and the values whose first axis is the batch (`samples`). It tells
+whether that holds for the node's outputs too: sample i of an output depends on sample i of the
+operands only.
 """
 
 from collections.abc import Callable
@@ -13,20 +14,21 @@ Rule = Callable[[Node, Graph, set[str]], bool]
 
 
 def _meets(node: Node, graph: Graph, samples: set[str], operands: tuple[str, ...]) -> bool:
-    """Whether each of these operands, broadcast to the output, is its sample's or all samples'."""
+    """Whether each of `operands` broadcasts to the output sample by sample, or is the same for all
+    samples."""
     rank = len(graph.shape(node.name))
     return all(len(graph.shape(n)) == rank if n in samples
                else len(graph.shape(n)) < rank or graph.shape(n)[0] == 1 for n in operands)
 
 
 def broadcast(node: Node, graph: Graph, samples: set[str]) -> bool:
-    """Operands that broadcast to the output."""
+    """The rule for operands that broadcast to the output."""
     return _meets(node, graph, samples, node.inputs)
 
 
 def windows(own: int) -> Rule:
-    """An image, then weights and a bias of all samples, then the epilogue's operands; the first
-    `own` operands stand before those."""
+    """The rule for an image, weights and a bias for all samples, then the epilogue's operands.
+    `own`: how many operands stand before the epilogue's."""
     def rule(node: Node, graph: Graph, samples: set[str]) -> bool:
         x, *others = node.inputs[:own]
         return (x in samples and samples.isdisjoint(others)
@@ -35,7 +37,7 @@ def windows(own: int) -> Rule:
 
 
 def product(node: Node, graph: Graph, samples: set[str]) -> bool:
-    """a[...,M,K] times b[...,K,N], a bias, then the epilogue's operands."""
+    """The rule for a[...,M,K] times b[...,K,N], a bias, then the epilogue's operands."""
     a, b, bias, *extras = node.inputs
     if a not in samples or bias in samples:
         return False
@@ -48,26 +50,28 @@ def product(node: Node, graph: Graph, samples: set[str]) -> bool:
 
 
 def along(node: Node, graph: Graph, samples: set[str]) -> bool:
-    """What works along other axes than the first of its first operand."""
+    """The rule for operators that do not work along the first axis of their first operand."""
     return (node.inputs[0] in samples and 0 not in _axes(node)
             and _meets(node, graph, samples, node.inputs[1:]))
 
 
 def joined(node: Node, graph: Graph, samples: set[str]) -> bool:
-    """Operands that all hold samples, side by side along another axis."""
+    """The rule for operands that all hold samples and are joined along another axis."""
     return 0 not in _axes(node) and samples.issuperset(node.inputs)
 
 
 def looked_up(node: Node, graph: Graph, samples: set[str]) -> bool:
-    """Indices of all samples into another axis."""
+    """The rule for indices into another axis, if they are the same for all samples."""
     return node.inputs[1] not in samples and 0 not in _axes(node)
 
 
 def every_operand(node: Node, graph: Graph, samples: set[str]) -> bool:
+    """The rule for operators that keep the first axis: every operand holds samples."""
     return samples.issuperset(node.inputs)
 
 
 def first_axis_kept(node: Node, graph: Graph, samples: set[str]) -> bool:
+    """The rule for operators that may change the first axis: it has the operand's length."""
     return graph.shape(node.inputs[0])[:1] == graph.shape(node.name)[:1]
 
 

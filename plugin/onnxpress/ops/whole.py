@@ -1,4 +1,4 @@
-"""Which values of a graph are whole numbers between known bounds, as quantized ones are."""
+"""Which values of a graph are whole numbers between known bounds, as quantized values are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .attrs import epilogue_of
 from .move import Pad
 from .pointwise import Pointwise
 
-BITS = 1 << 31
+BITS = 1 << 31  # beyond the i32 range a value is not bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ UNKNOWN = Span()
 
 
 def whole_values(graph: Graph) -> dict[str, Span]:
-    """Name -> span, of the values that are whole numbers and bounded."""
+    """Value name -> its span, for the values that are whole numbers and bounded."""
     spans: dict[str, Span] = {}
     for node in graph.nodes:
         span = _of(node, spans)
@@ -55,7 +55,7 @@ def _union(spans: Sequence[Span]) -> Span:
 
 
 def span_of(expr: Expr, inputs: Sequence[Span]) -> Span:
-    """Where the expression's values lie, by interval arithmetic."""
+    """The span of the expression's values, by interval arithmetic. `inputs`: a span for each."""
     if expr.op == "input":
         return inputs[int(expr.value)]
     if expr.op == "const":
@@ -75,5 +75,5 @@ def span_of(expr: Expr, inputs: Sequence[Span]) -> Span:
 
 
 def round_or_nan(value: float) -> float:
-    """The nearest whole number, the value itself where it is infinite."""
+    """The nearest whole number, or the value itself if it is infinite or NaN."""
     return value if value in (inf, -inf) or value != value else float(round(value))

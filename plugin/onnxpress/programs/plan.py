@@ -18,8 +18,8 @@ and this heap. Numbers count f32 elements. x and y share memory, since x is not 
     0        240     272             352        416                         512
     w@gemm0  b@raw1  x@1z1_1_1_1f32  x, then y  (used to load constants only)
 
-The name of a copy tells its alignment (1 element), the first letter of the halo's mode (z: zero),
-the halo's extent (1 row or pixel on each side) and its storage (f32).
+The name of a copy holds its alignment (1 element) and the first letter of its halo's mode (zero).
+Then come the halo's extent (1 row or pixel on each side) and the storage (f32).
 """
 
 from ..emit.layout import LinearPlan

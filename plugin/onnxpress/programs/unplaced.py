@@ -25,8 +25,8 @@ class NamedStep:
 class Unplaced:
     """The steps in order, and their tensors.
 
-    A tensor's name is the name of a value, or of a value and then "@" for another layout of it or
-    for a packed constant. Each dict below has such names as keys, unless it says otherwise.
+    A tensor has the name of its value. A copy in another layout and a packed constant have the
+    value's name, "@" and more. Each dict below has such names as keys, unless it says otherwise.
 
     `layouts`: the layout of each value and copy. `tensors`: each tensor, at base 0. `root`: the
     tensor in whose memory it lies, which is itself unless it is an alias or joined. `start`: the
@@ -143,8 +143,8 @@ class Unplaced:
 
     def _emit(self, node: Node, inputs: tuple[str, ...], outputs: tuple[str, ...],
               need: Needs) -> None:
-        """Adds the step, and the steps that fill the halos of its outputs: once with zeros before
-        the first step that writes there, and in the halo's own mode after each step."""
+        """Adds the step, and the steps that fill the halos of its outputs. Zeros come before the
+        first step that writes there, and the halo's own mode after each step."""
         for out in outputs:
             halo, whole = self.layouts[out].halo, self.root[out]
             if any(halo.extent) and whole not in self.bordered:
