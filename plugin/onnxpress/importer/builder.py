@@ -51,15 +51,19 @@ class Builder:
         self.stem = next((n for n in call.outputs if n), call.op)
 
     def refused(self, sentence: str) -> UnsupportedError:
+        """The error that the current node cannot be compiled, for the reason in `sentence`."""
         return UnsupportedError(f"{self.where}: {sentence}")
 
     def shape(self, name: str) -> tuple[int, ...]:
+        """The length of each axis of a value."""
         return self.values[name].shape
 
     def rank(self, name: str) -> int:
+        """How many axes a value has."""
         return len(self.values[name].shape)
 
     def dtype(self, name: str) -> str:
+        """The ONNX type of a value, as in `graph.DTYPES`."""
         return self.values[name].dtype
 
     def array(self, name: str | None) -> np.ndarray | None:
@@ -76,6 +80,7 @@ class Builder:
         return self.arrays[name]
 
     def known_ints(self, call: Call, index: int, what: str) -> list[int] | None:
+        """The elements of an optional input, which must be constant integers."""
         array = self.known(call, index, what)
         if array is None:
             return None
@@ -135,10 +140,12 @@ class Builder:
         return tuple({n.name: n for n in self.nodes.values()}.values())
 
     def input(self, name: str, value: Value) -> str:
+        """Adds an input of the model."""
         self.values[name] = value
         return name
 
     def constant(self, array: Any, name: str | None = None) -> str:
+        """Adds a constant in the type of `array`; without a `name` it gets an unused one."""
         array = np.asarray(array)
         name = self.fresh("const") if name is None else name
         self.values[name] = Value(tuple(array.shape), NAMES[array.dtype])
@@ -225,6 +232,7 @@ class Builder:
         return self.reshape(out, shape)
 
     def transpose(self, x: str, perm: Sequence[int]) -> str:
+        """x with axis perm[i] as axis i, as in numpy."""
         if tuple(perm) == tuple(range(len(perm))) and len(perm) == self.rank(x):
             return x
         node = self.nodes.get(x)
@@ -243,24 +251,29 @@ class Builder:
         return self.emit(attrs, moved, self.dtype(node.name), keep=True)
 
     def reshape(self, x: str, shape: Sequence[int]) -> str:
+        """x in another shape of as many elements."""
         shape = tuple(int(n) for n in shape)
         return x if shape == self.shape(x) else self.emit(Reshape(shape=shape), [x])
 
     def slice(self, x: str, starts: Sequence[int], sizes: Sequence[int],
               steps: Sequence[int] | None = None) -> str:
+        """Along each axis: `sizes` cells of x from `starts` on, `steps` cells apart (or 1)."""
         steps = (1,) * len(starts) if steps is None else tuple(steps)
         if tuple(sizes) == self.shape(x) and set(steps) <= {1}:
             return x
         return self.emit(Slice(starts=tuple(starts), steps=steps, shape=tuple(sizes)), [x])
 
     def expand(self, x: str, shape: Sequence[int]) -> str:
+        """x broadcast to `shape`."""
         shape = tuple(shape)
         return x if shape == self.shape(x) else self.emit(Expand(shape=shape), [x])
 
     def reduce(self, x: str, kind: str, axes: Sequence[int]) -> str:
+        """x reduced over `axes`, which keep length 1. `kind`: sum, mean, max, min or prod."""
         return self.emit(Reduce(kind=kind, axes=tuple(sorted(axes))), [x]) if axes else x
 
     def zeros(self, count: int) -> str:
+        """A constant f32[count] of zeros."""
         return self.constant(np.zeros(count, np.float32))
 
     def finish(self, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:

@@ -30,12 +30,15 @@ class Call:
 
     @property
     def where(self) -> str:
+        """The node, as error messages name it."""
         return f'{self.op} node "{self.name}" (opset {self.opset})'
 
     def bad(self, sentence: str) -> ModelError:
+        """The error that the node is malformed, for the reason in `sentence`."""
         return ModelError(f"{self.where}: {sentence}")
 
     def refused(self, sentence: str) -> UnsupportedError:
+        """The error that the node cannot be compiled, for the reason in `sentence`."""
         return UnsupportedError(f"{self.where}: {sentence}")
 
     def input(self, index: int) -> str:
@@ -46,6 +49,7 @@ class Call:
         return name
 
     def optional(self, index: int) -> str | None:
+        """The name of an input; None if it is absent."""
         return (self.inputs[index] or None) if index < len(self.inputs) else None
 
     def only_output(self, what: str) -> None:
@@ -54,14 +58,17 @@ class Call:
             raise self.refused(f"its output {what} is read; only the first output is supported")
 
     def integer(self, name: str, default: int = _REQUIRED) -> int:
+        """An attribute that is an integer."""
         return self._get(name, default, int, "an integer")
 
     def number(self, name: str, default: float = _REQUIRED) -> float:
+        """An attribute that is a number."""
         return float(self._get(name, default, (int, float), "a number"))
 
     def integers(self, name: str, default: Sequence[int] | None = _REQUIRED,
                  count: int | None = None) -> tuple[int, ...]:
-        """A list of integers; `default` None reads as an empty list."""
+        """An attribute that is a list of integers, `count` of them. `default` None stands for an
+        empty list."""
         value = self._get(name, () if default is None else default, (list, tuple), "integers")
         if not all(isinstance(v, int) for v in value):
             raise self.bad(f'attribute "{name}" must be integers, it is {value}')
@@ -70,6 +77,7 @@ class Call:
         return tuple(value)
 
     def text(self, name: str, default: str, choices: Sequence[str]) -> str:
+        """An attribute that is one of the strings in `choices`."""
         value = self._get(name, default, str, "a string")
         if value not in choices:
             raise self.refused(f'{name} "{value}" is not one of {", ".join(choices)}.'

@@ -103,6 +103,7 @@ def never(node: Node) -> bool:
 
 
 def doubles(arrays: Arrays) -> list[Any]:
+    """The arrays in float64."""
     return [np.asarray(a, np.float64) for a in arrays]
 
 

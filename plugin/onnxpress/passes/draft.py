@@ -28,6 +28,7 @@ class Draft:
         self._renamed: dict[str, str] = {}
 
     def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a value of the new graph."""
         return self.values[name].shape
 
     def now(self, name: str) -> str:

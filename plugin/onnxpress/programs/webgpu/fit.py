@@ -17,6 +17,7 @@ MOST_WITH_EPILOGUE = MAX_BUFFERS - 2
 
 
 def fit_operands(graph: Graph) -> Graph:
+    """The graph whose nodes have no more operands than a shader can bind."""
     values = dict(graph.values)
     nodes: list[Node] = []
     for node in graph.nodes:

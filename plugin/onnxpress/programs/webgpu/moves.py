@@ -19,6 +19,7 @@ PIXELS = (0, 2, 3, 1)  # NCHW to NHWC
 
 
 def fit_moves(graph: Graph) -> Graph:
+    """The graph whose convolutions state the moves that they make."""
     changed = {node.name: node for node in graph.nodes}
     readers = graph.consumers()
     for node in graph.nodes:
