@@ -1,5 +1,5 @@
 {% from "topk/order.wgsl" import order, pairs %}
-// {{ "Sorts" if phase == "sort" else "Merges" }} tiles of {{ tile }} of the {{ size }} places in each of {{ rows }} rows
+// {{ "Merges" if merges else "Sorts" }} tiles of {{ tile }} of the {{ size }} places in each of {{ rows }} rows
 {{ bindings }}
 
 {{ pairs(tile) }}
@@ -11,15 +11,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let row = id / {{ tiles }}u;
   let first = id % {{ tiles }}u * {{ tile }}u;
   for (var t = lane; t < {{ tile }}u; t += {{ lanes }}u) {
-    let place = {{ "first + t" if phase == "sort" else "given[id * %du + t]" % tile }};
+    let place = {{ "given[id * %du + t]" % tile if merges else "first + t" }};
     keys[t] = key_at(row, place);
     places[t] = place;
   }
-{% if phase == "sort" %}
-  for (var span = 2u; span <= {{ tile }}u; span *= 2u) {
-{% else %}
+{% if merges %}
   {
     let span = {{ span }}u;
+{% else %}
+  for (var span = 2u; span <= {{ tile }}u; span *= 2u) {
 {% endif %}
     for (var stride = min(span, {{ tile }}u) / 2u; stride > 0u; stride /= 2u) {
       workgroupBarrier();

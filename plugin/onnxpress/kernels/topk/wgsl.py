@@ -7,65 +7,74 @@ one dispatch for each step between tiles merges them.
 Source: Batcher, "Sorting networks and their applications", 1968.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
 from ...emit.wgsl.device import Device
-from ...emit.wgsl.shader import LANES, Dispatch, Port, dispatch
+from ...emit.wgsl.shader import LANES, MAX_BINDING, Dispatch, Port, dispatch
+from ...errors import PlanError
 from ...graph.graph import Graph, Node
 from ...ops.topk import TopK
 
 LARGEST_CHUNK = 1024  # pairs of u32; two chunks fill the 16 KiB of workgroup memory
 GROUP = 256  # invocations of a workgroup
+Facts = dict[str, int]  # a template's numbers
 
 
 def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     topk, shape = TopK.of(node), graph.shape(node.inputs[0])
     n, inner = shape[topk.axis], prod(shape[topk.axis + 1 :])
-    facts = {"n": n, "k": topk.k, "inner": inner, "rows": prod(shape) // n,
-             "largest": topk.largest}
+    rows = prod(shape) // n
+    facts: Facts = {"n": n, "k": topk.k, "inner": inner, "rows": rows, "largest": topk.largest}
     x = Port("x", node.inputs[0], shape)
     outs = [Port(name, value, graph.shape(value))
             for name, value in zip(("values", "indices"), node.outputs, strict=True)]
     if topk.k > LARGEST_CHUNK:
         return _sort(node, x, outs, facts)
     chunk = max(_power(topk.k), min(_power(n), GROUP))
-    together = min(max(1, GROUP // chunk), _power(facts["rows"]))
-    return [dispatch("topk/shader.wgsl", [x], outs, -(-facts["rows"] // together), chunk=chunk,
-                     together=together, lanes=min(GROUP, max(1, chunk * together // 2)), **facts)]
+    together = min(max(1, GROUP // chunk), _power(rows))
+    return [dispatch("topk/shader.wgsl", [x], outs, -(-rows // together), {}, {},
+                     chunk=chunk, together=together,
+                     lanes=min(GROUP, max(1, chunk * together // 2)), **facts)]
 
 
-def _sort(node: Node, x: Port, outs: list[Port[str]], facts: dict) -> list[Dispatch]:
+def _sort(node: Node, x: Port, outs: list[Port[str]], facts: Facts) -> list[Dispatch]:
     """Sorts the indices of whole rows in two temporaries by turns."""
     size = _power(facts["n"])
-    rows, length = facts["rows"], facts["rows"] * size
-    turns = [Port("", f"{node.name}@{name}", (rows, size), words=length)
-             for name in ("even", "odd")]
+    count = facts["rows"] * size
+    if 4 * count > MAX_BINDING:
+        raise PlanError(f"%{node.name}: sorting {count} indices takes more than the "
+                        f"{MAX_BINDING >> 20} MiB that every WebGPU device can bind; leave the "
+                        "target webgpu out")
+    turns = [f"{node.name}@{name}" for name in ("even", "odd")]
+    given, made = (Port(name, "", (facts["rows"], size), words=count) for name in ("given", "made"))
     facts = {**facts, "size": size, "tile": LARGEST_CHUNK, "tiles": size // LARGEST_CHUNK,
-             "count": length}
+             "count": count}
     steps: list[Dispatch] = []
+    for i, (template, more) in enumerate(_phases(size)):
+        source = [replace(given, value=turns[1 - i % 2])] if i else []
+        lanes, groups = (GROUP, count // LARGEST_CHUNK) if template == "tile" else (
+            LANES, -(-count // LANES))
+        steps.append(dispatch(
+            f"topk/{template}.wgsl", [x, *source], [replace(made, value=turns[i % 2])], groups,
+            {turns[i]: count} if i < len(turns) else {}, {}, lanes=lanes, **facts, **more))
+    last, total = replace(given, value=turns[1 - len(steps) % 2]), facts["rows"] * facts["k"]
+    return [*steps, dispatch("topk/take.wgsl", [x, last], outs, -(-total // LANES), {}, {},
+                             lanes=LANES, total=total, **facts)]
 
-    def add(phase: str, **more: int) -> None:
-        target = replace(turns[len(steps) % 2], var="made")
-        source = [replace(turns[1 - len(steps) % 2], var="given")] if steps else []
-        scratch = {target.value: length} if len(steps) < 2 else {}
-        groups = -(-length // LANES) if phase == "step" else length // LARGEST_CHUNK
-        steps.append(dispatch(f"topk/{'step' if phase == 'step' else 'tile'}.wgsl", [x, *source],
-                              [target], groups, scratch, {}, phase=phase,
-                              lanes=LANES if phase == "step" else GROUP, **facts, **more))
 
-    add("sort")
+def _phases(size: int) -> Iterator[tuple[str, Facts]]:
+    """The templates that sort `size` places, in order, each with its facts."""
+    yield "tile", {"merges": False}
     span = 2 * LARGEST_CHUNK
     while span <= size:
         stride = span // 2
         while stride >= LARGEST_CHUNK:
-            add("step", span=span, stride=stride)
+            yield "step", {"span": span, "stride": stride}
             stride //= 2
-        add("merge", span=span)
+        yield "tile", {"merges": True, "span": span}
         span *= 2
-    source, total = replace(turns[1 - len(steps) % 2], var="given"), rows * facts["k"]
-    return [*steps, dispatch("topk/take.wgsl", [x, source], outs, -(-total // LANES), lanes=LANES,
-                             total=total, **facts)]
 
 
 def _power(n: int) -> int:
