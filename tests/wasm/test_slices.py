@@ -122,3 +122,14 @@ def test_a_batch_of_other_inputs_stays_whole() -> None:
     d = Draw()
     d.node("matmul", "y", d.input("x", 6, 4), d.input("w", 4, 8), d.weights("b", 8))
     assert take_samples(d.graph("y"), 1) is None
+
+
+def test_a_batch_without_constants_runs_in_slices() -> None:
+    d = Draw()
+    d.outputs("topk", ("v", "i"), d.input("x", 6, 9), axis=1, k=2, largest=True)
+    graph = d.graph("v", "i")
+    assert wasm_slices.plan_slices(graph).times == 6
+    feeds = sample_inputs(graph)
+    best = np.sort(feeds["x"].astype(np.float32))[:, :-3:-1]
+    values, _ = program(graph, "relaxed").run([feeds["x"]])
+    np.testing.assert_array_equal(values.reshape(6, 2), best)

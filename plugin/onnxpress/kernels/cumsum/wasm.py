@@ -1,13 +1,13 @@
-"""cumsum in WebAssembly: one running sum for each column, four columns at once where they lie side
-by side."""
+"""cumsum in WebAssembly: each row is the row before plus the terms, four columns at once where they
+lie side by side."""
 
 from functools import partial
 from math import prod
 
 from ...emit.layout import Needs, Step
-from ...emit.wasm.asm import I32, V128, Function, function
-from ...emit.wasm.emitter import Emitter, address
-from ...emit.wasm.share import divide, share
+from ...emit.wasm.asm import Function, function
+from ...emit.wasm.emitter import Affine, Emitter, address
+from ...emit.wasm.share import share
 from ...graph.graph import Graph, Node
 from ...ops.cumsum import CumSum
 
@@ -19,43 +19,59 @@ def needs(node: Node, graph: Graph) -> Needs:
 
 
 def emit(step: Step, e: Emitter) -> None:
-    """One call for each column of x[outer, length, inner], or for four; threads share the calls."""
+    """Threads share the blocks of x[outer, length, inner], or the columns where these are more."""
     (x,), (out,), cumsum = step.inputs, step.outputs, CumSum.of(step.node)
     outer, length = prod(x.shape[: cumsum.axis]), x.shape[cumsum.axis]
     inner = prod(x.shape[cumsum.axis + 1 :])
-    pitch, last = 4 * inner, 4 * inner * (length - 1)
-    start, way = (last, -pitch) if cumsum.reverse else (0, pitch)
+    row, start = 4 * inner, 4 * inner * (length - 1) if cumsum.reverse else 0
     wide = inner - inner % LANES
     for lanes, first_column, columns in ((LANES, 0, wide // LANES), (1, wide, inner - wide)):
         if not columns:
             continue
         key = ("cumsum", lanes, cumsum.exclusive)
         kernel = e.kernel(key, partial(_build, lanes, cumsum.exclusive))
-        with share(e, outer * columns) as (first, many), e.times(many) as i:
-            block, column = divide(e, first + i, columns)
-            at = block * (4 * length * inner) + column * (4 * lanes) + (4 * first_column + start)
-            e.call(kernel, at + address(out), at + address(x), length, way)
+        with share(e, max(outer, columns)) as (first, many):
+            blocks, some = (many, columns) if outer >= columns else (outer, many)
+            block, column = (first, Affine()) if outer >= columns else (Affine(), first)
+            with e.times(blocks) as i:
+                at = (block + i) * (row * length) + column * (4 * lanes) + (
+                    4 * first_column + start)
+                e.call(kernel, at + address(out), at + address(x), some, length,
+                       -row if cumsum.reverse else row)
 
 
 def _build(lanes: int, exclusive: bool) -> Function:
-    """cumsum(...): the sums of n elements, or of `lanes` columns of them, `step` bytes apart."""
-    f, p = function("cumsum", "dst src n step")
-    left, total = f.local(I32), f.local(V128)
+    """cumsum(...): `columns` columns of n rows, `step` bytes apart, each as wide as `lanes`."""
+    f, p = function("cumsum", "dst src columns n step")
+    before, term, to, left, rows = (f.local() for _ in range(5))
 
-    def add() -> None:
-        f.get(total, p.src).load("v128.load" if lanes > 1 else "v128.load32_zero")
-        f.op("f32x4.add").set(total)
+    def load(local: int) -> Function:
+        return f.get(local).load("v128.load" if lanes > 1 else "v128.load32_zero")
 
-    def write() -> None:
-        f.get(p.dst, total)
-        if lanes > 1:
-            f.store("v128.store")
-        else:
-            f.store_lane("v128.store32_lane", 0)
+    def row(first: bool) -> None:
+        """Writes the row at dst and moves dst on; src moves on where its terms are taken."""
+        f.get(p.dst).set(to).get(p.src).set(term).get(p.columns).set(left)
+        f.get(p.dst, p.step).op("i32.sub").set(before)
+        with f.times(left):
+            f.get(to)
+            if first and exclusive:
+                f.f32x4(0.0)
+            else:
+                load(term)
+            if not first:
+                load(before).op("f32x4.add")
+            if lanes > 1:
+                f.store("v128.store")
+            else:
+                f.store_lane("v128.store32_lane", 0)
+            for local in (to, term, before):
+                f.add(local, 4 * lanes)
+        f.add_local(p.dst, p.step)
+        if not (first and exclusive):
+            f.add_local(p.src, p.step)
 
-    f.get(p.n).set(left)
-    with f.times(left):
-        for part in (write, add) if exclusive else (add, write):
-            part()
-        f.add_local(p.dst, p.step).add_local(p.src, p.step)
+    row(first=True)
+    f.get(p.n).i32(1).op("i32.sub").tee(rows)
+    with f.if_(), f.times(rows):
+        row(first=False)
     return f

@@ -43,13 +43,14 @@ def plan_slices(graph: Graph) -> LinearPlan:
 
 
 def _samples(one: Graph) -> int:
-    """How many samples a slice needs so that its steps move as much in values as in constants.
+    """How many samples a slice needs so that its steps move as much in values as in constants, one
+    at least.
 
     Every slice reads the constants again. `one`: the graph for one sample.
     """
     moved = sum(prod(one.shape(name)) for node in one.nodes
                 for name in (*node.inputs, *node.outputs) if name not in one.constants)
-    return -(-sum(c.size for c in one.constants.values()) // max(1, moved))
+    return max(1, -(-sum(c.size for c in one.constants.values()) // max(1, moved)))
 
 
 @contextmanager
