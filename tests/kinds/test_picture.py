@@ -17,6 +17,7 @@ from onnxpress.kinds.picture import (
     publish,
     to_tensor,
 )
+from onnxpress.pack.values import to_json
 from onnxpress.run.browser import Browser
 from onnxpress.tasks.base import Output
 from onnxpress.tasks.image_to_image import to_picture
@@ -56,7 +57,7 @@ def test_the_browser_gets_the_same_input(browser: Browser, rule: Preprocessing,
     pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
     channels = 1 if rule.channels == "gray" else 3
     shape = (1, channels, *size) if rule.layout == "nchw" else (1, *size, channels)
-    image = describe(rule, {"x": shape}, "d.yml")
+    image = to_json(describe(rule, {"x": shape}, "d.yml"))
     reply = browser.run(FIT, {"width": width, "height": height, "image": image}, pixels.tobytes())
     ours = to_tensor(fit(Image.fromarray(pixels), rule, size), rule)
     assert ours.shape == shape

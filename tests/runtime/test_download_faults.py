@@ -200,8 +200,7 @@ BAD_MANIFESTS = {
                "this is no onnxpress manifest of format 1; build the model and this page with the "
                "same version of onnxpress."),
     "empty": (turned(lambda body: b'{"onnxpress": 1}'),
-              "this is no onnxpress manifest of format 1; build the model and this page with the "
-              "same version of onnxpress."),
+              "name: it is missing; build the pack again."),
 }
 
 

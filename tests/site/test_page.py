@@ -134,7 +134,7 @@ def test_a_page_says_everything_without_scripts(site: Path) -> None:
 def test_untrained_weights_are_said_to_be() -> None:
     demo = Demo(title="", task="image-classification", output=Output(name="y"),
                 weights_note="The weights are untrained.",
-                samples=(Sample(url="s.webp", size=(4, 3), title="Cat"),))
+                samples=(Sample(url="s.webp", size=(4, 3), title="Cat", licence="CC0"),))
     html = page.element("d", demo, "../")
     assert "The weights are untrained." in html
     assert '<img src="../demos/s.webp" alt="Cat" width="4" height="3">' in html

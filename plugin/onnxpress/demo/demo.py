@@ -5,7 +5,7 @@ browser's rules: a page shows at once what the visitor's device will repeat, and
 writes the same bytes, which onnxruntime, whose sums depend on the processor, would not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..graph.graph import Graph
 from ..kinds.base import Shapes
 from ..model.source import Loaded, load_card_model
 from ..ops.interpret import interpret
-from ..pack.demo import Demo as DemoFacts
+from ..pack import demo as facts
 from ..pack.manifest import Manifest, Note
 from ..pack.pack import Pack, finish
 from ..pack.values import from_json
@@ -31,7 +31,7 @@ from ..spec import Control, Demo, Sample, Source
 from ..tasks import TASKS
 from ..tasks.base import Answer, Task
 from ..weights.shards import read_weights
-from .inputs import Entry, control_json, find_entry, input_shapes, model_inputs
+from .inputs import Entry, describe_control, find_entry, input_shapes, model_inputs
 
 INLINE_LABELS = 64  # more are a file of their own, which pages share
 MAX_OPTIONS = 40  # of a blend that get pictures; each costs a run of the reference
@@ -67,13 +67,13 @@ def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress) -> Pack
     output = shown_output(demo, {port.name: port.shape for port in manifest.outputs})
     stage = _Stage(demo, TASKS[demo.task], entry, loaded.source.trained, folder, published_run(
         manifest, folder, output, lambda: lower(loaded.model, fixed, Notes())))
-    samples = [_sample_json(stage, entry, sample, value, url, feed)
+    samples = [_sample(stage, entry, sample, value, url, feed)
                for sample, (value, url), feed in zip(demo.samples, values, feeds, strict=True)
                ] if entry else []
-    controls = [control_json(c, _thumbnails(stage, c, feeds)) for c in demo.controls]
+    controls = [describe_control(c, _thumbnails(stage, c, feeds)) for c in demo.controls]
     refused = map(_refused, demo.card.sources[: len(loaded.refused)])
-    shown = from_json(DemoFacts, demo_json(stage, output, samples, controls), demo.where)
-    return finish(replace(manifest, notes=(*manifest.notes, *refused), demo=shown), folder)
+    return finish(replace(manifest, notes=(*manifest.notes, *refused),
+                          demo=_described(stage, output, samples, controls)), folder)
 
 
 def _answer(demo: Demo, model: Any) -> Answer:
@@ -149,25 +149,20 @@ def shown_output(demo: Demo, outputs: Shapes) -> str:
     return wanted
 
 
-def _sample_json(stage: _Stage, entry: Entry, sample: Sample, value: Any, url: str,
-                 feed: Feeds) -> dict[str, Any]:
+def _sample(stage: _Stage, entry: Entry, sample: Sample, value: Any, url: str, feed: Feeds
+            ) -> facts.Sample:
+    """The manifest's entry of a sample, whose result is drawn now."""
     given, task = entry.given, stage.task
-    found = {
-        "url": url,
-        **given.facts(value),
-        "title": sample.title,
-        "licence": sample.licence,
-        "thumbnail": stage.write("thumbnail", given.thumbnail(value), "webp"),
-    }
-    found |= {key: text for key, text in (("author", sample.author), ("source", sample.source))
-              if text}
+    found = facts.Sample(
+        url=url, title=sample.title, licence=sample.licence,
+        thumbnail=stage.write("thumbnail", given.thumbnail(value), "webp"),
+        author=sample.author or None, source=sample.source or None, **given.facts(value))
     card = None
     if stage.trained and task.decode and task.draw:
         result = task.decode(stage.run(feed), stage.demo.reading)
         drawn = task.draw(result, entry.see(value), stage.write)
-        found["result"], card = drawn.result, drawn.card
-    found["card"] = stage.write("card", card or given.card(value), "webp")
-    return found
+        found, card = replace(found, result=drawn.result), drawn.card
+    return replace(found, card=stage.write("card", card or given.card(value), "webp"))
 
 
 def _thumbnails(stage: _Stage, control: Control, feeds: Sequence[Feeds]) -> list[str]:
@@ -185,24 +180,17 @@ def _thumbnails(stage: _Stage, control: Control, feeds: Sequence[Feeds]) -> list
     return names
 
 
-def _entry_json(entry: Entry | None) -> dict[str, Any]:
-    return {entry.given.field: entry.described} if entry else {}
-
-
-def demo_json(stage: _Stage, output: str, samples: Sequence[Mapping[str, Any]],
-              controls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The manifest's `demo`; see `Demo` in runtime/types.js."""
-    demo = stage.demo
-    shown = {"name": output, **asdict(demo.output), "range": list(demo.output.range)}
-    del shown["output"]
-    labels: list[str] | str = list(demo.labels)
+def _described(stage: _Stage, output: str, samples: Sequence[facts.Sample],
+               controls: Sequence[facts.Control]) -> facts.Demo:
+    """The manifest's `demo`."""
+    demo, entry = stage.demo, stage.entry
+    shown = {**asdict(demo.output), "name": output, "range": list(demo.output.range)}
+    labels: tuple[str, ...] | str = demo.labels
     if len(labels) > INLINE_LABELS:
         labels = stage.write("labels", "\n".join(labels).encode(), "txt")
-    described = {
-        "title": demo.title, "task": demo.task, "output": shown, "loading": demo.loading,
-        "view": {"top": demo.top}, **_entry_json(stage.entry), "labels": labels,
-        "samples": list(samples), "controls": list(controls),
-        "threads": demo.threads if demo.threads != "auto" else None,
-        "weightsNote": "" if stage.trained else UNTRAINED,
-    }
-    return {key: value for key, value in described.items() if value}
+    given: dict[str, Any] = {entry.given.field: entry.described} if entry else {}
+    return facts.Demo(
+        title=demo.title, task=demo.task, output=from_json(facts.Output, shown, demo.where),
+        loading=demo.loading, view=facts.View(demo.top), labels=labels, samples=tuple(samples),
+        controls=tuple(controls), threads=None if demo.threads == "auto" else demo.threads,
+        weights_note="" if stage.trained else UNTRAINED, **given)

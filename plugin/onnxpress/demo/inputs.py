@@ -1,13 +1,16 @@
 """How a demo's samples and controls become a model's inputs, checked against its shapes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from ..errors import SpecError
 from ..kinds.base import Given, Shapes
+from ..pack import demo as facts
+from ..pack.demo import Blend, BlendOption, Constant, Slider
 from ..spec import Control, Demo
 from ..tasks import TASKS
 
@@ -31,11 +34,12 @@ class Entry:
 
     given: Given
     options: Any
-    described: Mapping[str, Any]
+    described: Any
 
     @property
     def name(self) -> str:
-        return self.described["input"]
+        """The input's name."""
+        return self.described.input
 
     def see(self, value: Any) -> Any:
         """The part of a value that the model gets."""
@@ -76,15 +80,12 @@ def _control_values(demo: Demo, name: str, shape: tuple[int, ...],
     return np.asarray(values, np.float32).reshape(shape)
 
 
-def control_json(control: Control, thumbnails: Sequence[str] = ()) -> dict[str, Any]:
+def describe_control(control: Control, thumbnails: Sequence[str] = ()) -> facts.Control:
     """One of the manifest's demo.controls; a thumbnail per option, or none."""
-    base = {"kind": control.kind, "input": control.input, "label": control.label}
+    name, label = control.input, control.label
     if control.kind == "blend":
-        options = [{"name": name} for name in control.options]
-        for option, url in zip(options, thumbnails, strict=False):
-            option["thumbnail"] = url
-        return {**base, "options": options, "initial": control.initial}
+        options = tuple(map(BlendOption, control.options, thumbnails or repeat(None)))
+        return Blend("blend", name, label, options, control.initial)
     if control.kind == "slider":
-        step = {} if control.step is None else {"step": control.step}
-        return {**base, "min": control.min, "max": control.max, "value": control.value, **step}
-    return {**base, "values": list(control.values)}
+        return Slider("slider", name, label, control.min, control.max, control.value, control.step)
+    return Constant("constant", name, label, control.values)

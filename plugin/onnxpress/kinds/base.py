@@ -44,10 +44,11 @@ class Given:
     the sample that `onnxpress new` writes.
 
     read(fields) -> the options, frozen.
-    describe(options, shapes, where) -> the manifest's demo[field]; its "input" is the input's name.
+    describe(options, shapes, where) -> the manifest's demo[field], of a type in pack/demo.py; its
+    `input` is the input's name.
     bounds(options) -> the smallest and the largest number that a tensor of this kind holds.
     open(path or bytes, where) -> a value; publish(value) -> the bytes of the file that visitors
-    get, with `suffix`; facts(value) -> what the manifest says of it.
+    get, with `suffix`; facts(value) -> fields of the manifest's Sample.
     see(value, described, options) -> the part of the value that the model gets.
     to_tensor(seen, options) -> f32 array in the input's shape.
     thumbnail(value), card(value) -> WebP pictures for the list of samples and for a gallery.
@@ -60,12 +61,12 @@ class Given:
     body: str
     suffix: str
     read: Callable[[Fields], Any]
-    describe: Callable[[Any, Shapes, str], Mapping[str, Any]]
+    describe: Callable[[Any, Shapes, str], Any]
     bounds: Callable[[Any], tuple[float, float]]
     open: Callable[[Path | bytes, str], Any]
     publish: Callable[[Any], bytes]
     facts: Callable[[Any], Mapping[str, Any]]
-    see: Callable[[Any, Mapping[str, Any], Any], Any]
+    see: Callable[[Any, Any, Any], Any]
     to_tensor: Callable[[Any, Any], np.ndarray]
     thumbnail: Callable[[Any], bytes]
     card: Callable[[Any], bytes]

@@ -6,7 +6,7 @@ is always encoded anew, without metadata.
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import floor, prod
 from pathlib import Path
@@ -16,6 +16,8 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import SpecError, did_you_mean
+from ..pack.demo import ImageInput
+from ..pack.values import from_json
 from .base import Fields, Given, Kind, Shapes, Words
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -108,7 +110,7 @@ def _fraction(value: float | str, at: str) -> float:
         raise SpecError(f'{at}: "{value}" is not a number or a fraction such as 1/255') from None
 
 
-def describe(rule: Preprocessing, shapes: Shapes, where: str) -> dict[str, Any]:
+def describe(rule: Preprocessing, shapes: Shapes, where: str) -> ImageInput:
     """The manifest's demo.image.
 
     Raises:
@@ -133,7 +135,7 @@ def describe(rule: Preprocessing, shapes: Shapes, where: str) -> dict[str, Any]:
     plain.update(input=name, size=list(size), mean=_compact(rule.mean), std=_compact(rule.std))
     if rule.resize.startswith("shorter:"):
         plain["resize"] = {"shorter": int(rule.resize.removeprefix("shorter:"))}
-    return plain
+    return from_json(ImageInput, plain, where)
 
 
 def _compact(numbers: tuple[float, ...]) -> float | list[float]:
@@ -255,15 +257,14 @@ def to_tensor(image: Image.Image, rule: Preprocessing) -> np.ndarray:
     return np.ascontiguousarray(values[None], np.float32)
 
 
-def see(image: Image.Image, described: Mapping[str, Any], rule: Preprocessing) -> Image.Image:
+def see(image: Image.Image, described: ImageInput, rule: Preprocessing) -> Image.Image:
     """The part of the picture that the model sees, at the size that `describe` gave."""
-    height, width = described["size"]
-    return fit(image, rule, (height, width))
+    return fit(image, rule, described.size)
 
 
 def facts(image: Image.Image) -> dict[str, Any]:
     """What the manifest says of a sample: its width and height in pixels."""
-    return {"size": list(image.size)}
+    return {"size": image.size}
 
 
 def card(image: Image.Image) -> bytes:

@@ -7,6 +7,7 @@ from .shapes import KEY
 
 Channels = Literal["rgb", "bgr", "gray"]
 Layout = Literal["nchw", "nhwc"]
+Loading = Literal["click", "lazy", "eager"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Sample:
     """width and height in pixels"""
     title: str
     """also the picture's text alternative"""
-    licence: str = ""
+    licence: str
     thumbnail: str | None = None
     """the URL of a small square picture"""
     author: str | None = None
@@ -166,7 +167,7 @@ class Demo:
     task: str
     """the name of a module in tasks/"""
     output: Output
-    loading: Literal["click", "lazy", "eager"] | None = None
+    loading: Loading | None = None
     """when the model is loaded; click"""
     view: View | None = None
     image: ImageInput | None = None

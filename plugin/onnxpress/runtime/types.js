@@ -291,7 +291,7 @@
  * @property {string} url
  * @property {[number, number]} [size]  width and height in pixels
  * @property {string} title  also the picture's text alternative
- * @property {string} [licence]
+ * @property {string} licence
  * @property {string} [thumbnail]  the URL of a small square picture
  * @property {string} [author]
  * @property {string} [source]  the URL of the page that it comes from

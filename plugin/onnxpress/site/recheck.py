@@ -20,6 +20,7 @@ from ..proof.golden import draw, golden_distance
 from ..run.node import golden_error
 from ..run.wasmtime import open_program
 from ..tasks import TASKS
+from ..words import beside
 from .dedupe import find_manifests
 from .publish import published_packs
 
@@ -86,7 +87,8 @@ def recheck(path: Path, js: bool = False) -> Recheck:
         checks.append(Check("js", golden_error(path, targets.js), golden.tolerance))
     for check in checks:
         if not check.error <= check.tolerance:
-            raise ProofError(f"{path}: {check.build} is off by {check.error:.3g}; "
+            found = beside(check.error, check.tolerance, digits=3)
+            raise ProofError(f"{path}: {check.build} is off by {found}; "
                              f"{check.tolerance:.3g} is allowed")
     return Recheck(path, manifest, len(files), checks)
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from ..pack.demo import Loading
 from ..targets import TARGETS
 from ..tasks.base import Output, Reading
 from ..weights.encodings import AUTO
@@ -100,8 +101,8 @@ class Demo:
     samples: tuple[Sample, ...] = ()
     weights: str = AUTO
     targets: tuple[str, ...] = tuple(TARGETS)
-    threads: str | int = "auto"
-    loading: str = "click"
+    threads: Literal["auto"] | int = "auto"
+    loading: Loading = "click"
     top: int = 5
     controls: tuple[Control, ...] = ()
 

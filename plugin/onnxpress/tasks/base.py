@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ..graph.graph import Shape
 from ..kinds.base import Fields, Kind, Schema
-from ..pack.demo import Sample
+from ..pack.demo import Sample, SampleResult
 from ..pack.weights import Metric
 
 Write = Callable[[str, bytes, str], str]  # (stem, content, suffix) -> the published file's name
@@ -72,7 +72,7 @@ class Drawn:
     """A result in published files: `result` is the manifest's, `card` the picture in a gallery or
     None where the sample itself is shown."""
 
-    result: Mapping[str, Any]
+    result: SampleResult
     card: bytes | None = None
 
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ..kinds import picture
-from ..pack.demo import Sample
+from ..pack.demo import Sample, SampleResult, TopClass
 from ..words import percent, percent_width
 from .base import SCORES, Draw, Drawn, Reading, Shape, Task, Write
 from .gates import COSINE
@@ -48,7 +48,7 @@ def decode(output: np.ndarray, reading: Reading) -> dict[str, Any]:
 
 
 def draw(result: Mapping[str, Any], seen: Image.Image, write: Write) -> Drawn:
-    return Drawn(result)
+    return Drawn(SampleResult(top=tuple(TopClass(**row) for row in result["top"])))
 
 
 def poster(sample: Sample, draw: Draw) -> Markup:

@@ -4,7 +4,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ..kinds.picture import card, encode
-from ..pack.demo import Sample
+from ..pack.demo import Sample, SampleResult
 from .base import Draw, Drawn, Write
 
 
@@ -13,8 +13,8 @@ def draw_pair(before: Image.Image, after: Image.Image, write: Write,
     """`image`: the picture that the browser's view shows, if that is not `after`."""
     shown = write("result", encode(after), "webp")
     first = write("mask", encode(image), "webp") if image else shown
-    return Drawn({"image": first, "after": shown, "before": write("seen", encode(before), "webp"),
-                  "size": list(after.size)}, card(after))
+    seen = write("seen", encode(before), "webp")
+    return Drawn(SampleResult(image=first, after=shown, before=seen, size=after.size), card(after))
 
 
 def picture_poster(sample: Sample, draw: Draw) -> Markup:

@@ -94,7 +94,7 @@ export const SHAPES = {
   },
   Shorter: { shorter: "count" },
   Sample: {
-    url: "text", "size?": ["row", "count", "count"], title: "text", "licence?": "text",
+    url: "text", "size?": ["row", "count", "count"], title: "text", licence: "text",
     "thumbnail?": "text", "author?": "text", "source?": "text", "result?": "SampleResult",
     "card?": "text",
   },

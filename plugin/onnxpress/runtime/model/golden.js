@@ -13,8 +13,10 @@ export async function checkGolden(run, golden, ports) {
   const { tolerance, metric } = golden;
   const maxError = goldenError(golden, await run(goldenInputs(golden, ports)));
   if (maxError <= tolerance) return { maxError, tolerance, metric };
+  let digits = 2; // as many as tell it from the tolerance
+  while (Number(maxError.toPrecision(digits)) <= tolerance) digits++;
   throw new PressError("golden", "on this device its results differ from the reference by " +
-    `${maxError.toPrecision(2)} (${metric}), and only ${tolerance} is allowed`);
+    `${maxError.toPrecision(digits)} (${metric}), and only ${tolerance} is allowed`);
 }
 
 /**
