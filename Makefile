@@ -13,6 +13,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadscope --no-lo
 INSTALL = PYTHONPATH=tests $(BIN)/python -m support.install
 export NO_MKDOCS_2_WARNING := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE # every child process would compile the package again
 
 .PHONY: site serve lint quick test test-rest test-full clean
 

@@ -2,15 +2,21 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from support.paths import ROOT
 
 PACKAGE = ROOT / "plugin/onnxpress"
-TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 # Modules and functions of the standard library that Windows lacks.
 LACKING = {"fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"}
 POSIX = {"fork", "forkpty", "geteuid", "getuid", "killpg", "mkfifo", "nice", "setsid", "sysconf"}
 TEXT = {"read_text": 0, "write_text": 1}  # which argument is the encoding
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
@@ -49,7 +55,7 @@ def is_text(call: ast.Call) -> bool:
 
 
 def test_text_has_an_encoding_and_newlines() -> None:
-    found = [f"{path.relative_to(PACKAGE)}, {fault}" for path, tree in TREES.items()
+    found = [f"{path.relative_to(PACKAGE)}, {fault}" for path, tree in trees().items()
              for fault in faults(tree)]
     assert not found
 
@@ -63,7 +69,7 @@ def test_the_faults_are_found() -> None:
 
 
 def test_what_windows_lacks_is_tried_only() -> None:
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         tried = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Try)
                  for inner in ast.walk(node)}
         for node in ast.walk(tree):
