@@ -62,13 +62,13 @@ def test_the_pack_gives_the_same_results(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(spilling, "LARGE_TENSOR", 1000)
     light = compile_model(path, tmp_path / "light", Options("net")).manifest
     for key in ("inputs", "outputs", "notes"):
-        assert light[key] == whole[key]
-    assert light["statistics"]["parameters"] == whole["statistics"]["parameters"]
+        assert getattr(light, key) == getattr(whole, key)
+    assert light.statistics.parameters == whole.statistics.parameters
     # onnxsim folds the norm in the one and a pass in the other: both are as near to onnxruntime as
     # their proofs say.
-    errors = [max(row["max_error_over_peak"] for row in m["proof"]) for m in (light, whole)]
-    [one], [other] = light["golden"]["outputs"], whole["golden"]["outputs"]
-    assert np.abs(np.subtract(one["values"], other["values"])).max() <= sum(errors) * one["peak"]
+    errors = [max(row.max_error_over_peak for row in m.proof) for m in (light, whole)]
+    [one], [other] = light.golden.outputs, whole.golden.outputs
+    assert np.abs(np.subtract(one.values, other.values)).max() <= sum(errors) * one.peak
 
 
 @pytest.mark.usefixtures("small_limits")

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 from markdown import markdown
+from support.tiny_pack import tiny_pack
 
-MANIFEST = {"demo": {
-    "title": "Cats", "task": "image-classification", "loading": "lazy",
-    "samples": [{"title": "A <cat>", "url": "s.webp", "size": [4, 3],
-                 "result": {"top": [{"label": "cat & co", "score": 0.75}]}}],
-}}
+SAMPLE = {"title": "A <cat>", "url": "s.webp", "licence": "CC0", "size": [4, 3],
+          "result": {"top": [{"label": "cat & co", "score": 0.75}]}}
 
 
 @pytest.fixture
 def assets(tmp_path: Path) -> Path:
     (tmp_path / "demos").mkdir()
-    (tmp_path / "demos/cats.json").write_text(json.dumps(MANIFEST))
+    manifest = json.loads(tiny_pack()["manifest.json"])
+    manifest["demo"] |= {"title": "Cats", "loading": "lazy", "samples": [SAMPLE]}
+    (tmp_path / "demos/cats.json").write_text(json.dumps(manifest))
     return tmp_path
 
 
