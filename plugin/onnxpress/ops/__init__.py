@@ -20,6 +20,11 @@ OPS: dict[str, Op] = {
 }
 
 
+def own_operands(node: Node) -> int:
+    """How many operands of `node` stand before its epilogue's; 0 if it takes no epilogue."""
+    return OPS[node.op].own or 0
+
+
 def bound(node: Node, graph: Graph) -> Node:
     """`node` as the functions of `OPS` take it. Its attributes hold the output's shape if its
     operands do not determine that shape."""

@@ -14,6 +14,8 @@ from .attrs import Product, finished
 from .base import EVERY_TARGET, Arrays, Op, Shapes, doubles, need, never
 from .samples import product
 
+OWN = 3  # operands before the epilogue's: a, b, bias
+
 
 @dataclass(frozen=True, kw_only=True)
 class MatMul(Product):
@@ -47,6 +49,6 @@ def _ulps(node: Node, shapes: Shapes) -> float:
 OPS = (
     Op(attrs=MatMul, outputs=("out",),
        infer=_infer, reference=_reference, flops=_flops, ulps=_ulps,
-       own=3, weights_rank=2, picks=never, follows=None, samples=product,
+       own=OWN, weights_rank=2, picks=never, follows=None, samples=product,
        moves=None, alias=None, reads_by_data=(), kernel="matmul", targets=EVERY_TARGET),
 )

@@ -2,17 +2,12 @@
 
 from ..graph.expr import Expr
 from ..graph.graph import Node
-from ..ops import OPS
+from ..ops import own_operands
 from ..ops.attrs import WithEpilogue, epilogue_of
 from ..ops.pointwise import Pointwise
 from .draft import Draft
 
 MAX_EXTRAS = 6  # operands of an epilogue besides the operator's result
-
-
-def own(node: Node) -> int:
-    """How many operands of `node` stand before its epilogue's; 0 if it takes no epilogue."""
-    return OPS[node.op].own or 0
 
 
 def expression(node: Node) -> Expr | None:
@@ -44,7 +39,7 @@ def hosts(draft: Draft, node: Node) -> list[Node]:
         others = [n for n in node.inputs if n != name]
         if maker is None or draft.shape(name) != out:
             continue
-        extras = len(maker.inputs) - own(maker) + len(others)
+        extras = len(maker.inputs) - own_operands(maker) + len(others)
         if extras <= MAX_EXTRAS and all(is_extra(draft.shape(n), out) for n in others):
             found.append(maker)
     return sorted(found, key=draft.nodes.index)

@@ -15,10 +15,11 @@ import numpy as np
 
 from ..graph.expr import Expr, evaluate, inp, input_indices
 from ..graph.graph import Graph, Node
+from ..ops import own_operands
 from ..ops.pointwise import quant_of
 from .algebra import affine, compact, is_unsteady, size
 from .draft import Draft
-from .epilogue import expression, own, with_expression
+from .epilogue import expression, with_expression
 
 
 def fold_operands(graph: Graph, note: Callable[[str, str], None]) -> Graph:
@@ -26,7 +27,7 @@ def fold_operands(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     for node in graph.nodes:
         expr = expression(node)
         if expr is not None and quant_of(node) is None and not is_unsteady(expr):
-            first = own(node)
+            first = own_operands(node)
             names = [""] * (first > 0) + list(node.inputs[first:])
             expr = _Folder(draft, node, names).fold(expr)
             expr, kept = compact(expr, names, fixed=int(first > 0))

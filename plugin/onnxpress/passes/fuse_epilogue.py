@@ -15,11 +15,12 @@ from dataclasses import replace
 
 from ..graph.expr import inp, substitute
 from ..graph.graph import Graph, Node
+from ..ops import own_operands
 from ..ops.attrs import WithEpilogue, epilogue_of
 from ..ops.pointwise import Pointwise
 from .algebra import compact
 from .draft import Draft
-from .epilogue import hosts, own
+from .epilogue import hosts
 
 
 def fuse_epilogue(graph: Graph, note: Callable[[str, str], None]) -> Graph:
@@ -37,7 +38,7 @@ def fuse_epilogue(graph: Graph, note: Callable[[str, str], None]) -> Graph:
 
 def _fused(host: Node, node: Node) -> Node:
     """`host` with the pointwise `node` as its epilogue, behind the epilogue that it has."""
-    first, before = own(host), epilogue_of(host) or inp(0)
+    first, before = own_operands(host), epilogue_of(host) or inp(0)
     names = ("", *host.inputs[first:], *(n for n in node.inputs if n != host.name))
     spot = [before if n == host.name else inp(names.index(n)) for n in node.inputs]
     expr, kept = compact(substitute(Pointwise.of(node).expr, spot), names, fixed=1)

@@ -21,10 +21,11 @@ import numpy as np
 
 from ..graph.expr import Expr, call, const, inp, substitute
 from ..graph.graph import Graph, Node
+from ..ops import own_operands
 from ..ops.attrs import WithEpilogue
 from ..ops.pointwise import Pointwise
 from .draft import Draft
-from .epilogue import expression, own
+from .epilogue import expression
 
 EXACT = 1e-12  # a factor this near to 1 is 1: it is a product of rounded f64 numbers
 
@@ -84,7 +85,7 @@ def _grids(graph: Graph, layers: Collection[str], ranges: Mapping[str, tuple[flo
     wanted = {node.inputs[0] for node in graph.nodes if node.name in layers}
     for node in reversed(graph.nodes):
         if node.name in layers and node.name in wanted:
-            extras = node.inputs[own(node):]
+            extras = node.inputs[own_operands(node):]
             wanted.update(n for n in extras if graph.shape(n) == graph.shape(node.name)
                           and n not in graph.constants)
     grids = {}
@@ -112,7 +113,7 @@ def _takes_steps(reader: Node, name: str, layers: Collection[str]) -> bool:
         return True
     places = [i for i, n in enumerate(reader.inputs) if n == name]
     return isinstance(reader.attrs, WithEpilogue) and all(
-        i >= own(reader) or (i == 0 and reader.name in layers) for i in places)
+        i >= own_operands(reader) or (i == 0 and reader.name in layers) for i in places)
 
 
 def _round_apart(draft: Draft, name: str, grids: Mapping[str, Grid]) -> None:
@@ -126,7 +127,7 @@ def _round_apart(draft: Draft, name: str, grids: Mapping[str, Grid]) -> None:
 def _layer(draft: Draft, node: Node, grids: Mapping[str, Grid], weights: np.ndarray,
            w_scale: np.ndarray) -> None:
     """Case 2. `weights` are integers with the last axis O, `w_scale` is f32[O]."""
-    x, first = grids[node.inputs[0]], own(node)
+    x, first = grids[node.inputs[0]], own_operands(node)
     bias = draft.graph.constants[node.inputs[2]].astype(np.float64)
     idle = np.where(bias, np.abs(bias), 1.0)
     used = weights.reshape(-1, len(bias)).any(0)
@@ -145,7 +146,7 @@ def _layer(draft: Draft, node: Node, grids: Mapping[str, Grid], weights: np.ndar
 
 def _expression(draft: Draft, node: Node, grids: Mapping[str, Grid]) -> None:
     """Adds a pointwise operator, or a layer in f32 with its epilogue."""
-    first = own(node)
+    first = own_operands(node)
     names, operands = _operands(node.inputs[first:], first, grids)
     expr = expression(node) or inp(0)
     operands = [(inp(0), 1.0), *operands] if first else operands

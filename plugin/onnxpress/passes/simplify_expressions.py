@@ -22,11 +22,11 @@ import numpy as np
 
 from ..graph.expr import Expr, call, const, evaluate, inp, substitute
 from ..graph.graph import Graph, Node
+from ..ops import own_operands
 from ..ops.attrs import epilogue_of
 from ..ops.pointwise import Pointwise, quant_of
 from .algebra import ONE, ZERO, compact, rewrite
 from .draft import Draft
-from .epilogue import own
 
 LARGEST = float(np.finfo(np.float32).max)  # the largest finite f32
 
@@ -39,7 +39,7 @@ def simplify_expressions(graph: Graph, note: Callable[[str, str], None]) -> Grap
         elif isinstance(node.attrs, Pointwise):
             _pointwise(draft, node, node.attrs)
         elif epilogue := epilogue_of(node):
-            first = own(node)
+            first = own_operands(node)
             names = ("", *draft.inputs(node)[first:])
             expr, kept = _shorter(draft, epilogue, names, fixed=1)
             shorter = replace(node, inputs=node.inputs[:first] + kept[1:])

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..graph.expr import Expr, evaluate
 from ..graph.graph import Graph, Node
-from ..ops import OPS
+from ..ops import own_operands
 from ..ops.attrs import Product, epilogue_of
 from ..ops.interpret import interpret
 from ..ops.pointwise import Pointwise
@@ -126,7 +126,7 @@ def _split_epilogues(graph: Graph) -> Graph:
         if epilogue is None:
             nodes.append(node)
             continue
-        own, bare = OPS[node.op].own, node.name + BARE
+        own, bare = own_operands(node), node.name + BARE
         values[bare] = graph.values[node.name]
         plain = replace(node, inputs=node.inputs[:own], outputs=(bare,))
         nodes.append(plain.with_attrs(epilogue=None))

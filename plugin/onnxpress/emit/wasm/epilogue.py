@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ...graph.expr import Expr, inp
 from ...graph.storage import F32, Storage
+from ...ops import own_operands
 from ...ops.attrs import Product, epilogue_of
 from ..layout import Step
 from .asm import I32, V128, Function
@@ -47,10 +48,10 @@ class Epilogue:
 IDENTITY = Epilogue()
 
 
-def epilogue(step: Step, first: int) -> tuple[Epilogue, list[Affine]]:
-    """The step's epilogue, whose extras are the inputs from `first` on, and its arguments: a
-    residual's distance from the output, or a vector's address, in bytes."""
-    out = step.outputs[0]
+def epilogue(step: Step) -> tuple[Epilogue, list[Affine]]:
+    """The step's epilogue and its arguments: a residual's distance from the output, or a vector's
+    address, in bytes. The inputs behind the operator's own are the extras."""
+    first, out = own_operands(step.node), step.outputs[0]
     kinds, args = [], []
     for t in step.inputs[first:]:
         residual = t.shape == out.shape

@@ -6,6 +6,7 @@ from math import inf, prod
 
 from ...graph.expr import Expr, inp
 from ...graph.graph import Graph, Node
+from ...ops import own_operands
 from ...ops.attrs import Product, epilogue_of
 from .expr import bits, function
 from .shader import LANES, Dispatch, Port, dispatch
@@ -20,10 +21,10 @@ class Finish:
     text: str
 
 
-def finish(node: Node, graph: Graph, extras: int, wide: bool, bias: str | None = None) -> Finish:
-    """The epilogue of `node`, whose inputs from index `extras` on are the epilogue's operands.
-    `wide`: the kernel computes vec4f. `bias`: the name of the bias, if there is one."""
-    names = node.inputs[extras:]
+def finish(node: Node, graph: Graph, wide: bool, bias: str | None = None) -> Finish:
+    """The epilogue of `node`. `wide`: the kernel computes vec4f. `bias`: the name of the bias, if
+    there is one."""
+    names = node.inputs[own_operands(node):]
     expr = epilogue_of(node) or inp(0)
     bounds = _bounds(expr)
     if bounds and len(names) < 2:

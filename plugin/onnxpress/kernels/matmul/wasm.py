@@ -17,7 +17,7 @@ from ...emit.wasm.gemm import Gemm, emit_gemm
 from ...emit.wasm.gemv import emit_gemv
 from ...graph.graph import Graph, Node, Shape
 from ...graph.storage import ELEMENT_BYTES, Dot
-from ...ops.matmul import MatMul
+from ...ops.matmul import OWN, MatMul
 
 
 def _packed(a: Shape, b: Shape, constant: bool) -> bool:
@@ -36,10 +36,10 @@ def needs(node: Node, graph: Graph) -> Needs:
     else:
         dot, layouts = Dot(), {1: packings.gemm(*b)} if _packed(a, b, constant) else {}
     return Needs(
-        inputs={0: Want(storage=dot.x), **dot_wants(dot, 3)},
+        inputs={0: Want(storage=dot.x), **dot_wants(dot, OWN)},
         output=Want(align=4, storage=dot.out),
         packings=layouts,
-        same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
+        same=tuple(i for i, name in enumerate(node.inputs[OWN:], OWN) if graph.shape(name) == out),
     )
 
 
@@ -48,7 +48,7 @@ def emit(step: Step, e: Emitter) -> None:
     same b, become more rows of one product."""
     a, b, bias = step.inputs[:3]
     out = step.outputs[0]
-    finish, extras = epilogue(step, 3)
+    finish, extras = epilogue(step)
     packed = finish.whole or _packed(a.shape, b.shape, b.packing is not None)
     lengths = list(out.shape[:-2])
     steps = [_batch_strides(t.shape, t.strides, len(lengths)) for t in (a, b, out)]

@@ -32,7 +32,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
         "a_at": [s * m * k for s in broadcast_strides(shape_a[:-2], lead)],
         "b_row": [s * k for s in broadcast_strides(shape_b[:-2], lead)],
     })
-    end = finish(node, graph, 3, n % 4 == 0, bias)
+    end = finish(node, graph, n % 4 == 0, bias)
     pieces = []
     for start, length in _pieces(b, shape_b, graph):
         whole = length == k

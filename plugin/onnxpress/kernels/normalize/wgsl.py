@@ -17,7 +17,7 @@ def lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
     strides = {n: broadcast_strides(graph.shape(v), shape) for n, v in operands.items()}
     strides["x"] = dense_strides(shape)
     rows = view(shape, attrs.axes, strides, cut=True)
-    end = finish(node, graph, 3, rows.wide)
+    end = finish(node, graph, rows.wide)
     reads = [Port("x", node.inputs[0], shape, rows.wide)]
     affine = [Port(n, operands[n], graph.shape(operands[n]), rows.wide) for n in ("scale", "shift")]
     facts = {"finish": end.text, "eps": number(attrs.eps),

@@ -14,7 +14,7 @@ import numpy as np
 from ...graph.graph import Graph, Node, Value
 from ...graph.storage import F32, Dot, Storage
 from ...kernels.conv2d import wasm as conv2d
-from ...ops import OPS
+from ...ops import own_operands
 from ...ops.attrs import Product
 from ...ops.conv import Conv2d
 from ...ops.pointwise import Pointwise
@@ -166,7 +166,7 @@ def _sums(node: Node, graph: Graph, storages: Mapping[str, Storage],
 def _dot(node: Node, graph: Graph, storages: Mapping[str, Storage], read: bool) -> Dot:
     """The storages of a product. Residuals are stored like the output, since they are read at its
     addresses."""
-    extras, out = node.inputs[OPS[node.op].own:], graph.shape(node.name)
+    extras, out = node.inputs[own_operands(node):], graph.shape(node.name)
     residuals = [n for n in extras if graph.shape(n) == out]
     compact = read and node.name in storages and all(n in storages for n in residuals)
     return Dot(storages[node.inputs[0]], storages[node.name] if compact else F32,

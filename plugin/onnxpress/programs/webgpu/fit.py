@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...emit.wgsl.shader import MAX_BUFFERS
 from ...graph.expr import Expr, inp, input_indices, substitute
 from ...graph.graph import Graph, Node, Value
-from ...ops import OPS
+from ...ops import own_operands
 from ...ops.attrs import WithEpilogue
 from ...ops.pointwise import Pointwise
 
@@ -41,7 +41,7 @@ def _most(node: Node) -> int:
 
 def _detach(node: Node, values: dict[str, Value]) -> tuple[Node, Node]:
     """(the node without its epilogue, the epilogue as a pointwise node)"""
-    own, expr = OPS[node.op].own, WithEpilogue.of(node).epilogue or inp(0)
+    own, expr = own_operands(node), WithEpilogue.of(node).epilogue or inp(0)
     name = f"{node.name}@plain"
     values[name] = values[node.name]
     plain = replace(node, inputs=node.inputs[:own], outputs=(name,)).with_attrs(epilogue=None)

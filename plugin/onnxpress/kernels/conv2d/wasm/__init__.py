@@ -8,7 +8,7 @@ from ....emit.layout import Needs, Step, Want, dot_packings, dot_wants
 from ....emit.wasm.emitter import Emitter
 from ....graph.graph import Graph, Node
 from ....graph.storage import Dot
-from ....ops.conv import Conv2d, Conv2dChain
+from ....ops.conv import OWN, Conv2d, Conv2dChain
 from . import chain as wasm_chain
 from .conv import Algorithm, Conv, conv_in, conv_of
 from .depthwise import DEPTHWISE
@@ -43,11 +43,11 @@ def needs(node: Node, graph: Graph) -> Needs:
     how = algorithm(node, v)
     dot = Conv2d.of(node).dot or Dot()
     return Needs(
-        inputs={0: how.want(node, v, dot.x), **dot_wants(dot, 3)},
+        inputs={0: how.want(node, v, dot.x), **dot_wants(dot, OWN)},
         output=Want(align=4, storage=dot.out),
         packings={1: how.packing(v), **dot_packings(dot, v.o)} if v.constant else {},
         scratch=how.scratch(v),
-        same=tuple(i for i, name in enumerate(node.inputs[3:], 3) if graph.shape(name) == out),
+        same=tuple(i for i, name in enumerate(node.inputs[OWN:], OWN) if graph.shape(name) == out),
     )
 
 

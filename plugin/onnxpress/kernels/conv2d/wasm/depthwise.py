@@ -50,7 +50,7 @@ def emit_rows(step: Step, v: Conv, e: Emitter, a: Affine, out: Affine, rows: Aff
     of its window."""
     x, w, bias = step.inputs[:3]
     y = step.outputs[0]
-    finish, extras = epilogue(step, 3)
+    finish, extras = epilogue(step)
     variant = Variant(block(v.ow, v.kw), v.kw, v.strides[1], v.dilations[1], finish)
     e.call(
         e.kernel(("depthwise", variant), partial(_kernel, e, variant)), a, out, rows, v.ow,

@@ -62,7 +62,7 @@ def gemm(step: Step, v: Conv, a: Affine, out: Affine, height: int, b: Argument,
     x_bytes, y_bytes = x.storage.bytes, y.storage.bytes
     per = ELEMENT_BYTES["f32"] // x_bytes
     taps, run = _taps(v, x, round_up(c, per))
-    finish, extras = epilogue(step, 3)
+    finish, extras = epilogue(step)
     return Gemm(
         a=a, out=out, b=affine(b), bias=affine(channel) + address(step.inputs[2]),
         n=o, run=run // per, taps=taps, width=v.ow, height=height, dot=x.storage.kind,

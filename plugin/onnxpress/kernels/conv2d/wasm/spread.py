@@ -56,7 +56,7 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
     """For each row of outputs the product and then the sums. Threads share the rows."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
-    finish, extras = epilogue(step, 3)
+    finish, extras = epilogue(step)
     pitch = 4 * round_up(v.kw * v.o, 4)
     row = own(e, step.scratch, scratch(v))
     with share(e, v.oh) as (first, rows), e.times(v.n) as image, e.times(rows) as i:

@@ -22,7 +22,7 @@ def emit(step: Step, v: Conv, e: Emitter) -> None:
     """One product per image."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
-    finish, extras = epilogue(step, 3)
+    finish, extras = epilogue(step)
     with e.times(v.n) as image:
         emit_gemv(e, Gemm(
             a=v.window(x) + image * (4 * x.strides[0]),

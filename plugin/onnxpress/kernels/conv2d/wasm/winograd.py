@@ -155,7 +155,7 @@ def _emit_block(step: Step, v: Conv, at: Block, e: Emitter) -> None:
     """Emits the three stages of one block."""
     x, w, bias = step.inputs[:3]
     out = step.outputs[0]
-    finish, extras = epilogue(step, 3)
+    finish, extras = epilogue(step)
     v_pitch, m_pitch = (4 * _matrix(prod(_block(v)), n) for n in (v.c, v.o))
     v_pixel, m_pixel = 4 * round_up(v.c, 4), 4 * round_up(v.o, 4)
     v_at = at.scratch + 4 * TEMPORARY

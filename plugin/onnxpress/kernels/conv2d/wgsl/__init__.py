@@ -109,7 +109,7 @@ def _product(node: Node, graph: Graph, device: Device, g: Geometry, work: Work
         step=og, channel=f"batch * {og}u + n",
         vector=vector,
     )
-    end = finish(node, graph, 3, g.o % 4 == 0 and og % 4 == 0, bias)
+    end = finish(node, graph, g.o % 4 == 0 and og % 4 == 0, bias)
     return [*before, *multiply(node, graph, device, [what], end)]
 
 
@@ -149,7 +149,7 @@ def _direct(node: Node, graph: Graph, g: Geometry) -> Dispatch:
     across = _across(g, step) if depthwise else 1
     strips = -(-g.ow // across)
     count = g.n * g.oh * strips * (g.o // step)
-    end = finish(node, graph, 3, wide, bias)
+    end = finish(node, graph, wide, bias)
     out = graph.shape(node.name)
     b = read_weights(graph, weights, graph.shape(weights), wide)
     reads = [Port("a", x, graph.shape(x), depthwise and wide), *b.ports, *end.ports]

@@ -66,7 +66,7 @@ def lower(node: Node, graph: Graph, work: Work, size: int, tile: Tile) -> list[D
         step=tiles * o, channel="batch * 0u + n",
     )
     multiplied = batched(what, sums, unfinished(node, graph, True, bias), tile)
-    end = finish(node, graph, 3, True, bias)
+    end = finish(node, graph, True, bias)
     whole, start = attrs.into or (node.name, 0)
     gathered = _over_quads(
         "output", tiles * o, [replace(sums, var="m"), *end.ports],
