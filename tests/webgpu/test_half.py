@@ -72,6 +72,10 @@ def picked(draw: Draw) -> str:
     return draw.node("gather", "r", "p", "i", axis=0)
 
 
+def best(k: int) -> Callable:
+    return lambda draw: draw.outputs("topk", ("r", "places"), "p", axis=1, k=k, largest=True)[0]
+
+
 KERNELS: Mapping[str, tuple[tuple[int, ...], Callable]] = {
     "tiled": ((1, 15, 17, 8), conv(3, 12, pad=1)),
     "winograd": ((1, 9, 14, 8), conv(3, 12, pad=1)),
@@ -93,6 +97,10 @@ KERNELS: Mapping[str, tuple[tuple[int, ...], Callable]] = {
     "softmax": ((5, 1000), op("softmax", axis=1, log=False)),
     "window_sum": ((2, 3, 7), op("window_sum", lo=2, hi=2)),
     "gather": ((5, 7), picked),
+    "topk": ((3, 300), best(40)),
+    "topk_sorted": ((1, 2100), best(1500)),
+    "cumsum": ((5, 7), op("cumsum", axis=1, exclusive=True, reverse=False)),
+    "cumsum_long": ((2, 600), op("cumsum", axis=1, exclusive=False, reverse=True)),
 }
 
 
