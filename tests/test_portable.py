@@ -70,10 +70,11 @@ def test_the_faults_are_found() -> None:
 
 def test_what_windows_lacks_is_tried_only() -> None:
     for path, tree in trees().items():
-        tried = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Try)
+        nodes = list(ast.walk(tree))
+        tried = {id(inner) for node in nodes if isinstance(node, ast.Try)
                  for inner in ast.walk(node)}
-        for node in ast.walk(tree):
-            where = f"{path.relative_to(PACKAGE)}, line {getattr(node, 'lineno', 0)}"
+        for node in nodes:
+            where = (path, getattr(node, "lineno", 0))
             if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in tried:
                 names = [getattr(node, "module", None) or "", *(a.name for a in node.names)]
                 assert not LACKING & set(names), where
