@@ -6,13 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from onnxpress.build.cache import code_version
+from onnxpress.build.cache import DAY, code_version
 from support.paths import ROOT, SITES
 
 KEPT = ROOT / ".cache/tests"
@@ -34,8 +35,9 @@ def _packs() -> Path:
     key = hashlib.sha256("".join([code_version(), *content(SITES).values()]).encode()).hexdigest()
     kept = KEPT / f"packs-{key[:16]}"
     if not kept.is_dir():
-        for old in set(KEPT.glob("packs-*")) - {kept}:
-            shutil.rmtree(old, ignore_errors=True)
+        for old in KEPT.glob("packs-*"):
+            if time.time() - old.stat().st_mtime > DAY:
+                shutil.rmtree(old, ignore_errors=True)
         KEPT.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=KEPT) as name:
             site = copy_site(Path(name, "site"))
