@@ -46,6 +46,7 @@ def _packs() -> Path:
             assert done.returncode == 0, done.stderr
             with suppress(OSError):  # another process was first
                 (site / ".cache/onnxpress").rename(kept)
+    kept.touch()
     return kept
 
 
