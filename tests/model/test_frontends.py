@@ -158,7 +158,7 @@ def test_without_onnxscript_the_sentence_says_what_to_install(
 @torch_only
 def test_resnet50_takes_a_state_dict_from_safetensors(tmp_path: Path) -> None:
     import torch
-    from frontends.torch_resnet import ResNet50
+    from data.frontends.torch_resnet import ResNet50
     from safetensors.torch import save_file
 
     torch.manual_seed(0)

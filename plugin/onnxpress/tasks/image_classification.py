@@ -7,10 +7,11 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from ..graph.graph import Shape
 from ..kinds import picture
 from ..pack.demo import Sample, SampleResult, TopClass
 from ..words import percent, percent_width
-from .base import SCORES, Draw, Drawn, Reading, Shape, Task, Write
+from .base import SCORES, Draw, Drawn, Reading, Task, Write
 from .gates import COSINE
 from .pictures import picture_poster
 

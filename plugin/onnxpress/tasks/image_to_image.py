@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..graph.graph import Shape
 from ..kinds import picture
-from .base import LAYOUT, Drawn, Output, Reading, Shape, Task, Write
+from .base import LAYOUT, Drawn, Output, Reading, Task, Write
 from .gates import PSNR
 from .pictures import draw_pair, pair_poster
 

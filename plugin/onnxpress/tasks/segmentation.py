@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..graph.graph import Shape
 from ..kinds import picture
-from .base import LAYOUT, SCORES, Drawn, Gate, Output, Reading, Shape, Task, Write
+from .base import LAYOUT, SCORES, Drawn, Gate, Output, Reading, Task, Write
 from .gates import COSINE
 from .pictures import draw_pair, pair_poster
 

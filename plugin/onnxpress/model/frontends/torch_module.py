@@ -29,7 +29,7 @@ def write(value: Any, shapes: Mapping[str, Shape], where: str, path: Path) -> No
     traced with f32 tensors of `shapes`.
 
     Raises:
-        ModelError: a shape is missing.
+        ModelError: a shape is missing, or PyTorch exports nothing.
     """
     import torch  # pyright: ignore[reportMissingImports]  # an optional package
 
@@ -41,6 +41,8 @@ def write(value: Any, shapes: Mapping[str, Shape], where: str, path: Path) -> No
     with torch.no_grad():
         program = torch.onnx.export(module.eval(), tuple(listed), kwargs=dict(named),
                                     dynamo=True, verbose=False)
+    if program is None:
+        raise ModelError(f"{where}: torch.onnx.export gives no program for this module")
     program.save(path)
 
 
