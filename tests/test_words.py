@@ -5,6 +5,7 @@ import re
 import subprocess
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -98,8 +99,13 @@ def test_links_to_words_have_an_entry() -> None:
     assert not {link for link in linked if link[1] not in words}
 
 
-def comments(path: Path) -> Iterator[str]:
+@cache
+def comments(path: Path) -> tuple[str, ...]:
     """The docstrings and comments of a source file, each on one line."""
+    return tuple(_comments(path))
+
+
+def _comments(path: Path) -> Iterator[str]:
     text = path.read_text("utf-8")
     if path.suffix != ".py":
         for comment in re.findall(r"/\*.*?\*/|(?:^[ \t]*//[^\n]*\n)+|(?<!:)//[^\n]*", text,
