@@ -143,6 +143,21 @@ def test_every_type_of_onnx_has_its_array(site: PageServer, tab: Tab) -> None:
                     "BigInt64Array", "BigUint64Array"], True]
 
 
+def test_integers_end_where_their_type_does(site: PageServer, tab: Tab) -> None:
+    """The f32 nearest to the largest i32, 2**31, would become the least one in a typed array."""
+    got = tab.js("""(async () => {
+      const { writeOutputs } = await import("/rt/tensors.js");
+      const values = new Float32Array([2 ** 64, 2 ** 31, -(2 ** 63), NaN, Infinity, 7]);
+      const ports = ["i32", "u32", "i64", "u64"].map((d) => ({ name: d, shape: [6], dtype: d }));
+      return Object.values(writeOutputs(ports, ports.map(() => values)))
+        .map((array) => [...array].map(String));
+    })()""")
+    i32, u32, i64, u64 = 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1
+    assert [[int(v) for v in row] for row in got] == [
+        [i32, i32, -i32 - 1, 0, i32, 7], [u32, 2**31, 0, 0, u32, 7],
+        [i64, 2**31, -i64 - 1, 0, i64, 7], [u64, 2**31, 0, 0, u64, 7]]
+
+
 def test_a_load_can_be_stopped(site: PageServer, tab: Tab) -> None:
     got = tab.js("""(async () => {
       const { load } = await import("/rt/onnxpress.js");

@@ -1,7 +1,8 @@
 """The table of cases: small graphs in ONNX's textual syntax, and onnxruntime's answer for each.
 
 tests/cases/*.yml hold `name: "inputs => nodes"`; a name in capitals is a constant, the result is
-`y`. unsupported.yml lists what a target cannot do and why; an entry that works after all fails.
+`y`. `functions` are the model's own, in the domain `own`. unsupported.yml lists what a target
+cannot do and why; an entry that works after all fails.
 """
 
 import re
@@ -38,7 +39,8 @@ ROWS: dict[str, Any] = {
     for name, row in yaml.safe_load(path.read_text("utf-8")).items()}
 UNSUPPORTED = yaml.safe_load((FOLDER / "unsupported.yml").read_text("utf-8")) or {}
 DTYPES = {"float": np.float32, "int64": np.int64, "int32": np.int32, "int8": np.int8,
-          "uint8": np.uint8, "uint32": np.uint32, "bool": np.bool_}
+          "uint8": np.uint8, "int16": np.int16, "uint16": np.uint16, "uint32": np.uint32,
+          "uint64": np.uint64, "bool": np.bool_}
 EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -59,17 +61,19 @@ class Case:
         self.feeds = {k: v for k, v in arrays.items() if not k[0].isupper()}
         inputs = ", ".join(p.strip() for p in re.findall(r"\w+(?:\[[\d,]*\])? \w+", head)
                            if not p.split()[-1][0].isupper())
-        text = (f'<ir_version: 9, opset_import: ["" : {row.get("opset", 17)}]> '
-                f"case ({inputs}) => (y) {{ {body} }}")
+        text = (f'<ir_version: 9, opset_import: ["" : {row.get("opset", 17)}, "own" : 1]> '
+                f"case ({inputs}) => (y) {{ {body} }} {row.get('functions', '')}")
         model = onnx.parser.parse_model(text)
         model.graph.initializer.extend(
             onnx.numpy_helper.from_array(v, k) for k, v in arrays.items() if k[0].isupper())
         self.model = onnx.shape_inference.infer_shapes(model, data_prop=True)
         session = onnxruntime.InferenceSession(self.model.SerializeToString(),
                                                providers=["CPUExecutionProvider"])
-        self.want = np.asarray(session.run(None, self.feeds)[0], np.float64)
+        answer = np.asarray(session.run(None, self.feeds)[0])
+        self.whole = answer.dtype.kind in "iub"
+        self.want = answer.astype(np.float64)
         if not self.model.graph.output[0].type.tensor_type.HasField("shape"):
-            kind = onnx.helper.np_dtype_to_tensor_dtype(session.run(None, self.feeds)[0].dtype)
+            kind = onnx.helper.np_dtype_to_tensor_dtype(answer.dtype)
             del self.model.graph.output[:]
             self.model.graph.output.append(
                 onnx.helper.make_tensor_value_info("y", kind, list(self.want.shape)))
@@ -106,13 +110,14 @@ class Case:
         return manifest
 
     def check(self, got: np.ndarray, about: str = "") -> None:
-        """`got` is onnxruntime's answer within the operators' tolerance: `ulps` of every node of
-        the graph, in units of f32 epsilon times the output's peak."""
+        """`got` is onnxruntime's answer: whole numbers exactly, others within the operators'
+        tolerance, which is `ulps` of every node of the graph, in units of f32 epsilon times the
+        output's peak."""
         ulps = sum(OPS[n.op].ulps(bound(n, self.graph), [self.graph.shape(i) for i in n.inputs])
                    for n in self.graph.nodes)
         peak = float(np.abs(self.want[np.isfinite(self.want)]).max(initial=0))
-        np.testing.assert_allclose(got, self.want, rtol=0, err_msg=about,
-                                   atol=(ulps + 1) * EPSILON * max(peak, 1.0))
+        atol = 0 if self.whole else (ulps + 1) * EPSILON * max(peak, 1.0)
+        np.testing.assert_allclose(got, self.want, rtol=0, err_msg=about, atol=atol)
 
 
 @cache

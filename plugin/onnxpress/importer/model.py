@@ -5,7 +5,7 @@ importer/lowerings.py. Values that depend on constants alone are computed on the
 """
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -89,12 +89,9 @@ def _opset(model: ModelProto) -> int:
 def _check_text(graph: GraphProto) -> None:
     """Refuses strings that are not UTF-8, which protobuf hands over as bytes."""
     names = [v.name for v in (*graph.input, *graph.output, *graph.initializer)]
-    stack = list(graph.node)
-    while stack:
-        node = stack.pop()
+    for node in _nodes(graph.node):
         names += (node.name, node.op_type, node.domain, *node.input, *node.output)
         names += (a.name for a in node.attribute)
-        stack.extend(n for a in node.attribute for n in a.g.node)
     odd = next((n for n in names if not isinstance(n, str)), None)
     if odd is not None:
         raise ModelError(f"the name {odd!r} is not UTF-8; the model file is damaged")
@@ -104,17 +101,20 @@ def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
     """The model without functions.
 
     Its own functions are inlined. So are operators that have no lowering here, if ONNX defines them
-    by other operators.
+    by other operators. The inliner passes on only the attributes that a node writes, so the others'
+    defaults are written first.
     """
     if model.functions:
-        model = _guarded("the model's functions", inliner.inline_local_functions, model)
+        model = _guarded("the model's functions", _inline_own_functions, model)
     ours = {n.op_type for n in model.graph.node if n.domain in DOMAINS} - LOWERINGS.keys()
     defined = [op for op in sorted(ours) if _is_function(_schema(op, opset))]
     if not defined:
         return model
     for node in model.graph.node:
-        if node.op_type in defined:
+        schema = _schema(node.op_type, opset)
+        if node.op_type in defined and schema is not None:
             _check_attributes(node, opset)
+            _write_defaults(node, (a.default_value for a in schema.attributes.values()))
     try:
         return inliner.inline_selected_functions(_typed(model), [("", op) for op in defined], False,
                                                  True)
@@ -122,6 +122,31 @@ def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
         raise UnsupportedError(f"{', '.join(defined)}: ONNX defines this operator by others, but "
                                "cannot do so for these inputs; export the model without it"
                                ) from error
+
+
+def _inline_own_functions(model: ModelProto) -> ModelProto:
+    """The model with its own functions inlined."""
+    defaults = {(f.domain, f.name, f.overload): f.attribute_proto for f in model.functions}
+    for nodes in (model.graph.node, *(f.node for f in model.functions)):
+        for node in _nodes(nodes):
+            _write_defaults(node, defaults.get((node.domain, node.op_type, node.overload), ()))
+    return inliner.inline_local_functions(model)
+
+
+def _write_defaults(node: NodeProto, defaults: Iterable[AttributeProto]) -> None:
+    """Adds to the node the attributes with a default that it leaves out."""
+    written = {a.name for a in node.attribute}
+    node.attribute.extend(a for a in defaults
+                          if a.type != AttributeProto.UNDEFINED and a.name not in written)
+
+
+def _nodes(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """The nodes, and the nodes of their subgraphs."""
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(n for a in node.attribute for n in a.g.node)
 
 
 def _typed(model: ModelProto) -> ModelProto:

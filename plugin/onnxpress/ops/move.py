@@ -338,10 +338,11 @@ def _keeps_samples(node: Node, graph: Graph, known: set[str]) -> bool:
 
 
 def _slice_alias(node: Node, source: Shape, out: Shape) -> int | None:
-    """Where a slice takes consecutive elements."""
-    steps = Slice.of(node).steps
+    """Where a slice takes consecutive elements: along every axis the next cell follows the last,
+    and only the first axis longer than 1 may be cut."""
+    steps = zip(Slice.of(node).steps, out, strict=True)
     cut = next((axis for axis, n in enumerate(out) if n > 1), len(out))
-    whole = out[cut + 1 :] == source[cut + 1 :] and min(steps[cut:], default=1) == 1
+    whole = out[cut + 1 :] == source[cut + 1 :] and all(k == 1 for k, n in steps if n > 1)
     starts = zip(Slice.of(node).starts, dense(source), strict=True)
     return sum(at * stride for at, stride in starts) if whole else None
 

@@ -97,8 +97,20 @@ def clip(x: Expr, lo: Expr | None = None, hi: Expr | None = None, *,
     return x if high is None else least(x, high)
 
 
-def power(x: Expr, y: Expr) -> Expr:
-    """x ** y; common constant exponents avoid `pow`, which targets approximate."""
+def whole(x: Expr) -> Expr:
+    """x without its fraction, for a real number x that a device rounds: one that is within 2**-18
+    of a whole number, relative to its size, is that number."""
+    near = rounded(x)
+    return select(le(absolute(x - near), absolute(x) * 2.0**-18), near, trunc(x))
+
+
+def power(x: Expr, y: Expr, *, dtype: str = "f32") -> Expr:
+    """x ** y; common constant exponents avoid `pow`, which targets approximate. An integer x gives
+    an integer."""
+    if dtype not in FLOATS:
+        exact = y.op == "const" and y.value in (1, 2, 3, 4)
+        real = power(x, y)
+        return wrap(real if exact else whole(real), dtype)
     if y.op == "const":
         simple = {2.0: lambda: x * x, 0.5: lambda: sqrt(x), 1.0: lambda: x, 3.0: lambda: x * x * x,
                   -1.0: lambda: 1 / x, -0.5: lambda: 1 / sqrt(x), 4.0: lambda: (x * x) * (x * x)}
@@ -121,11 +133,11 @@ FLOATS = ("f32", "f16", "f64")
 
 
 def wrap(x: Expr, dtype: str) -> Expr:
-    """x modulo the width of an 8- or 16-bit type. Wider ones exceed what f32 holds anyway."""
-    bits = BITS.get(dtype, 64)
-    if bits > 16:
-        return x
-    size = 2.0**bits
+    """x modulo the width of an integer type. Of 32 and 64 bits only negative numbers in an unsigned
+    type wrap: near the upper end f32 rounds, and a large number must not become a small one."""
+    size = 2.0 ** BITS.get(dtype, 64)
+    if size > 2.0**16:
+        return select(lt(x, 0), x + size, x) if dtype[0] == "u" else x
     low = -size / 2 if dtype[0] == "i" else 0.0
     return x - size * floor((x - low) * (1 / size))
 
@@ -135,7 +147,7 @@ def divide(a: Expr, b: Expr, *, dtype: str = "f32") -> Expr:
     that is not correctly rounded (WGSL's) could fall short of the quotient."""
     if dtype in FLOATS:
         return a / b
-    return trunc((a + select(lt(a, 0), -0.5, 0.5)) / b)
+    return wrap(trunc((a + select(lt(a, 0), -0.5, 0.5)) / b), dtype)
 
 
 def modulo(a: Expr, b: Expr, *, fmod: int = 0, dtype: str = "f32") -> Expr:
@@ -164,9 +176,10 @@ def cast(x: Expr, *, dtype: str, to: str) -> Expr:
     if to in FLOATS or dtype == "bool":
         return x
     if dtype in FLOATS:
-        return trunc(x)
-    narrower = BITS[to] < BITS[dtype] or dtype[0] != to[0]
-    return wrap(x, to) if narrower else x
+        return wrap(trunc(x), to) if BITS[to] <= 16 else trunc(x)
+    if dtype[0] == "u" and BITS[dtype] >= BITS[to] > 16 and to[0] == "i":
+        return select(le(2.0 ** (BITS[to] - 1), x), x - 2.0 ** BITS[to], x)
+    return wrap(x, to) if BITS[to] < BITS[dtype] or dtype[0] != to[0] else x
 
 
 def infinite(x: Expr, *, detect_negative: int = 1, detect_positive: int = 1) -> Expr:
@@ -198,9 +211,11 @@ FORMULAS: dict[str, Formula] = {
     row.name: row
     for row in (
         *(Formula(name, _same(name.lower())) for name in (
-            "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Erf",
-            "Exp", "Floor", "Log", "Neg", "Round", "Sin", "Sinh", "Sqrt", "Tan", "Tanh",
+            "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Erf",
+            "Exp", "Floor", "Log", "Round", "Sin", "Sinh", "Sqrt", "Tan", "Tanh",
         )),
+        Formula("Abs", lambda x, *, dtype: wrap(absolute(x), dtype)),
+        Formula("Neg", lambda x, *, dtype: wrap(-x, dtype)),
         Formula("Add", lambda a, b, *, dtype: wrap(a + b, dtype)),
         Formula("Sub", lambda a, b, *, dtype: wrap(a - b, dtype)),
         Formula("Mul", lambda a, b, *, dtype: wrap(a * b, dtype)),

@@ -1,5 +1,7 @@
 """Epilogues: which producers can run a pointwise operator, and the expressions of both."""
 
+import numpy as np
+
 from ..graph.expr import Expr
 from ..graph.graph import Node
 from ..ops import own_operands
@@ -21,6 +23,13 @@ def with_expression(node: Node, expr: Expr) -> Node:
     if isinstance(node.attrs, Pointwise):
         return node.with_attrs(expr=expr)
     return node.with_attrs(epilogue=expr)
+
+
+def spans(draft: Draft, node: Node, names: tuple[str, ...]) -> bool:
+    """Whether `node` keeps its shape if it reads `names` only. A pointwise operator has its shape
+    from its operands, also from one that changes no value."""
+    return not isinstance(node.attrs, Pointwise) or draft.shape(node.name) == np.broadcast_shapes(
+        *map(draft.shape, names))
 
 
 def is_extra(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:

@@ -4,7 +4,8 @@
    float64.
 2. A chain of additions and multiplications by constant operands on one value becomes
    x * scale + shift, if that is shorter.
-3. An expression that rounds keeps its order, since one ulp before a rounding may change the result
+3. A constant that changes no value stays if the result has its shape from it: x[1,4] + zeros[3,4].
+4. An expression that rounds keeps its order, since one ulp before a rounding may change the result
    by 1.
 """
 
@@ -19,7 +20,7 @@ from ..ops import own_operands
 from ..ops.pointwise import quant_of
 from .algebra import affine, compact, is_unsteady, size
 from .draft import Draft
-from .epilogue import expression, with_expression
+from .epilogue import expression, spans, with_expression
 
 
 def fold_operands(graph: Graph, note: Callable[[str, str], None]) -> Graph:
@@ -31,7 +32,7 @@ def fold_operands(graph: Graph, note: Callable[[str, str], None]) -> Graph:
             names = [""] * (first > 0) + list(node.inputs[first:])
             expr = _Folder(draft, node, names).fold(expr)
             expr, kept = compact(expr, names, fixed=int(first > 0))
-            if kept:
+            if kept and spans(draft, node, kept):
                 inputs = node.inputs[:first] + kept[first > 0:]
                 node = with_expression(replace(node, inputs=inputs), expr)
         draft.keep(node)

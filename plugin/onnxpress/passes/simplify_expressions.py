@@ -11,7 +11,8 @@
 6. min(min(x, a), b) and max(max(x, a), b) with numbers a, b get one bound. A select on a number
    becomes its branch.
 7. A pointwise operator that computes its operand, in the same shape, is removed.
-8. An operator with attribute `quant` keeps its operands, since `lower_qdq` reads them.
+8. An expression stays if an operand that gives the result its shape would go.
+9. An operator with attribute `quant` keeps its operands, since `lower_qdq` reads them.
 """
 
 import math
@@ -27,6 +28,7 @@ from ..ops.attrs import epilogue_of
 from ..ops.pointwise import Pointwise, quant_of
 from .algebra import ONE, ZERO, compact, rewrite
 from .draft import Draft
+from .epilogue import spans
 
 LARGEST = float(np.finfo(np.float32).max)  # the largest finite f32
 
@@ -52,7 +54,7 @@ def simplify_expressions(graph: Graph, note: Callable[[str, str], None]) -> Grap
 def _pointwise(draft: Draft, node: Node, attrs: Pointwise) -> None:
     """Adds the pointwise `node` with its expression shortened; case 7."""
     expr, kept = _shorter(draft, attrs.expr, draft.inputs(node), fixed=0)
-    if not kept:
+    if not kept or not spans(draft, node, kept):
         expr, kept = attrs.expr, node.inputs
     if expr == inp(0) and draft.shape(kept[0]) == draft.shape(node.name):
         draft.replace(node.name, kept[0])

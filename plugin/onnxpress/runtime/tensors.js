@@ -17,8 +17,25 @@ const ARRAYS = { ...NUMBERS, i64: BigInt64Array, u64: BigUint64Array };
  */
 const isBig = (values) => values.constructor.name.startsWith("Big");
 
-/** @param {number} value */
-const toBig = (value) => BigInt(Math.round(value));
+/** @type {Object<string, [low: bigint, high: bigint]>} the ends of the types of 64 bits */
+const BIG = { i64: [-(2n ** 63n), 2n ** 63n - 1n], u64: [0n, 2n ** 64n - 1n] };
+
+/**
+ * The f32 nearest to the largest integer of a type lies beyond it, so numbers stop at the ends.
+ * @param {number} low
+ * @param {number} high
+ * @returns {(value: number) => number}
+ */
+const within = (low, high) => (value) => Math.min(Math.max(value, low), high);
+
+/**
+ * @param {"i64"|"u64"} dtype
+ * @returns {(value: number) => bigint} NaN becomes 0, as in all typed arrays
+ */
+const toBig = (dtype) => {
+  const [low, high] = BIG[dtype], first = Number(low), last = Number(high);
+  return (value) => value >= last ? high : value <= first ? low : BigInt(Math.round(value) || 0);
+};
 
 /** @param {number[]} shape @returns {number} elements */
 export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
@@ -83,8 +100,10 @@ export function readInputs(ports, inputs, spare) {
 export function writeOutputs(ports, outputs) {
   return Object.fromEntries(ports.map(({ name, dtype }, i) => {
     const values = outputs[i];
-    if (dtype === "i64") return [name, BigInt64Array.from(values, toBig)];
-    if (dtype === "u64") return [name, BigUint64Array.from(values, toBig)];
+    if (dtype === "i64") return [name, BigInt64Array.from(values, toBig(dtype))];
+    if (dtype === "u64") return [name, BigUint64Array.from(values, toBig(dtype))];
+    if (dtype === "i32") return [name, Int32Array.from(values, within(-(2 ** 31), 2 ** 31 - 1))];
+    if (dtype === "u32") return [name, Uint32Array.from(values, within(0, 2 ** 32 - 1))];
     const kind = NUMBERS[dtype];
     return [name, kind === Float32Array ? values : new kind(values)];
   }));

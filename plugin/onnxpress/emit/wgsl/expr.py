@@ -21,10 +21,20 @@ HELPERS: dict[str, str] = {
     "return f32((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u); }",
     "isinf_": "fn isinf_(x: f32) -> f32 { "
     "return f32((bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u); }",
+    # Products are exact where the power is a whole number that f32 holds.
     "pow_": """
 fn pow_(x: f32, y: f32) -> f32 {
   if (y == 2.0) { return x * x; }
   if (y == 0.0) { return 1.0; }
+  if (y == floor(y) && abs(y) <= 24.0 && x != 0.0) {
+    var result = 1.0;
+    var base = x;
+    for (var bits = u32(abs(y)); bits != 0u; bits >>= 1u) {
+      if ((bits & 1u) == 1u) { result *= base; }
+      base *= base;
+    }
+    return select(result, 1.0 / result, y < 0.0);
+  }
   let size = pow(abs(x), y);
   if (x > 0.0) { return size; }
   if (x == 0.0) { return select(0.0, bits_(0x7f800000u), y < 0.0); }
@@ -128,7 +138,8 @@ def number(value: float) -> str:
     single = np.float32(value)
     if not np.isfinite(single):
         return bits(value)
-    text = str(single)
+    # The shortest decimal of the largest f32, 3.4028235e+38, lies beyond it: a shader error.
+    text = str(single).replace("3.4028235e+38", "3.4028234e+38")
     return f"({text}f)" if text.startswith("-") else f"{text}f"
 
 

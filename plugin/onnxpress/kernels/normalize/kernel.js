@@ -10,9 +10,9 @@ function NAME(H, {{ names | join(", ") }}, C, count, eps, {{ outer.parameters }}
   sums.fill(0);
 {{ measure.head }}
   for (let c = 0; c < C; c++) {
-    const v = H[{{ measure.at.x }} + c];
-    sums[c] += v;
-    sums[C + c] += v * v;
+    const term = H[{{ measure.at.x }} + c];
+    sums[c] += term;
+    sums[C + c] += term * term;
   }
 {{ measure.tail }}
   for (let c = 0; c < C; c++) {
@@ -23,9 +23,9 @@ function NAME(H, {{ names | join(", ") }}, C, count, eps, {{ outer.parameters }}
 {% else %}
   let sum = 0, square = 0;
 {{ measure.head }}
-  const v = H[{{ measure.at.x }}];
-  sum += v;
-  square += v * v;
+  const term = H[{{ measure.at.x }}];
+  sum += term;
+  square += term * term;
 {{ measure.tail }}
 {{ settle("sum", "square") }}
 {% endif %}
