@@ -13,11 +13,12 @@ ENGINES = ("chromium", "firefox", "dawn", "lavapipe")
 # Without a browser, but too slow for a loop at each save: whole nets, whole sites, child processes,
 # and sweeps over shapes, of which the table of cases has the telling ones.
 SLOW = (
-    "bench/", "build/test_builds", "build/test_display", "build/test_reproducible", "cli/",
-    "model/test_frontends", "model/test_recipes", "ops/test_interpret", "pack/test_pack",
-    "pack/test_shards", "passes/test_models", "proof/", "runtime/test_size", "site/test_dedupe",
-    "site/test_export", "site/test_page", "site/test_plugin", "wasm/test_chain", "wasm/test_conv",
-    "wasm/test_exchange", "wasm/test_int8.py::test_channels", "wasm/test_kernels",
+    "bench/", "build/test_builds", "build/test_display", "build/test_pool",
+    "build/test_reproducible", "cli/", "model/test_frontends", "model/test_recipes",
+    "ops/test_interpret", "pack/test_pack", "pack/test_shards", "passes/test_models", "proof/",
+    "runtime/test_size", "site/test_dedupe", "site/test_export", "site/test_page",
+    "site/test_plugin", "wasm/test_chain", "wasm/test_conv", "wasm/test_exchange",
+    "wasm/test_int8.py::test_channels", "wasm/test_kernels",
 )
 
 # In Chromium: what a visitor meets on a sound page, and every case on every target.

@@ -86,13 +86,42 @@ def test_external_data_is_bounded(facts: dict, tmp_path: Path) -> None:
         read_model(tmp_path / "m.onnx")
 
 
-def test_hard_links_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(bytes(64))
-    (tmp_path / "m").mkdir()
-    os.link(tmp_path / "secret", tmp_path / "m/w.bin")
-    (tmp_path / "m/m.onnx").write_bytes(model(location="w.bin").SerializeToString())
-    with pytest.raises(ModelError, match="hard link"):
-        read_model(tmp_path / "m/m.onnx")
+def test_external_data_beside_the_target_of_a_link_is_read(tmp_path: Path) -> None:
+    """The cache of a model hub has links to files that are named by their hashes. Package managers
+    make hard links, which cannot be told from files."""
+    hub, blobs, installed = (tmp_path / name for name in ("hub/snapshot", "hub/blobs", "installed"))
+    for folder in (hub, blobs, installed):
+        folder.mkdir(parents=True)
+    (blobs / "aaa").write_bytes(model(location="w.bin").SerializeToString())
+    (blobs / "bbb").write_bytes(bytes(16))
+    for folder, link in ((hub, lambda to, at: at.symlink_to(to)), (installed, os.link)):
+        link(blobs / "aaa", folder / "m.onnx")
+        link(blobs / "bbb", folder / "w.bin")
+        read_model(folder / "m.onnx")
+
+
+def test_external_data_is_a_file(tmp_path: Path) -> None:
+    """Reading a named pipe would wait for ever."""
+    (tmp_path / "folder").mkdir()
+    names = {"folder": "not a plain file", "n" * 5000: "cannot be read: File name too long"}
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        names["pipe"] = "not a plain file"
+    for name, sentence in names.items():
+        (tmp_path / "m.onnx").write_bytes(model(location=name).SerializeToString())
+        with pytest.raises(ModelError, match=sentence):
+            read_model(tmp_path / "m.onnx")
+
+
+def test_external_data_of_a_branch_is_held_to_the_same_rules(tmp_path: Path) -> None:
+    outer = model()
+    branch = helper.make_graph([helper.make_node("Add", ["x", "t"], ["o"])], "then", [],
+                               [helper.make_empty_tensor_value_info("o")],
+                               [model(location="../secret").graph.initializer[0]])
+    outer.graph.node.append(helper.make_node("If", ["w"], ["z"], then_branch=branch))
+    (tmp_path / "m.onnx").write_bytes(outer.SerializeToString())
+    with pytest.raises(ModelError, match="is not a plain path inside the model's folder"):
+        read_model(tmp_path / "m.onnx")
 
 
 @pytest.fixture

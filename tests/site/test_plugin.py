@@ -158,6 +158,27 @@ def test_a_spec_inside_a_page(small: Path) -> None:
     assert "index.md, onnx-demo fence:4: wieghts: there is no such field" in refusal(small)
 
 
+def test_a_page_runs_no_python_unless_the_site_allows_it(small: Path) -> None:
+    """A change of one Markdown file runs nothing. Where specs in pages may name recipes, no other
+    Python file is one."""
+    page = "# Home\n\n```onnx-demo\ntitle: T\ntask: tensor\nmodel: {{python: {}}}\n" \
+        "shapes: {{x: [1, 3, 8, 8]}}\n```\n"
+    (small / "docs/index.md").write_text(page.format("models/recipes/tint.py"))
+    assert "a spec inside a page runs no Python" in refusal(small)
+    set_option(small, "inline_recipes: true")
+    assert run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml").returncode == 0
+    (small / "tool.py").write_text("raise SystemExit('it runs')")
+    (small / "docs/index.md").write_text(page.format("../tool.py"))
+    assert "tool.py is not inside models/, where recipes are" in refusal(small)
+
+
+def test_a_spec_of_the_site_is_inside_the_project(small: Path, tmp_path_factory) -> None:
+    spec = tmp_path_factory.mktemp("outside") / "spec.yml"
+    spec.write_text("title: T\ntask: tensor\nmodel: tint\n")
+    (small / "docs/spec.yml").symlink_to(spec)
+    assert "leads out of the project" in refusal(small)
+
+
 def test_the_cache_must_stay_out_of_docs_dir(small: Path) -> None:
     set_option(small, "cache_dir: docs/.cache")
     assert "cache_dir: docs/.cache lies in docs_dir" in refusal(small)

@@ -1,16 +1,14 @@
 """Demos -> packs: cached packs at once, the others by jobs in child processes, each built once.
 
 Jobs run in processes and not in threads, because onnxsim may crash and compiling holds the
-interpreter's lock. The processes are spawned, so they copy no state of the parent.
+interpreter's lock.
 """
 
-import multiprocessing
 import os
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from ..errors import PackError
@@ -21,7 +19,8 @@ from ..spec import Demo
 from .cache import Cache, key_of
 from .card_sources import first_available, local_files, pinned
 from .display import Display
-from .worker import Job, Press, listen, run_job
+from .pool import Pool
+from .worker import Job, Press, run_job
 
 PROSE = ("where", "description", "card", "samples")
 
@@ -68,8 +67,7 @@ class Builds:
         self.concurrency = concurrency
         self.display = display
         self.press = press
-        self._pool: ProcessPoolExecutor | None = None
-        self._queue: Any = None
+        self._pool: Pool | None = None
         self._entries: dict[str, Path | Future[tuple[Path, float]]] = {}
         self._demos: dict[str, tuple[Demo, str]] = {}
         self._asked: set[str] = set()
@@ -117,10 +115,7 @@ class Builds:
     def close(self) -> None:
         """Stops the child processes and saves the cache's digests; `start` may be called again."""
         if self._pool:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._queue.put(None)
-            # Seconds to show the last events, which a process that died may have cut off.
-            self._reports.join(5)
+            self._pool.close()
             self._pool = None
         self._entries.clear()
         self.display.close()
@@ -138,23 +133,16 @@ class Builds:
         self.cache.used.add(folder.name)
         return folder, seconds
 
-    def _workers(self) -> ProcessPoolExecutor:
+    def _workers(self) -> Pool:
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._queue = context.SimpleQueue()
-            self._pool = ProcessPoolExecutor(self.concurrency, mp_context=context,
-                                             initializer=listen, initargs=(self._queue,))
-            self._reports = Thread(target=self._report, args=(self._queue,), daemon=True)
-            self._reports.start()
+            self._pool = Pool(self.concurrency, self._hear)
         return self._pool
 
-    def _report(self, queue: Any) -> None:
-        while (event := queue.get()) is not None:
-            kind, *facts = event
-            if kind == "note":
-                self._note(*facts)
-            else:
-                getattr(self.display, kind)(*facts)
+    def _hear(self, kind: str, *facts: Any) -> None:
+        if kind == "note":
+            self._note(*facts)
+        else:
+            getattr(self.display, kind)(*facts)
 
     def _note(self, about: str, text: str) -> None:
         """Shows a note once per `about`; a shared cache that cannot be read is not used again."""

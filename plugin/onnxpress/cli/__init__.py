@@ -178,6 +178,9 @@ def _add_shapes(command: argparse.ArgumentParser) -> None:
 def _add_places(command: argparse.ArgumentParser) -> None:
     command.add_argument("--models", type=Path, metavar="DIR", help="cards and labels "
                          "(default: models/ here or beside the spec's folder)")
+    command.add_argument("--recipes", type=Path, action="append", default=[], metavar="DIR",
+                         help="a further folder whose Python files specs may name as recipes "
+                              "(default: the folder of cards alone); may be repeated")
     command.add_argument("--cache", type=cache_place, metavar="DIR|URL", default=(CACHE, ""),
                          help="where packs are kept: a folder, or the URL of a cache that machines "
                               f"share (s3://…), which is asked after the folder {CACHE}")

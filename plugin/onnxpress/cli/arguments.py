@@ -1,12 +1,12 @@
 """Values of command-line options, and the models that SPEC and MODEL arguments name."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import did_you_mean
-from ..spec import load_demo
+from ..spec import Demo, Rules, load_demo
 from ..targets import TARGETS
 
 Shape = tuple[str, tuple[int, ...]]
@@ -41,11 +41,25 @@ def target_list(text: str) -> tuple[str, ...]:
     return tuple(t for t in TARGETS if t in names)
 
 
-def models_folder(asked: Path | None, spec: Path) -> Path:
-    """The folder of cards and labels: `asked`, or models/ here or beside the spec's folder."""
-    if asked or Path("models").is_dir():
-        return asked or Path("models")
-    return spec.resolve().parent.parent / "models"
+def read_spec(spec: Path, models: Path | None, recipes: Sequence[Path]) -> Demo:
+    """The demo of a spec. `models`: the folder of cards and labels, if it is named; `recipes`:
+    further folders of recipes.
+
+    Raises:
+        SpecError: file, line, and what to write instead.
+    """
+    folder = models or _models_folder(spec)
+    return load_demo(spec, folder,
+                     rules=Rules.around(folder, spec.parent, recipes=recipes))
+
+
+def _models_folder(spec: Path) -> Path:
+    """models/ here or beside the spec's folder. Where neither is, the project is the folder of the
+    command if the spec is inside it, else the spec's own."""
+    here, folder = Path("models"), spec.resolve().parent
+    if here.is_dir() or not (folder.parent / here).is_dir():
+        return here if here.is_dir() or folder.is_relative_to(Path.cwd()) else folder / here
+    return folder.parent / here
 
 
 def cache_place(text: str) -> tuple[Path, str]:
@@ -53,13 +67,14 @@ def cache_place(text: str) -> tuple[Path, str]:
     return (CACHE, text) if "://" in text else (Path(text), "")
 
 
-def open_model(path: Path, shapes: list[Shape], models: Path | None, cache: tuple[Path, str]
-               ) -> tuple[Any, Mapping[str, tuple[int, ...]]]:
-    """The ONNX model of a spec or a file, and the shapes that fix its inputs."""
+def open_model(options: argparse.Namespace) -> tuple[Any, Mapping[str, tuple[int, ...]]]:
+    """The ONNX model of a spec or a file, and the shapes that fix its inputs. Reads `model`,
+    `shape`, `models`, `recipes` and `cache` of `options`."""
     from ..model.source import load_card_model, load_model
 
+    path, shapes = options.model, dict(options.shape)
     if path.suffix in (".yml", ".yaml"):
-        demo = load_demo(path, models_folder(models, path))
-        fixed = {**demo.shapes, **dict(shapes)}
-        return load_card_model(demo.card, cache[0] / "models", fixed).model, fixed
-    return load_model(path, dict(shapes)), dict(shapes)
+        demo = read_spec(path, options.models, options.recipes)
+        fixed = {**demo.shapes, **shapes}
+        return load_card_model(demo.card, options.cache[0] / "models", fixed).model, fixed
+    return load_model(path, shapes), shapes

@@ -12,8 +12,7 @@ from ..errors import PackError
 from ..site import page
 from ..site.publish import pack_files, shared_files
 from ..site.sizes import size_table, sizes_of, total_json
-from ..spec import load_demo
-from .arguments import models_folder
+from .arguments import read_spec
 from .output import open_display, say, say_json
 
 
@@ -42,8 +41,9 @@ def page_path(built: Built, out: Path) -> Path:
 
 
 def build_demos(specs: Sequence[Path], options: argparse.Namespace) -> list[Built]:
-    """One pack per spec, in the same order. Reads `models`, `cache` and `jobs` of `options`."""
-    demos = [load_demo(spec, models_folder(options.models, spec)) for spec in specs]
+    """One pack per spec, in the same order. Reads `models`, `recipes`, `cache` and
+    `jobs` of `options`."""
+    demos = [read_spec(spec, options.models, options.recipes) for spec in specs]
     folder, shared = options.cache
     builds = Builds(folder.resolve(), workers(options.jobs), open_display(), shared)
     try:

@@ -15,7 +15,7 @@ def run_explain(options: argparse.Namespace) -> None:
     from ..compiler import statistics as count
     from ..model.spill import model_bytes
 
-    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    model, shapes = open_model(options)
     notes = Notes()
     graph = _stage(model, shapes, options.after, notes)
     facts = count(graph, model_bytes(model))

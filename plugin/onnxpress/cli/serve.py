@@ -56,5 +56,5 @@ def _serve_site(port: int) -> int:
     host = next((h for h in HOSTS if importlib.util.find_spec(h)), None)
     if host is None:
         raise PackError("neither mkdocs nor properdocs is installed")
-    command = [sys.executable, "-m", host, "serve", "--dev-addr", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-P", "-m", host, "serve", "--dev-addr", f"127.0.0.1:{port}"]
     return subprocess.run(command, check=False).returncode

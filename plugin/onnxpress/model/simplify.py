@@ -16,7 +16,7 @@ from ..graph.graph import Shape
 from .spill import spilled
 
 TIMEOUT_SECONDS = 180
-COMMAND = (sys.executable, "-m", "onnxpress.model.simplify")
+COMMAND = (sys.executable, "-P", "-m", "onnxpress.model.simplify")
 MEMORY_BYTES = 12 << 30  # of address space, of which onnxruntime reserves several GiB unused
 
 STANDARD = ("", "ai.onnx")

@@ -6,12 +6,15 @@ must lie inside the model's own folder.
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto as ModelProto
+from onnx import TensorProto
 
 from ..errors import ModelError, SpecError, UnavailableError
 from ..spec import Card, Source
@@ -130,42 +133,52 @@ def read_model(path: Path) -> ModelProto:
         raise ModelError(f"{path.name}: not an ONNX file, or cut short ({error})") from error
     if not model.graph.node or not model.opset_import:
         raise ModelError(f"{path.name}: not an ONNX file: it has no graph")
-    _load_external(model, path.parent.resolve())
+    for tensor in _tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            tensor.raw_data = _external(tensor, path)
+            tensor.data_location = onnx.TensorProto.DEFAULT
+            del tensor.external_data[:]
     return model
 
 
-def _load_external(model: ModelProto, folder: Path) -> None:
-    tensors = list(model.graph.initializer)
-    tensors += [a.t for n in model.graph.node for a in n.attribute if a.HasField("t")]
-    for tensor in tensors:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            tensor.raw_data = _external(tensor, folder)
-            tensor.data_location = onnx.TensorProto.DEFAULT
-            del tensor.external_data[:]
+def _tensors(message: Any) -> Iterator[TensorProto]:
+    """The tensors at every depth of a protobuf message: weights, attributes, branches."""
+    if isinstance(message, TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type:
+            for part in value if field.is_repeated else (value,):
+                yield from _tensors(part)
 
 
-def _external(tensor: onnx.TensorProto, folder: Path) -> bytes:
-    """The bytes of one external tensor. They must lie in a plain file inside `folder`."""
+def _external(tensor: TensorProto, model: Path) -> bytes:
+    """The bytes of one external tensor of the file `model`. They lie in the folder of that file. If
+    it is a link, they may lie beside its target: so does all data in the cache of a model hub."""
     where = f"tensor {tensor.name}: external data"
     facts = {e.key: e.value for e in tensor.external_data}
     location = facts.get("location", "")
     parts = PurePosixPath(location).parts
     if not parts or parts[0] == "/" or ".." in parts or any(c in location for c in "\\:#\0"):
         raise ModelError(f'{where} "{location}" is not a plain path inside the model\'s folder')
-    path = folder / location
-    if any(p.is_symlink() for p in (path, *path.parents) if p != folder and folder in p.parents):
-        raise ModelError(f'{where} "{location}" is a link; links are not followed')
     try:
-        offset, size = int(facts.get("offset", 0)), path.stat().st_size
+        path = (model.parent / location).resolve(strict=True)
+        if not any(path.is_relative_to(folder.resolve())
+                   for folder in (model.parent, model.resolve().parent)):
+            raise ModelError(f'{where} "{location}" is a link that leads out of the model\'s '
+                             "folder; copy the file into it")
+        if not path.is_file():
+            raise ModelError(f'{where} "{location}" is not a plain file')
+        size = path.stat().st_size
+        offset = int(facts.get("offset", 0))
         length = int(facts.get("length", size - offset))
-    except (OSError, ValueError) as error:
-        raise ModelError(f'{where} "{location}" cannot be read: {error}') from error
-    if path.stat().st_nlink > 1:
-        raise ModelError(f'{where} "{location}" is a hard link; links are not followed')
-    if offset < 0 or length < 0 or offset + length > size:
-        raise ModelError(f'{where} "{location}" has {size} bytes; the model asks for '
-                         f"{length} from {offset}")
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        file.seek(offset)
-        return file.read(length)
+        if offset < 0 or length < 0 or offset + length > size:
+            raise ModelError(f'{where} "{location}" has {size} bytes; the model asks for '
+                             f"{length} from {offset}")
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            file.seek(offset)
+            return file.read(length)
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
+        why = getattr(error, "strerror", None) or error
+        raise ModelError(f'{where} "{location}" cannot be read: {why}') from error

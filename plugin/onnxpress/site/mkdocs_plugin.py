@@ -6,7 +6,8 @@ the packs and fills the slots that fences left in pages. Nothing is written belo
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from mkdocs.utils import get_relative_url
 from ..build.builds import Builds, Built, workers
 from ..build.display import choose_display
 from ..errors import OnnxPressError, did_you_mean
-from ..spec import Demo, load_demo, parse_demo
+from ..spec import Demo, Rules, load_demo, parse_demo
 from ..words import size
 from . import page as html
 from .publish import ASSETS, pack_files, shared_files
@@ -34,7 +35,9 @@ log = get_plugin_logger("onnxpress")
 class OnnxPressConfig(Config):
     enabled = c.Type(bool, default=True)
     specs = c.Type(str, default="*.yml")  # in docs_dir; * stays in a folder, ** crosses folders
-    models = c.Type(str, default="models")  # model cards and labels, beside mkdocs.yml
+    models = c.Type(str, default="models")  # model cards, labels and recipes, beside mkdocs.yml
+    recipes = c.ListOfItems(c.Type(str), default=[])  # further folders of recipes
+    inline_recipes = c.Type(bool, default=False)  # whether specs inside pages may name recipes
     cache_dir = c.Type(str, default=".cache/onnxpress")
     cache = c.Type(str, default="")  # a URL or folder that machines share, asked after cache_dir
     concurrency = c.Type(int, default=0)  # child processes; 0: one per processor
@@ -64,6 +67,8 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             return
         root = Path(config.config_file_path or ".").parent.resolve()
         self.models = root / self.config.models
+        self.recipes = [root / folder for folder in self.config.recipes]
+        self.rules = Rules.around(self.models, root, Path(config.docs_dir), recipes=self.recipes)
         cache = root / self.config.cache_dir
         if cache.is_relative_to(Path(config.docs_dir).resolve()):
             raise PluginError(f"cache_dir: {self.config.cache_dir} lies in docs_dir, where every "
@@ -88,13 +93,15 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         self.slots, self.demos, self.begin = Slots(), {}, time.monotonic()
         specs = [(f, f.abs_src_path) for f in files if f.abs_src_path and self._is_spec(f)]
         for file, source in specs:
-            demo = self._read(load_demo, Path(source), self.models, where=_shown(source, config))
+            where = _shown(source, config)
+            self._guard(self.rules.admit, Path(source), where)
+            demo = self._guard(load_demo, Path(source), self.models, where, self.rules)
             uri = file.src_uri.removesuffix(".yml") + ".md"
             if any(other.name == demo.name for other in self.demos.values()):
                 raise PluginError(f'{demo.where}: a second spec is named "{demo.name}"; '
                                   "rename one of them")
             self.demos[uri] = demo
-            self._start(demo)
+            self._guard(self.builds.start, demo)
             if files.get_file_from_path(uri) is None:
                 files.append(File.generated(config, uri, content=""))
         for url, file in shared_files().items():
@@ -118,10 +125,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         if not self.config.enabled:
             return
         begin = time.monotonic()
-        try:
-            builts = self.builds.join()
-        except OnnxPressError as error:
-            raise PluginError(str(error)) from None
+        builts = self._guard(self.builds.join)
         for url, file in pack_files(builts.values()).items():
             files.append(_published(config, url, file))
         urls = {demo.name: file.url for uri, demo in sorted(self.demos.items(), key=self._place)
@@ -145,8 +149,9 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             log.info(f"{count} from the cache, {weights} of weights")
 
     def on_serve(self, server: Any, *, config: Any, builder: Any) -> None:
-        if self.config.enabled and self.models.is_dir():
-            server.watch(str(self.models))
+        if self.config.enabled:
+            for folder in filter(Path.is_dir, (self.models, *self.recipes)):
+                server.watch(str(folder))
 
     def on_post_build(self, *, config: Any) -> None:
         # While serving, packs stay, so that an undone edit finds its pack again.
@@ -171,15 +176,10 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         return (file.src_uri.endswith(".yml") and not path.name.startswith((".", "_"))
                 and re.fullmatch(_pattern(self.config.specs), file.src_uri) is not None)
 
-    def _read(self, reader: Any, *arguments: Any, **named: Any) -> Demo:
+    def _guard(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """function(*arguments, **named); an error is a sentence that ends the site build."""
         try:
-            return reader(*arguments, **named)
-        except OnnxPressError as error:
-            raise PluginError(str(error)) from None
-
-    def _start(self, demo: Demo) -> None:
-        try:
-            self.builds.start(demo)
+            return function(*arguments, **named)
         except OnnxPressError as error:
             raise PluginError(str(error)) from None
 
@@ -191,9 +191,10 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             return self.slots.add(Slot(kind, "", url))
         if "\n" in name or ":" in name:
             folder = Path(self.page.file.abs_src_path or ".").parent
-            demo = self._read(parse_demo, text, self.slots.inline_name(uri, text), self.models,
-                              base=folder, where=f"{uri}, onnx-demo fence")
-            self._start(demo)
+            rules = replace(self.rules, own_recipes=self.config.inline_recipes)
+            demo = self._guard(parse_demo, text, self.slots.inline_name(uri, text), self.models,
+                               base=folder, where=f"{uri}, onnx-demo fence", rules=rules)
+            self._guard(self.builds.start, demo)
             return self.slots.add(Slot(kind, demo.name, url))
         known = [demo.name for demo in self.demos.values()]
         if name not in known:

@@ -1,5 +1,6 @@
 """YAML text -> frozen Demo and Card; `parse` is the way in, `values` what comes out."""
 
+from .files import Rules
 from .parse import NAME, load_card, load_demo, parse_demo
 from .values import (
     Card,
@@ -10,5 +11,6 @@ from .values import (
 )
 
 __all__ = [
-    "NAME", "Card", "Control", "Demo", "Sample", "Source", "load_card", "load_demo", "parse_demo",
+    "NAME", "Card", "Control", "Demo", "Rules", "Sample", "Source", "load_card", "load_demo",
+    "parse_demo",
 ]

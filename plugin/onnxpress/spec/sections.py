@@ -1,12 +1,13 @@
 """The sections of a spec that lie over the same sections of its card."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, did_you_mean
 from ..kinds.base import Fields
-from .files import read_lines
+from .files import Rules, read_lines
 from .text import Tree
 from .values import Control
 
@@ -38,15 +39,18 @@ class Merged:
         return self.trees[-1].where
 
 
-def read_labels(section: tuple[Any, Tree], models: Path, base: Path,
+def read_labels(section: tuple[Any, Tree], folders: Sequence[Path], rules: Rules,
                 path: tuple[str, ...] = ("labels",)) -> tuple[str, ...]:
+    """The labels that the section lists, or the lines of its file in one of `folders`."""
     value, tree = section
     if isinstance(value, list):
         return tuple(value)
-    return read_lines(value, (models / "labels", base), f"{tree.at(path)}: {'.'.join(path)}")
+    return read_lines(value, folders, f"{tree.at(path)}: {'.'.join(path)}", rules)
 
 
-def read_controls(tree: Tree, card: Tree | None, models: Path, base: Path) -> tuple[Control, ...]:
+def read_controls(tree: Tree, card: Tree | None, folders: Sequence[Path], rules: Rules
+                  ) -> tuple[Control, ...]:
+    """The controls of the spec over the card's; `folders` have the files of their options."""
     found: dict[str, Control] = {}
     places = [(card, ("controls",))] if card else []
     for source, path in (*places, (tree, ("view", "controls"))):
@@ -58,7 +62,7 @@ def read_controls(tree: Tree, card: Tree | None, models: Path, base: Path) -> tu
             fields = {"label": name, **value}
             if "options" in value:
                 section_of = (value["options"], source)
-                fields["options"] = read_labels(section_of, models, base, (*here, "options"))
+                fields["options"] = read_labels(section_of, folders, rules, (*here, "options"))
             found[name] = _control(name, fields, f"{source.at(here)}: {'.'.join(here)}")
     return tuple(found.values())
 

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
 
     harness, stem, target = _open(options.against), options.model.stem, options.target
     _require(harness, stem, target, options.engine)
-    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    model, shapes = open_model(options)
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as name:
         pack = Path(name) / stem
         press(model, pack, Options(name=stem, targets=(target,), shapes=shapes))

@@ -26,7 +26,7 @@ class Row:
 
 def run(options: argparse.Namespace) -> None:
     bench.require(options)
-    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    model, shapes = open_model(options)
     rows, facts = [], {}
     for batch in options.batch:
         facts = bench.measure(model, {**shapes, **_shapes(model, shapes, batch)}, options)

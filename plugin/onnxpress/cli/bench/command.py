@@ -50,7 +50,7 @@ export const run = async ({ target, count }) => {
 
 def run(options: argparse.Namespace) -> None:
     require(options)
-    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    model, shapes = open_model(options)
     report({"model": options.model.name, **measure(model, shapes, options)}, options)
 
 

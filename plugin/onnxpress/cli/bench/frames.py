@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> None:
     if not dawn and not find_chromium():
         raise BrowserError("bench --frames needs Chromium: install it (Debian: apt install "
                            "chromium) or set CHROMIUM to the path of a Chrome or Edge")
-    model, shapes = open_model(options.model, options.shape, options.models, options.cache)
+    model, shapes = open_model(options)
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
         manifest = assemble(model, Path(folder), Options(
             name=options.model.stem, targets=("webgpu",), shapes=shapes))

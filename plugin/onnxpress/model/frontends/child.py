@@ -2,12 +2,10 @@
 
 Frameworks number names per process, order sets by a random seed, and keep memory.
 
-Run as `python -m onnxpress.model.frontends.child REQUEST.json MODEL.onnx`.
+Run with the arguments REQUEST.json MODEL.onnx.
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -17,11 +15,10 @@ from typing import Any
 from onnx import ModelProto
 
 from ...errors import ModelError, OnnxPressError
+from ..child import run_child
 from . import Shapes
 from .recipe import run_recipe
 from .weights import open_weights
-
-COMMAND = (sys.executable, "-m", "onnxpress.model.frontends.child")
 
 
 def run_apart(path: Path, function: str, arguments: Mapping[str, Any], shapes: Shapes,
@@ -37,14 +34,14 @@ def run_apart(path: Path, function: str, arguments: Mapping[str, Any], shapes: S
         request.write_text(json.dumps([str(path.resolve()), function, dict(arguments), dict(shapes),
                                        weights and [str(weights[0]), weights[1]]]), "utf-8",
                            newline="\n")
-        done = subprocess.run([*COMMAND, request, target], check=False,
-                              env={**os.environ, "PYTHONHASHSEED": "0"})
+        status = run_child("onnxpress.model.frontends.child", request, target,
+                           env={"PYTHONHASHSEED": "0"})
         failure = target.with_suffix(".txt")
         if failure.is_file():
             raise ModelError(failure.read_text("utf-8"))
-        if done.returncode:
+        if status:
             raise ModelError(f"{path.name}:{function}: the process that builds the model ended "
-                             f"with code {done.returncode}; it may have run out of memory")
+                             f"with code {status}; it may have run out of memory")
         return ModelProto.FromString(target.read_bytes())
 
 

@@ -2,9 +2,7 @@
 large, and the file is untrusted. Decision 0008 tells why tf2onnx is used.
 """
 
-import os
 import subprocess
-import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from onnx import ModelProto
 
 from ...errors import ModelError
+from ..child import run_child
 from . import read
 
 MAGIC = b"TFL3"  # bytes 4 to 8 of the file: the FlatBuffers identifier of TFLite's schema
@@ -31,16 +30,16 @@ def read_tflite(path: Path) -> ModelProto:
                          f"packages {' and '.join(NEEDED)}: pip install {' '.join(missing)}")
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
         target = Path(folder, "model.onnx")
-        command = (sys.executable, "-m", "tf2onnx.convert", "--tflite", str(path.resolve()),
-                   "--output", str(target), "--opset", str(OPSET))
+        log = Path(folder, "log.txt")
         try:
-            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace",
-                                  timeout=TIMEOUT_SECONDS, check=False,
-                                  env={**os.environ, "PYTHONHASHSEED": "0"})  # same bytes each time
+            status = run_child("tf2onnx.convert", "--tflite", path.resolve(), "--output", target,
+                               "--opset", str(OPSET), log=log, timeout=TIMEOUT_SECONDS,
+                               env={"PYTHONHASHSEED": "0"})  # same bytes each time
         except subprocess.TimeoutExpired as error:
             raise ModelError(f"{path.name}: tf2onnx took over {TIMEOUT_SECONDS} s") from error
-        if done.returncode or not target.is_file():
-            lines = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"]
+        if status or not target.is_file():
+            text = log.read_text("utf-8", errors="replace")
+            lines = text.strip().splitlines() or [f"it ended with code {status}"]
             raise ModelError(f"{path.name}: tf2onnx cannot convert this TFLite file: {lines[-1]}")
         model = read(target)
     unknown = {node.op_type for node in model.graph.node if node.op_type.startswith("TFL_")}
