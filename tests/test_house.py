@@ -22,8 +22,8 @@ MAX_FILE, MAX_FUNCTION, MAX_LINE = 400, 60, 100  # ruff holds Python's lines
 
 # The rooms from the street to the ground: each imports those behind it, never one before it.
 STREET = ("cli", "site", "build", "demo", "compiler", "proof", "programs", "run", "kernels",
-          "emit", "passes", "importer", "model", "spec", "tasks", "kinds", "ops", "graph",
-          "weights", "runtime", "pack", "targets", "files", "words", "errors")
+          "emit", "passes", "importer", "model", "spec", "runtime", "manifest", "tasks", "kinds",
+          "ops", "graph", "weights", "pack", "targets", "files", "words", "errors")
 
 GROUND = ("files", "words", "errors")  # every room may import these
 

@@ -11,9 +11,10 @@ from onnxpress import kinds, tasks
 from onnxpress.compiler import BUILDERS
 from onnxpress.emit.wasm.decode import DECODERS
 from onnxpress.kinds import KINDS
-from onnxpress.pack import sense
+from onnxpress.manifest import sense
 from onnxpress.pack import targets as manifest_targets
 from onnxpress.pack import weights as manifest_weights
+from onnxpress.pack.shapes import Word, fields_of
 from onnxpress.runtime import RUNTIME
 from onnxpress.targets import TARGETS
 from onnxpress.tasks import TASKS, segmentation
@@ -52,6 +53,7 @@ def test_tasks() -> None:
     assert rows == [[task.name, task.kind.name,
                      [key for key in task.files if key not in task.posters], "function"]
                     for task in TASKS.values()]
+    assert [tag(task.options) for task in TASKS.values()] == [("name", name) for name in names]
     assert in_browser("tasks.js", "m.PLAIN") == tasks.PLAIN.task.name
 
 
@@ -59,8 +61,11 @@ def test_kinds() -> None:
     """Every kind is one Python file and one module of the browser; both name its options alike."""
     assert modules(kinds) == set(KINDS) == {p.stem for p in (RUNTIME / "kinds").glob("*.js")}
     for kind in KINDS.values():
-        found = in_browser(f"kinds/{kind.name}.js", "[m.kind.name, m.kind.given?.field ?? null]")
-        assert found == [kind.name, kind.given.field if kind.given else None]
+        found = in_browser(f"kinds/{kind.name}.js", "[m.kind.name, !!m.kind.given]")
+        assert found == [kind.name, kind.given is not None]
+        if kind.given:
+            for of in filter(None, (kind.given.described, kind.given.facts)):
+                assert tag(of) == ("kind", kind.name)
 
 
 def test_a_mask_is_drawn_alike() -> None:
@@ -77,6 +82,14 @@ def test_the_manifest_has_every_target() -> None:
     assert sense.BITS == {e.name: e.bits for e in ENCODINGS.values()}
     assert sense.SCALE_BYTES == {
         e.name: ENCODINGS[e.scales].bits // 8 for e in ENCODINGS.values() if e.scales}
+
+
+def tag(of: type) -> tuple[str, str]:
+    """The name and the only value of the first field of a manifest's type."""
+    first = fields_of(of)[0]
+    assert isinstance(first.shape, Word)
+    (value,) = first.shape.values
+    return first.key, str(value)
 
 
 def modules(package: ModuleType) -> set[str]:

@@ -14,12 +14,12 @@ import numpy as np
 from .errors import PlanError, UnsupportedError
 from .graph.graph import Graph
 from .importer.model import import_model
+from .manifest.manifest import FORMAT, Dtype, Manifest, Note, Port, Statistics
+from .manifest.pack import Pack, finish
 from .model.simplify import simplify
 from .model.source import ModelProto, load_model
 from .model.spill import model_bytes, spilled_arrays
 from .ops import OPS
-from .pack.manifest import FORMAT, Dtype, Manifest, Note, Port, Statistics
-from .pack.pack import Pack, finish
 from .pack.proof import Golden
 from .passes import run_passes
 from .programs import js

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from onnxpress.build.builds import Builds, Built
-from onnxpress.pack.pack import finish
+from onnxpress.manifest.pack import finish
 from onnxpress.spec import Card, Demo, Source
 from support.manifests import bare_manifest
+from support.tasks import options_of
 
 MODEL = b"the model from the web"
 PIN = hashlib.sha256(MODEL).hexdigest()
@@ -46,7 +47,7 @@ def demo(tmp_path: Path) -> Demo:
     (tmp_path / "fallback.onnx").write_bytes(b"the fallback")
     sources = (Source("card:1", url="https://nowhere.invalid/m.onnx", sha256=PIN),
                Source("card:2", file=tmp_path / "fallback.onnx"))
-    return Demo("demo", "demo.yml", "Demo", "tensor", Card("m", "M", sources))
+    return Demo("demo", "demo.yml", "Demo", "tensor", Card("m", "M", sources), options_of("tensor"))
 
 
 def build(builds: Builds, *demos: Demo) -> Built:
@@ -108,7 +109,7 @@ def test_a_store_that_is_down_stops_no_build(demo: Demo, tmp_path: Path,
     shows = Record()
     (tmp_path / "file").write_text("no folder can be here")
     builds = Builds(tmp_path / "cache", 1, shows, (tmp_path / "file/share").as_uri(), press)
-    others = [Demo(f"d{i}", "d.yml", "D", "tensor", demo.card) for i in range(3)]
+    others = [Demo(f"d{i}", "d.yml", "D", "tensor", demo.card, demo.output) for i in range(3)]
     build(builds, *others)
     assert shows.had == ["compiled and proven"] * 3
     assert len(shows.notes) == 1 and "the shared cache cannot be" in shows.notes[0]

@@ -19,10 +19,10 @@ from onnxpress.kinds.picture import (
 )
 from onnxpress.pack.values import to_json
 from onnxpress.run.browser import Browser
-from onnxpress.tasks.base import Output
 from onnxpress.tasks.image_to_image import to_picture
 from PIL import Image
 from skimage import data
+from support.tasks import options_of
 
 FIT = """
 import { fit, toTensor } from "/runtime/kinds/picture/tensor.js";
@@ -153,5 +153,5 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
 def test_a_picture_survives_the_way_in_and_out(layout: str, channels: str) -> None:
     image = Image.fromarray(data.coffee()).resize((24, 16))
     values = to_tensor(image, Preprocessing(layout=layout, channels=channels))
-    back = to_picture(values, Output(layout=layout, channels=channels))
+    back = to_picture(values, options_of("image-to-image", layout=layout, channels=channels))
     np.testing.assert_array_equal(np.asarray(back), np.asarray(image))

@@ -16,9 +16,9 @@ from onnx import ModelProto
 from onnxpress.compiler import Options, press
 from onnxpress.errors import ModelError
 from onnxpress.files import read_file
+from onnxpress.manifest.pack import Pack
 from onnxpress.model.frontends.recipe import run_recipe
 from onnxpress.model.source import load_card_model, load_model
-from onnxpress.pack.pack import Pack
 from onnxpress.proof.verify import QUANTIZED_L2, TOLERANCE, Reference
 from onnxpress.run.browser import Browser
 from onnxpress.run.wasmtime import WasmProgram

@@ -1,6 +1,6 @@
 """The manifest's types: what is made from them is not stale, and all readers agree."""
 
-from onnxpress.pack.generated import generated, onnxpress_declarations
+from onnxpress.manifest.generated import generated, onnxpress_declarations
 
 
 def test_what_is_made_from_the_types_is_not_stale() -> None:

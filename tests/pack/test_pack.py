@@ -10,8 +10,8 @@ import pytest
 from onnxpress.compiler import Options, lower, press
 from onnxpress.errors import ModelError, PackError, ProofError, UnsupportedError
 from onnxpress.files import read_file, write_file
+from onnxpress.manifest.manifest import Note, Port, read_manifest
 from onnxpress.ops.interpret import interpret
-from onnxpress.pack.manifest import Note, Port, read_manifest
 from onnxpress.pack.values import to_json
 from onnxpress.proof.golden import draw, golden, ranges
 from onnxpress.proof.verify import Reference, expect, prove, require

@@ -11,13 +11,12 @@ from onnxpress.errors import ProofError
 from onnxpress.ops.interpret import interpret
 from onnxpress.pack.proof import F16
 from onnxpress.proof.trace import f16_range, trace
-from onnxpress.tasks import TASKS
-from onnxpress.tasks.base import Answer, Output
 from onnxpress.tasks.gates import COSINE, PSNR, choose_gate
 from onnxpress.tasks.segmentation import IOU, class_map, iou
 from onnxpress.weights.encodings import LARGE
 from onnxpress.weights.shards import read_weights
 from support.onnx_models import model, node
+from support.tasks import answer_of, options_of
 
 LIMIT = 65504 / 2
 
@@ -40,13 +39,13 @@ def normal(*shape: int, seed: int = 0, scale: float = 1.0) -> np.ndarray:
 ])
 def test_the_gate_follows_the_task_else_the_shape(
         name: str, kind: str, shape: tuple[int, ...], on_sample, on_noise) -> None:
-    answer = Answer(TASKS[name], 0, Output(kind=kind))
+    answer = answer_of(name, **({"kind": kind} if name == "segmentation" else {}))
     assert choose_gate(answer, 0, shape, sample=True) is on_sample
     assert choose_gate(answer, 0, shape, sample=False) is on_noise
 
 
 def test_an_output_that_is_not_shown_is_judged_by_its_shape() -> None:
-    answer = Answer(TASKS["segmentation"], 1)
+    answer = answer_of("segmentation", 1)
     assert choose_gate(answer, 0, (1, 7), sample=True) is COSINE
     assert choose_gate(answer, 0, (1, 7, 4), sample=True) is PSNR
 
@@ -61,8 +60,8 @@ def test_a_strain_of_one_is_the_limit(gate) -> None:
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_what_is_not_a_number_holds_nowhere(gate, wrong: float) -> None:
     want = normal(1, 10).astype(np.float64)
-    assert gate.measure(np.where(want > 0, wrong, want), want, Output()) < gate.limit
-    assert gate.measure(want, want, Output()) >= gate.limit
+    assert gate.measure(np.where(want > 0, wrong, want), want, None) < gate.limit
+    assert gate.measure(want, want, None) >= gate.limit
 
 
 def test_masks_share_their_area() -> None:
@@ -77,10 +76,12 @@ def test_masks_share_their_area() -> None:
 
 def test_a_single_channel_is_cut_at_one_half() -> None:
     scores = np.array([[[[-1.0, 0.2], [0.6, 3.0]]]])
-    assert class_map(scores, Output(kind="logits")).tolist() == [[0, 1], [1, 1]]
-    assert class_map(scores, Output(kind="probabilities")).tolist() == [[0, 0], [1, 1]]
+    logits = options_of("segmentation", kind="logits")
+    probabilities = options_of("segmentation", kind="probabilities")
+    assert class_map(scores, logits).tolist() == [[0, 1], [1, 1]]
+    assert class_map(scores, probabilities).tolist() == [[0, 0], [1, 1]]
     two = np.stack([-scores, scores], axis=1).reshape(1, 2, 2, 2)
-    assert class_map(two, Output(kind="logits")).tolist() == [[0, 1], [1, 1]]
+    assert class_map(two, logits).tolist() == [[0, 1], [1, 1]]
 
 
 def net(nodes: list[onnx.NodeProto], shape: list[int], **weights: np.ndarray) -> onnx.ModelProto:
@@ -100,7 +101,7 @@ def segmenter() -> onnx.ModelProto:
 
 def test_a_segmentation_is_held_to_its_mask(tmp_path: Path) -> None:
     feeds = [{"x": normal(1, 3, 16, 16, seed=5)}]
-    options = Options(weights="auto", feeds=feeds, answer=Answer(TASKS["segmentation"]))
+    options = Options(weights="auto", feeds=feeds, answer=answer_of("segmentation"))
     tried = press(segmenter(), tmp_path / "mask", options).manifest.weights.tried
     assert (tried[0].encoding, tried[0].judged, tried[0].holds) == ("int8", "iou", False)
     assert tried[-1].holds
@@ -148,7 +149,7 @@ def test_sensitive_matrices_of_an_int8_pack_stay_in_f16(tmp_path: Path) -> None:
     feeds = normal(1, 3, 20, 20)
     feeds[:, 0] = 0
     options = Options(weights="int8", feeds=[{"x": feeds}],
-                      answer=Answer(TASKS["image-to-image"]))
+                      answer=answer_of("image-to-image"))
     manifest = press(skewed(), tmp_path, options).manifest
     used = [t.encoding for t in manifest.weights.tensors if len(t.shape) == 4]
     assert sorted(used) == ["f16", "int8"]

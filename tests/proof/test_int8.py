@@ -15,11 +15,10 @@ from onnxpress.emit.wasm import probe as wasm_probe
 from onnxpress.pack.values import to_json
 from onnxpress.runtime import RUNTIME, write_runtime
 from onnxpress.site.recheck import recheck
-from onnxpress.tasks import TASKS
-from onnxpress.tasks.base import Answer
 from support.page_server import PageServer
 from support.paths import PAGES
 from support.tab import Tab
+from support.tasks import answer_of
 
 BUILDS = ["int8-relaxed", "int16-relaxed", "int16-simd128"]
 SHAPE = (1, 3, 29, 23)
@@ -71,7 +70,7 @@ def pressed(folder: Path, model: onnx.ModelProto, weights: str = "int8") -> dict
     random = np.random.default_rng(4)
     feeds = [{"image": random.random(SHAPE, np.float32)} for _ in range(2)]
     pack = press(model, folder, Options(weights=weights, feeds=feeds,
-                                        answer=Answer(TASKS["image-classification"])))
+                                        answer=answer_of("image-classification")))
     assert {path.name for path in pack.files} == {path.name for path in folder.iterdir()}
     return to_json(pack.manifest)
 

@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 from onnxpress.kinds.picture import Preprocessing, fit, to_tensor
-from onnxpress.pack.manifest import Port
+from onnxpress.manifest.manifest import Port
 from onnxpress.pack.values import to_json
 from onnxpress.proof.golden import draw
 from onnxpress.run.browser import Browser
-from onnxpress.tasks.base import Output
 from onnxpress.tasks.image_to_image import to_picture
 from PIL import Image
+from support.tasks import options_of
 
 
 def test_every_half_decodes_exactly(browser: Browser) -> None:
@@ -125,7 +125,8 @@ def test_an_output_becomes_the_picture_that_pillow_makes(browser: Browser, layou
         export const run = ({ shape, output }, body) =>
           ({ body: toImageData(new Float32Array(body), shape, output).data });
     """, {"shape": values.shape, "output": output}, values.tobytes()).body
-    wanted = np.asarray(to_picture(values, Output(layout=layout, channels="bgr", range=(-1, 1))))
+    wanted = np.asarray(to_picture(values, options_of(
+        "image-to-image", layout=layout, channels="bgr", range=(-1, 1))))
     np.testing.assert_array_equal(np.frombuffer(got, np.uint8).reshape(5, 7, 4)[..., :3], wanted)
 
 
@@ -151,11 +152,11 @@ def test_segmentation_reads_each_kind_of_output(browser: Browser) -> None:
           const flat = scores.flat(9);
           const hwc = [0, 1, 2, 3].flatMap((i) => [0, 1, 2].map((c) => flat[c * 4 + i]));
           return { value: [
-            classMap(flat, [1, 3, 2, 2], { kind: "logits" }),
+            classMap(flat, [1, 3, 2, 2], { kind: "logits", layout: "nchw" }),
             classMap(hwc, [1, 2, 2, 3], { kind: "logits", layout: "nhwc" }),
             classMap([1n, 2n, 0n, 2n], [1, 2, 2], { kind: "classes" }),
             classMap([1, 2, 0, 2], [1, 1, 2, 2], { kind: "classes" }),
-            classMap([-1, 0, 0.4, 3], [1, 1, 2, 2], { kind: "logits" }),
+            classMap([-1, 0, 0.4, 3], [1, 1, 2, 2], { kind: "logits", layout: "nchw" }),
             classMap([0.2, 0.5, 0.6, 1], [1, 2, 2, 1], { kind: "probabilities", layout: "nhwc" }),
           ].map(({ classes, width, height }) => [[...classes], width, height]) };
         };

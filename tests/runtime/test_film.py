@@ -62,10 +62,11 @@ STRENGTH = {"kind": "slider", "input": "s", "label": "Strength", "min": 0, "max"
 
 def demo(layout: str = "nchw", channels: str = "rgb", **image: Any) -> dict[str, Any]:
     return {
-        "title": "Negative", "task": "image-to-image", "samples": [], "controls": [STRENGTH],
-        "image": {"input": "x", "size": [SIDE, SIDE], "resize": "cover", "layout": layout,
-                  "channels": channels, **image},
-        "output": {"name": "y", "layout": layout, "channels": channels, "range": [0, 1]},
+        "title": "Negative", "samples": [], "controls": [STRENGTH],
+        "task": {"name": "image-to-image", "output": "y", "layout": layout, "channels": channels,
+                 "range": [0, 1]},
+        "given": {"kind": "picture", "input": "x", "size": [SIDE, SIDE], "resize": "cover",
+                  "layout": layout, "channels": channels, **image},
     }
 
 

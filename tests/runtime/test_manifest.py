@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from onnxpress.demo.demo import press_demo
 from onnxpress.errors import PackError
-from onnxpress.pack.manifest import Manifest, read_manifest
-from onnxpress.pack.schema import manifest_schema
-from onnxpress.pack.sense import misfits
+from onnxpress.manifest.manifest import Manifest, read_manifest
+from onnxpress.manifest.schema import manifest_schema
+from onnxpress.manifest.sense import misfits
 from onnxpress.pack.shapes import Record
 from onnxpress.pack.values import faults, from_json, to_json
 from onnxpress.run.browser import Browser
@@ -127,8 +127,8 @@ def test_verify_answers_with_a_sentence(spoiled: dict[str, Any], pack: Path) -> 
     (lambda m: m["golden"].update(ranges=[]), "golden.ranges: 1 is needed here, not 0"),
     (lambda m: m["targets"]["js"]["outputs"][0].update(offset=10**9),
      r"targets.js.outputs\[0\].offset: at most \d+ is possible here"),
-    (lambda m: m["demo"]["output"].update(name="z"),
-     'demo.output.name: nothing here is named "z"'),
+    (lambda m: m["demo"]["task"].update(output="z"),
+     'demo.task.output: nothing here is named "z"'),
 ])
 def test_a_sentence_names_the_place(pack: Path, spoil: Any, sentence: str) -> None:
     manifest = json.loads((pack / "manifest.json").read_text("utf-8"))

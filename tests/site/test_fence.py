@@ -7,8 +7,9 @@ import pytest
 from markdown import markdown
 from support.tiny_pack import tiny_pack
 
-SAMPLE = {"title": "A <cat>", "url": "s.webp", "licence": "CC0", "size": [4, 3],
-          "result": {"top": [{"label": "cat & co", "score": 0.75}]}}
+SAMPLE = {"title": "A <cat>", "url": "s.webp", "licence": "CC0",
+          "facts": {"kind": "picture", "size": [4, 3]},
+          "result": {"kind": "classes", "top": [{"label": "cat & co", "score": 0.75}]}}
 
 
 @pytest.fixture

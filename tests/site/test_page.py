@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from onnxpress.pack.demo import Demo, Output, Sample
+from onnxpress.kinds.picture import PictureFacts
+from onnxpress.manifest.demo import Demo, Sample
 from onnxpress.pack.proof import ProofRow
 from onnxpress.pack.weights import Tried, Weights
 from onnxpress.proof.verify import Figures, Row
@@ -17,6 +18,7 @@ from support.page_server import Answer, PageServer
 from support.paths import ROOT
 from support.site_folder import copy_site, run
 from support.tab import Tab
+from support.tasks import options_of
 
 CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob:"
 DEMO = "document.querySelector('onnx-demo')"
@@ -132,9 +134,10 @@ def test_a_page_says_everything_without_scripts(site: Path) -> None:
 
 
 def test_untrained_weights_are_said_to_be() -> None:
-    demo = Demo(title="", task="image-classification", output=Output(name="y"),
-                weights_note="The weights are untrained.",
-                samples=(Sample(url="s.webp", size=(4, 3), title="Cat", licence="CC0"),))
+    sample = Sample(url="s.webp", title="Cat", licence="CC0",
+                    facts=PictureFacts(kind="picture", size=(4, 3)))
+    demo = Demo(title="", task=options_of("image-classification"), samples=(sample,),
+                weights_note="The weights are untrained.")
     html = page.element("d", demo, "../")
     assert "The weights are untrained." in html
     assert '<img src="../demos/s.webp" alt="Cat" width="4" height="3">' in html
@@ -146,7 +149,7 @@ def test_untrained_weights_are_said_to_be() -> None:
     ("segmentation", "Choose a picture of your own to see what the model makes of it."),
 ])
 def test_a_demo_without_samples_speaks_of_its_kind(task: str, sentence: str) -> None:
-    demo = Demo(title="A", task=task, output=Output(name="y"))
+    demo = Demo(title="A", task=options_of(task))
     html = page.element("d", demo, "../")
     assert f'<p class="onnx-poster">{sentence}</p>' in html
 

@@ -21,9 +21,9 @@ import yaml
 from onnxpress.compiler import BUILDERS, ports
 from onnxpress.graph.graph import Graph
 from onnxpress.importer.model import import_model
+from onnxpress.manifest.manifest import Manifest
+from onnxpress.manifest.pack import finish
 from onnxpress.ops import OPS, bound
-from onnxpress.pack.manifest import Manifest
-from onnxpress.pack.pack import finish
 from onnxpress.passes import run_passes
 from onnxpress.programs.program import Program
 from onnxpress.proof.golden import golden

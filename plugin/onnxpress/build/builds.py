@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackError
+from ..manifest.demo import Demo as DemoFacts
+from ..manifest.manifest import Manifest, read_manifest
 from ..model.download import offline
-from ..pack.demo import Demo as DemoFacts
-from ..pack.manifest import Manifest, read_manifest
 from ..spec import Demo
 from .cache import Cache, key_of
 from .card_sources import first_available, local_files, pinned

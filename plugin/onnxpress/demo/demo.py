@@ -6,7 +6,7 @@ writes the same bytes, which onnxruntime, whose sums depend on the processor, wo
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,12 +19,11 @@ from ..errors import SpecError, did_you_mean
 from ..files import write_file
 from ..graph.graph import Graph
 from ..kinds.base import Shapes
+from ..manifest import demo as facts
+from ..manifest.manifest import Manifest, Note
+from ..manifest.pack import Pack, finish
 from ..model.source import Loaded, load_card_model
 from ..ops.interpret import interpret
-from ..pack import demo as facts
-from ..pack.manifest import Manifest, Note
-from ..pack.pack import Pack, finish
-from ..pack.values import from_json
 from ..proof.verify import Feeds
 from ..run.wasmtime import open_program
 from ..spec import Control, Demo, Sample, Source
@@ -156,7 +155,7 @@ def _sample(stage: _Stage, entry: Entry, sample: Sample, value: Any, url: str, f
     found = facts.Sample(
         url=url, title=sample.title, licence=sample.licence,
         thumbnail=stage.write("thumbnail", given.thumbnail(value), "webp"),
-        author=sample.author or None, source=sample.source or None, **given.facts(value))
+        author=sample.author or None, source=sample.source or None, facts=given.state(value))
     card = None
     if stage.trained and task.decode and task.draw:
         result = task.decode(stage.run(feed), stage.demo.reading)
@@ -184,13 +183,11 @@ def _described(stage: _Stage, output: str, samples: Sequence[facts.Sample],
                controls: Sequence[facts.Control]) -> facts.Demo:
     """The manifest's `demo`."""
     demo, entry = stage.demo, stage.entry
-    shown = {**asdict(demo.output), "name": output, "range": list(demo.output.range)}
     labels: tuple[str, ...] | str = demo.labels
     if len(labels) > INLINE_LABELS:
         labels = stage.write("labels", "\n".join(labels).encode(), "txt")
-    given: dict[str, Any] = {entry.given.field: entry.described} if entry else {}
     return facts.Demo(
-        title=demo.title, task=demo.task, output=from_json(facts.Output, shown, demo.where),
-        loading=demo.loading, view=facts.View(demo.top), labels=labels, samples=tuple(samples),
+        title=demo.title, task=replace(demo.output, output=output), loading=demo.loading,
+        given=entry.described if entry else None, labels=labels, samples=tuple(samples),
         controls=tuple(controls), threads=None if demo.threads == "auto" else demo.threads,
-        weights_note="" if stage.trained else UNTRAINED, **given)
+        weights_note="" if stage.trained else UNTRAINED)

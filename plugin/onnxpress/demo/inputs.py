@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError
-from ..kinds.base import Given, Shapes
-from ..pack import demo as facts
-from ..pack.demo import Blend, BlendOption, Constant, Slider
+from ..kinds.base import Described, Given, Shapes
+from ..manifest import demo as facts
+from ..manifest.demo import Blend, BlendOption, Constant, Slider
 from ..spec import Control, Demo
 from ..tasks import TASKS
 
@@ -34,7 +34,7 @@ class Entry:
 
     given: Given
     options: Any
-    described: Any
+    described: Described
 
     @property
     def name(self) -> str:

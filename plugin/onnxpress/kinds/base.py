@@ -6,7 +6,7 @@ A kind is one Python file here and one browser module of the same name, `runtime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,19 @@ class Fields:
 
     values: Mapping[str, Any]
     at: Callable[[str], str]
+
+
+class Described(Protocol):
+    """What the manifest says of a kind. A kind's own type has its options too, and its first field
+    is `kind: Literal[NAME]`."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def input(self) -> str:
+        """The name of the model's input."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +51,18 @@ class Words:
 class Given:
     """The functions of a kind whose values visitors hand over and specs bring samples of.
 
-    `field` names the sample in a spec, and the kind's options in a manifest's demo; `about` says in
-    the schema what stands there. `section` names the kind's options in a spec, `options` is its
-    schema, `patterns` are sentences for the schema's patterns (see spec/check.py), and `body` is
-    the sample that `onnxpress new` writes.
+    In a spec: `field` names the sample, and `about` says in the schema what stands there. `section`
+    names the kind's options, `options` is its schema, `patterns` are sentences for the schema's
+    patterns (see spec/check.py), and `body` is the sample that `onnxpress new` writes.
+
+    In a manifest: `described` is the type of demo.given, and `facts` the type of a sample's facts.
+    Both are dataclasses whose first field is `kind: Literal[NAME]`.
 
     read(fields) -> the options, frozen.
-    describe(options, shapes, where) -> the manifest's demo[field], of a type in pack/demo.py; its
-    `input` is the input's name.
+    describe(options, shapes, where) -> demo.given, of the type `described`.
     bounds(options) -> the smallest and the largest number that a tensor of this kind holds.
     open(path or bytes, where) -> a value; publish(value) -> the bytes of the file that visitors
-    get, with `suffix`; facts(value) -> fields of the manifest's Sample.
+    get, with `suffix`; state(value) -> the sample's facts, or None.
     see(value, described, options) -> the part of the value that the model gets.
     to_tensor(seen, options) -> f32 array in the input's shape.
     thumbnail(value), card(value) -> WebP pictures for the list of samples and for a gallery.
@@ -60,12 +74,14 @@ class Given:
     options: Schema
     body: str
     suffix: str
+    described: type[Described]
+    facts: type | None
     read: Callable[[Fields], Any]
-    describe: Callable[[Any, Shapes, str], Any]
+    describe: Callable[[Any, Shapes, str], Described]
     bounds: Callable[[Any], tuple[float, float]]
     open: Callable[[Path | bytes, str], Any]
     publish: Callable[[Any], bytes]
-    facts: Callable[[Any], Mapping[str, Any]]
+    state: Callable[[Any], Any]
     see: Callable[[Any, Any, Any], Any]
     to_tensor: Callable[[Any, Any], np.ndarray]
     thumbnail: Callable[[Any], bytes]

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import floor, prod
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import SpecError, did_you_mean
-from ..pack.demo import ImageInput
 from ..pack.values import from_json
 from .base import Fields, Given, Kind, Shapes, Words
 
@@ -27,6 +26,9 @@ QUALITY = 90
 THUMBNAIL = 128  # pixels a side
 CARD = (480, 320)  # width and height of a picture in a gallery
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+Channels = Literal["rgb", "bgr", "gray"]
+Layout = Literal["nchw", "nhwc"]
 
 OPTIONS = {
     "input": {"$ref": "#/$defs/line",
@@ -59,6 +61,51 @@ samples:
     title: What the picture shows
     licence: CC0
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Shorter:
+    """Resize so that the shorter side has that many pixels (the other side is rounded down), then
+    crop the centre."""
+
+    shorter: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureInput:
+    """From a picture to a tensor; see kinds/picture.js and kinds/picture/resample.js.
+    Steps: orient by EXIF, put on white where transparent, resize, crop the centre, then
+    (value * scale - mean) / std with value in 0..255, then reorder."""
+
+    kind: Literal["picture"]
+    input: str
+    """the port's name"""
+    resize: Literal["cover", "contain", "stretch"] | Shorter
+    """cover: fill and crop; contain: fit inside and pad; stretch: ignore proportions"""
+    filter: Literal["bilinear", "bicubic"] | None = None
+    """bilinear; both antialias, as Pillow does"""
+    channels: Channels | None = None
+    """rgb; gray is ITU-R 601 luma, as Pillow's "L\""""
+    layout: Layout
+    scale: float | None = None
+    """1/255"""
+    mean: float | tuple[float, ...] | None = None
+    """one for each channel, or a single number; 0"""
+    std: float | tuple[float, ...] | None = None
+    """one for each channel, or a single number; 1"""
+    pad: float | None = None
+    """the grey (0..255) around a "contain" picture; 0"""
+    size: tuple[int, int]
+    """height and width of the tensor"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFacts:
+    """What a page knows of a sample before it has come."""
+
+    kind: Literal["picture"]
+    size: tuple[int, int]
+    """width and height in pixels"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +157,8 @@ def _fraction(value: float | str, at: str) -> float:
         raise SpecError(f'{at}: "{value}" is not a number or a fraction such as 1/255') from None
 
 
-def describe(rule: Preprocessing, shapes: Shapes, where: str) -> ImageInput:
-    """The manifest's demo.image.
+def describe(rule: Preprocessing, shapes: Shapes, where: str) -> PictureInput:
+    """The manifest's demo.given.
 
     Raises:
         SpecError: the model has no such input, or its shape is no picture's.
@@ -132,10 +179,11 @@ def describe(rule: Preprocessing, shapes: Shapes, where: str) -> ImageInput:
                         .replace("'", ""))
     size = shape[2:] if at == 1 else shape[1:3]
     plain = asdict(rule)
-    plain.update(input=name, size=list(size), mean=_compact(rule.mean), std=_compact(rule.std))
+    plain.update(kind="picture", input=name, size=list(size), mean=_compact(rule.mean),
+                 std=_compact(rule.std))
     if rule.resize.startswith("shorter:"):
         plain["resize"] = {"shorter": int(rule.resize.removeprefix("shorter:"))}
-    return from_json(ImageInput, plain, where)
+    return from_json(PictureInput, plain, where)
 
 
 def _compact(numbers: tuple[float, ...]) -> float | list[float]:
@@ -257,14 +305,14 @@ def to_tensor(image: Image.Image, rule: Preprocessing) -> np.ndarray:
     return np.ascontiguousarray(values[None], np.float32)
 
 
-def see(image: Image.Image, described: ImageInput, rule: Preprocessing) -> Image.Image:
+def see(image: Image.Image, described: PictureInput, rule: Preprocessing) -> Image.Image:
     """The part of the picture that the model sees, at the size that `describe` gave."""
     return fit(image, rule, described.size)
 
 
-def facts(image: Image.Image) -> dict[str, Any]:
-    """What the manifest says of a sample: its width and height in pixels."""
-    return {"size": image.size}
+def state(image: Image.Image) -> PictureFacts:
+    """What the manifest says of a sample."""
+    return PictureFacts(kind="picture", size=image.size)
 
 
 def card(image: Image.Image) -> bytes:
@@ -285,12 +333,14 @@ KIND = Kind("picture", Words(
     options=SCHEMA,
     body=BODY,
     suffix="webp",
+    described=PictureInput,
+    facts=PictureFacts,
     read=read_preprocessing,
     describe=describe,
     bounds=bounds,
     open=open_picture,
     publish=publish,
-    facts=facts,
+    state=state,
     see=see,
     to_tensor=to_tensor,
     thumbnail=lambda image: thumbnail(image, THUMBNAIL, THUMBNAIL),

@@ -1,8 +1,8 @@
 """Python types -> shapes: what a JSON value of a manifest may be.
 
 Everything that reads or describes a manifest walks these shapes: the reader and the writer
-(pack/values.py), the JSON Schema (pack/schema.py), the browser's types (pack/declarations.py) and
-the browser's check at load (pack/checks.py). The dataclasses are the only source.
+(values.py), the JSON Schema (manifest/schema.py), the browser's types (manifest/declarations.py)
+and the browser's check at load (manifest/checks.py). The dataclasses are the only source.
 """
 
 import ast
@@ -10,10 +10,13 @@ import inspect
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-KEY = "key"  # in a field's metadata: its name in JSON, where Python's is another
+# In a field's metadata:
+KEY = "key"  # its name in JSON, where Python's is another
+OF = "of"  # the dataclasses that it may hold, where a registry decides
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Tagged:
-    """One of several records: the one whose field `kind` has that value."""
+    """One of several records: the one whose first field, `key`, has that value."""
 
+    key: str
     records: Mapping[str, Record]
 
 
@@ -124,16 +128,20 @@ def _without_null(shape: Shape) -> Shape:
 
 
 def _either(options: tuple[Shape, ...]) -> Shape:
-    tags = {_tag(option): option for option in options if isinstance(option, Record)}
-    if len(tags) == len(options) and None not in tags:
-        return Tagged({str(tag): option for tag, option in tags.items()})
+    tags = [_tag(option) for option in options]
+    keys = {tag[0] for tag in tags if tag}
+    if len(keys) == 1 and len({*tags} - {None}) == len(options):
+        return Tagged(keys.pop(), {tag[1]: option for tag, option in zip(tags, options, strict=True)
+                                   if tag and isinstance(option, Record)})
     return Either(options)
 
 
-def _tag(record: Record) -> str | int | None:
-    for field in fields_of(record.of):
-        if field.key == "kind" and isinstance(field.shape, Word) and len(field.shape.values) == 1:
-            return field.shape.values[0]
+def _tag(shape: Shape) -> tuple[str, str] | None:
+    """The key and the value of a record's first field, where only one value is possible."""
+    if isinstance(shape, Record):
+        first = fields_of(shape.of)[0]
+        if isinstance(first.shape, Word) and len(first.shape.values) == 1:
+            return first.key, str(first.shape.values[0])
     return None
 
 
@@ -147,7 +155,8 @@ def fields_of(kind: type) -> tuple[Field, ...]:
         if field.default_factory is not MISSING:
             default = field.default_factory()
         key = field.metadata.get(KEY, field.name)
-        shape = shape_of(hints[field.name])
+        of = field.metadata.get(OF)
+        shape = shape_of(reduce(or_, of)) if of else shape_of(hints[field.name])
         found.append(Field(field.name, key, _without_null(shape) if default is None else shape,
                            default is not MISSING, default, texts.get(field.name, "")))
     return tuple(found)
@@ -190,7 +199,7 @@ def records_below(kind: type) -> list[type]:
             case Row(items) | Either(items):
                 for item in items:
                     visit(item)
-            case Tagged(records):
+            case Tagged(_, records):
                 for record in records.values():
                     visit(record)
             case _:

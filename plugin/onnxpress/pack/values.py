@@ -77,12 +77,16 @@ def faults(shape: Shape, value: Any, place: str = "") -> Iterator[Fault]:
         case Record(of) if isinstance(value, dict):
             for field in fields_of(of):
                 yield from _field_faults(field, value, _inside(place, field.key))
-        case Tagged(records) if isinstance(value, dict) and value.get("kind") in records:
-            yield from faults(records[value["kind"]], value, place)
+        case Tagged(key, records) if isinstance(value, dict) and _names(value.get(key), records):
+            yield from faults(records[value[key]], value, place)
         case Either(options):
             yield from _nearest(shape, options, value, place)
         case _ if not _fits(shape, value):
             yield Fault(place, f"it must be {words(shape)}, not {_shown(value)}")
+
+
+def _names(tag: Any, records: Mapping[str, Record]) -> bool:
+    return isinstance(tag, str) and tag in records
 
 
 def _field_faults(field: Field, value: Mapping[str, Any], place: str) -> Iterator[Fault]:
@@ -135,8 +139,8 @@ def words(shape: Shape) -> str:
             return "a list"
         case Row(items):
             return f"a list of {len(items)}"
-        case Tagged(records):
-            return f"an object whose kind is {' or '.join(json.dumps(tag) for tag in records)}"
+        case Tagged(key, records):
+            return f"an object whose {key} is {' or '.join(json.dumps(tag) for tag in records)}"
         case Either(options):
             return " or ".join(map(words, options))
     return "an object"
@@ -163,8 +167,8 @@ def _read(shape: Shape, value: Any) -> Any:
         case Record(of):
             return of(**{field.name: _read(field.shape, value[field.key])
                          for field in fields_of(of) if field.key in value})
-        case Tagged(records):
-            return _read(records[value["kind"]], value)
+        case Tagged(key, records):
+            return _read(records[value[key]], value)
         case Either(options):
             fitting = (o for o in options if next(faults(o, value), None) is None)
             return _read(next(fitting), value)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..pack.manifest import Port
+from ..manifest.manifest import Port
 from ..pack.proof import Golden, GoldenOutput
 
 Bounds = Sequence[tuple[float, float]]  # (smallest, largest value) of each input

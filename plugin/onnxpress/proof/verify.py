@@ -309,7 +309,7 @@ def gate_figures(got: Sequence, wanted: Sequence, answer: Answer, first: int = 0
     for k, (outputs, wants) in enumerate(zip(got, wanted, strict=True), first):
         for i, (g, w) in enumerate(_pairs([outputs], [wants])):
             gate = choose_gate(answer, i, w.shape, sample=k > 0)
-            found.append((gate, gate.measure(g, w, answer.output)))
+            found.append((gate, gate.measure(g, w, answer.options)))
     return found
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from ..files import write_atomically
-from ..pack.generated import onnxpress_declarations
+from ..manifest.generated import onnxpress_declarations
 from ..targets import TARGETS
 from .bundle import bundle
 

@@ -1,8 +1,6 @@
 /** The tasks: one row each, under the names of the modules in plugin/onnxpress/tasks/. */
-import { PressError } from "./errors.js";
-
 /**
- * @type {{[task in import("./types.js").Demo["task"]]:
+ * @type {{[task in import("./types.js").Demo["task"]["name"]]:
  *   () => Promise<import("./tasks/contract.d.ts").TaskModule>}}
  */
 export const TASKS = {
@@ -13,21 +11,16 @@ export const TASKS = {
 };
 
 /**
- * @param {import("./types.js").Demo["task"]} name  as in a manifest
+ * @param {import("./types.js").Demo["task"]["name"]} name  as in a manifest
  * @returns {Promise<import("./tasks/contract.d.ts").TaskModule>}
- * @throws {PressError} "manifest": there is no such task
  */
-export async function loadTask(name) {
-  if (Object.hasOwn(TASKS, name)) return TASKS[name]();
-  throw new PressError("manifest", `The manifest's task is "${name}", and this page's scripts ` +
-    `know ${Object.keys(TASKS).join(", ")}. The site needs to be built again.`);
-}
+export const loadTask = (name) => TASKS[name]();
 
 /** The task of a pack that was compiled without a spec: its numbers are the show. */
 export const PLAIN = "tensor";
 
 /** @type {import("./targets/contract.d.ts").PlanFrames} */
 export async function planFrames(demo, outputs) {
-  const task = await loadTask(demo.task);
-  return task.planFrames?.(demo, outputs) ?? null;
+  const task = await loadTask(demo.task.name);
+  return demo.given && task.planFrames ? task.planFrames(demo.task, demo.given, outputs) : null;
 }

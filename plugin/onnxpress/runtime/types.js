@@ -1,7 +1,8 @@
 /**
  * The types of everything that the runtime reads (manifest.json) and gives (Model).
  * URLs in a manifest are relative to the manifest itself.
- * Made by `python -m onnxpress.pack`: change onnxpress/pack or api.d.ts instead.
+ * Made by `python -m onnxpress.manifest` from the dataclasses in pack/, manifest/, kinds/ and
+ * tasks/, and from api.d.ts: change those instead.
  */
 /**
  * @typedef {Object} Manifest  A pack: the model's weights, its program for each target, and their
@@ -238,11 +239,11 @@
 /**
  * @typedef {Object} Demo  What `<onnx-demo>` shows around the model.
  * @property {string} title
- * @property {string} task  the name of a module in tasks/
- * @property {Output} output
+ * @property {ImageClassification|ImageToImage|Segmentation|Tensor} task  what the shown output
+ *   means, and how it is read
  * @property {"click"|"lazy"|"eager"} [loading]  when the model is loaded; click
- * @property {View} [view]
- * @property {ImageInput} [image]  the input that takes a picture; absent for the task "tensor"
+ * @property {PictureInput} [given]  the input that takes what a visitor hands over; absent where
+ *   nothing is handed over
  * @property {string[]|string} [labels]  a list, or the URL of a text file with one label in a
  *   line
  * @property {Sample[]} [samples]  the poster shows the first one
@@ -252,23 +253,38 @@
  *   ..."
  */
 /**
- * @typedef {Object} Output  The output that the page shows.
- * @property {string} name
- * @property {"logits"|"probabilities"|"classes"} [kind]  image-classification: softmax is applied
- *   to logits. segmentation: "logits" or "probabilities" have a class axis, "classes" holds
- *   indices
- * @property {"rgb"|"bgr"|"gray"} [channels]  of a picture; rgb
- * @property {"nchw"|"nhwc"} [layout]  of a picture or a mask; nchw
- * @property {[number, number]} [range]  of a picture: the values of black and of white; 0 and 1
+ * @typedef {Object} ImageClassification  Scores of classes.
+ * @property {"image-classification"} name
+ * @property {string} output  the output's name
+ * @property {"logits"|"probabilities"|"classes"} kind  softmax is applied to logits
+ * @property {number} top  how many classes are shown, the best first
  */
 /**
- * @typedef {Object} View  How the answer is shown.
- * @property {number} [top]  image-classification: how many bars; 5
+ * @typedef {Object} ImageToImage  The picture that an output [1,C,H,W] or [1,H,W,C] holds.
+ * @property {"image-to-image"} name
+ * @property {string} output  the output's name
+ * @property {"rgb"|"bgr"|"gray"} channels
+ * @property {"nchw"|"nhwc"} layout
+ * @property {[number, number]} range  the values of black and of white
  */
 /**
- * @typedef {Object} ImageInput  From a picture to a tensor; see kinds/picture.js and
+ * @typedef {Object} Segmentation  A class for each pixel.
+ * @property {"segmentation"} name
+ * @property {string} output  the output's name
+ * @property {"logits"|"probabilities"|"classes"} kind  "logits" and "probabilities" have an axis
+ *   of classes, "classes" holds their indices
+ * @property {"nchw"|"nhwc"} layout
+ */
+/**
+ * @typedef {Object} Tensor  Numbers.
+ * @property {"tensor"} name
+ * @property {string} output  the output's name
+ */
+/**
+ * @typedef {Object} PictureInput  From a picture to a tensor; see kinds/picture.js and
  *   kinds/picture/resample.js. Steps: orient by EXIF, put on white where transparent, resize, crop
  *   the centre, then (value * scale - mean) / std with value in 0..255, then reorder.
+ * @property {"picture"} kind
  * @property {string} input  the port's name
  * @property {"cover"|"contain"|"stretch"|Shorter} resize  cover: fill and crop; contain: fit
  *   inside and pad; stretch: ignore proportions
@@ -287,31 +303,41 @@
  * @property {number} shorter
  */
 /**
- * @typedef {Object} Sample  A picture that visitors may try.
+ * @typedef {Object} Sample  A value that visitors may try.
  * @property {string} url
- * @property {[number, number]} [size]  width and height in pixels
- * @property {string} title  also the picture's text alternative
+ * @property {string} title  also the text alternative of a picture
  * @property {string} licence
  * @property {string} [thumbnail]  the URL of a small square picture
  * @property {string} [author]
  * @property {string} [source]  the URL of the page that it comes from
- * @property {SampleResult} [result]
+ * @property {PictureFacts} [facts]  what its kind says of it
+ * @property {ClassesResult|PairResult} [result]  what the model made of it at the build; shown
+ *   while the model loads
  * @property {string} [card]  the URL of the picture on a gallery's card
  */
 /**
- * @typedef {Object} SampleResult  What the model made of a sample at the build; shown while the
- *   model loads.
- * @property {TopClass[]} [top]
- * @property {string} [image]  the URL of a picture, or of a mask to lay over one
- * @property {string} [after]  the URL of the picture to show: the result, or the sample under its
- *   mask
- * @property {string} [before]  the URL of the part of the sample that the model got
- * @property {[number, number]} [size]  width and height of both pictures
+ * @typedef {Object} PictureFacts  What a page knows of a sample before it has come.
+ * @property {"picture"} kind
+ * @property {[number, number]} size  width and height in pixels
+ */
+/**
+ * @typedef {Object} ClassesResult  The classes that a sample most likely shows, best first.
+ * @property {"classes"} kind
+ * @property {TopClass[]} top
  */
 /**
  * @typedef {Object} TopClass  A class and its score, 0..1.
  * @property {string} label
  * @property {number} score
+ */
+/**
+ * @typedef {Object} PairResult  A picture before and after.
+ * @property {"pair"} kind
+ * @property {string} image  the URL of the result: a picture, or a mask to lay over one
+ * @property {string} after  the URL of the picture to show: the result, or the sample under its
+ *   mask
+ * @property {string} before  the URL of the part of the sample that the model got
+ * @property {[number, number]} size  width and height of both pictures
  */
 /**
  * @typedef {Object} Blend  An input that holds one weight for each option; the weights add up to

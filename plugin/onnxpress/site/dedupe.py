@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import PackError
 from ..files import FileEntry, json_bytes, read_file, write_atomically, write_file
-from ..pack.manifest import FORMAT, Manifest, read_manifest
+from ..manifest.manifest import FORMAT, Manifest, read_manifest
 from ..pack.values import from_json, to_json
 
 FOLDER = "onnxpress-files"

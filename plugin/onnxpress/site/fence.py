@@ -15,7 +15,7 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
 from ..errors import PackError, did_you_mean
-from ..pack.manifest import read_manifest
+from ..manifest.manifest import read_manifest
 from .page import element, message
 from .publish import published_packs
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from ..build.builds import Built
-from ..pack.demo import Demo as DemoFacts
+from ..manifest.demo import Demo as DemoFacts
 from ..spec import Source
 from ..tasks import TASKS
 from ..tasks.base import Draw
@@ -36,7 +36,7 @@ def element(name: str, demo: DemoFacts, base: str | None,
 
     return _render("element.html", base=base, name=name, loading=demo.loading or "click",
                    sample=demo.samples[0] if demo.samples else None, note=demo.weights_note,
-                   poster=_poster(demo, draw), empty=TASKS[demo.task].kind.words.empty)
+                   poster=_poster(demo, draw), empty=TASKS[demo.task.name].kind.words.empty)
 
 
 def poster_pictures(demo: DemoFacts) -> list[str]:
@@ -53,7 +53,7 @@ def poster_pictures(demo: DemoFacts) -> list[str]:
 
 def _poster(demo: DemoFacts, draw: Draw) -> Markup:
     """The first sample as its task draws it."""
-    poster = TASKS[demo.task].poster
+    poster = TASKS[demo.task.name].poster
     return poster(demo.samples[0], draw) if poster and demo.samples else Markup()
 
 

@@ -6,7 +6,7 @@ A figure beside its limit has as many digits as show on which side of the limit 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..pack.manifest import Manifest, Statistics
+from ..manifest.manifest import Manifest, Statistics
 from ..pack.proof import ProofRow
 from ..pack.weights import Metric, Tried, WeightTensor
 from ..targets import TARGETS
@@ -65,7 +65,7 @@ def facts_of(manifest: Manifest) -> Facts:
                                    program + weights.bytes))
     inputs, demo = "random inputs", manifest.demo
     if demo and demo.samples:
-        words, samples = TASKS[demo.task].kind.words, len(demo.samples)
+        words, samples = TASKS[demo.task.name].kind.words, len(demo.samples)
         inputs += f" and on the {f'{samples} {words.many}' if samples > 1 else words.one}"
     return Facts(
         weights_bytes=weights.bytes,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..build.builds import Built
 from ..files import entry_of
-from ..pack.generated import SCHEMA
-from ..pack.manifest import OneFile, manifest_bytes
+from ..manifest.generated import SCHEMA
+from ..manifest.manifest import OneFile, manifest_bytes
 from ..runtime import runtime_files
 from ..spec.schema import schema_files
 from .export import MAX_BYTES, one_file

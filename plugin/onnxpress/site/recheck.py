@@ -12,8 +12,8 @@ from typing import Any
 
 from ..errors import PackError, ProofError
 from ..files import FileEntry, read_file
-from ..pack.manifest import Manifest, read_manifest
-from ..pack.sense import require_sense
+from ..manifest.manifest import Manifest, read_manifest
+from ..manifest.sense import require_sense
 from ..pack.targets import Arithmetic
 from ..pack.values import to_json
 from ..proof.golden import draw, golden_distance

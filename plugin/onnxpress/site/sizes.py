@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..build.display import table
-from ..pack.manifest import Manifest
+from ..manifest.manifest import Manifest
 from ..runtime import runtime_files
 from ..targets import TARGETS
 from ..words import size

@@ -15,7 +15,7 @@ from ..errors import SpecError, did_you_mean
 from ..kinds import KINDS
 from ..targets import TARGETS
 from ..tasks import TASKS
-from ..tasks.base import Task, read_output
+from ..tasks.base import Task
 from ..weights.encodings import AUTO
 from .check import check
 from .files import Rules, local_path, package_path, python_reference
@@ -69,14 +69,13 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
         description=value.get("description") or card.description,
         shapes={k: tuple(map(int, v)) for k, v in merged.mapping("shapes").items()},
         input=options.get(task.kind.name),
-        output=read_output(merged.fields("output")),
+        output=task.read(merged.task_fields(task)),
         labels=read_labels(labels, texts, rules) if labels else (),
         samples=_samples(tree, task, base, rules),
         weights=value.get("weights", AUTO),
         targets=tuple(t for t in TARGETS if t in value.get("targets", TARGETS)),
         threads=value.get("threads", "auto"),
         loading=value.get("loading", "click"),
-        top=value.get("view", {}).get("top", 5),
         controls=read_controls(tree, card_tree, texts, rules),
     )
 

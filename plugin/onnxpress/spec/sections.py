@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import SpecError, did_you_mean
 from ..kinds.base import Fields
+from ..tasks.base import Task
 from .files import Rules, read_lines
 from .text import Tree
 from .values import Control
@@ -31,6 +32,15 @@ class Merged:
     def fields(self, key: str) -> Fields:
         """A section for the kind or task that reads it."""
         return Fields(self.mapping(key), partial(self.at, key))
+
+    def task_fields(self, task: Task) -> Fields:
+        """What the sections `output` and `view` say to a task. Other tasks' options stay out: a
+        card has the options of its usual task, and serves others too."""
+        places = {"output": "output", **dict.fromkeys(task.output, "output"),
+                  **dict.fromkeys(task.view, "view")}
+        values = {key: section[key] for key, place in places.items()
+                  if key in (section := self.mapping(place))}
+        return Fields(values, lambda key: self.at(places[key], key))
 
     def at(self, key: str, inner: str) -> str:
         for tree in reversed(self.trees):

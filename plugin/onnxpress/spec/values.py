@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..pack.demo import Loading
+from ..manifest.demo import Loading
 from ..targets import TARGETS
-from ..tasks.base import Output, Reading
+from ..tasks.base import Reading
 from ..weights.encodings import AUTO
 
 
@@ -86,26 +86,26 @@ class Card:
 @dataclass(frozen=True)
 class Demo:
     """Everything a build needs; card and spec merged. `input`: the options of the task's input
-    kind, such as a Preprocessing of pictures; None where the kind has none."""
+    kind, such as a Preprocessing of pictures; None where the kind has none. `output`: the task's
+    options, such as a Segmentation."""
 
     name: str
     where: str
     title: str
     task: str
     card: Card
+    output: Any
     description: str = ""
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     input: Any = None
-    output: Output = field(default_factory=Output)
     labels: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
     weights: str = AUTO
     targets: tuple[str, ...] = tuple(TARGETS)
     threads: Literal["auto"] | int = "auto"
     loading: Loading = "click"
-    top: int = 5
     controls: tuple[Control, ...] = ()
 
     @property
     def reading(self) -> Reading:
-        return Reading(self.output, self.labels, self.top)
+        return Reading(self.output, self.labels)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 
+from ..kinds.base import Fields
 from . import tensor
 from .base import Answer, Task
 
@@ -17,4 +18,4 @@ def _found() -> Iterator[Task]:
 
 
 TASKS: Mapping[str, Task] = {task.name: task for task in _found()}
-PLAIN = Answer(tensor.TASK)  # of a model without a spec
+PLAIN = Answer(tensor.TASK, 0, tensor.read(Fields({}, str)))  # of a model without a spec

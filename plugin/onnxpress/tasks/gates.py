@@ -34,13 +34,13 @@ def psnr(got: np.ndarray, want: np.ndarray) -> float:
 
 
 COSINE = Gate("cosine", 0.999, lambda value: (1 - value) / (1 - 0.999),
-              lambda got, want, output: cosine(got, want))
+              lambda got, want, options: cosine(got, want))
 PSNR = Gate("psnr_db", 40.0, lambda value: 10 ** ((40.0 - value) / 10),
-            lambda got, want, output: psnr(got, want))
+            lambda got, want, options: psnr(got, want))
 
 
 def choose_gate(answer: Answer, index: int, shape: Sequence[int], *, sample: bool) -> Gate:
     """The gate of output `index` of `shape`, on a sample or on a random input."""
     if index == answer.shown and answer.task.gate:
-        return answer.task.gate(answer.output, sample)
+        return answer.task.gate(answer.options, sample)
     return COSINE if 1 < int(np.prod(shape)) == max(shape) else PSNR

@@ -1,7 +1,8 @@
 """Image classification: the classes that a picture most likely shows."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from markupsafe import Markup
@@ -9,12 +10,13 @@ from PIL import Image
 
 from ..graph.graph import Shape
 from ..kinds import picture
-from ..pack.demo import Sample, SampleResult, TopClass
+from ..kinds.base import Fields
 from ..words import percent, percent_width
-from .base import SCORES, Draw, Drawn, Reading, Task, Write
+from .base import SCORES, Draw, Drawn, Reading, Sample, Task, Write
 from .gates import COSINE
 from .pictures import picture_poster
 
+NAME = "image-classification"
 BODY = """\
 preprocessing: {{resize: "shorter:256", scale: 1/255, mean: [0.485, 0.456, 0.406], \
 std: [0.229, 0.224, 0.225]}}
@@ -24,6 +26,40 @@ view: {{top: 5}}
 BAR = Markup(
     '<li class="onnx-bar"><span>{label}</span><b>{share}</b> <svg aria-hidden="true">'
     '<rect width="{width}" height="100%"></rect></svg></li>\n')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageClassification:
+    """Scores of classes."""
+
+    name: Literal["image-classification"]
+    output: str
+    """the output's name"""
+    kind: Literal["logits", "probabilities", "classes"]
+    """softmax is applied to logits"""
+    top: int
+    """how many classes are shown, the best first"""
+
+
+@dataclass(frozen=True, slots=True)
+class TopClass:
+    """A class and its score, 0..1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassesResult:
+    """The classes that a sample most likely shows, best first."""
+
+    kind: Literal["classes"]
+    top: tuple[TopClass, ...]
+
+
+def read(fields: Fields) -> ImageClassification:
+    return ImageClassification(name=NAME, **{"output": "", "kind": "logits", "top": 5,
+                                             **fields.values})
 
 
 def misfit(name: str, shape: Shape, reading: Reading) -> str:
@@ -40,22 +76,23 @@ def misfit(name: str, shape: Shape, reading: Reading) -> str:
 def decode(output: np.ndarray, reading: Reading) -> dict[str, Any]:
     """{"top": the best classes as {"label", "score"}, best first}."""
     scores = np.asarray(output, np.float64).ravel()
-    if reading.output.kind == "logits":
+    if reading.options.kind == "logits":
         scores = np.exp(scores - scores.max())
         scores /= scores.sum()
-    best = np.argsort(-scores, kind="stable")[: reading.top]
+    best = np.argsort(-scores, kind="stable")[: reading.options.top]
     return {"top": [{"label": reading.labels[i] if reading.labels else f"class {i}",
                      "score": float(f"{scores[i]:.4g}")} for i in best]}
 
 
 def draw(result: Mapping[str, Any], seen: Image.Image, write: Write) -> Drawn:
-    return Drawn(SampleResult(top=tuple(TopClass(**row) for row in result["top"])))
+    top = tuple(TopClass(**row) for row in result["top"])
+    return Drawn(ClassesResult(kind="classes", top=top))
 
 
 def poster(sample: Sample, draw: Draw) -> Markup:
     """The picture, and a bar for each class."""
     shown = picture_poster(sample, draw)
-    if not sample.result or not sample.result.top:
+    if not sample.result:
         return shown
     bars = Markup().join(BAR.format(label=row.label, share=percent(row.score),
                                     width=percent_width(row.score))
@@ -64,15 +101,18 @@ def poster(sample: Sample, draw: Draw) -> Markup:
 
 
 TASK = Task(
-    "image-classification",
+    NAME,
     picture.KIND,
     body=BODY,
+    options=ImageClassification,
+    read=read,
     misfit=misfit,
     decode=decode,
     draw=draw,
     poster=poster,
-    gate=lambda output, sample: COSINE,
+    gate=lambda options, sample: COSINE,
     same=lambda got, want: int(np.argmax(got)) == int(np.argmax(want)),
     output={"kind": SCORES},
     view={"top": {"type": "integer", "minimum": 1, "maximum": 20}},
+    result=ClassesResult,
 )

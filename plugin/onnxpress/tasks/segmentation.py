@@ -6,17 +6,22 @@ at one half.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import floor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 from ..graph.graph import Shape
 from ..kinds import picture
-from .base import LAYOUT, SCORES, Drawn, Gate, Output, Reading, Task, Write
+from ..kinds.base import Fields
+from ..kinds.picture import Layout
+from .base import LAYOUT, SCORES, Drawn, Gate, Reading, Task, Write
 from .gates import COSINE
-from .pictures import draw_pair, pair_poster
+from .pictures import PairResult, draw_pair, pair_poster
+
+NAME = "segmentation"
 
 # The same numbers stand in runtime/tasks/segmentation.js.
 OPACITY = 0.6  # of a mask over its picture
@@ -31,18 +36,35 @@ labels: [background, thing]
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmentation:
+    """A class for each pixel."""
+
+    name: Literal["segmentation"]
+    output: str
+    """the output's name"""
+    kind: Literal["logits", "probabilities", "classes"]
+    """"logits" and "probabilities" have an axis of classes, "classes" holds their indices"""
+    layout: Layout
+
+
+def read(fields: Fields) -> Segmentation:
+    return Segmentation(name=NAME, **{"output": "", "kind": "logits", "layout": "nchw",
+                                      **fields.values})
+
+
 def misfit(name: str, shape: Shape, reading: Reading) -> str:
     """Scores are [1, C, H, W] or [1, H, W, C], and a map of classes has two axes longer than 1."""
-    output, labels = reading.output, reading.labels
+    options, labels = reading.options, reading.labels
     found = f'the output "{name}" has shape {list(shape)}'
-    if output.kind == "classes":
+    if options.kind == "classes":
         if len([side for side in shape if side != 1]) == 2:
             return ""
         return f"{found}; task segmentation needs [1, H, W] where output.kind is classes"
     if len(shape) != 4 or shape[0] != 1:
-        wanted = "[1, C, H, W]" if output.layout == "nchw" else "[1, H, W, C]"
+        wanted = "[1, C, H, W]" if options.layout == "nchw" else "[1, H, W, C]"
         return f"{found}; task segmentation needs {wanted}, with classes C"
-    count = shape[1 if output.layout == "nchw" else 3]
+    count = shape[1 if options.layout == "nchw" else 3]
     if labels and len(labels) != max(count, 2):
         return f"there are {len(labels)} labels and the output has {max(count, 2)} classes"
     return ""
@@ -50,10 +72,10 @@ def misfit(name: str, shape: Shape, reading: Reading) -> str:
 
 def decode(output: np.ndarray, reading: Reading) -> dict[str, Any]:
     """{"mask": int[H,W] of class indices}."""
-    return {"mask": class_map(output, reading.output)}
+    return {"mask": class_map(output, reading.options)}
 
 
-def class_map(output: np.ndarray, rule: Output) -> np.ndarray:
+def class_map(output: np.ndarray, rule: Segmentation) -> np.ndarray:
     """int[H,W] of class indices; of a single channel, 1 where it is more likely than not."""
     if rule.kind == "classes":
         return np.squeeze(output).astype(int)
@@ -100,24 +122,27 @@ def iou(got: np.ndarray, want: np.ndarray) -> float:
 
 
 IOU = Gate("iou", 0.99, lambda value: (1 - value) / (1 - 0.99),
-           lambda got, want, output: iou(class_map(got, output), class_map(want, output)))
+           lambda got, want, options: iou(class_map(got, options), class_map(want, options)))
 
 
-def gate(output: Output, sample: bool) -> Gate:
+def gate(options: Segmentation, sample: bool) -> Gate:
     """Scores of noise have no mask worth comparing; a map of classes has nothing else."""
-    return IOU if sample or output.kind == "classes" else COSINE
+    return IOU if sample or options.kind == "classes" else COSINE
 
 
 TASK = Task(
-    "segmentation",
+    NAME,
     picture.KIND,
     body=BODY,
+    options=Segmentation,
+    read=read,
     misfit=misfit,
     decode=decode,
     draw=draw,
     poster=pair_poster,
     gate=gate,
     output={"kind": SCORES, "layout": LAYOUT},
+    result=PairResult,
     files=("image", "after", "before"),
     posters=("after", "before"),
 )

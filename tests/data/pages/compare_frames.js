@@ -38,9 +38,9 @@ function noise(width, height) {
 
 async function byRun(model, { demo, outputs: [{ shape }] }, rgba, width, height) {
   const pixels = { width, height, data: rgba.filter((_, i) => i % 4 < 3) };
-  const x = toTensor(fit(pixels, demo.image), demo.image);
+  const x = toTensor(fit(pixels, demo.given), demo.given);
   const { y } = await model.run({ x, ...STRENGTH });
-  return toImageData(y, shape, demo.output).data;
+  return toImageData(y, shape, demo.task).data;
 }
 
 /** @returns {Promise<{largest: number, levels: number, length: number}>} `largest` difference */

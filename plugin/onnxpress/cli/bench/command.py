@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BrowserError, UnsupportedError
-from ...pack.pack import Pack, finish
+from ...manifest.pack import Pack, finish
 from ...pack.targets import Linear, Targets
 from ...run.browser import Browser, find_chromium
 from ...runtime import RUNTIME

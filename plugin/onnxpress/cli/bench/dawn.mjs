@@ -174,9 +174,8 @@ async function measureRuns({ load, url, manifest, options }) {
  */
 async function measureFrames({ load, acquire, url, manifest, options }) {
   const { loadTask } = await import("../../runtime/tasks.js");
-  const { image, task = "tensor" } = manifest.demo ?? {};
-  const { planFrames } = await loadTask(task);
-  if (!image || !planFrames) {
+  const { given, task } = manifest.demo ?? {};
+  if (!given || !task || !(await loadTask(task.name)).planFrames) {
     throw new Refusal(
       `${manifest.name}: --frames needs a pack whose demo turns a picture into a picture`);
   }
@@ -186,15 +185,15 @@ async function measureFrames({ load, acquire, url, manifest, options }) {
   const { device } = await acquire();
   const drawn = goldenInputs(manifest.golden, model.inputs);
   const others = Object.fromEntries(model.inputs.flatMap(({ name }, i) => (
-    name === image.input ? [] : [[name, Float32Array.from(drawn[i])]])));
-  const textures = [0, 1].map(() => paintedTexture(device, image.size));
+    name === given.input ? [] : [[name, Float32Array.from(drawn[i])]])));
+  const textures = [0, 1].map(() => paintedTexture(device, given.size));
   /** @type {unknown} */
   const canvas = new TextureCanvas(); // not a whole one
   await model.openFrames(/** @type {OffscreenCanvas} */ (canvas));
   let next = 0;
   const grab = () => textures[next++ % 2];
   const live = await drawFrames(model, grab, others, Number(options.frames));
-  return { size: image.size.join("x"), live, reason: model.reason };
+  return { size: given.size.join("x"), live, reason: model.reason };
 }
 
 /**

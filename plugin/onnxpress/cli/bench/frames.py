@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BrowserError, UnsupportedError
-from ...pack.demo import Demo, ImageInput, Layout, Output
-from ...pack.manifest import Port
-from ...pack.pack import finish
+from ...kinds.picture import Layout, PictureInput
+from ...manifest.demo import Demo
+from ...manifest.manifest import Port
+from ...manifest.pack import finish
 from ...run.browser import Browser, find_chromium
 from ...runtime import RUNTIME
-from ...tasks import image_to_image
+from ...tasks.image_to_image import ImageToImage
 from ..arguments import open_model
 from ..output import say
 from . import command as bench
@@ -54,19 +55,19 @@ async function onGpu(model, video, others, count) {
   return drawFrames(model, () => new VideoFrame(video), others, count);
 }
 
-async function byRun(model, video, others, { image, output }, count) {
+async function byRun(model, video, others, { given, task }, count) {
   const { videoWidth: width, videoHeight: height } = video;
   const make = () => Object.assign(document.createElement("canvas"), { width, height });
   const source = make().getContext("2d", { willReadFrequently: true });
   const target = make().getContext("2d");
-  const { shape } = model.outputs.find(({ name }) => name === output.name);
+  const { shape } = model.outputs.find(({ name }) => name === task.output);
   const begin = performance.now();
   for (let i = 0; i < count; i++) {
     source.drawImage(video, 0, 0);
     const data = source.getImageData(0, 0, width, height).data.filter((_, at) => at % 4 < 3);
-    const seen = fit({ data, width, height }, image);
-    const found = await model.run({ ...others, [image.input]: toTensor(seen, image) });
-    target.putImageData(toImageData(found[output.name], shape, output), 0, 0);
+    const seen = fit({ data, width, height }, given);
+    const found = await model.run({ ...others, [given.input]: toTensor(seen, given) });
+    target.putImageData(toImageData(found[task.output], shape, task), 0, 0);
   }
   return (1000 * count) / (performance.now() - begin);
 }
@@ -75,11 +76,11 @@ export const run = async ({ count }) => {
   try {
     const model = await load(url, { target: "webgpu", worker: true });
     const { demo, golden } = await (await fetch(url)).json();
-    const [height, width] = demo.image.size;
+    const [height, width] = demo.given.size;
     const video = await movingVideo(width, height);
     const drawn = goldenInputs(golden, model.inputs);
     const others = Object.fromEntries(model.inputs.flatMap(({ name }, i) => (
-      name === demo.image.input ? [] : [[name, Float32Array.from(drawn[i])]])));
+      name === demo.given.input ? [] : [[name, Float32Array.from(drawn[i])]])));
     const live = await onGpu(model, video, others, count);
     const copied = await byRun(model, video, others, demo, count);
     const engine = `Chromium ${navigator.userAgent.match(/Chrome\\/(\\d+)/)[1]}`;
@@ -104,7 +105,7 @@ def run(options: argparse.Namespace) -> None:
         manifest = assemble(model, Path(folder), Options(
             name=options.model.stem, targets=("webgpu",), shapes=shapes))
         image, output = _image(manifest.inputs), _output(manifest.outputs)
-        demo = Demo(title="", task=image_to_image.TASK.name, image=image, output=output)
+        demo = Demo(title="", task=output, given=image)
         pack = finish(replace(manifest, demo=demo), Path(folder))
         facts = (run_in_dawn(pack.folder, f"--frames={options.frames}") if dawn
                  else _in_browser(pack.folder, options.frames))
@@ -117,16 +118,17 @@ def run(options: argparse.Namespace) -> None:
     say(f"{facts['engine']}. {facts['reason']}")
 
 
-def _image(inputs: Sequence[Port]) -> ImageInput:
+def _image(inputs: Sequence[Port]) -> PictureInput:
     """The first picture among the inputs."""
     name, layout, size = _picture(inputs, "input")
-    return ImageInput(input=name, size=size, resize="cover", layout=layout)
+    return PictureInput(kind="picture", input=name, size=size, resize="cover", layout=layout)
 
 
-def _output(outputs: Sequence[Port]) -> Output:
+def _output(outputs: Sequence[Port]) -> ImageToImage:
     """The first picture among the outputs."""
     name, layout, _ = _picture(outputs, "output")
-    return Output(name=name, layout=layout)
+    return ImageToImage(name="image-to-image", output=name, channels="rgb", layout=layout,
+                        range=(0, 1))
 
 
 def _picture(ports: Sequence[Port], side: str) -> tuple[str, Layout, tuple[int, int]]:

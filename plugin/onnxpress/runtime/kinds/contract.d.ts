@@ -11,17 +11,12 @@ export interface Kind {
   given?: Given;
 }
 
-/** The keys of a manifest's demo that hold the options of a kind. */
-export type Field = "image";
-
 /**
  * `Value` is what is handed over, `Seen` is the part of it that the model gets, `Options` are the
  * kind's in a manifest, and `From` is a live source.
  */
 export interface Given<Value = any, Seen = any, Options extends { input: string } = any,
   From extends Source = any> {
-  /** The key of a manifest's demo that holds the kind's options. */
-  field: Field;
   words: Words;
   /** Of a file dialog. */
   accept: string;

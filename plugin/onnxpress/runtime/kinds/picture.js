@@ -7,7 +7,7 @@ import { film } from "./picture/film.js";
 import { fit, toTensor } from "./picture/tensor.js";
 
 /**
- * @typedef {import("../types.js").ImageInput} ImageInput
+ * @typedef {import("../types.js").PictureInput} PictureInput
  * @typedef {import("./picture/resample.js").Pixels} Pixels
  * @typedef {import("./picture/camera.js").Camera} Camera
  *
@@ -17,9 +17,8 @@ import { fit, toTensor } from "./picture/tensor.js";
  * @property {() => Pixels} pixels
  */
 
-/** @type {import("./contract.d.ts").Given<Picture, Pixels, ImageInput, Camera>} */
+/** @type {import("./contract.d.ts").Given<Picture, Pixels, PictureInput, Camera>} */
 const given = {
-  field: "image",
   words: {
     choose: "Your own picture…",
     drop: "Drop the picture here",

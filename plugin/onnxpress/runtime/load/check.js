@@ -5,7 +5,7 @@ import { SHAPES } from "./shapes.js";
 
 /**
  * @typedef {string | [string, ...any[]]} Shape  "text", "count", ..., the name of a record in
- *   SHAPES, or a list that begins with its kind; see onnxpress/pack/checks.py
+ *   SHAPES, or a list that begins with its kind; see onnxpress/manifest/checks.py
  */
 /** @typedef {{place: string, what: string}} Fault  `place` as in "targets.wasm.files" */
 
@@ -48,7 +48,9 @@ export function faultOf(shape, value, place = "") {
     return first(Object.entries(value), ([key, part]) => faultOf(parts[0], part, inside(key)));
   }
   if (kind === "tagged") {
-    const record = Object.hasOwn(parts[0], value.kind) && parts[0][value.kind];
+    const [tag, records] = parts;
+    const known = typeof value[tag] === "string" && Object.hasOwn(records, value[tag]);
+    const record = known && records[value[tag]];
     return record ? faultOf(record, value, place) : wrong();
   }
   return first(Object.entries(SHAPES[kind]), ([key, part]) => {
@@ -80,8 +82,8 @@ function words(shape) {
   if (kind === "list") return "a list";
   if (kind === "row") return `a list of ${parts.length}`;
   if (kind === "tagged") {
-    const tags = Object.keys(parts[0]).map((tag) => JSON.stringify(tag));
-    return `an object whose kind is ${tags.join(" or ")}`;
+    const tags = Object.keys(parts[1]).map((tag) => JSON.stringify(tag));
+    return `an object whose ${parts[0]} is ${tags.join(" or ")}`;
   }
   return PLAIN[kind]?.[0] ?? "an object";
 }

@@ -1,4 +1,4 @@
-/** Whether the parts of a manifest fit each other; says the same as pack/sense.py. */
+/** Whether the parts of a manifest fit each other; says the same as manifest/sense.py. */
 import { sizeOf } from "../tensors.js";
 import { ENCODINGS } from "./decode.js";
 
@@ -113,8 +113,8 @@ function* goldenMisfits(golden, { inputs, outputs }, place) {
 function* demoMisfits({ demo, inputs, outputs }) {
   if (!demo) return;
   const given = new Map(inputs.map(({ name, shape }) => [name, sizeOf(shape)]));
-  yield* among(demo.output.name, new Set(outputs.map(({ name }) => name)), "demo.output.name");
-  if (demo.image) yield* among(demo.image.input, given, "demo.image.input");
+  yield* among(demo.task.output, new Set(outputs.map(({ name }) => name)), "demo.task.output");
+  if (demo.given) yield* among(demo.given.input, given, "demo.given.input");
   for (const [i, control] of (demo.controls ?? []).entries()) {
     const place = `demo.controls[${i}]`, size = given.get(control.input);
     yield* among(control.input, given, `${place}.input`);

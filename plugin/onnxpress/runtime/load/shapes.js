@@ -1,5 +1,5 @@
 // The shapes of a manifest, for check.js.
-// Made by `python -m onnxpress.pack`: change onnxpress/pack.
+// Made by `python -m onnxpress.manifest`.
 /** @type {Object<string, Object<string, import("./check.js").Shape>>} */
 export const SHAPES = {
   Manifest: {
@@ -72,20 +72,29 @@ export const SHAPES = {
     onnx_bytes: "count", parameters: "count", flops: "count", operators: ["table", "count"],
   },
   Demo: {
-    title: "text", task: "text", output: "Output", "loading?": ["word", "click", "lazy", "eager"],
-    "view?": "View", "image?": "ImageInput", "labels?": ["either", ["list", "text"], "text"],
-    "samples?": ["list", "Sample"],
-    "controls?": ["list", ["tagged", {"blend": "Blend", "slider": "Slider", "constant": "Constant"}]],
+    title: "text",
+    task: ["tagged", "name", {"image-classification": "ImageClassification", "image-to-image": "ImageToImage", "segmentation": "Segmentation", "tensor": "Tensor"}],
+    "loading?": ["word", "click", "lazy", "eager"], "given?": "PictureInput",
+    "labels?": ["either", ["list", "text"], "text"], "samples?": ["list", "Sample"],
+    "controls?": ["list", ["tagged", "kind", {"blend": "Blend", "slider": "Slider", "constant": "Constant"}]],
     "threads?": ["either", ["word", "auto"], "count"], "weightsNote?": "text",
   },
-  Output: {
-    name: "text", "kind?": ["word", "logits", "probabilities", "classes"],
-    "channels?": ["word", "rgb", "bgr", "gray"], "layout?": ["word", "nchw", "nhwc"],
-    "range?": ["row", "number", "number"],
+  ImageClassification: {
+    name: ["word", "image-classification"], output: "text",
+    kind: ["word", "logits", "probabilities", "classes"], top: "count",
   },
-  View: { "top?": "count" },
-  ImageInput: {
-    input: "text", resize: ["either", ["word", "cover", "contain", "stretch"], "Shorter"],
+  ImageToImage: {
+    name: ["word", "image-to-image"], output: "text", channels: ["word", "rgb", "bgr", "gray"],
+    layout: ["word", "nchw", "nhwc"], range: ["row", "number", "number"],
+  },
+  Segmentation: {
+    name: ["word", "segmentation"], output: "text",
+    kind: ["word", "logits", "probabilities", "classes"], layout: ["word", "nchw", "nhwc"],
+  },
+  Tensor: { name: ["word", "tensor"], output: "text" },
+  PictureInput: {
+    kind: ["word", "picture"], input: "text",
+    resize: ["either", ["word", "cover", "contain", "stretch"], "Shorter"],
     "filter?": ["word", "bilinear", "bicubic"], "channels?": ["word", "rgb", "bgr", "gray"],
     layout: ["word", "nchw", "nhwc"], "scale?": "number",
     "mean?": ["either", "number", ["list", "number"]],
@@ -94,15 +103,18 @@ export const SHAPES = {
   },
   Shorter: { shorter: "count" },
   Sample: {
-    url: "text", "size?": ["row", "count", "count"], title: "text", licence: "text",
-    "thumbnail?": "text", "author?": "text", "source?": "text", "result?": "SampleResult",
+    url: "text", title: "text", licence: "text", "thumbnail?": "text", "author?": "text",
+    "source?": "text", "facts?": "PictureFacts",
+    "result?": ["tagged", "kind", {"classes": "ClassesResult", "pair": "PairResult"}],
     "card?": "text",
   },
-  SampleResult: {
-    "top?": ["list", "TopClass"], "image?": "text", "after?": "text", "before?": "text",
-    "size?": ["row", "count", "count"],
-  },
+  PictureFacts: { kind: ["word", "picture"], size: ["row", "count", "count"] },
+  ClassesResult: { kind: ["word", "classes"], top: ["list", "TopClass"] },
   TopClass: { label: "text", score: "number" },
+  PairResult: {
+    kind: ["word", "pair"], image: "text", after: "text", before: "text",
+    size: ["row", "count", "count"],
+  },
   Blend: {
     kind: ["word", "blend"], input: "text", label: "text", options: ["list", "BlendOption"],
     "initial?": "count",

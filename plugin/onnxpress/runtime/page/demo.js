@@ -22,11 +22,11 @@ import { createControls } from "./controls.js";
  */
 export async function createDemo(manifest, url, onControl) {
   const demo = manifest.demo ?? plainDemo(manifest);
-  const task = await loadTask(demo.task);
-  const field = task.kind.given?.field;
-  if (field && !demo[field]) {
-    throw new PressError("manifest", `The manifest does not say how a ${task.kind.name} becomes ` +
-      `an input: its demo has no "${field}". The site needs to be built again.`);
+  const task = await loadTask(demo.task.name);
+  const { kind } = task;
+  if (kind.given && demo.given?.kind !== kind.name) {
+    throw new PressError("manifest", `The manifest does not say how a ${kind.name} becomes an ` +
+      "input. The site needs to be built again.");
   }
   const about = resolveUrls(demo, url, task.files ?? []);
   return new LiveDemo(manifest, about, task, createControls(about, manifest.inputs, onControl));
@@ -34,13 +34,13 @@ export async function createDemo(manifest, url, onControl) {
 
 /** @param {Manifest} manifest  without a demo @returns {Demo} */
 function plainDemo({ name, outputs }) {
-  return { title: name, task: PLAIN, output: { name: outputs[0].name } };
+  return { title: name, task: { name: PLAIN, output: outputs[0].name } };
 }
 
 /**
  * @param {Demo} demo
  * @param {string} base
- * @param {import("../tasks/contract.d.ts").ResultFile[]} files  of a sample's result
+ * @param {string[]} files  of a sample's result
  * @returns {Demo} with absolute URLs
  */
 function resolveUrls(demo, base, files) {
@@ -49,8 +49,9 @@ function resolveUrls(demo, base, files) {
   /** @param {string} [url] */
   const perhaps = (url) => url && absolute(url);
   /** @param {Sample["result"]} result */
-  const resolved = (result) => result && { ...result,
-    ...Object.fromEntries(files.map((key) => [key, perhaps(result[key])])) };
+  const resolved = (result) => result && Object.assign({}, result, Object.fromEntries(
+    Object.entries(result).flatMap(([key, value]) => (
+      files.includes(key) ? [[key, perhaps(value)]] : []))));
   const { labels, samples = [], controls = [] } = demo;
   return {
     ...demo,
@@ -89,7 +90,7 @@ export class LiveDemo {
   constructor(manifest, about, task, controls) {
     this.manifest = manifest;
     this.kind = task.kind;
-    this.#view = task.createView(about);
+    this.#view = task.createView(about.task, about.given);
     this.#controls = controls;
     this.about = about;
   }
@@ -114,7 +115,7 @@ export class LiveDemo {
 
   /** The kind's options in the manifest; its `input` is the name of the model's input. */
   get options() {
-    return this.given && this.about[this.given.field];
+    return this.about.given;
   }
 
   /** The source of a stream of values, where there is one that the view shows. */

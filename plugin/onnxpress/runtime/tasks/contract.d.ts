@@ -5,21 +5,21 @@
 import type { Kind } from "../kinds/contract.d.ts";
 import type { FramePlan } from "../targets/contract.d.ts";
 import type { TypedArray } from "../api.d.ts";
-import type { Demo, Port, Sample } from "../types.js";
+import type { Port, Sample } from "../types.js";
 
-/** What the module of a task exports. */
-export interface TaskModule {
+/**
+ * What the module of a task exports. In a manifest, `Options` is the type of demo.task and `Given`
+ * the type of demo.given, which createDemo has checked.
+ */
+export interface TaskModule<Options = any, Given = any> {
   /** What a visitor hands over. */
   kind: Kind;
-  createView(demo: Demo): View;
+  createView(options: Options, given: Given): View;
   /** Keys of a sample's result that hold URLs. */
-  files?: ResultFile[];
+  files?: string[];
   /** For answers that a GPU can paint live: the way from a frame to the canvas. */
-  planFrames?(demo: Demo, outputs: Port[]): Promise<FramePlan>;
+  planFrames?(options: Options, given: Given, outputs: Port[]): Promise<FramePlan>;
 }
-
-/** A key of a sample's result that holds a URL. */
-export type ResultFile = "image" | "after" | "before";
 
 /** The part of a panel that shows answers. `Value` and `Seen` come from the task's kind. */
 export interface View<Value = any, Seen = any> {

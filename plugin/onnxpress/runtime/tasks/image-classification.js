@@ -31,10 +31,10 @@ export function best(scores, count, labels) {
 }
 
 /**
- * @param {import("../types.js").Demo} demo
+ * @param {import("../types.js").ImageClassification} options
  * @returns {import("./contract.d.ts").View<Picture, Pixels>}
  */
-export function createView({ output, view = {} }) {
+export function createView({ output, kind: holds, top: count }) {
   const frame = h("div", { className: "onnx-picture" });
   const list = h("ol", { className: "onnx-bars" });
   /** @param {TopClass[]} top */
@@ -48,13 +48,14 @@ export function createView({ output, view = {} }) {
       picture.canvas.setAttribute("role", "img");
       picture.canvas.setAttribute("aria-label", picture.title);
       frame.replaceChildren(picture.canvas);
-      fill(sample?.result?.top ?? []);
+      const made = sample?.result;
+      fill(made?.kind === "classes" ? made.top : []);
     },
 
     show({ outputs, labels }) {
-      const values = /** @type {Float32Array} */ (outputs[output.name]);
-      const scores = output.kind === "probabilities" ? values : softmax(values);
-      const top = best(scores, view.top ?? 5, labels);
+      const values = /** @type {Float32Array} */ (outputs[output]);
+      const scores = holds === "logits" ? softmax(values) : values;
+      const top = best(scores, count, labels);
       fill(top);
       return `${top[0].label}, ${formatShare(top[0].score)}`;
     },

@@ -1,31 +1,35 @@
 /** Before and after, one over the other, with an edge that the visitor drags. */
 import { canvas, contextOf, h } from "../dom/elements.js";
-import { imageOf, pixelsToImageData, placement, toImageData } from "../kinds/picture/tensor.js";
+import { pixelsToImageData, placement, toImageData } from "../kinds/picture/tensor.js";
 
 export { kind } from "../kinds/picture.js";
-/** @type {import("./contract.d.ts").ResultFile[]} */
 export const files = ["image"];
 
 /**
- * @typedef {import("../types.js").Demo} Demo
+ * @typedef {import("../types.js").ImageToImage} ImageToImage
+ * @typedef {import("../types.js").PictureInput} PictureInput
  * @typedef {import("../kinds/picture.js").Picture} Picture
  * @typedef {import("../kinds/picture.js").Pixels} Pixels
  */
 
 /**
- * @param {Demo} demo
+ * @param {ImageToImage} options
+ * @param {PictureInput} image
  * @param {import("../types.js").Port[]} outputs of the model
  * @returns {Promise<import("../targets/contract.d.ts").FramePlan>}
  */
-export async function planFrames(demo, outputs) {
+export async function planFrames(options, image, outputs) {
   const { planFrames: plan } = await import("../kinds/picture/frames.js");
-  const { shape = [] } = outputs.find(({ name }) => name === demo.output.name) ?? {};
-  return plan(imageOf(demo), demo.output, shape);
+  const { shape = [] } = outputs.find(({ name }) => name === options.output) ?? {};
+  return plan(image, options, shape);
 }
 
-/** @param {Demo} demo @returns {import("./contract.d.ts").View<Picture, Pixels>} */
-export function createView(demo) {
-  const image = imageOf(demo), { output } = demo;
+/**
+ * @param {ImageToImage} options
+ * @param {PictureInput} image
+ * @returns {import("./contract.d.ts").View<Picture, Pixels>}
+ */
+export function createView(options, image) {
   const [height, width] = image.size;
   const before = canvas(width, height, { className: "before", role: "img" });
   const after = h("div", { className: "after", role: "img" });
@@ -64,16 +68,16 @@ export function createView(demo) {
       before.setAttribute("aria-label", `Before: ${picture.title}`);
       after.setAttribute("aria-label", `After: ${picture.title}`);
       if (shown !== picture) {
-        const made = sample?.result?.image;
-        reveal(made ? h("img", { src: made, alt: "" }) : null);
+        const made = sample?.result;
+        reveal(made?.kind === "pair" ? h("img", { src: made.image, alt: "" }) : null);
         save.hidden = true;
       }
       shown = picture;
     },
 
     show({ outputs, shapes }) {
-      const values = /** @type {Float32Array} */ (outputs[output.name]);
-      const data = toImageData(values, shapes[output.name], output);
+      const values = /** @type {Float32Array} */ (outputs[options.output]);
+      const data = toImageData(values, shapes[options.output], options);
       const target = canvas(data.width, data.height);
       contextOf(target).putImageData(data, 0, 0);
       reveal(target);

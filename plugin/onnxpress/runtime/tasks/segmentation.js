@@ -1,10 +1,9 @@
 /** A coloured mask over the picture, with a legend. */
 import { canvas, contextOf, h, slider } from "../dom/elements.js";
 import { formatShare } from "../dom/format.js";
-import { imageOf, pixelsToImageData } from "../kinds/picture/tensor.js";
+import { pixelsToImageData } from "../kinds/picture/tensor.js";
 
 export { kind } from "../kinds/picture.js";
-/** @type {import("./contract.d.ts").ResultFile[]} */
 export const files = ["image"];
 
 /** The numbers of tasks/segmentation.py, which draws posters: the same colours, the same legend. */
@@ -36,10 +35,10 @@ export function colour(index) {
 /**
  * @param {ArrayLike<number|bigint>} values
  * @param {number[]} shape  [1, C, H, W] or [1, H, W, C]; for indices of classes [.., H, W]
- * @param {Pick<import("../types.js").Output, "kind"|"layout">} output
+ * @param {Pick<import("../types.js").Segmentation, "kind"|"layout">} output
  * @returns {ClassMap}
  */
-export function classMap(values, shape, { kind, layout = "nchw" }) {
+export function classMap(values, shape, { kind, layout }) {
   const dims = shape.filter((n, i) => n !== 1 || i >= shape.length - 2);
   if (kind === "classes") {
     const [height, width] = dims.slice(-2);
@@ -63,12 +62,11 @@ export function classMap(values, shape, { kind, layout = "nchw" }) {
 }
 
 /**
- * @param {import("../types.js").Demo} demo
+ * @param {import("../types.js").Segmentation} options
+ * @param {import("../types.js").PictureInput} image
  * @returns {import("./contract.d.ts").View<Picture, Pixels>}
  */
-export function createView(demo) {
-  const { output } = demo;
-  const [height, width] = imageOf(demo).size;
+export function createView(options, { size: [height, width] }) {
   const base = canvas(width, height, { role: "img" });
   const mask = h("div", { className: "mask", ariaHidden: "true" });
   const stack = h("div", { className: "stack" }, base, mask);
@@ -83,13 +81,14 @@ export function createView(demo) {
     expect({ value: picture, seen, sample }) {
       contextOf(base).putImageData(pixelsToImageData(seen), 0, 0);
       base.setAttribute("aria-label", picture.title);
-      const overlay = sample?.result?.image;
+      const made = sample?.result;
+      const overlay = made?.kind === "pair" && made.image;
       mask.replaceChildren(...(overlay ? [h("img", { src: overlay, alt: "" })] : []));
       legend.replaceChildren();
     },
 
     show({ outputs, shapes, labels }) {
-      const map = classMap(outputs[output.name], shapes[output.name], output);
+      const map = classMap(outputs[options.output], shapes[options.output], options);
       const target = canvas(map.width, map.height);
       contextOf(target).putImageData(paint(map), 0, 0);
       mask.replaceChildren(target);

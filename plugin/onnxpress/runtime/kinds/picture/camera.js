@@ -17,7 +17,7 @@ const REFUSALS = {
 export const hasCameras = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 /**
- * @param {import("../../types.js").ImageInput} image
+ * @param {import("../../types.js").PictureInput} image
  * @returns {Promise<Camera>} its frames are about as large as the model's pictures
  * @throws {PressError} "camera": it does not start
  */

@@ -4,8 +4,8 @@ import { TO_CANVAS, TO_TENSOR } from "./frame_shaders.js";
 import { ORDER, perChannel, placement } from "./tensor.js";
 
 /**
- * @typedef {import("../../types.js").ImageInput} ImageInput
- * @typedef {import("../../types.js").Output} Output
+ * @typedef {import("../../types.js").PictureInput} PictureInput
+ * @typedef {import("../../types.js").ImageToImage} ImageToImage
  * @typedef {{width: number, height: number}} Size
  */
 
@@ -13,29 +13,29 @@ import { ORDER, perChannel, placement } from "./tensor.js";
 const LUMA = [19595 / 65536, 38470 / 65536, 7471 / 65536];
 
 /**
- * @param {ImageInput} image
- * @param {Output} output  a picture
+ * @param {PictureInput} image
+ * @param {ImageToImage} options
  * @param {number[]} shape of the output
  * @returns {import("../../targets/contract.d.ts").FramePlan}
  */
-export function planFrames(image, output, shape) {
-  const [height, width] = shape.slice(output.layout === "nhwc" ? -3 : -2);
+export function planFrames(image, options, shape) {
+  const [height, width] = shape.slice(options.layout === "nhwc" ? -3 : -2);
   return {
     input: image.input,
-    output: output.name,
+    output: options.output,
     size: [height, width],
     reader: {
       code: TO_TENSOR,
       groups: [Math.ceil(image.size[1] / 8), Math.ceil(image.size[0] / 8)],
       numbers: (source) => tensorPlan(image, source),
     },
-    painter: { code: TO_CANVAS, numbers: canvasPlan(output, { width, height }, sizeOf(shape)) },
+    painter: { code: TO_CANVAS, numbers: canvasPlan(options, { width, height }, sizeOf(shape)) },
   };
 }
 
 /**
  * Struct Plan of TO_TENSOR.
- * @param {ImageInput} image
+ * @param {PictureInput} image
  * @param {Size} source  the frame's
  */
 function tensorPlan(image, source) {
@@ -55,7 +55,7 @@ function tensorPlan(image, source) {
 
 /**
  * (value * scale - mean) / std as a row of factors for red, green, blue and 1, per channel.
- * @param {ImageInput} image
+ * @param {PictureInput} image
  */
 function channelRows({ channels = "rgb", scale = 1 / 255, mean, std }) {
   /** @param {number} at */
@@ -70,12 +70,11 @@ function channelRows({ channels = "rgb", scale = 1 / 255, mean, std }) {
 
 /**
  * Struct Plan of TO_CANVAS.
- * @param {Output} output
+ * @param {ImageToImage} options
  * @param {Size} canvas
  * @param {number} length  values of the output
  */
-function canvasPlan(output, { width, height }, length) {
-  const { layout = "nchw", channels = "rgb", range: [black, white] = [0, 1] } = output;
+function canvasPlan({ layout, channels, range: [black, white] }, { width, height }, length) {
   const area = width * height;
   const [step, next] = layout === "nchw" ? [1, area] : [length / area, 1];
   const bytes = new ArrayBuffer(32);

@@ -1,28 +1,19 @@
 /** Pixels <-> tensors, as the spec's image section says. */
-import { PressError } from "../../errors.js";
 import { crop, resample } from "./resample.js";
 
 /**
  * @typedef {import("./resample.js").Pixels} Pixels
- * @typedef {import("../../types.js").Demo} Demo
- * @typedef {import("../../types.js").ImageInput} ImageInput
- * @typedef {import("../../types.js").Output} Output
+ * @typedef {import("../../types.js").PictureInput} PictureInput
+ * @typedef {import("../../types.js").ImageToImage} ImageToImage
  */
 
 /** Which channels of a tensor are red, green and blue. */
 export const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0], gray: [0, 0, 0] };
 
-/** @param {Demo} demo @returns {ImageInput} @throws {PressError} "manifest": it takes no picture */
-export function imageOf({ image, task }) {
-  if (image) return image;
-  throw new PressError("manifest",
-    `The manifest's demo has no image, which the task ${task} needs.`);
-}
-
 /**
  * The part of the picture that the model gets, at the model's size.
  * @param {Pixels} pixels
- * @param {ImageInput} image
+ * @param {PictureInput} image
  * @returns {Pixels}
  */
 export function fit(pixels, image) {
@@ -34,7 +25,7 @@ export function fit(pixels, image) {
 /**
  * The size of the whole picture once it is scaled, and where in it the model's window begins.
  * @param {{width: number, height: number}} picture
- * @param {ImageInput} image
+ * @param {PictureInput} image
  * @returns {{width: number, height: number, left: number, top: number}}
  */
 export function placement(picture, { size: [height, width], resize }) {
@@ -49,7 +40,7 @@ export function placement(picture, { size: [height, width], resize }) {
  * @param {{width: number, height: number}} picture
  * @param {number} width  of the tensor
  * @param {number} height
- * @param {ImageInput["resize"]} resize
+ * @param {PictureInput["resize"]} resize
  * @returns {number[]} width and height of the picture before the crop
  */
 function scaledSize(picture, width, height, resize) {
@@ -74,7 +65,7 @@ export const perChannel = (value, fallback, c) =>
 
 /**
  * @param {Pixels} pixels  of the model's size
- * @param {ImageInput} image
+ * @param {PictureInput} image
  * @returns {Float32Array} [1, C, H, W] or [1, H, W, C]
  */
 export function toTensor({ data, width, height }, image) {
@@ -105,10 +96,10 @@ function luma(data, at) {
 /**
  * @param {ArrayLike<number>} values  of an output that is a picture
  * @param {number[]} shape  [1, C, H, W] or [1, H, W, C]
- * @param {Output} output
+ * @param {Pick<ImageToImage, "layout"|"channels"|"range">} options
  * @returns {ImageData}
  */
-export function toImageData(values, shape, { layout = "nchw", channels = "rgb", range = [0, 1] }) {
+export function toImageData(values, shape, { layout, channels, range }) {
   const dims = shape.slice(-3);
   const [height, width] = layout === "nchw" ? dims.slice(1) : dims;
   const area = width * height;

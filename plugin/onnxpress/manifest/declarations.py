@@ -6,8 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 
-from .manifest import Manifest
-from .shapes import (
+from ..pack.shapes import (
     Either,
     Field,
     Listing,
@@ -22,14 +21,15 @@ from .shapes import (
     records_below,
     text_of,
 )
-from .targets import Targets
+from ..pack.targets import Targets
+from .manifest import Manifest
 
 PLAIN = {"text": "string", "number": "number", "count": "number", "flag": "boolean",
          "nothing": "null"}
 WIDTH = 100
 IMPORT = re.compile(r"^import type .*;\n+", re.M)
 EXPORTED = re.compile(r"^export interface (\w+)", re.M)
-COMMAND = "python -m onnxpress.pack"
+COMMAND = "python -m onnxpress.manifest"
 
 
 def javascript_types(file: str, api: str) -> str:
@@ -37,7 +37,8 @@ def javascript_types(file: str, api: str) -> str:
     blocks = [_comment([
         "The types of everything that the runtime reads (manifest.json) and gives (Model).",
         "URLs in a manifest are relative to the manifest itself.",
-        f"Made by `{COMMAND}`: change onnxpress/pack or {file} instead."])]
+        f"Made by `{COMMAND}` from the dataclasses in pack/, manifest/, kinds/ and",
+        f"tasks/, and from {file}: change those instead."])]
     blocks += [_typedef(kind) for kind in records_below(Manifest)]
     named = {"Target": _targets()} | {
         name: f'import("./{file}").{name}' for name in EXPORTED.findall(api)}
@@ -108,7 +109,7 @@ def _type(shape: Shape) -> str:
             return f"{{[name: string]: {_type(item)}}}"
         case Record(of):
             return of.__name__
-        case Tagged(records):
+        case Tagged(_, records):
             return "|".join(map(_type, records.values()))
         case Either(options):
             return "|".join(map(_type, options))

@@ -2,16 +2,15 @@
 
 A shape is a name ("text", "count", ..., or a record's own) or a list that begins with its kind:
 ["list", shape], ["row", shapes...], ["table", shape], ["word", values...], ["either", shapes...],
-["tagged", {kind: record}]. A record has a shape for each key; "?" stands behind optional keys.
+["tagged", key, {value: record}]. A record has a shape for each key; "?" stands behind optional
+keys.
 """
 
 import json
 import textwrap
 from typing import Any
 
-from .declarations import COMMAND, WIDTH
-from .manifest import Manifest
-from .shapes import (
+from ..pack.shapes import (
     Either,
     Listing,
     Plain,
@@ -24,6 +23,8 @@ from .shapes import (
     fields_of,
     records_below,
 )
+from .declarations import COMMAND, WIDTH
+from .manifest import Manifest
 
 GLUE = "\u2060"  # in place of a space where a line must not end
 
@@ -32,7 +33,7 @@ def javascript_shapes() -> str:
     """The text of runtime/load/shapes.js."""
     records = [f"  {kind.__name__}: {_record(kind)},\n" for kind in records_below(Manifest)]
     return ("// The shapes of a manifest, for check.js.\n"
-            f"// Made by `{COMMAND}`: change onnxpress/pack.\n"
+            f"// Made by `{COMMAND}`.\n"
             '/** @type {Object<string, Object<string, import("./check.js").Shape>>} */\n'
             f"export const SHAPES = {{\n{''.join(records)}}};\n")
 
@@ -67,7 +68,7 @@ def _shape(shape: Shape) -> Any:
             return ["table", _shape(item)]
         case Record(of):
             return of.__name__
-        case Tagged(records):
-            return ["tagged", {tag: _shape(record) for tag, record in records.items()}]
+        case Tagged(key, records):
+            return ["tagged", key, {tag: _shape(record) for tag, record in records.items()}]
         case Either(options):
             return ["either", *map(_shape, options)]

@@ -5,8 +5,7 @@ It says what pack/values.py checks, and so what the browser checks at load.
 
 from typing import Any
 
-from .manifest import Manifest
-from .shapes import (
+from ..pack.shapes import (
     Either,
     Listing,
     Plain,
@@ -20,6 +19,7 @@ from .shapes import (
     records_below,
     text_of,
 )
+from .manifest import Manifest
 
 PLAIN: dict[str, dict[str, Any]] = {
     "text": {"type": "string"}, "number": {"type": "number"}, "flag": {"type": "boolean"},
@@ -63,7 +63,7 @@ def _schema(shape: Shape) -> dict[str, Any]:
             return {"type": "object", "additionalProperties": _schema(item)}
         case Record(of):
             return {"$ref": f"#/$defs/{of.__name__}"}
-        case Tagged(records):
+        case Tagged(_, records):
             return {"oneOf": [_schema(record) for record in records.values()]}
         case Either(options):
             return {"anyOf": [_schema(option) for option in options]}

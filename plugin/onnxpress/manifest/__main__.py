@@ -1,4 +1,4 @@
-"""`python -m onnxpress.pack`: writes the files that are made from the manifest's types."""
+"""`python -m onnxpress.manifest`: writes the files that are made from the manifest's types."""
 
 import sys
 

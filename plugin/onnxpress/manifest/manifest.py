@@ -11,12 +11,12 @@ from typing import Literal
 
 from ..errors import PackError
 from ..files import FileEntry, json_bytes
+from ..pack.proof import F16, Golden, ProofRow
+from ..pack.shapes import KEY
+from ..pack.targets import Targets
+from ..pack.values import from_json, to_json
+from ..pack.weights import Weights
 from .demo import Demo
-from .proof import F16, Golden, ProofRow
-from .shapes import KEY
-from .targets import Targets
-from .values import from_json, to_json
-from .weights import Weights
 
 FORMAT = 1
 

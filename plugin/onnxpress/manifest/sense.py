@@ -4,11 +4,11 @@ from collections.abc import Container, Iterator
 from math import ceil, prod
 
 from ..errors import PackError
+from ..pack.proof import Golden
+from ..pack.targets import Linear, Wasm
+from ..pack.values import Fault
+from ..pack.weights import WeightTensor
 from .manifest import Manifest, Port
-from .proof import Golden
-from .targets import Linear, Wasm
-from .values import Fault
-from .weights import WeightTensor
 
 BITS = {"f32": 32, "f16": 16, "int8": 8, "int4": 4}  # of a value
 SCALE_BYTES = {"int8": 4, "int4": 2}  # of a scale
@@ -97,10 +97,10 @@ def _demo(manifest: Manifest) -> Iterator[Fault]:
     if not demo:
         return
     given = {port.name: prod(port.shape) for port in manifest.inputs}
-    yield from _among(demo.output.name, {port.name for port in manifest.outputs},
-                      "demo.output.name")
-    if demo.image:
-        yield from _among(demo.image.input, given, "demo.image.input")
+    yield from _among(demo.task.output, {port.name for port in manifest.outputs},
+                      "demo.task.output")
+    if demo.given:
+        yield from _among(demo.given.input, given, "demo.given.input")
     for i, control in enumerate(demo.controls):
         place, size = f"demo.controls[{i}]", given.get(control.input)
         yield from _among(control.input, given, f"{place}.input")
