@@ -52,6 +52,7 @@ class Options:
     `feeds`: samples, on which the pack is proven beside random inputs. `bounds`: input -> (low,
     high) of its random values. `answer`: the meaning of the outputs, which decides how exact an
     encoding must be. `admit`: refuses outputs, by name and shape, before anything is compiled.
+    `simplify`: whether onnxsim is asked.
     """
 
     name: str = "model"
@@ -62,6 +63,7 @@ class Options:
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     answer: Answer = PLAIN_ANSWER
     admit: Callable[[Mapping[str, tuple[int, ...]]], Any] = lambda outputs: None
+    simplify: bool = True
 
 
 @dataclass
@@ -76,13 +78,15 @@ class Notes:
             self.entries.append(note)
 
 
-def lower(model: ModelProto, shapes: Mapping[str, tuple[int, ...]], note: Notes) -> Graph:
-    """Source model -> the graph that all targets start from.
+def lower(model: ModelProto, shapes: Mapping[str, tuple[int, ...]], note: Notes,
+          simplified: bool = True) -> Graph:
+    """Source model -> the graph that all targets start from. `simplified`: whether onnxsim is
+    asked.
 
     Raises:
         ModelError, UnsupportedError: the model cannot be read or run.
     """
-    simple = simplify(model, shapes, note)
+    simple = simplify(model, shapes, note, simplified)
     return run_passes(import_model(simple, shapes, spilled_arrays(model)), note)
 
 
@@ -108,7 +112,7 @@ def assemble(model: ModelProto, folder: Path, options: Options,
     """
     note = Notes()
     progress("reading")
-    graph = lower(model, options.shapes, note)
+    graph = lower(model, options.shapes, note, options.simplify)
     options.admit({name: graph.shape(name) for name in graph.outputs})
     progress("compiling")
     programs = _programs(graph, options.targets, note)

@@ -4,10 +4,13 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import fsspec
@@ -51,13 +54,35 @@ def test_a_damaged_entry_is_built_again(tmp_path: Path, spoil) -> None:
     assert Cache(tmp_path).find("key") == entry
 
 
-def test_damage_is_seen_although_digests_are_remembered(tmp_path: Path) -> None:
+def test_damage_is_seen_although_size_and_time_stay(tmp_path: Path) -> None:
+    """A disk flips a bit; a retrained model has the same size, and a checkout gives all files one
+    time. The second look is by another process, the third by the same one."""
     entry = write_entry(tmp_path, "key", fill)
     first = Cache(tmp_path)
     assert first.find("key")
-    first.save()
-    (entry / "weights.bin").write_bytes(b"wEights")
+    weights, before = entry / "weights.bin", (entry / "weights.bin").stat()
+    weights.write_bytes(b"wEights")
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert Cache(tmp_path).find("key") is None
+    if os.name != "nt":  # which keeps no time of a file's last change
+        assert first.find("key") is None
+
+
+def test_the_key_follows_a_model_whose_size_and_time_stay(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"trained")
+    (tmp_path / "a.yml").write_text("title: T\ntask: tensor\nmodel: net.onnx\n")
+    demo = load_demo(tmp_path / "a.yml", tmp_path)
+    first, before = demo_keys(demo, Cache(tmp_path)), (tmp_path / "net.onnx").stat()
+    (tmp_path / "net.onnx").write_bytes(b"Trained")
+    os.utime(tmp_path / "net.onnx", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert demo_keys(demo, Cache(tmp_path)) != first
+
+
+def test_what_earlier_versions_left_does_not_matter(tmp_path: Path) -> None:
+    for text in ('["x"]', "{", '{"a": 1}'):
+        (tmp_path / "digests.json").write_text(text)
+        entry = write_entry(tmp_path, "key", fill)
+        assert Cache(tmp_path).find("key") == entry
 
 
 def test_a_build_that_dies_leaves_nothing(tmp_path: Path) -> None:
@@ -96,6 +121,44 @@ def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "packs").write_text("a file stands here")
     with pytest.raises(PackError, match="the cache cannot be written"):
         write_entry(tmp_path, "key", fill)
+
+
+def test_what_a_build_misses_is_not_the_cache_s_fault(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no-such-model"):
+        write_entry(tmp_path, "key", lambda folder: (folder / "no-such-model").read_bytes())
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda cache: cache.write_text("a file stands here"),
+    lambda cache: (cache / "packs").mkdir(parents=True) or (cache / "packs").chmod(0o500),
+    lambda cache: (cache / "packs").parent.mkdir() or (cache / "packs").write_text(""),
+], ids=["a file", "read only", "a file inside"])
+def test_without_a_cache_packs_are_built_for_this_time(
+        tmp_path: Path, spoil: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    make = tempfile.mkdtemp
+
+    def denied(*, prefix: str, dir: Path | None = None) -> str:  # root may write everywhere
+        if dir and not dir.stat().st_mode & 0o200:
+            raise PermissionError(13, "Permission denied", str(dir))
+        return make(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", denied)
+    folder, notes = tmp_path / "cache", []
+    spoil(folder)
+    cache = Cache(folder)
+    assert cache.find("key") is None
+    room = cache.room(notes.append)
+    assert room != folder and "the cache cannot be written" in notes[0] and "cache_dir" in notes[0]
+    entry = write_entry(room, "key", fill)
+    assert cache.find("key") == entry and cache.room(notes.append) == room and len(notes) == 1
+    assert Cache(folder).evict() == 0
+
+
+def test_a_cache_that_can_only_be_read_is_read(tmp_path: Path) -> None:
+    entry = write_entry(tmp_path, "key", fill)
+    before = content(tmp_path)
+    cache = Cache(tmp_path)
+    assert cache.find("key") == entry and content(tmp_path) == before, "nothing is written"
 
 
 def test_the_key_follows_what_decides_a_pack(tmp_path: Path) -> None:

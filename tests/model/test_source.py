@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -229,16 +230,47 @@ def test_a_wrong_source_is_an_error_and_no_reason_to_go_on(tmp_path: Path) -> No
         load_card_model(pinned, tmp_path, {})
 
 
-@pytest.mark.parametrize("patch, sentence", [
-    ({"TIMEOUT_SECONDS": 0.001}, "took over"), ({"COMMAND": ("false",)}, "ended with code 1")])
-def test_without_onnxsim_the_model_is_used_as_it_is(
-        patch: dict, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in patch.items():
-        monkeypatch.setattr(f"onnxpress.model.simplify.{name}", value)
+# Programs in place of onnxsim's, and what comes of each.
+ENDS = {"import time; time.sleep(9)": "took over", "raise MemoryError": "ended with code 1",
+        "raise OSError(28, 'No space left')": "ended with code 1",
+        "import os; os.abort()": "ended with code "}
+
+
+@pytest.mark.parametrize("program", ENDS)
+def test_a_lack_of_time_memory_or_disk_is_an_error(
+        program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more of them, the same model would give other bytes under the same cache key."""
+    (tmp_path / "lacking.py").write_text(program)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    monkeypatch.setattr("onnxpress.model.simplify.CHILD", "lacking")
+    if "sleep" in program:
+        monkeypatch.setattr("onnxpress.model.simplify.TIMEOUT_SECONDS", 2)
+    with pytest.raises(ModelError, match=f"onnxsim {ENDS[program]}.*simplify: false in the spec"):
+        simplify(model(), {}, lambda where, why: None)
+
+
+def test_a_full_folder_of_temporary_files_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ModelError, match="onnxsim cannot run: No space left on device; give it"):
+        simplify(model(), {}, lambda where, why: None)
+
+
+def test_a_model_that_onnxsim_cannot_simplify_is_used_as_it_is() -> None:
     notes: list[tuple[str, str]] = []
     given = model()
+    given.graph.node[0].input[0] = "nothing makes it"
     assert simplify(given, {}, lambda where, why: notes.append((where, why))) is given
-    assert sentence in notes[0][1] and "used as it is" in notes[0][1]
+    assert notes == [("simplify", "onnxsim cannot simplify the model, which is used as it is")]
+
+
+def test_onnxsim_is_left_out_where_the_author_says_so() -> None:
+    notes: list[tuple[str, str]] = []
+    given = model()
+    assert simplify(given, {}, lambda where, why: notes.append((where, why)), False) is given
+    assert notes == [("simplify", "onnxsim is left out, as asked")]
 
 
 def test_simplify_folds_what_is_constant() -> None:

@@ -1,5 +1,6 @@
 """`onnxpress export`: one file, opened from a disk by browsers that reach no network."""
 
+import gzip
 import json
 import re
 import shutil
@@ -15,7 +16,7 @@ from onnxpress.cli import main
 from onnxpress.model.frontends.recipe import run_recipe
 from onnxpress.proof.verify import Reference
 from onnxpress.runtime import runtime_files
-from onnxpress.site.export import linked_runtime
+from onnxpress.site.export import linked_runtime, pack_gzip
 from onnxpress.words import size
 from support.browsers import NAMES, open_browser
 from support.firefox import Firefox
@@ -215,6 +216,15 @@ def test_what_is_too_large_or_cannot_be_written_leaves_nothing_behind(
     assert main(("export", "docs/tint.yml", "--html", "large.html")) == 1
     assert "docs/tint.yml: the page would have" in capsys.readouterr().err
     assert not list(folder.glob("*large*")) and not list(folder.glob(".*.part"))
+
+
+def test_every_python_packs_the_same_bytes() -> None:
+    """zlib and gzip name their system in byte 9 of the header, each in its own way."""
+    content = bytes(range(256)) * 300
+    packed = pack_gzip(content)
+    assert gzip.decompress(packed) == content
+    assert packed[:10] == bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 3])
+    assert packed[10:] == gzip.compress(content, 9, mtime=0)[10:]
 
 
 def test_the_whole_runtime_is_linked() -> None:

@@ -8,6 +8,7 @@ import os
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,9 @@ class Builds:
         found: Any = self._find(demo, keys)
         if found is None:
             self.display.stage(demo.name, "queued")
-            found = self._workers().submit(
-                run_job, Job(self.press, demo, keys, self.cache.folder, self.shared))
+            folder = self.cache.room(partial(self._note, "cache"))
+            found = self._workers().submit(run_job, Job(
+                self.press, demo, keys, folder, self._downloads(demo, folder), self.shared))
         self._entries[keys[0]] = found
 
     def _find(self, demo: Demo, keys: tuple[str, ...]) -> Path | None:
@@ -99,6 +101,14 @@ class Builds:
         self._asked.add(keys[0])
         return found
 
+    def _downloads(self, demo: Demo, room: Path) -> Path:
+        """The folder of downloads: beside new packs, or in a cache that can only be read if all of
+        the demo's are there."""
+        kept = self.cache.folder / "models"
+        pins = [part.sha256 for source in demo.card.sources
+                for part in (source, source.weights) if part and part.url and part.sha256]
+        return kept if all((kept / pin).is_file() for pin in pins) else room / "models"
+
     def join(self) -> dict[str, Built]:
         """Demo name -> its pack, in the order of `start`.
 
@@ -113,13 +123,12 @@ class Builds:
             self.close()
 
     def close(self) -> None:
-        """Stops the child processes and saves the cache's digests; `start` may be called again."""
+        """Stops the child processes; `start` may be called again."""
         if self._pool:
             self._pool.close()
             self._pool = None
         self._entries.clear()
         self.display.close()
-        self.cache.save()
 
     def _wait(self, demo: Demo, key: str) -> tuple[Path, float]:
         entry = self._entries[key]

@@ -4,13 +4,14 @@ An entry is written beside its place and renamed into it. So two site builds at 
 dies, leave whole entries or none. An entry whose files have changed is built again.
 """
 
+import atexit
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +25,6 @@ SURROUNDINGS = {"__pycache__", "build", "cli", "runtime", "schema", "site"}
 TOOLS = ("jinja2", "numpy", "onnx", "onnxruntime", "onnxsim", "pillow", "wasmtime")
 FRONTENDS = ("keras", "onnxscript", "tensorflow", "tf2onnx", "torch")
 LISTING = "entry.json"  # {"key", "files": file name -> sha256}
-DIGESTS = "digests.json"
 DAY = 86_400  # seconds; the folder of a job under way is younger
 
 
@@ -34,42 +34,59 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.used: set[str] = set()
-        self._digests: dict[str, list] = _read_json(folder / DIGESTS) or {}
-        self._changed = False
+        self._digests: dict[Path, tuple[tuple[int, ...], str | None]] = {}
+        self._spare: Path | None = None
 
     def find(self, key: str) -> Path | None:
         """The whole entry of `key`, or None."""
         self.used.add(key)
-        entry = self.folder / "packs" / key
-        return entry if is_whole(entry, key, self.digest) else None
+        entries = [folder / "packs" / key for folder in self._folders()]
+        return next((entry for entry in entries if is_whole(entry, key, self.digest)), None)
 
     def digest(self, path: Path) -> str | None:
-        """The file's sha256, or None if it cannot be read; remembered by size and mtime."""
+        """The file's sha256, or None if it cannot be read. Within a process it is computed again
+        only for a file that was written meanwhile. No other process is believed: a copied or a
+        damaged file may have the size and the times of another one."""
         try:
-            facts = path.stat()
+            stat = path.stat()
         except OSError:
             return None
-        known = self._digests.get(str(path))
-        if known and known[:2] == [facts.st_size, facts.st_mtime_ns]:
-            return known[2]
-        sha = _sha256(path)
-        self._digests[str(path)] = [facts.st_size, facts.st_mtime_ns, sha]
-        self._changed = True
-        return sha
+        facts = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        known = self._digests.get(path)
+        if known is None or known[0] != facts:
+            known = self._digests[path] = (facts, _sha256(path))
+        return known[1]
 
-    def save(self) -> None:
-        """Writes the digests of files that still exist."""
-        if self._changed:
-            alive = {k: v for k, v in sorted(self._digests.items()) if Path(k).exists()}
-            _replace(self.folder / DIGESTS, json.dumps(alive).encode())
-            self._changed = False
+    def room(self, note: Callable[[str], None]) -> Path:
+        """The folder for new entries: the cache's own or, where that cannot be written, a temporary
+        one that lasts as long as this process; then `note` gets the reason.
+
+        Raises:
+            PackError: neither can be written.
+        """
+        if self._spare is None:
+            packs = self.folder / "packs"
+            try:
+                packs.mkdir(parents=True, exist_ok=True)
+                Path(tempfile.mkdtemp(prefix="part-", dir=packs)).rmdir()
+                return self.folder
+            except OSError as error:
+                note(f"{packs}: the cache cannot be written ({error.strerror}), so packs are built "
+                     "for this time alone; choose another folder with cache_dir or --cache")
+            with _writing(self.folder):
+                self._spare = Path(tempfile.mkdtemp(prefix="onnxpress-"))
+            atexit.register(shutil.rmtree, self._spare, ignore_errors=True)
+        return self._spare
+
+    def _folders(self) -> list[Path]:
+        return [self.folder, *filter(None, [self._spare])]
 
     def evict(self, keep: Collection[str] | None = None) -> int:
         """Removes all entries but `keep` (default: the used ones) and the leftovers of dead jobs;
         returns how many."""
         keep = self.used if keep is None else keep
-        packs = self.folder / "packs"
-        gone = [p for p in packs.iterdir() if p.name not in keep] if packs.is_dir() else []
+        there = [entry for folder in self._folders() for entry in _inside(folder / "packs")]
+        gone = [p for p in there if p.name not in keep]
         old = [p for p in gone if not p.name.startswith("part-") or _age(p) > DAY]
         for entry in old:
             shutil.rmtree(entry, ignore_errors=True)
@@ -82,12 +99,13 @@ def write_entry(folder: Path, key: str, make: Callable[[Path], Any]) -> Path:
     Raises:
         PackError: the cache cannot be written.
     """
-    def listed(part: Path) -> None:
+    with _part(folder) as part:
         make(part)
-        files = {p.name: _sha256(p) for p in sorted(part.iterdir())}
-        _replace(part / LISTING, json.dumps({"key": key, "files": files}).encode())
-
-    return _put(folder, key, listed)
+        with _writing(folder):
+            files = {p.name: _sha256(p) for p in sorted(part.iterdir())}
+            text = json.dumps({"key": key, "files": files})
+            (part / LISTING).write_text(text, "utf-8", newline="\n")
+        return _put(part, folder, key)
 
 
 def admit_entry(folder: Path, key: str, fetch: Callable[[Path], Any]) -> Path:
@@ -96,30 +114,41 @@ def admit_entry(folder: Path, key: str, fetch: Callable[[Path], Any]) -> Path:
     Raises:
         PackError: `fetch` did not bring the whole entry, or the cache cannot be written.
     """
-    def checked(part: Path) -> None:
-        fetch(part)
+    with _part(folder) as part:
+        with _writing(folder):
+            fetch(part)
         if not is_whole(part, key):
             raise PackError(f"{key}: the entry is damaged, or has another key")
+        return _put(part, folder, key)
 
-    return _put(folder, key, checked)
 
-
-def _put(folder: Path, key: str, fill: Callable[[Path], None]) -> Path:
-    packs = folder / "packs"
-    entry = packs / key
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """An error of the file system inside is an error of the cache at `folder`."""
     try:
+        yield
+    except OSError as error:
+        raise PackError(f"{folder}: the cache cannot be written: {error.strerror}; choose another "
+                        "folder with cache_dir or --cache") from error
+
+
+@contextmanager
+def _part(folder: Path) -> Iterator[Path]:
+    """A folder for an entry under way, which is removed if it is still there in the end."""
+    with _writing(folder):
+        packs = folder / "packs"
         packs.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=packs))
-    except OSError as error:
-        raise PackError(f"{packs}: the cache cannot be written: {error.strerror}") from error
     try:
-        fill(part)
-        _move_folder(part, entry)
-    except OSError as error:
-        raise PackError(f"{entry}: the cache cannot be written: {error.strerror}") from error
+        yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return entry
+
+
+def _put(part: Path, folder: Path, key: str) -> Path:
+    with _writing(folder):
+        _move_folder(part, folder / "packs" / key)
+    return folder / "packs" / key
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
@@ -190,11 +219,11 @@ def _move_folder(source: Path, target: Path) -> None:
         source.rename(target)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(path)
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _age(path: Path) -> float:

@@ -26,19 +26,17 @@ Press = Callable[[Demo, Path, Path, Callable[..., None]], Any]
 class Job:
     """One demo's pack for the cache at `folder`.
 
-    `keys[n]`: the cache key of the pack made from the card's source n. `shared`: the URL of a cache
-    behind `folder`, or "". `press`: None for the compiler.
+    `keys[n]`: the cache key of the pack made from the card's source n. `downloads`: the folder of
+    models from the web. `shared`: the URL of a cache behind `folder`, or "". `press`: None for the
+    compiler.
     """
 
     press: Press | None
     demo: Demo
     keys: tuple[str, ...]
     folder: Path
+    downloads: Path
     shared: str
-
-    @property
-    def downloads(self) -> Path:
-        return self.folder / "models"
 
 
 _events: Any = None
@@ -86,6 +84,9 @@ def run_job(job: Job) -> tuple[Path, float]:
         if str(error).startswith(demo.where):
             raise
         raise type(error)(f"{demo.where}: {error}") from None
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise PackError(f"{demo.where}: {place}{error.strerror}") from None
     seconds = time.monotonic() - begin
     _events.put(("done", demo.name, how, seconds))
     return entry, 0.0 if how == FOUND else seconds

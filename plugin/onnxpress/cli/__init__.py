@@ -173,6 +173,8 @@ def _add_serve(commands) -> None:
 def _add_shapes(command: argparse.ArgumentParser) -> None:
     command.add_argument("--shape", type=shape, action="append", default=[],
                          metavar="NAME=1x3x224x224", help="fixes an input's dynamic dimensions")
+    command.add_argument("--no-simplify", dest="simplify", action="store_false",
+                         help="leave out onnxsim, which simplifies the model first")
 
 
 def _add_places(command: argparse.ArgumentParser) -> None:

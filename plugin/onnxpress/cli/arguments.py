@@ -69,12 +69,13 @@ def cache_place(text: str) -> tuple[Path, str]:
 
 def open_model(options: argparse.Namespace) -> tuple[Any, Mapping[str, tuple[int, ...]]]:
     """The ONNX model of a spec or a file, and the shapes that fix its inputs. Reads `model`,
-    `shape`, `models`, `recipes` and `cache` of `options`."""
+    `shape`, `models`, `recipes` and `cache` of `options`; a spec's `simplify: false` goes there."""
     from ..model.source import load_card_model, load_model
 
     path, shapes = options.model, dict(options.shape)
     if path.suffix in (".yml", ".yaml"):
         demo = read_spec(path, options.models, options.recipes)
+        options.simplify = options.simplify and demo.simplify
         fixed = {**demo.shapes, **shapes}
         return load_card_model(demo.card, options.cache[0] / "models", fixed).model, fixed
     return load_model(path, shapes), shapes

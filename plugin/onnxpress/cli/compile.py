@@ -28,7 +28,8 @@ def run_compile(options: argparse.Namespace) -> None:
         pack = compile_model(
             options.model, options.out,
             Options(name=options.model.stem, targets=options.targets, weights=options.weights,
-                    shapes=dict(options.shape), feeds=feeds),
+                    shapes=dict(options.shape), feeds=feeds,
+                    simplify=options.simplify),
             lambda *stage: display.stage(options.model.name, *stage))
     finally:
         display.close()

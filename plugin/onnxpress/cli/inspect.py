@@ -17,7 +17,7 @@ def run_explain(options: argparse.Namespace) -> None:
 
     model, shapes = open_model(options)
     notes = Notes()
-    graph = _stage(model, shapes, options.after, notes)
+    graph = _stage(model, shapes, options, notes)
     facts = count(graph, model_bytes(model))
     if options.json:
         say(json.dumps({"graph": _plain(graph), "notes": to_json(notes.entries),
@@ -30,20 +30,21 @@ def run_explain(options: argparse.Namespace) -> None:
         f"{facts.flops / 1e9:.3g} GFLOP")
 
 
-def _stage(model: Any, shapes: Any, after: str | None, notes: Any) -> Any:
-    """The graph after the pass `after`, or after all passes."""
+def _stage(model: Any, shapes: Any, options: argparse.Namespace, notes: Any) -> Any:
+    """The graph after the pass `after` of `options`, or after all passes."""
     from ..compiler import lower
     from ..importer.model import import_model
     from ..model.simplify import simplify
     from ..passes import PORTABLE
 
+    after = options.after
     if after is None:
-        return lower(model, shapes, notes)
+        return lower(model, shapes, notes, options.simplify)
     names = ["import", *(run.__name__ for run in PORTABLE)]
     if after not in names:
         raise PassError(f'there is no pass "{after}".{did_you_mean(after, names)} '
                         f"They are: {', '.join(dict.fromkeys(names))}")
-    graph = import_model(simplify(model, shapes, notes), shapes)
+    graph = import_model(simplify(model, shapes, notes, options.simplify), shapes)
     # A pass may run more than once; `after` means its last run.
     last = len(names) - 1 - names[::-1].index(after)
     for run in PORTABLE[:last]:

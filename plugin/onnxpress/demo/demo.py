@@ -61,11 +61,11 @@ def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress) -> Pack
     manifest = assemble(loaded.model, folder, Options(
         demo.name, demo.targets, demo.weights, fixed, feeds,
         {entry.name: entry.given.bounds(entry.options)} if entry else {},
-        _answer(demo, loaded.model), partial(shown_output, demo)), progress)
+        _answer(demo, loaded.model), partial(shown_output, demo), demo.simplify), progress)
     progress("drawing results")
     output = shown_output(demo, {port.name: port.shape for port in manifest.outputs})
     stage = _Stage(demo, TASKS[demo.task], entry, loaded.source.trained, folder, published_run(
-        manifest, folder, output, lambda: lower(loaded.model, fixed, Notes())))
+        manifest, folder, output, lambda: lower(loaded.model, fixed, Notes(), demo.simplify)))
     samples = [_sample(stage, entry, sample, value, url, feed)
                for sample, (value, url), feed in zip(demo.samples, values, feeds, strict=True)
                ] if entry else []

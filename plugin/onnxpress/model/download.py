@@ -75,10 +75,13 @@ def fetch(url: str, sha256: str, folder: Path, limit: int, admit: Callable[[str]
     if offline():
         raise UnavailableError(f"{url}: not fetched, ONNXPRESS_OFFLINE is set")
     admit(url)
-    folder.mkdir(parents=True, exist_ok=True)
     opener = urllib.request.build_opener(_Redirects(admit))
     request = urllib.request.Request(url, headers={"User-Agent": "onnxpress"})
-    handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
+    except OSError as error:
+        raise ModelError(f"{url}: cannot be kept in {folder}: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as out, opener.open(request, timeout=TIMEOUT_SECONDS) as body:
             found = _copy(body, out, url, limit, progress)

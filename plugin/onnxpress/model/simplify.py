@@ -1,9 +1,10 @@
-"""onnxsim in a child process. It may crash, hang or use up memory; then the build goes on without
-it.
+"""onnxsim in a child process. It may crash, hang or use up memory.
 
-Run as `python -m onnxpress.model.simplify IN OUT NAME=1x3x224x224 …`.
+A model that onnxsim cannot simplify is used as it is. An end for want of time, memory or disk is an
+error: with more of them the pack would have other bytes.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,13 +12,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import onnx
+from onnx import ModelProto
 
+from ..errors import ModelError
 from ..graph.graph import Shape
+from .child import run_child
 from .spill import spilled
 
 TIMEOUT_SECONDS = 180
-COMMAND = (sys.executable, "-P", "-m", "onnxpress.model.simplify")
+CHILD = "onnxpress.model.simplify"
+REFUSED = 3  # the exit status of a child whose onnxsim cannot simplify the model
 MEMORY_BYTES = 12 << 30  # of address space, of which onnxruntime reserves several GiB unused
+
+# How libraries inside onnxsim tell of a lack that another machine may not have.
+LACKING = re.compile("alloc|out of memory|no space left", re.IGNORECASE)
 
 STANDARD = ("", "ai.onnx")
 
@@ -25,39 +33,60 @@ STANDARD = ("", "ai.onnx")
 QUANTIZED = {"DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
 
 
-def simplify(model: onnx.ModelProto, shapes: Mapping[str, Shape],
-             note: Callable[[str, str], None]) -> onnx.ModelProto:
+def simplify(model: ModelProto, shapes: Mapping[str, Shape], note: Callable[[str, str], None],
+             wanted: bool = True) -> ModelProto:
     """The simplified model, or `model` itself if onnxsim cannot help; then a note says why.
-    `shapes`: input name -> fixed shape."""
+    `shapes`: input name -> fixed shape. `wanted`: whether onnxsim is asked.
+
+    Raises:
+        ModelError: onnxsim crashed, or lacked time, memory or disk.
+    """
+    if not wanted:
+        note("simplify", "onnxsim is left out, as asked")
+        return model
     if any(node.op_type in QUANTIZED for node in model.graph.node):
         note("simplify", "onnxsim is left out: the model is quantized and its integers matter")
         return model
-    with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
-        source, target = Path(folder, "in.onnx"), Path(folder, "out.onnx")
-        fixed = [f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items()]
-        try:
-            source.write_bytes(_without_spilled(model).SerializeToString(deterministic=True))
-            done = subprocess.run([*COMMAND, source, target, *fixed], capture_output=True,
-                                  timeout=TIMEOUT_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            note("simplify", f"onnxsim took over {TIMEOUT_SECONDS} s; the model is used as it is")
-            return model
-        except ValueError:
-            note("simplify", "the model exceeds protobuf's 2 GiB; onnxsim is left out")
-            return model
-        if done.returncode or not target.is_file():
-            note("simplify", f"onnxsim ended with code {done.returncode}; "
-                             "the model is used as it is")
-            return model
-        return _accept(_with_spilled(onnx.load(target), model), model, note)
+    try:
+        content = _without_spilled(model).SerializeToString(deterministic=True)
+    except ValueError:
+        note("simplify", "the model exceeds protobuf's 2 GiB; onnxsim is left out")
+        return model
+    simple = _run(content, [f"{name}={'x'.join(map(str, shape))}"
+                            for name, shape in shapes.items()])
+    if simple is None:
+        note("simplify", "onnxsim cannot simplify the model, which is used as it is")
+        return model
+    return _accept(_with_spilled(simple, model), model, note)
 
 
-def _without_spilled(model: onnx.ModelProto) -> onnx.ModelProto:
+def _run(content: bytes, fixed: list[str]) -> ModelProto | None:
+    """What onnxsim makes of a model; None if it cannot simplify it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
+            source, target = Path(folder, "in.onnx"), Path(folder, "out.onnx")
+            source.write_bytes(content)
+            status = run_child(CHILD, source, target, *fixed, log=Path(folder, "log.txt"),
+                               timeout=TIMEOUT_SECONDS)
+            if status == REFUSED:
+                return None
+            if not status:
+                return ModelProto.FromString(target.read_bytes())
+            why = f"ended with code {status}"
+    except subprocess.TimeoutExpired:
+        why = f"took over {TIMEOUT_SECONDS} s"
+    except OSError as error:
+        why = f"cannot run: {error.strerror}"
+    raise ModelError(f"onnxsim {why}; give it more memory, or more room for temporary files, or "
+                     "leave it out: simplify: false in the spec, --no-simplify for the command")
+
+
+def _without_spilled(model: ModelProto) -> ModelProto:
     """A copy of the model in which each weight that is kept in a file is an input."""
     away = {tensor.name: tensor for tensor in spilled(model)}
     if not away:
         return model
-    copy = onnx.ModelProto()
+    copy = ModelProto()
     copy.CopyFrom(model)
     listed = {port.name for port in model.graph.input}
     copy.graph.input.extend(onnx.helper.make_tensor_value_info(t.name, t.data_type, t.dims)
@@ -68,7 +97,7 @@ def _without_spilled(model: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _with_spilled(simple: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
+def _with_spilled(simple: ModelProto, model: ModelProto) -> ModelProto:
     """`simple`, with the weights that `model` keeps in a file in place of inputs."""
     away = {tensor.name: tensor for tensor in spilled(model)}
     ports = [port for port in simple.graph.input if port.name not in away]
@@ -78,8 +107,8 @@ def _with_spilled(simple: onnx.ModelProto, model: onnx.ModelProto) -> onnx.Model
     return simple
 
 
-def _accept(simple: onnx.ModelProto, model: onnx.ModelProto,
-            note: Callable[[str, str], None]) -> onnx.ModelProto:
+def _accept(simple: ModelProto, model: ModelProto,
+            note: Callable[[str, str], None]) -> ModelProto:
     """`simple` if it has the same inputs and outputs and only standard operators, else `model`."""
     if _ports(simple.graph) != _ports(model.graph):
         note("simplify", "onnxsim changed the model's inputs or outputs; it is used as it is")
@@ -107,10 +136,17 @@ def _child(source: str, target: str, fixed: list[str]) -> None:
         pass
     import onnxsim
 
+    model = onnx.load(source)
     pairs = (item.rpartition("=") for item in fixed)
     shapes = {name: [int(n) for n in dims.split("x")] for name, _, dims in pairs}
-    simple, _ = onnxsim.simplify(onnx.load(source), check_n=0,
-                                 overwrite_input_shapes=shapes or None)
+    try:
+        simple, _ = onnxsim.simplify(model, check_n=0, overwrite_input_shapes=shapes or None)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        if LACKING.search(str(error)):
+            raise
+        sys.exit(REFUSED)
     onnx.save(simple, target)
 
 

@@ -9,10 +9,11 @@ runtime/page/save.js joins the same bytes.
 """
 
 import base64
-import gzip
 import hashlib
 import json
 import re
+import struct
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -48,6 +49,9 @@ PAGE, WORKER = "onnxpress.js", "worker.js"
 # How one file of the runtime names another: import ... from "./x.js", import("./x.js"),
 # new URL("./x.css", import.meta.url).
 LINK = re.compile(r'(from |import\(|new URL\()"(\.\.?/[^"]+)"')
+
+# Of gzip (RFC 1952): deflate, no name, no time, densest, written on Unix.
+HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 3])
 
 # Marks the place for a published file's base64. Texts of specs are escaped and have no "<".
 PLACE = re.compile("<!--file:([^>]+)-->")
@@ -146,8 +150,15 @@ def _runtime(targets: tuple[str, ...]) -> Carried:
 
 
 def _zipped(url: str, content: bytes) -> Carried:
-    packed = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+    packed = base64.b64encode(pack_gzip(content)).decode()
     return Carried(url, _type(url), True, len(packed), Markup(packed))
+
+
+def pack_gzip(content: bytes) -> bytes:
+    """As gzip.compress, whose header is another one on other systems, and since Python 3.13."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    trailer = struct.pack("<2I", zlib.crc32(content), len(content) & 0xFFFFFFFF)
+    return HEADER + stream.compress(content) + stream.flush() + trailer
 
 
 def _place(name: str) -> Markup:

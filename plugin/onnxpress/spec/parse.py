@@ -73,6 +73,7 @@ def parse_demo(text: str | bytes, name: str, models: Path, *, base: Path, where:
         labels=read_labels(labels, texts, rules) if labels else (),
         samples=_samples(tree, task, base, rules),
         weights=value.get("weights", AUTO),
+        simplify=value.get("simplify", True),
         targets=tuple(t for t in TARGETS if t in value.get("targets", TARGETS)),
         threads=value.get("threads", "auto"),
         loading=value.get("loading", "click"),

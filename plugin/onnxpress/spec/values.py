@@ -101,6 +101,7 @@ class Demo:
     labels: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
     weights: str = AUTO
+    simplify: bool = True
     targets: tuple[str, ...] = tuple(TARGETS)
     threads: Literal["auto"] | int = "auto"
     loading: Loading = "click"

@@ -69,7 +69,8 @@ def run(options: argparse.Namespace) -> None:
     model, shapes = open_model(options)
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as name:
         pack = Path(name) / stem
-        press(model, pack, Options(name=stem, targets=(target,), shapes=shapes))
+        press(model, pack, Options(name=stem, targets=(target,), shapes=shapes,
+                                   simplify=options.simplify))
         write_runtime(pack, (target,))
         measure = _under_dawn if target == "webgpu" else _in_chromium
         rows = _compare(measure(harness, pack, options))

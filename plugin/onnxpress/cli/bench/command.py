@@ -74,7 +74,8 @@ def measure(model: Any, shapes: Mapping[str, tuple[int, ...]], options: argparse
 
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
         pack = press(model, Path(folder), Options(
-            name=options.model.stem, targets=(options.target,), shapes=shapes))
+            name=options.model.stem, targets=(options.target,), shapes=shapes,
+            simplify=options.simplify))
         if options.build:
             pack = _only(pack, options.target, options.build)
         there = (_in_dawn if options.engine == "dawn" else

@@ -103,7 +103,8 @@ def run(options: argparse.Namespace) -> None:
     model, shapes = open_model(options)
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
         manifest = assemble(model, Path(folder), Options(
-            name=options.model.stem, targets=("webgpu",), shapes=shapes))
+            name=options.model.stem, targets=("webgpu",), shapes=shapes,
+            simplify=options.simplify))
         image, output = _image(manifest.inputs), _output(manifest.outputs)
         demo = Demo(title="", task=output, given=image)
         pack = finish(replace(manifest, demo=demo), Path(folder))
