@@ -9,11 +9,11 @@ from ..errors import did_you_mean
 from ..spec import Demo, Rules, load_demo
 from ..targets import TARGETS
 
-Shape = tuple[str, tuple[int, ...]]
+NamedShape = tuple[str, tuple[int, ...]]
 CACHE = Path(".cache/onnxpress")
 
 
-def shape(text: str) -> Shape:
+def shape(text: str) -> NamedShape:
     """"data=1x3x224x224" -> ("data", (1, 3, 224, 224))"""
     name, _, dims = text.rpartition("=")
     parts = dims.split("x")

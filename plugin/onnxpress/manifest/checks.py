@@ -1,7 +1,7 @@
 """The shapes of a manifest as data, for runtime/load/check.js.
 
 A shape is a name ("text", "count", ..., or a record's own) or a list that begins with its kind:
-["list", shape], ["row", shapes...], ["table", shape], ["word", values...], ["either", shapes...],
+["list", shape], ["tuple", shapes...], ["table", shape], ["word", values...], ["either", shapes...],
 ["tagged", key, {value: record}]. A record has a shape for each key; "?" stands behind optional
 keys.
 """
@@ -15,10 +15,10 @@ from ..pack.shapes import (
     Listing,
     Plain,
     Record,
-    Row,
     Shape,
     Table,
     Tagged,
+    Tuple,
     Word,
     fields_of,
     records_below,
@@ -62,8 +62,8 @@ def _shape(shape: Shape) -> Any:
             return ["word", *values]
         case Listing(item):
             return ["list", _shape(item)]
-        case Row(items):
-            return ["row", *map(_shape, items)]
+        case Tuple(items):
+            return ["tuple", *map(_shape, items)]
         case Table(item):
             return ["table", _shape(item)]
         case Record(of):

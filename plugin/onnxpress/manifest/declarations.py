@@ -12,10 +12,10 @@ from ..pack.shapes import (
     Listing,
     Plain,
     Record,
-    Row,
     Shape,
     Table,
     Tagged,
+    Tuple,
     Word,
     fields_of,
     records_below,
@@ -103,7 +103,7 @@ def _type(shape: Shape) -> str:
             return "|".join(json.dumps(value) for value in values)
         case Listing(item):
             return f"({_type(item)})[]" if "|" in _type(item) else f"{_type(item)}[]"
-        case Row(items):
+        case Tuple(items):
             return f"[{', '.join(map(_type, items))}]"
         case Table(item):
             return f"{{[name: string]: {_type(item)}}}"

@@ -10,10 +10,10 @@ from ..pack.shapes import (
     Listing,
     Plain,
     Record,
-    Row,
     Shape,
     Table,
     Tagged,
+    Tuple,
     Word,
     fields_of,
     records_below,
@@ -56,7 +56,7 @@ def _schema(shape: Shape) -> dict[str, Any]:
             return {"enum": list(values)}
         case Listing(item):
             return {"type": "array", "items": _schema(item)}
-        case Row(items):
+        case Tuple(items):
             return {"type": "array", "prefixItems": [_schema(item) for item in items],
                     "minItems": len(items), "maxItems": len(items)}
         case Table(item):

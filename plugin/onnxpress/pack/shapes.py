@@ -42,7 +42,7 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Row:
+class Tuple:
     """A list with one value for each of `items`."""
 
     items: tuple["Shape", ...]
@@ -75,7 +75,7 @@ class Either:
     options: tuple["Shape", ...]
 
 
-Shape = Plain | Word | Listing | Row | Table | Record | Tagged | Either
+Shape = Plain | Word | Listing | Tuple | Table | Record | Tagged | Either
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def shape_of(hint: Any) -> Shape:
     if origin is tuple and arguments[1:] == (...,):
         return Listing(shape_of(arguments[0]))
     if origin is tuple:
-        return Row(tuple(map(shape_of, arguments)))
+        return Tuple(tuple(map(shape_of, arguments)))
     if origin is Mapping and arguments[0] is str:
         return Table(shape_of(arguments[1]))
     if origin in (Union, types.UnionType):
@@ -196,7 +196,7 @@ def records_below(kind: type) -> list[type]:
                     visit(field.shape)
             case Listing(item) | Table(item):
                 visit(item)
-            case Row(items) | Either(items):
+            case Tuple(items) | Either(items):
                 for item in items:
                     visit(item)
             case Tagged(_, records):

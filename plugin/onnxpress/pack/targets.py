@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..files import FileEntry
 from .proof import Golden, Tolerance
 
-Step = tuple[str, int, int]  # label, floating-point operations, bytes read and written
+StepCost = tuple[str, int, int]  # label, floating-point operations, bytes read and written
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class WeightPlace:
     """Where a constant lies in the heap."""
 
     tensor: str
@@ -50,12 +50,12 @@ class Linear:
     """of the whole heap"""
     staging: int
     """the element from which on a constant may lie while it is being packed"""
-    weights: tuple[Slot, ...]
+    weights: tuple[WeightPlace, ...]
     inputs: tuple[Place, ...]
     """in the order of the model's inputs"""
     outputs: tuple[Place, ...]
     """in the order of the model's outputs"""
-    steps: tuple[Step, ...]
+    steps: tuple[StepCost, ...]
     """label, floating-point operations, and bytes that it reads and writes"""
 
 
@@ -104,7 +104,7 @@ class WasmTarget(Wasm, Target):
 class Webgpu:
     """A WebGPU program. All else about it is in its file."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[StepCost, ...]
     """label, floating-point operations, and bytes that it reads and writes"""
 
 

@@ -13,10 +13,10 @@ from .shapes import (
     Listing,
     Plain,
     Record,
-    Row,
     Shape,
     Table,
     Tagged,
+    Tuple,
     Word,
     fields_of,
 )
@@ -68,7 +68,7 @@ def faults(shape: Shape, value: Any, place: str = "") -> Iterator[Fault]:
         case Listing(item) if isinstance(value, list):
             for i, part in enumerate(value):
                 yield from faults(item, part, f"{place}[{i}]")
-        case Row(items) if isinstance(value, list) and len(value) == len(items):
+        case Tuple(items) if isinstance(value, list) and len(value) == len(items):
             for i, (item, part) in enumerate(zip(items, value, strict=True)):
                 yield from faults(item, part, f"{place}[{i}]")
         case Table(item) if isinstance(value, dict):
@@ -137,7 +137,7 @@ def words(shape: Shape) -> str:
             return " or ".join(json.dumps(value) for value in values)
         case Listing():
             return "a list"
-        case Row(items):
+        case Tuple(items):
             return f"a list of {len(items)}"
         case Tagged(key, records):
             return f"an object whose {key} is {' or '.join(json.dumps(tag) for tag in records)}"
@@ -160,7 +160,7 @@ def _read(shape: Shape, value: Any) -> Any:
     match shape:
         case Listing(item):
             return tuple(_read(item, part) for part in value)
-        case Row(items):
+        case Tuple(items):
             return tuple(_read(item, part) for item, part in zip(items, value, strict=True))
         case Table(item):
             return {key: _read(item, part) for key, part in value.items()}

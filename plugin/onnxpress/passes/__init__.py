@@ -7,6 +7,7 @@ A pass is a pure function `verb_noun(graph, note) -> Graph` in the file of its n
 from collections.abc import Callable
 
 from ..graph.graph import Graph, check
+from ..graph.notes import AddNote
 from ..ops import check_shapes
 from .fold_affine import fold_affine
 from .fold_constants import fold_constants
@@ -27,8 +28,7 @@ from .sink_reshapes import sink_reshapes
 from .sink_transposes import sink_transposes
 from .split_phases import split_phases
 
-Note = Callable[[str, str], None]
-Pass = Callable[[Graph, Note], Graph]
+Pass = Callable[[Graph, AddNote], Graph]
 
 PORTABLE: tuple[Pass, ...] = (
     fold_constants,
@@ -56,7 +56,7 @@ PORTABLE: tuple[Pass, ...] = (
 )
 
 
-def run_passes(graph: Graph, note: Note) -> Graph:
+def run_passes(graph: Graph, note: AddNote) -> Graph:
     """The graph after all portable passes. The reason of each note starts with the pass's name.
 
     Raises:

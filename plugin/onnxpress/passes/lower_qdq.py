@@ -24,13 +24,13 @@ Source of 3 to 5: ONNX Runtime's x86 kernels (MlasRequantizeOutput, MlasQLinearA
 MlasQLinearGlobalAveragePool). Their order of operations decides how values near a half are rounded.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from ..graph.expr import call, inp, substitute
 from ..graph.graph import Graph, Node
+from ..graph.notes import AddNote
 from ..ops import OPS
 from ..ops.attrs import Product
 from ..ops.move import Expand, Pad, Reshape, Slice, Transpose
@@ -44,10 +44,9 @@ EXACT = 2.0**24  # f32 holds every integer up to this magnitude
 VISIBLE = 1 / 16  # of one quantization step; rounding the scales to f32 moves a result further
 ALIASES = (Transpose, Reshape, Slice, Expand)
 
-Note = Callable[[str, str], None]
 
 
-def lower_qdq(graph: Graph, note: Note) -> Graph:
+def lower_qdq(graph: Graph, note: AddNote) -> Graph:
     if not any(map(quant_of, graph.nodes)):
         return graph
     memory = Memory(graph)
@@ -59,7 +58,7 @@ def lower_qdq(graph: Graph, note: Note) -> Graph:
     return memory.draft.finish()
 
 
-def _lowered(memory: Memory, node: Node, note: Note) -> bool:
+def _lowered(memory: Memory, node: Node, note: AddNote) -> bool:
     """Whether one of the cases 1 to 6 (or 7, for quantize) deals with `node`."""
     if is_kind(node, "quantize"):
         return _quantize(memory, node)
@@ -191,7 +190,7 @@ def _binary(memory: Memory, node: Node) -> bool:
     return True
 
 
-def _linear(memory: Memory, node: Node, note: Note) -> bool:
+def _linear(memory: Memory, node: Node, note: AddNote) -> bool:
     """Case 3."""
     x, w, bias = (memory.quantized.get(n) for n in node.inputs[:3])
     if x is None or w is None or not x.whole or not x.is_per_tensor:

@@ -5,7 +5,7 @@ from math import prod
 from ..emit.layout import LinearPlan, Step, Tensor
 from ..graph.graph import Graph
 from ..pack import targets as facts
-from ..pack.targets import Linear, Place, Slot
+from ..pack.targets import Linear, Place, WeightPlace
 from .label import label
 
 
@@ -14,7 +14,7 @@ def describe(plan: LinearPlan, graph: Graph) -> Linear:
     return Linear(
         elements=plan.elements,
         staging=plan.staging,
-        weights=tuple(Slot(w.constant, w.offset, w.packing.kind, tuple(w.packing.args))
+        weights=tuple(WeightPlace(w.constant, w.offset, w.packing.kind, tuple(w.packing.args))
                       for w in plan.weights),
         inputs=tuple(map(_place, graph.inputs, plan.inputs)),
         outputs=tuple(map(_place, graph.outputs, plan.outputs)),
@@ -25,7 +25,7 @@ def _place(name: str, tensor: Tensor) -> Place:
     return Place(name, tensor.offset, prod(tensor.shape))
 
 
-def _label(step: Step, times: int) -> facts.Step:
+def _label(step: Step, times: int) -> facts.StepCost:
     outputs = {t.name: t.shape for t in step.outputs}
     halo = sum(t.size - -(-prod(t.shape) * t.storage.bytes // 4)
                for t in step.outputs)  # f32 elements

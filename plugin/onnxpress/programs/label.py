@@ -5,11 +5,11 @@ from math import prod
 
 from ..graph.graph import Node, Shape
 from ..ops import OPS
-from ..pack.targets import Step
+from ..pack.targets import StepCost
 
 
 def label(node: Node, inputs: Sequence[tuple[str, Shape]], outputs: Mapping[str, Shape],
-          halo: int = 0) -> Step:
+          halo: int = 0) -> StepCost:
     """("conv2d 1x56x56x64 -> 1x56x56x64", flops, bytes): the first input and all outputs.
 
     `bytes`: every input (weights among them) and every output once, in f32. Values that a step

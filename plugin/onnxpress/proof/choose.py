@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from ..graph.graph import Graph
+from ..graph.notes import AddNote
 from ..pack.targets import Wasm
 from ..pack.weights import EncodingName, Tried
 from ..programs.program import AnyProgram, Program
@@ -20,7 +21,6 @@ from .verify import Expected, Proof, Row, prove
 from .written import Written, write
 
 ORDER = tuple(reversed(list(ENCODINGS)))  # smallest first
-Note = Callable[[str, str], None]
 Means = Mapping[str, np.ndarray]  # see Trace
 
 
@@ -44,7 +44,7 @@ class Attempt:
 
 
 def choose(graph: Graph, programs: Sequence[AnyProgram], weights: str, folder: Path,
-           expected: Expected, means: Means, note: Note,
+           expected: Expected, means: Means, note: AddNote,
            progress: Callable[[str], None] = lambda stage: None) -> tuple[Written, Proof]:
     """The pack's files in `folder` and their proof, in the encoding `weights` or, if that is
     "auto", the smallest encoding that holds. Where none holds, the proof is the last one's, which
@@ -121,7 +121,7 @@ def _tried(candidate: Candidate, size: int, row: Row) -> Tried:
                  getattr(kept, row.judged), row.limit, kept.same_top1, candidate.reason)
 
 
-def _note_exceptions(graph: Graph, chosen: Candidate, note: Note) -> None:
+def _note_exceptions(graph: Graph, chosen: Candidate, note: AddNote) -> None:
     """Notes the layers whose weights have another encoding than the pack."""
     readers = graph.consumers()
     usual, wanted = plan(graph.constants, chosen.encoding), ENCODINGS[chosen.encoding]

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..files import write_file
 from ..graph.graph import Graph
+from ..graph.notes import AddNote
 from ..ops.attrs import Product
 from ..pack.proof import Golden
 from ..pack.targets import Arithmetic, WasmTarget
@@ -38,7 +39,6 @@ FINE = 1024
 # not measured.
 PAYS = 0.85
 
-Note = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Trial:
 
 
 def add_int8(graph: Graph, pack: Written, target: WasmTarget, expected: Expected, trace: Trace,
-             bounds: Bounds, note: Note, progress: Callable[[str], None]
+             bounds: Bounds, note: AddNote, progress: Callable[[str], None]
              ) -> tuple[WasmTarget, list[Row]]:
     """The target with the builds that hold, and their rows. `bounds`: of the random input, as in
     `golden`.
@@ -89,7 +89,7 @@ def add_int8(graph: Graph, pack: Written, target: WasmTarget, expected: Expected
     return target, rows
 
 
-def _add(pack: Proven, target: WasmTarget, integers: Integers, note: Note
+def _add(pack: Proven, target: WasmTarget, integers: Integers, note: AddNote
          ) -> tuple[WasmTarget, list[Row]]:
     """The target with the builds of `integers` and their rows, if all of them hold."""
     trials = _Trials(pack, target, integers)
@@ -107,7 +107,7 @@ def _add(pack: Proven, target: WasmTarget, integers: Integers, note: Note
                    work=work(pack.graph)), rows
 
 
-def _prove(pack: Proven, made: WasmTarget, integers: Integers, note: Note
+def _prove(pack: Proven, made: WasmTarget, integers: Integers, note: AddNote
            ) -> tuple[list[Row], Golden | None]:
     """(the rows of the builds of `integers`, the golden outputs for a device).
 

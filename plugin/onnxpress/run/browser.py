@@ -68,7 +68,7 @@ for (;;) {
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """The result of a job. `errors`: the page's uncaught errors, and its messages to
     console.error and console.warn."""
 
@@ -78,7 +78,7 @@ class Answer:
 
 
 @dataclass
-class Job:
+class Script:
     """A module to run, its arguments, and the page's reply once `done` is set."""
 
     code: str
@@ -126,7 +126,7 @@ class Browser:
     def __init__(self, folders: Mapping[str, Path], headers: Mapping[str, str] = {},
                  flags: Sequence[str] = ()) -> None:
         self.folders, self.headers, self.flags = dict(folders), dict(headers), flags
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, Script] = {}
         self.waiting: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def __enter__(self) -> "Browser":
@@ -159,7 +159,7 @@ class Browser:
         self.server.server_close()
         self.profile.cleanup()
 
-    def run(self, code: str, args: Any = None, body: bytes = b"", timeout: float = 120) -> Answer:
+    def run(self, code: str, args: Any = None, body: bytes = b"", timeout: float = 120) -> Reply:
         """Imports `code`, the text of a module, in the page and calls its `run(args, body)`, where
         `body` is an ArrayBuffer. `run` resolves to `{value, body}`, both optional: JSON, and a
         buffer or an array of buffers.
@@ -167,7 +167,7 @@ class Browser:
         Raises:
             BrowserError: `run` threw, the browser ended, or `timeout` seconds passed.
         """
-        name, job = str(len(self.jobs)), Job(code, args, body)
+        name, job = str(len(self.jobs)), Script(code, args, body)
         self.jobs[name] = job
         self.waiting.put({"id": name, "args": args})
         end = time.monotonic() + timeout
@@ -181,7 +181,7 @@ class Browser:
         reply = json.loads(job.reply[4 : 4 + size])
         if "error" in reply:
             raise BrowserError("\n".join([reply["error"], *reply["errors"]]), reply["code"])
-        return Answer(reply["value"], job.reply[4 + size :], reply["errors"])
+        return Reply(reply["value"], job.reply[4 + size :], reply["errors"])
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -11,7 +11,7 @@ import wasmtime
 
 from ..emit.layout import SLACK
 from ..files import read_file
-from ..pack.targets import Linear, Slot, WasmTarget
+from ..pack.targets import Linear, WasmTarget, WeightPlace
 from ..pack.weights import Weights
 from ..weights.encodings import ENCODINGS, GROUP, PLAIN, Bytes
 from ..weights.shards import Stored, stream_stored, stream_weights
@@ -36,7 +36,7 @@ class WasmProgram:
             if slot.tensor in weights:
                 self._place(slot, weights[slot.tensor])
 
-    def _place(self, slot: Slot, array: np.ndarray) -> None:
+    def _place(self, slot: WeightPlace, array: np.ndarray) -> None:
         if slot.pack == "raw":
             self._write(slot.offset, array)
             return

@@ -118,7 +118,7 @@
  * @property {number} elements  of the whole heap
  * @property {number} staging  the element from which on a constant may lie while it is being
  *   packed
- * @property {Slot[]} weights
+ * @property {WeightPlace[]} weights
  * @property {Place[]} inputs  in the order of the model's inputs
  * @property {Place[]} outputs  in the order of the model's outputs
  * @property {[string, number, number][]} steps  label, floating-point operations, and bytes that
@@ -135,7 +135,7 @@
  *   absent where `arithmetic` is
  */
 /**
- * @typedef {Object} Slot  Where a constant lies in the heap.
+ * @typedef {Object} WeightPlace  Where a constant lies in the heap.
  * @property {string} tensor  the name of the constant
  * @property {number} offset  f32 elements from the heap's start
  * @property {string} pack  the layout: "raw", or the name behind `pack_` of the function that
@@ -154,7 +154,7 @@
  * @property {number} elements  of the whole heap
  * @property {number} staging  the element from which on a constant may lie while it is being
  *   packed
- * @property {Slot[]} weights
+ * @property {WeightPlace[]} weights
  * @property {Place[]} inputs  in the order of the model's inputs
  * @property {Place[]} outputs  in the order of the model's outputs
  * @property {[string, number, number][]} steps  label, floating-point operations, and bytes that
@@ -191,7 +191,7 @@
  * @property {number} elements  of the whole heap
  * @property {number} staging  the element from which on a constant may lie while it is being
  *   packed
- * @property {Slot[]} weights
+ * @property {WeightPlace[]} weights
  * @property {Place[]} inputs  in the order of the model's inputs
  * @property {Place[]} outputs  in the order of the model's outputs
  * @property {[string, number, number][]} steps  label, floating-point operations, and bytes that

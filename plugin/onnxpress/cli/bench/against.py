@@ -39,7 +39,7 @@ DAWN_PEERS = ("tfjs", "ort")
 
 
 @dataclass(frozen=True)
-class Row:
+class EngineTimes:
     """One engine's times in ms. `ratio`: its time over ours, the median over the rounds. `error`:
     why there are no times."""
 
@@ -159,7 +159,7 @@ def _add(row: dict[str, Any], middle: float, least: float) -> None:
     row["min"] = min(row["min"], least)
 
 
-def _compare(found: Sequence[Mapping[str, Any]]) -> list[Row]:
+def _compare(found: Sequence[Mapping[str, Any]]) -> list[EngineTimes]:
     """One row per engine of the harness's summary, whose first engine is ours."""
     ours = found[0].get("roundMedians") or []
     rows = []
@@ -167,15 +167,15 @@ def _compare(found: Sequence[Mapping[str, Any]]) -> list[Row]:
         times = one.get("roundMedians") or []
         if not times:
             error = str(one.get("error") or one.get("skip") or "no figures")
-            rows.append(Row(one["engine"], None, None, None, error=error))
+            rows.append(EngineTimes(one["engine"], None, None, None, error=error))
             continue
         ratios = [its / our for its, our in zip(times, ours, strict=False)]
-        rows.append(Row(one["engine"], median(times), one["min"],
+        rows.append(EngineTimes(one["engine"], median(times), one["min"],
                         median(ratios) if ratios else None, one.get("relPeak")))
     return rows
 
 
-def _texts(row: Row) -> list[str]:
+def _texts(row: EngineTimes) -> list[str]:
     if row.median_ms is None:
         return [row.engine, row.error.splitlines()[0], "", "", ""]
     return [row.engine, f"{row.median_ms:.2f}", f"{row.min_ms:.2f}",

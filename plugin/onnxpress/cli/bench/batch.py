@@ -13,7 +13,7 @@ from .report import Facts, write_json
 
 
 @dataclass(frozen=True)
-class Row:
+class BatchTimes:
     """A run's times in ms, from array to array. `outside_ms`: the fastest run's time minus the sum
     of the steps."""
 
@@ -60,12 +60,12 @@ def _shapes(model: Any, shapes: Mapping[str, Sequence[int]], batch: int
     return found
 
 
-def _row(batch: int, facts: Facts) -> Row:
+def _row(batch: int, facts: Facts) -> BatchTimes:
     median, least = facts["run"]["median_ms"], facts["run"]["min_ms"]
     steps = sum(step["ms"] for step in facts["steps"])
-    return Row(batch, median, least, 1e3 * batch / median, least - steps)
+    return BatchTimes(batch, median, least, 1e3 * batch / median, least - steps)
 
 
-def _texts(row: Row) -> list[str]:
+def _texts(row: BatchTimes) -> list[str]:
     return [str(row.batch), f"{row.median_ms:.2f}", f"{row.min_ms:.2f}", f"{row.per_second:.1f}",
             f"{row.outside_ms:.2f}"]

@@ -27,7 +27,7 @@ from ...kernels import gpu_kernel
 from ...ops import alias_start, bound
 from ...ops.attrs import Product
 from ...ops.matmul import MatMul
-from ...pack.targets import Step, Webgpu
+from ...pack.targets import StepCost, Webgpu
 from ..label import label
 from ..program import Program
 from .buffers import Buffers, place
@@ -197,6 +197,6 @@ def _shaders(dispatches: list[Dispatch]) -> tuple[list[dict], dict[tuple, tuple[
     return shaders, found
 
 
-def _label(node: Node, graph: Graph) -> Step:
+def _label(node: Node, graph: Graph) -> StepCost:
     sides = [[(n, graph.shape(n)) for n in names] for names in (node.inputs, node.outputs)]
     return label(bound(node, graph), sides[0], dict(sides[1]))

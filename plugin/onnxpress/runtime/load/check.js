@@ -37,11 +37,11 @@ export function faultOf(shape, value, place = "") {
   }
   if (kind in PLAIN) return PLAIN[kind][1](value) ? null : wrong();
   if (kind === "word") return parts.includes(value) ? null : wrong();
-  if (kind === "list" || kind === "row") {
+  if (kind === "list" || kind === "tuple") {
     if (!Array.isArray(value)) return wrong();
-    if (kind === "row" && value.length !== parts.length) return wrong();
+    if (kind === "tuple" && value.length !== parts.length) return wrong();
     return first(value.entries(), ([i, part]) =>
-      faultOf(parts[kind === "row" ? i : 0], part, `${place}[${i}]`));
+      faultOf(parts[kind === "tuple" ? i : 0], part, `${place}[${i}]`));
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return wrong();
   if (kind === "table") {
@@ -80,7 +80,7 @@ function words(shape) {
   if (kind === "either") return parts.map(words).join(" or ");
   if (kind === "word") return parts.map((value) => JSON.stringify(value)).join(" or ");
   if (kind === "list") return "a list";
-  if (kind === "row") return `a list of ${parts.length}`;
+  if (kind === "tuple") return `a list of ${parts.length}`;
   if (kind === "tagged") {
     const tags = Object.keys(parts[1]).map((tag) => JSON.stringify(tag));
     return `an object whose ${parts[0]} is ${tags.join(" or ")}`;
