@@ -122,7 +122,7 @@ PRIMS: dict[str, Prim] = {
         Prim("trunc", 1, np.trunc, "Math.trunc({0})", "trunc({0})"),
         Prim("round", 1, np.rint, "round_({0})", "round({0})"),  # halves go to even
         Prim("exp", 1, np.exp, "Math.exp({0})", "exp({0})"),
-        Prim("log", 1, np.log, "Math.log({0})", "log({0})"),
+        Prim("log", 1, np.log, "Math.log({0})", "log_({0})"),
         Prim("sin", 1, np.sin, "Math.sin({0})", "sin_({0})"),
         Prim("cos", 1, np.cos, "Math.cos({0})", "cos_({0})"),
         Prim("tan", 1, np.tan, "Math.tan({0})", "tan_({0})"),

@@ -3,6 +3,7 @@
 from math import prod
 
 from ..ops.matmul import MatMul
+from ..ops.pointwise import FLOATS, whole
 from .builder import Builder
 from .call import Call
 
@@ -34,10 +35,21 @@ def gemm(b: Builder, call: Call) -> str:
         raise call.bad(f"{b.shape(x)} and {b.shape(y)} must be matrices")
     x = b.transpose(x, (1, 0)) if call.integer("transA", 0) else x
     y = b.transpose(y, (1, 0)) if call.integer("transB", 0) else y
-    y, c = scaled(b, y, call.number("alpha", 1.0)), c and scaled(b, c, call.number("beta", 1.0))
+    alpha, beta = call.number("alpha", 1.0), call.number("beta", 1.0)
+    if b.dtype(x) not in FLOATS and (alpha, beta) != (1, 1):
+        return scaled_integers(b, multiply(b, x, y), c, (alpha, beta))
+    y, c = scaled(b, y, alpha), c and scaled(b, c, beta)
     bias = c and bias_row(b, c, b.shape(y)[1])
     out = b.emit(MatMul(), [x, y, bias or b.zeros(b.shape(y)[1])], b.dtype(x))
     return out if bias or c is None else b.pointwise(lambda v, w: v + w, out, c)
+
+
+def scaled_integers(b: Builder, product: str, c: str | None, factors: tuple[float, float]) -> str:
+    """alpha * product + beta * c without its fraction."""
+    alpha, beta = factors
+    if c is None:
+        return b.pointwise(lambda v: whole(v * alpha), product)
+    return b.pointwise(lambda v, w: whole(v * alpha + w * beta), product, c)
 
 
 def bias_row(b: Builder, c: str, n: int) -> str | None:

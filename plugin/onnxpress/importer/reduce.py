@@ -5,8 +5,9 @@ from math import prod
 
 import numpy as np
 
-from ..graph.expr import Expr
-from ..ops.pointwise import absolute, eq, exp, log, sqrt
+from ..graph.expr import Expr, const
+from ..graph.expr import call as prim
+from ..ops.pointwise import FLOATS, absolute, divide, eq, exp, log, select, sqrt, whole
 from ..ops.reduce import ArgMax, Softmax
 from ..ops.topk import TopK
 from .builder import Builder
@@ -50,18 +51,26 @@ def squeezed(b: Builder, call: Call, x: str, axes: tuple[int, ...]) -> str:
 def reduce(b: Builder, call: Call) -> str:
     before, kind, after = REDUCTIONS[call.op]
     x, axes = call.input(0), reduced_axes(b, call)
+    dtype, count = b.dtype(x), prod(b.shape(x)[a] for a in axes)
+    integers = dtype not in FLOATS
     x = x if before is None else b.pointwise(before, x)
-    x = b.reduce(x, kind, axes)
-    x = x if after is None else b.pointwise(after, x)
+    x = b.reduce(x, "sum" if integers and kind == "mean" else kind, axes)
+    if integers and kind == "mean":
+        x = b.pointwise(lambda total: divide(total, const(count), dtype=dtype), x)
+    elif after is not None:
+        x = b.pointwise(lambda v: whole(after(v)) if integers else after(v), x)
     return squeezed(b, call, x, axes)
 
 
 def log_sum_exp(b: Builder, call: Call) -> str:
-    """log(sum(exp(x))), shifted by the maximum so that exp cannot overflow."""
+    """log(sum(exp(x))), shifted by the maximum so that exp cannot overflow. An infinite maximum
+    shifts nothing: the difference of two infinities is no number."""
     x, axes = call.input(0), reduced_axes(b, call)
     peak = b.reduce(x, "max", axes)
-    total = b.reduce(b.pointwise(lambda v, m: exp(v - m), x, peak), "sum", axes)
-    out = b.pointwise(lambda t, m: log(t) + m, total, peak)
+    shift = b.pointwise(lambda m: select(prim("isinf", m), 0, m), peak)
+    total = b.reduce(b.pointwise(lambda v, m: exp(v - m), x, shift), "sum", axes)
+    integers = b.dtype(x) not in FLOATS
+    out = b.pointwise(lambda t, m: whole(log(t) + m) if integers else log(t) + m, total, shift)
     return squeezed(b, call, out, axes)
 
 

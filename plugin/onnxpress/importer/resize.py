@@ -4,12 +4,14 @@ Source: ONNX Resize (opset 19 text) and its reference implementation; for the cu
 "Cubic convolution interpolation for digital image processing", 1981.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, prod
+from typing import Any
 
 import numpy as np
 
+from ..ops.pointwise import FLOATS, clamp, limits, rounded, whole
 from ..ops.sample import Resize2d, Taps
 from .builder import Builder
 from .call import Call
@@ -18,6 +20,7 @@ from .spatial import channels_first, channels_last
 COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
                "asymmetric", "tf_crop_and_resize")
 LONGEST = 2**15  # lines of an image, since a table holds the taps of each
+HALF = 1e-6  # a position this close to a half counts as one; measured in onnxruntime 1.32
 NEAREST = {
     "round_prefer_floor": lambda x: ceil(x - 0.5),
     "round_prefer_ceil": lambda x: floor(x + 0.5),
@@ -50,7 +53,16 @@ def resize(b: Builder, call: Call) -> str:
     if not changed:
         return x
     tables = {i: taps(call, shape[i], size[i], scales[i], roi[i], mode) for i in changed}
-    return resample(b, call, x, tables)
+    out = resample(b, call, x, tables)
+    return out if mode.kind == "nearest" or b.dtype(x) in FLOATS else whole_pixels(b, out, mode)
+
+
+def whole_pixels(b: Builder, x: str, mode: Mode) -> str:
+    """Interpolated integers as integers of their type. As in onnxruntime, plain linear modes drop
+    the fraction, and antialiased ones round; so does cubic in ONNX's reference."""
+    drop = mode.kind == "linear" and not mode.antialias
+    low, high = limits(b.dtype(x))
+    return b.pointwise(lambda v: clamp(whole(v) if drop else rounded(v), low, high), x)
 
 
 def sampling(call: Call) -> Mode:
@@ -82,7 +94,8 @@ def target(b: Builder, call: Call, shape: tuple[int, ...]) -> tuple[list[int], l
     for a, scale in zip(axes, (float(s) for s in given), strict=True):
         if not 0 < scale < 2**20:
             raise call.bad(f"a scale of {scale} is no enlargement of an image")
-        full_scale[a], full_size[a] = scale, floor(shape[a] * scale)
+        # onnxruntime multiplies in f32: 10 * 1.4 is 14 there and 13.99999976 in float64.
+        full_scale[a], full_size[a] = scale, int(np.float32(shape[a]) * np.float32(scale))
     return full_size, full_scale
 
 
@@ -114,32 +127,40 @@ def region(b: Builder, call: Call, mode: Mode, rank: int) -> list[tuple[float, f
     return whole
 
 
-def source(i: int, n: int, out: int, scale: float, roi: tuple[float, float],
-           coordinates: str) -> float:
-    """The position of output cell i among n input cells."""
-    match coordinates:
+def precision(mode: Mode) -> Callable[[float], Any]:
+    """The type in which positions are computed. Nearest cells are found in f32, as in onnxruntime:
+    the rounding decides on which side of a border a position falls."""
+    return np.float32 if mode.kind == "nearest" else float
+
+
+def source(cell: int, length: int, size: int, scale: float, roi: tuple[float, float],
+           mode: Mode) -> float:
+    """The position of output `cell` of `size` among `length` input cells."""
+    real = precision(mode)
+    i, n, out, rate = real(cell), real(length), real(size), real(scale)
+    match mode.coordinates:
         case "align_corners":
             return i * (n - 1) / (out - 1) if out > 1 else 0.0
         case "asymmetric":
-            return i / scale
+            return i / rate
         case "pytorch_half_pixel" if out == 1:
             return 0.0
         case "half_pixel_symmetric":
             # If the scale does not reach the size exactly, the result is centred.
-            return n / 2 * (1 - out / (n * scale)) + (i + 0.5) / scale - 0.5
+            return n / 2 * (1 - out / (n * rate)) + (i + 0.5) / rate - 0.5
         case "tf_crop_and_resize":
-            start, end = roi
+            start, end = map(real, roi)
             if out == 1:
                 return 0.5 * (start + end) * (n - 1)
             return start * (n - 1) + i * (end - start) * (n - 1) / (out - 1)
-    return (i + 0.5) / scale - 0.5
+    return (i + 0.5) / rate - 0.5
 
 
 def taps(call: Call, n: int, out: int, scale: float, roi: tuple[float, float], mode: Mode) -> Taps:
     """(cells, weights) of every output cell along one axis; all cells have equally many taps."""
     indices, weights = [], []
     for i in range(out):
-        at = source(i, n, out, scale, roi, mode.coordinates)
+        at = float(source(i, n, out, scale, roi, mode))
         if mode.coordinates == "tf_crop_and_resize" and not 0 <= at <= n - 1:
             raise call.refused("its roi leaves the image; extrapolation is not supported")
         if mode.kind == "nearest":
@@ -157,6 +178,8 @@ def taps(call: Call, n: int, out: int, scale: float, roi: tuple[float, float], m
 def _nearest(at: float, scale: float, mode: str) -> int:
     if mode == "old":
         return ceil(at) if scale < 1 else floor(at)
+    if mode.startswith("round") and abs(at - floor(at) - 0.5) < HALF:
+        at = floor(at) + 0.5
     return NEAREST[mode](at)
 
 

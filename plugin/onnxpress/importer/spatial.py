@@ -1,6 +1,6 @@
 """Convolutions and pools: NCHW outside, NHWC inside. A single spatial axis gets an H of 1."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,8 +53,10 @@ def two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
     return (fill, values[0]) if len(values) == 1 else (values[0], values[1])
 
 
-def window(call: Call, size: tuple[int, ...], kernel: tuple[int, ...]) -> Window:
-    """The node's window over an image of `size`, its padding resolved."""
+def window(call: Call, size: tuple[int, ...], kernel: tuple[int, ...],
+           crops: bool = False) -> Window:
+    """The node's window over an image of `size`, its padding resolved. Under auto_pad the windows
+    of a stride beyond the kernel may leave cells over: negative pads, if the operator `crops`."""
     n = len(size)
     if len(kernel) != n:
         raise call.bad(f"a kernel of {len(kernel)} axes does not fit {n} spatial axes")
@@ -68,11 +70,11 @@ def window(call: Call, size: tuple[int, ...], kernel: tuple[int, ...]) -> Window
         pads = (0,) * (2 * n)
     if mode.startswith("SAME"):
         extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-        total = [max(0, (-(-i // s) - 1) * s + e - i)
+        total = [max(-s if crops else 0, (-(-i // s) - 1) * s + e - i)
                  for i, s, e in zip(size, strides, extent, strict=True)]
-        less, more = [t // 2 for t in total], [t - t // 2 for t in total]
-        pads = (*less, *more) if mode == "SAME_UPPER" else (*more, *less)
-    if min(pads) < 0:
+        first = [int((t + (mode == "SAME_LOWER")) / 2) for t in total]
+        pads = (*first, *(t - n for t, n in zip(total, first, strict=True)))
+    elif min(pads) < 0:
         raise call.bad(f"pads {pads} are negative")
     full = (*two(pads[:n], 0), *two(pads[n:], 0))
     return Window(two(kernel, 1), two(strides, 1), two(dilations, 1), full)
@@ -200,7 +202,9 @@ def pool(b: Builder, call: Call) -> str:
         call.only_output("Indices")
     x = call.input(0)
     rank, image = b.rank(x), channels_last(b, call, x)
-    win = window(call, b.shape(x)[2:], call.integers("kernel_shape"))
+    win = window(call, b.shape(x)[2:], call.integers("kernel_shape"), crops=True)
+    image, pads = crop(b, image, win.pads)
+    win = replace(win, pads=pads)
     _, h, w, _ = b.shape(image)
     size = pooled_size(call, (h, w), win)
     if call.op == "LpPool":

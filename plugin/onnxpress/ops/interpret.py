@@ -33,7 +33,8 @@ def interpret(graph: Graph, inputs: Mapping[str, np.ndarray], watch: Watch | Non
     pending.update(graph.outputs)
     for node in graph.nodes:
         operands = [arrays[n] for n in node.inputs]
-        results = OPS[node.op].reference(bound(node, graph), operands)
+        with np.errstate(all="ignore"):  # infinities and NaN are results like others
+            results = OPS[node.op].reference(bound(node, graph), operands)
         if watch:
             watch(node, operands, results)
         if keep:

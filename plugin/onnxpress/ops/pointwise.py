@@ -142,6 +142,12 @@ def wrap(x: Expr, dtype: str) -> Expr:
     return x - size * floor((x - low) * (1 / size))
 
 
+def limits(dtype: str) -> tuple[float, float]:
+    """(the least, the largest value) of an integer type."""
+    size = 2.0 ** BITS[dtype]
+    return (-size / 2, size / 2 - 1) if dtype[0] == "i" else (0.0, size - 1)
+
+
 def divide(a: Expr, b: Expr, *, dtype: str = "f32") -> Expr:
     """a / b; integers truncate. The half moves a off whole multiples of b, where a division
     that is not correctly rounded (WGSL's) could fall short of the quotient."""
@@ -227,7 +233,7 @@ FORMULAS: dict[str, Formula] = {
         Formula("Max", lambda *xs: fold("max", *xs)),
         Formula("Min", lambda *xs: fold("min", *xs)),
         Formula("Reciprocal", lambda x: 1 / x),
-        Formula("Sign", lambda x: lt(0, x) - lt(x, 0)),
+        Formula("Sign", lambda x: select(call("isnan", x), x, lt(0, x) - lt(x, 0))),
         Formula("Clip", clip),
         Formula("Relu", lambda x: greatest(x, 0)),
         Formula("LeakyRelu", lambda x, *, alpha=0.01: select(lt(x, 0), alpha * x, x)),

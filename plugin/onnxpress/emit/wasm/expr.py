@@ -1,8 +1,8 @@
 """Scalar expressions as SIMD instructions on four f32 lanes.
 
-Minima and maxima are `pmin` and `pmax`, which are one instruction on x86. A NaN in their first
-operand stays; a NaN in the second gives the first operand. So a constant stands second, and clamps
-keep NaN. Other targets may answer differently for NaN.
+Minima and maxima of a value and a constant are `pmin` and `pmax`, which are one instruction on x86.
+A NaN in their first operand stays; a NaN in the second gives the first operand. So the constant
+stands second, and clamps keep NaN. Two computed values take `min` and `max`, which keep both's NaN.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -116,17 +116,19 @@ def _fused(nodes: Sequence[tuple], i: int, uses: Sequence[int]) -> tuple[str, tu
 
 
 def _prepared(expr: Expr, inline: bool) -> Expr:
-    """`expr` with constants as the second operands of min and max, and, if `inline`, with the
-    functions in INLINE written out."""
+    """`expr` with constants as the second operands of min and max, with `nan_min` and `nan_max`
+    where there is no constant, and, if `inline`, with the functions in INLINE written out."""
     memo: dict[int, Expr] = {}
 
     def visit(e: Expr) -> Expr:
         if id(e) not in memo:
             args = tuple(map(visit, e.args))
-            if e.op in ("min", "max") and args[0].op == "const":
+            bound = e.op in ("min", "max")
+            if bound and args[0].op == "const":
                 args = args[::-1]
+            op = f"nan_{e.op}" if bound and args[1].op != "const" else e.op
             define = inline and e.op in INLINE
-            memo[id(e)] = DEFINITIONS[e.op](*args) if define else Expr(e.op, args, e.value)
+            memo[id(e)] = DEFINITIONS[e.op](*args) if define else Expr(op, args, e.value)
         return memo[id(e)]
 
     return visit(expr)
@@ -236,6 +238,8 @@ RULES: dict[str, Rule] = {
     "div": _plain("f32x4.div"),
     "min": _plain("f32x4.pmin"),
     "max": _plain("f32x4.pmax"),
+    "nan_min": _plain("f32x4.min"),
+    "nan_max": _plain("f32x4.max"),
     "neg": _plain("f32x4.neg"),
     "abs": _plain("f32x4.abs"),
     "sqrt": _plain("f32x4.sqrt"),

@@ -41,6 +41,9 @@ fn pow_(x: f32, y: f32) -> f32 {
   if (y != floor(y)) { return bits_(0x7fc00000u); }
   return select(size, -size, fract(0.5 * y) != 0.0);
 }""",
+    # WGSL does not define log at 0 and below.
+    "log_": "fn log_(x: f32) -> f32 { if (x > 0.0) { return log(x); } "
+    "return bits_(select(0x7fc00000u, 0xff800000u, x == 0.0)); }",
     # |x| < 0.625: odd polynomial; above, 1 - 2 / (e^2x + 1) with e^2x kept finite.
     "tanh_": """
 fn tanh_(x: f32) -> f32 {
@@ -113,7 +116,7 @@ fn log1p_(u: f32) -> f32 {
   let t = u / (2.0 + u);
   let s = t * t;
   let p = (((0.12536891 * s + 0.10614506) * s + 0.14317147) * s + 0.19999142) * s + 0.3333334;
-  return select(log(1.0 + u), 2.0 * (t + t * s * p), abs(t) < 0.35);
+  return select(log_(1.0 + u), 2.0 * (t + t * s * p), abs(t) < 0.35);
 }""",
     "asinh_": """
 fn asinh_(x: f32) -> f32 {
@@ -124,6 +127,7 @@ fn asinh_(x: f32) -> f32 {
     "acosh_": """
 fn acosh_(x: f32) -> f32 {
   let t = min(x, 1e9) - 1.0;
+  if (!(x >= 1.0)) { return bits_(0x7fc00000u); }
   return select(log1p_(t + sqrt(t * (t + 2.0))), log(x) + 0.6931472, x > 1e9);
 }""",
     "atanh_": "fn atanh_(x: f32) -> f32 { "
