@@ -11,7 +11,7 @@ from onnxpress.graph.graph import Graph
 from onnxpress.ops import OPS, bound
 from onnxpress.ops.interpret import interpret
 from onnxpress.programs.webgpu.build import build
-from onnxpress.run.browser import Answer, Browser
+from onnxpress.run.browser import Browser, Reply
 from onnxpress.weights.encodings import GROUP, encode, round_trip
 from support.graphs import Draw, sample_inputs
 
@@ -76,12 +76,12 @@ def package(graph: Graph, program: dict[str, Any], feeds: dict[str, np.ndarray],
 
 
 def run_graph(browser: Browser, graph: Graph, feeds: dict[str, np.ndarray],
-              device: Device = DISCRETE, encodings: Mapping[str, str] = {}) -> Answer:
+              device: Device = DISCRETE, encodings: Mapping[str, str] = {}) -> Reply:
     program = program_of(graph, device, encodings)
-    answer = browser.run(RUN, *package(graph, program, feeds, encodings))
-    assert answer.errors == []
-    assert answer.value["same"]
-    return answer
+    reply = browser.run(RUN, *package(graph, program, feeds, encodings))
+    assert reply.errors == []
+    assert reply.value["same"]
+    return reply
 
 
 def check(browser: Browser, draw: Draw, *outputs: str,
@@ -95,8 +95,8 @@ def check(browser: Browser, draw: Draw, *outputs: str,
     feeds = {n: np.asarray(a, np.float32) for n, a in feeds.items()}
     decoded = {n: round_trip(a, encodings[n]) for n, a in graph.constants.items()}
     want = interpret(replace(graph, constants=decoded), feeds)
-    answer = run_graph(browser, graph, feeds, device, encodings)
-    got = np.frombuffer(answer.body, "<f4")
+    reply = run_graph(browser, graph, feeds, device, encodings)
+    got = np.frombuffer(reply.body, "<f4")
     ulps = sum(OPS[n.op].ulps(bound(n, graph), [graph.shape(i) for i in n.inputs])
                for n in graph.nodes)
     at = 0
