@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .errors import PlanError, UnsupportedError
+from .errors import PlanError, UnsupportedError, plain
 from .graph.graph import Graph
 from .importer.model import import_model
 from .manifest.manifest import FORMAT, Dtype, Manifest, Note, Port, Statistics
@@ -73,7 +73,7 @@ class Notes:
     entries: list[Note] = field(default_factory=list)
 
     def __call__(self, where: str, reason: str) -> None:
-        note = Note(where, reason)
+        note = Note(plain(where), plain(reason))
         if note not in self.entries:
             self.entries.append(note)
 

@@ -59,8 +59,17 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """The value as the compact JSON that is published."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    """The value as the compact JSON that is published.
+
+    Raises:
+        PackError: it holds a number that is not finite, or text that is not Unicode.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode()
+    except ValueError as error:
+        raise PackError(f"this cannot be published as JSON: {error}; a result or an option is "
+                        "not a finite number") from error
 
 
 def read_file(entry: FileEntry, folder: Path) -> bytes:

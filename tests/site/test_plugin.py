@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
+from mkdocs.exceptions import Abort
 from onnxpress.build.builds import Builds
 from support.site_folder import content, copy_site, missing_files, run, tags
 
@@ -177,6 +178,47 @@ def test_a_spec_of_the_site_is_inside_the_project(small: Path, tmp_path_factory)
     spec.write_text("title: T\ntask: tensor\nmodel: tint\n")
     (small / "docs/spec.yml").symlink_to(spec)
     assert "leads out of the project" in refusal(small)
+
+
+def test_a_yaml_file_that_is_no_demo_is_left_alone(small: Path) -> None:
+    (small / "docs/openapi.yml").write_text("openapi: 3.0.0\ninfo: {title: An API, version: '1'}\n")
+    (small / "docs/odd.yml").write_text("odd: !ENV [NAME]\n---\nsecond: 1\n")
+    done = run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml")
+    assert done.returncode == 0, done.stderr
+    assert "docs/openapi.yml: left alone, for it has neither task nor model" in done.stderr
+    (small / "docs/half.yml").write_text("task: tensor\n")
+    assert "docs/half.yml:1: title is missing" in refusal(small)
+
+
+def test_names_that_the_model_lacks_are_told(small: Path) -> None:
+    """Before anything is compiled, and with the nearest name that it has."""
+    spec = "title: T\ntask: tensor\nmodel: tint\n"
+    for more, said in (("shapes: {y: [1, 2]}", 'shapes: the model has no input "y"'),
+                       ("view: {controls: {strenght: {kind: constant, values: [1]}}}",
+                        'view.controls: the model has no input "strenght". Did you mean "stre')):
+        (small / "docs/bad.yml").write_text(f"{spec}{more}\n")
+        assert f"docs/bad.yml: {said}" in refusal(small)
+
+
+def test_a_site_without_a_cache_is_built(small: Path) -> None:
+    """A container builds as another user, or from folders that it may only read."""
+    (small / "docs/tint.yml").write_text("title: T\ntask: tensor\nmodel: tint\n")
+    (small / ".cache").write_text("a file stands here")
+    done = run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml")
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert "packs: the cache cannot be written" in done.stderr and "cache_dir" in done.stderr
+    assert (small / "site/assets/onnxpress/demos/tint.json").is_file()
+
+
+def test_an_unexpected_exception_ends_the_build_with_a_sentence(
+        small: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("something")
+
+    monkeypatch.setattr("onnxpress.site.mkdocs_plugin.shared_files", broken)
+    with pytest.raises(Abort):
+        build(load_config(str(small / "mkdocs.yml")))
+    assert "unexpected KeyError (test_plugin.py:" in caplog.text and "Traceback" not in caplog.text
 
 
 def test_the_cache_must_stay_out_of_docs_dir(small: Path) -> None:

@@ -2,11 +2,12 @@
 
 import json
 import pickle
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from onnxpress.errors import SpecError
+from onnxpress.errors import LONGEST, SpecError
 from onnxpress.spec import load_demo, parse_demo
 from onnxpress.spec.schema import schema_files
 from onnxpress.spec.text import MAX_BYTES
@@ -73,6 +74,46 @@ def test_size_encoding_and_control_characters() -> None:
         "demos/demo.yml:1: this is not UTF-8 text; save the file as UTF-8")
     assert refusal("title: A\nmodel: \x07\n") == (
         "demos/demo.yml:2: a control character stands here; remove it")
+
+
+PICTURE = "title: A\ntask: image-to-image\nmodel: tiny\n"
+HALF = "an escape such as \\ud800 is half of a character; write the character itself"
+LARGE = "the model's input is too large for f32; write numbers such as 1/255"
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ('title: "\\ud800"\n', f"1: {HALF}"),
+    ('"\\udfff": 1\n', f"1: {HALF}"),
+    (PICTURE + 'labels: [a, "b\\ud834"]\n', f"4: {HALF}"),
+    (PICTURE + f"preprocessing: {{mean: 0x{'f' * 90}}}\n", "4: 0xffff"),
+    (PICTURE + f"preprocessing: {{mean: 0x{'f' * 300}}}\n", "4: 0xffff"),
+    (PICTURE + f"preprocessing: {{mean: {'9' * 5000}}}\n", "4: 9999"),
+    (PICTURE + f"preprocessing: {{mean: 1{':1' * 100_000}}}\n", "4: 1:1:1"),
+    (PICTURE + "preprocessing: {mean: 1.0e+39}\n", "4: 1.0e+39 is too large; models compute with"),
+    (PICTURE + f"preprocessing: {{scale: {'1' + '0' * 400}/1}}\n", LARGE),
+    (PICTURE + "preprocessing: {std: 1.0e-38, scale: 9}\n", LARGE),
+    (PICTURE + "output: {range: [1, 1]}\n", "4: output.range: black and white have the same value"),
+    ("title: !!float ''\n", "1: cannot be read; put text in quotes"),
+    ("title: !!bool x\n", "1: x cannot be read; put text in quotes"),
+    ("title: !!int x\n", "1: x cannot be read; put text in quotes"),
+    ("title: !!timestamp x\n", "1: x cannot be read; put text in quotes"),
+    (PICTURE + '"x\\n::error::pwned": 1\n', "4: x : :error: :pwned: there is no such field"),
+    (PICTURE + '"\\e[2J\\e]0;owned\\a": 1\n', "4: [2J ]0;owned : there is no such field"),
+    (PICTURE + f'? "{"k" * 100_000}"\n: 1\n', "4: kkk"),
+], ids=range(18))
+def test_what_yaml_trips_on_is_one_plain_sentence(text: str, wanted: str) -> None:
+    """PyYAML's constructors raise IndexError, KeyError, OverflowError and more; a number may be
+    larger than any float, and a text may hold half of a character."""
+    said = refusal(text)
+    assert wanted in said
+    assert said.startswith("demos/demo.yml:") and len(said) <= LONGEST and said.isprintable()
+    assert "::" not in said
+
+
+def test_a_number_that_yaml_reads_by_sixties_is_no_traceback() -> None:
+    with suppress(SpecError):
+        parse_demo(PICTURE + "preprocessing: {mean: 1:1:1:1:1:1.5}\n", "demo", MODELS, base=SPECS,
+                   where="demos/demo.yml")
 
 
 def test_many_labels_fit() -> None:

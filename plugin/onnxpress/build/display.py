@@ -8,6 +8,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ..errors import plain
+
 # The done part of a demo (0 to 1) when a stage begins; the stage's own part leads to the next one.
 STAGES = {"queued": 0.0, "downloading": 0.0, "loading": 0.2, "reading": 0.25, "compiling": 0.35,
           "running": 0.45, "proving": 0.6, "drawing": 0.9}
@@ -33,13 +35,13 @@ class LogDisplay:
     def stage(self, name: str, stage: str, part: float | None = None, detail: str = "") -> None:
         if self._at.get(name) != stage:
             self._at[name] = stage
-            self.say(f"{name}: {stage}")
+            self.say(plain(f"{name}: {stage}"))
 
     def done(self, name: str, how: str, seconds: float) -> None:
         self.say(f"{name}: {how} in {seconds:.1f} s")
 
     def note(self, text: str) -> None:
-        self.say(text)
+        self.say(plain(text))
 
     def close(self) -> None:
         self._at.clear()

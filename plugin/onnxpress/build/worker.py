@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import OnnxPressError, PackError
+from ..errors import PackError, within
 from ..spec import Demo
 from ..words import size
 from .cache import is_whole, write_entry
@@ -76,17 +76,10 @@ def run_job(job: Job) -> tuple[Path, float]:
         OnnxPressError: the demo cannot be built; the message names the spec.
     """
     begin, demo = time.monotonic(), job.demo
-    try:
+    with within(demo.where):
         index = first_available(demo.card, job.downloads, lambda done, total: _stage(
             demo, "downloading", done / total if total else None, size(done)))
         entry, how = _entry(job, job.keys[index])
-    except OnnxPressError as error:
-        if str(error).startswith(demo.where):
-            raise
-        raise type(error)(f"{demo.where}: {error}") from None
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        raise PackError(f"{demo.where}: {place}{error.strerror}") from None
     seconds = time.monotonic() - begin
     _events.put(("done", demo.name, how, seconds))
     return entry, 0.0 if how == FOUND else seconds

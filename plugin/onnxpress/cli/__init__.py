@@ -2,12 +2,13 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
-from ..errors import OnnxPressError
+from ..errors import TRACEBACK, sentence
 from ..targets import TARGETS
 from ..tasks import TASKS
 from ..weights.encodings import PLAIN, WEIGHTS
@@ -21,14 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.run(options) or 0
-    except OnnxPressError as error:
-        sys.stderr.write(f"onnxpress: {error}\n")
-        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has stopped reading
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        sys.stderr.write(f"onnxpress: {sentence(error)}\n")
+        return 1
 
 
 def _write_utf8() -> None:

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ..errors import plain
 from ..pack.values import to_json
 from ..site.page_numbers import build, error, facts_of, required
 from ..site.sizes import size_table, sizes_of
@@ -30,7 +31,7 @@ def run_compile(options: argparse.Namespace) -> None:
             Options(name=options.model.stem, targets=options.targets, weights=options.weights,
                     shapes=dict(options.shape), feeds=feeds,
                     simplify=options.simplify),
-            lambda *stage: display.stage(options.model.name, *stage))
+            lambda *stage: display.stage(plain(options.model.name), *stage))
     finally:
         display.close()
     manifest, path = pack.manifest, options.out / "manifest.json"

@@ -30,7 +30,7 @@ from ..spec import Control, Demo, Sample, Source
 from ..tasks import TASKS
 from ..tasks.base import Answer, Task
 from ..weights.shards import read_weights
-from .inputs import Entry, describe_control, find_entry, input_shapes, model_inputs
+from .inputs import Entry, check_names, describe_control, find_entry, input_shapes, model_inputs
 
 INLINE_LABELS = 64  # more are a file of their own, which pages share
 MAX_OPTIONS = 40  # of a blend that get pictures; each costs a run of the reference
@@ -54,6 +54,7 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
 
 def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress) -> Pack:
     shapes = input_shapes(loaded.model, demo.shapes)
+    check_names(demo, shapes)
     entry = find_entry(demo, shapes)
     values = [_published(entry, sample, folder) for sample in demo.samples] if entry else []
     feeds = [model_inputs(demo, shapes, entry, value) for value, _ in values] if entry else []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, did_you_mean
 from ..kinds.base import Described, Given, Shapes
 from ..manifest import demo as facts
 from ..manifest.demo import Blend, BlendOption, Constant, Slider
@@ -25,6 +25,21 @@ def input_shapes(model: Any, fixed: Shapes) -> dict[str, tuple[int, ...]]:
             dims = tuple(d.dim_value for d in port.type.tensor_type.shape.dim)
             shapes[port.name] = tuple(fixed.get(port.name, dims))
     return shapes
+
+
+def check_names(demo: Demo, shapes: Shapes) -> None:
+    """Passes if the model has every input that the spec names. A card with several sources may
+    know more names, because its sources may differ in them.
+
+    Raises:
+        SpecError: the model lacks one.
+    """
+    for section, names in (("shapes", demo.shapes),
+                           ("view.controls", [control.input for control in demo.controls])):
+        stray = next((name for name in names if name not in shapes), None)
+        if stray is not None and len(demo.card.sources) == 1:
+            raise SpecError(f'{demo.where}: {section}: the model has no input "{stray}".'
+                            f"{did_you_mean(stray, list(shapes))}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ The nodes that the outputs need are lowered one after the other, by the function
 importer/lowerings.py. Values that depend on constants alone are computed on the way.
 """
 
-from collections import ChainMap
+import re
+from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,8 +39,7 @@ ADVICE = {
     **dict.fromkeys(("LSTM", "GRU", "RNN"),
                     "recurrent layers are not supported; export their steps one by one"),
 }
-MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
-             ZeroDivisionError, RuntimeError, OSError)
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 Env = MutableMapping[str, str]  # the model's name for a value -> ours
 
 
@@ -63,6 +63,10 @@ def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None
     inputs, outputs = [i.name for i in free], [o.name for o in graph.output]
     if not outputs:
         raise ModelError("the model has no outputs")
+    for kind, names in (("inputs", inputs), ("outputs", outputs)):
+        twice = next((n for n, count in Counter(names).items() if count > 1), None)
+        if twice is not None:
+            raise ModelError(f'two {kind} of the model are named "{twice}"; rename one of them')
     stray = next((n for n in shapes or {} if n not in inputs), None)
     if stray is not None:
         raise ModelError(f'a shape is given for "{stray}", which is not an input of the model; '
@@ -87,7 +91,8 @@ def _opset(model: ModelProto) -> int:
 
 
 def _check_text(graph: GraphProto) -> None:
-    """Refuses strings that are not UTF-8, which protobuf hands over as bytes."""
+    """Refuses names that are not UTF-8, which protobuf hands over as bytes, and names with line
+    breaks or other control characters."""
     names = [v.name for v in (*graph.input, *graph.output, *graph.initializer)]
     for node in _nodes(graph.node):
         names += (node.name, node.op_type, node.domain, *node.input, *node.output)
@@ -95,6 +100,10 @@ def _check_text(graph: GraphProto) -> None:
     odd = next((n for n in names if not isinstance(n, str)), None)
     if odd is not None:
         raise ModelError(f"the name {odd!r} is not UTF-8; the model file is damaged")
+    odd = next((n for n in names if CONTROL.search(n)), None)
+    if odd is not None:
+        raise ModelError(f'the name "{odd}" holds a line break or another control character; '
+                         "rename it when exporting the model")
 
 
 def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
@@ -118,7 +127,7 @@ def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
     try:
         return inliner.inline_selected_functions(_typed(model), [("", op) for op in defined], False,
                                                  True)
-    except MALFORMED as error:
+    except Exception as error:  # onnx's own exceptions share no class
         raise UnsupportedError(f"{', '.join(defined)}: ONNX defines this operator by others, but "
                                "cannot do so for these inputs; export the model without it"
                                ) from error
@@ -363,7 +372,9 @@ def _guarded(where: str, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
     except OnnxPressError:
         raise
-    except MALFORMED as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         said = str(error) if isinstance(error, ValueError) else f"it is malformed ({error!r})"
         raise ModelError(f"{where}: {said}") from error
 

@@ -12,6 +12,8 @@ from ..ops.pool import Pool2d
 from .builder import Builder
 from .call import Call
 
+FAR = 2**20  # cells
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -76,6 +78,11 @@ def window(call: Call, size: tuple[int, ...], kernel: tuple[int, ...],
         pads = (*first, *(t - n for t, n in zip(total, first, strict=True)))
     elif min(pads) < 0:
         raise call.bad(f"pads {pads} are negative")
+    # A stride beyond the image never takes a second step; addresses have 32 bits.
+    strides = tuple(min(s, max(i + sum(pads[k::n]), FAR))
+                    for k, (s, i) in enumerate(zip(strides, size, strict=True)))
+    dilations = tuple(1 if k == 1 and d > FAR else d
+                      for k, d in zip(kernel, dilations, strict=True))
     full = (*two(pads[:n], 0), *two(pads[n:], 0))
     return Window(two(kernel, 1), two(strides, 1), two(dilations, 1), full)
 

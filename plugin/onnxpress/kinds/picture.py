@@ -127,8 +127,8 @@ def read_preprocessing(fields: Fields) -> Preprocessing:
     """The section `preprocessing`, with numbers as floats.
 
     Raises:
-        SpecError: mean or std have not one number or one for each channel, std has a 0, or scale is
-            no fraction.
+        SpecError: mean or std have not one number or one for each channel, std has a 0, scale is
+            no fraction, or the input would hold numbers that f32 has not.
     """
     values = dict(fields.values)
     count = 1 if values.get("channels") == "gray" else 3
@@ -144,7 +144,11 @@ def read_preprocessing(fields: Fields) -> Preprocessing:
             values[name] = numbers
     if "scale" in values:
         values["scale"] = _fraction(values["scale"], fields.at("scale"))
-    return Preprocessing(**values)
+    rule = Preprocessing(**values)
+    if not max(map(abs, bounds(rule))) <= float(np.finfo(np.float32).max):
+        raise SpecError(f"{fields.at('scale')}: with this scale, mean and std the model's input is "
+                        "too large for f32; write numbers such as 1/255")
+    return rule
 
 
 def _fraction(value: float | str, at: str) -> float:
@@ -217,7 +221,9 @@ def open_picture(source: Path | bytes, where: str) -> Image.Image:
         raise SpecError(f"{where}: this is not a PNG, JPEG or WebP picture") from None
     except Image.DecompressionBombError:
         raise SpecError(f"{where}: the picture has more than {MAX_PIXELS:,} pixels") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except SpecError:
+        raise
+    except Exception as error:  # decoders raise what their own code happens to raise
         raise SpecError(f"{where}: the picture is damaged ({error})") from None
 
 

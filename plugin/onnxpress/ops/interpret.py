@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from ..errors import fault_at
 from ..graph.graph import Graph, Node
 from . import OPS, bound
 
@@ -33,7 +34,8 @@ def interpret(graph: Graph, inputs: Mapping[str, np.ndarray], watch: Watch | Non
     pending.update(graph.outputs)
     for node in graph.nodes:
         operands = [arrays[n] for n in node.inputs]
-        with np.errstate(all="ignore"):  # infinities and NaN are results like others
+        # Infinities and NaN are results like others.
+        with np.errstate(all="ignore"), fault_at(f'{node.op} "{node.name}"'):
             results = OPS[node.op].reference(bound(node, graph), operands)
         if watch:
             watch(node, operands, results)

@@ -6,6 +6,7 @@ A pass is a pure function `verb_noun(graph, note) -> Graph` in the file of its n
 
 from collections.abc import Callable
 
+from ..errors import fault_at
 from ..graph.graph import Graph, check
 from ..graph.notes import AddNote
 from ..ops import check_shapes
@@ -68,5 +69,6 @@ def run_passes(graph: Graph, note: AddNote) -> Graph:
         def noted(where: str, reason: str, name: str = name) -> None:
             note(where, f"{name}: {reason}")
 
-        graph = check_shapes(check(run(graph, noted), after=name), after=name)
+        with fault_at(f"pass {name}"):
+            graph = check_shapes(check(run(graph, noted), after=name), after=name)
     return graph

@@ -5,6 +5,7 @@ it.
 """
 
 from ..emit.js.module import JsModule
+from ..errors import fault_at
 from ..graph.graph import Graph
 from ..kernels import linear_kernel
 from ..pack.targets import Linear
@@ -23,5 +24,6 @@ def build(graph: Graph) -> Program[Linear]:
     module = JsModule()
     for step in plan.steps:
         module.begin_step()
-        linear_kernel(step.node, "js").emit(step, module)
+        with fault_at(f'{step.node.op} "{step.node.name}" in JavaScript'):
+            linear_kernel(step.node, "js").emit(step, module)
     return Program("js", {"module": (module.encode(), "js")}, describe(plan, graph))

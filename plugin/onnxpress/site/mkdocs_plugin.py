@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import wraps
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from mkdocs.utils import get_relative_url
 
 from ..build.builds import Builds, Built, workers
 from ..build.display import choose_display
-from ..errors import OnnxPressError, did_you_mean
-from ..spec import Demo, Rules, load_demo, parse_demo
+from ..errors import OnnxPressError, PackError, SpecError, did_you_mean, within
+from ..spec import Demo, Rules, is_demo, load_demo, parse_demo
 from ..words import size
 from . import page as html
 from .publish import ASSETS, pack_files, shared_files
@@ -41,6 +42,19 @@ class OnnxPressConfig(Config):
     cache_dir = c.Type(str, default=".cache/onnxpress")
     cache = c.Type(str, default="")  # a URL or folder that machines share, asked after cache_dir
     concurrency = c.Type(int, default=0)  # child processes; 0: one per processor
+
+
+def told(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """The hook, in which every exception is a sentence that ends the site build."""
+    @wraps(hook)
+    def run(*arguments: Any, **named: Any) -> Any:
+        try:
+            with within(""):
+                return hook(*arguments, **named)
+        except OnnxPressError as error:
+            raise PluginError(str(error)) from error
+
+    return run
 
 
 class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
@@ -62,6 +76,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
     def on_startup(self, *, command: str, dirty: bool) -> None:
         self.serving = command == "serve"
 
+    @told
     def on_config(self, config: Any) -> None:
         if not self.config.enabled:
             return
@@ -71,8 +86,8 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         self.rules = Rules.around(self.models, root, Path(config.docs_dir), recipes=self.recipes)
         cache = root / self.config.cache_dir
         if cache.is_relative_to(Path(config.docs_dir).resolve()):
-            raise PluginError(f"cache_dir: {self.config.cache_dir} lies in docs_dir, where every "
-                              "build would start the next one; choose a folder outside of it")
+            raise PackError(f"cache_dir: {self.config.cache_dir} lies in docs_dir, where every "
+                            "build would start the next one; choose a folder outside of it")
         if self._builds is None:
             shared = self.config.cache
             if shared and "://" not in shared:
@@ -87,6 +102,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             config.markdown_extensions.append("onnxpress")
         config.mdx_configs["onnxpress"] = {"render": self._render}
 
+    @told
     def on_files(self, files: Files, *, config: Any) -> Files:
         if not self.config.enabled:
             return files
@@ -94,14 +110,18 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         specs = [(f, f.abs_src_path) for f in files if f.abs_src_path and self._is_spec(f)]
         for file, source in specs:
             where = _shown(source, config)
-            self._guard(self.rules.admit, Path(source), where)
-            demo = self._guard(load_demo, Path(source), self.models, where, self.rules)
+            self.rules.admit(Path(source), where)
+            if not is_demo(Path(source)):
+                log.info(f"{where}: left alone, for it has neither task nor model; "
+                         "specs in mkdocs.yml says which files are demos")
+                continue
+            demo = load_demo(Path(source), self.models, where, self.rules)
             uri = file.src_uri.removesuffix(".yml") + ".md"
             if any(other.name == demo.name for other in self.demos.values()):
-                raise PluginError(f'{demo.where}: a second spec is named "{demo.name}"; '
-                                  "rename one of them")
+                raise SpecError(f'{demo.where}: a second spec is named "{demo.name}"; '
+                                "rename one of them")
             self.demos[uri] = demo
-            self._guard(self.builds.start, demo)
+            self.builds.start(demo)
             if files.get_file_from_path(uri) is None:
                 files.append(File.generated(config, uri, content=""))
         for url, file in shared_files().items():
@@ -121,11 +141,12 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             page.meta.setdefault("description", escape(" ".join(demo.description.split())))
         return demo_page(demo, markdown)
 
+    @told
     def on_env(self, env: Any, *, config: Any, files: Files) -> None:
         if not self.config.enabled:
             return
         begin = time.monotonic()
-        builts = self._guard(self.builds.join)
+        builts = self.builds.join()
         for url, file in pack_files(builts.values()).items():
             files.append(_published(config, url, file))
         urls = {demo.name: file.url for uri, demo in sorted(self.demos.items(), key=self._place)
@@ -176,13 +197,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         return (file.src_uri.endswith(".yml") and not path.name.startswith((".", "_"))
                 and re.fullmatch(_pattern(self.config.specs), file.src_uri) is not None)
 
-    def _guard(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """function(*arguments, **named); an error is a sentence that ends the site build."""
-        try:
-            return function(*arguments, **named)
-        except OnnxPressError as error:
-            raise PluginError(str(error)) from None
-
+    @told
     def _render(self, kind: str, text: str) -> str:
         """A slot for the fence's content, which depends on the packs."""
         name = text.strip().removesuffix(".yml")
@@ -192,9 +207,9 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         if "\n" in name or ":" in name:
             folder = Path(self.page.file.abs_src_path or ".").parent
             rules = replace(self.rules, own_recipes=self.config.inline_recipes)
-            demo = self._guard(parse_demo, text, self.slots.inline_name(uri, text), self.models,
-                               base=folder, where=f"{uri}, onnx-demo fence", rules=rules)
-            self._guard(self.builds.start, demo)
+            demo = parse_demo(text, self.slots.inline_name(uri, text), self.models, base=folder,
+                              where=f"{uri}, onnx-demo fence", rules=rules)
+            self.builds.start(demo)
             return self.slots.add(Slot(kind, demo.name, url))
         known = [demo.name for demo in self.demos.values()]
         if name not in known:

@@ -1,7 +1,7 @@
 """YAML text -> frozen Demo and Card; `parse` is the way in, `values` what comes out."""
 
 from .files import Rules
-from .parse import NAME, load_card, load_demo, parse_demo
+from .parse import NAME, is_demo, load_card, load_demo, parse_demo
 from .values import (
     Card,
     Control,
@@ -11,6 +11,6 @@ from .values import (
 )
 
 __all__ = [
-    "NAME", "Card", "Control", "Demo", "Rules", "Sample", "Source", "load_card", "load_demo",
-    "parse_demo",
+    "NAME", "Card", "Control", "Demo", "Rules", "Sample", "Source", "is_demo", "load_card",
+    "load_demo", "parse_demo",
 ]

@@ -20,11 +20,22 @@ from ..weights.encodings import AUTO
 from .check import check
 from .files import Rules, local_path, package_path, python_reference
 from .sections import Merged, read_controls, read_labels
-from .text import Tree, read_yaml
+from .text import MAX_BYTES, Tree, read_yaml
 from .values import Card, Demo, Sample, Source
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Another YAML file of the site, such as an API's description, has neither field at its top.
+DEMO = re.compile(rb"""\A\s*\{|^["']?(?:task|model)["']?\s*:""", re.MULTILINE)
 FILES = (".onnx", ".tflite", ".py")
+
+
+def is_demo(path: Path) -> bool:
+    """Whether the YAML file says that it is a demo. One that cannot be read counts as one, so that
+    reading it tells why."""
+    try:
+        return DEMO.search(path.read_bytes()[:MAX_BYTES]) is not None
+    except OSError:
+        return True
 
 
 def load_demo(path: Path, models: Path, where: str | None = None,

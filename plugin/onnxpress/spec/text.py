@@ -5,6 +5,7 @@ spec from a stranger costs no more than its own length.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
 MAX_ALIASES = 32
 MAX_NODES = 50_000  # after aliases are expanded; a list of 20,000 labels fits
+
+# Characters of a number; PyYAML takes seconds to read "1:1:1:…" with many thousands.
+MAX_DIGITS = 100
+MAX_NUMBER = 3.4028234e38  # the largest f32, in which models compute
 
 PLAIN_TAGS = {
     f"tag:yaml.org,2002:{tag}" for tag in ("str", "int", "float", "bool", "null", "timestamp")
@@ -145,6 +150,7 @@ class _Reader:
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self.loader.fail(key_node.start_mark, "a key must be plain text")
+            self._admit_text(key_node)
             key = key_node.value
             here = (*path, key)
             if key in result:
@@ -156,15 +162,27 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         self.written[path] = node.value
+        self._admit_text(node)
+        shown = node.value if len(node.value) <= 40 else node.value[:40] + "…"
+        unread = self.loader.fail(node.start_mark, f"{shown} cannot be read; put text in quotes")
+        if not node.tag.endswith(":str") and len(node.value) > MAX_DIGITS:
+            raise unread
         try:
             value = self.loader.construct_object(node)
-        except (ValueError, yaml.YAMLError):
-            shown = node.value if len(node.value) <= 40 else node.value[:40] + "…"
-            raise self.loader.fail(node.start_mark, f"{shown} cannot be read; "
-                                   "put text in quotes") from None
+        except Exception:  # PyYAML's constructors raise what their own code happens to raise
+            raise unread from None
         if isinstance(value, float) and not math.isfinite(value):
             raise self.loader.fail(node.start_mark, f"{node.value} is not a finite number")
+        if isinstance(value, int | float) and abs(value) > MAX_NUMBER:
+            raise self.loader.fail(node.start_mark, f"{shown} is too large; models compute with "
+                                   f"numbers up to {MAX_NUMBER:.3g}")
         return value
+
+    def _admit_text(self, node: yaml.ScalarNode) -> None:
+        """Refuses the escaped half of a character: no text that is published can hold it."""
+        if re.search("[\ud800-\udfff]", node.value):
+            raise self.loader.fail(node.start_mark, "an escape such as \\ud800 is half of a "
+                                   "character; write the character itself")
 
 
 def _explain(error: yaml.YAMLError, where: str, first_line: int, text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from onnx import ModelProto
 
-from ...errors import ModelError, OnnxPressError
+from ...errors import ModelError, sentence
 from ..child import run_child
 from . import Shapes
 from .recipe import run_recipe
@@ -53,8 +53,8 @@ def _child(request: Path, target: Path) -> None:
         model = run_recipe(Path(path), arguments, function,
                            {name: tuple(shape) for name, shape in shapes.items()})
         target.write_bytes(model.SerializeToString(deterministic=True))
-    except OnnxPressError as error:
-        target.with_suffix(".txt").write_text(str(error), "utf-8", newline="\n")
+    except Exception as error:
+        target.with_suffix(".txt").write_text(sentence(error), "utf-8", newline="\n")
 
 
 if __name__ == "__main__":

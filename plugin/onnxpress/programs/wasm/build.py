@@ -19,6 +19,7 @@ from ...emit.wasm import packers
 from ...emit.wasm.asm import I32, Function, custom_section
 from ...emit.wasm.emitter import STEP, Emitter
 from ...emit.wasm.share import call_in_turn, in_turn, meet
+from ...errors import fault_at
 from ...graph.graph import Graph
 from ...kernels import linear_kernel
 from ...pack.targets import Linear, Wasm
@@ -61,7 +62,8 @@ def emit_module(plan: LinearPlan, isa: str, own: Mapping[str, np.ndarray] = {}) 
     steps, pieces = [], []
     for i, step in enumerate(plan.steps):
         e.begin(f"step{i}")
-        linear_kernel(step.node, "wasm").emit(step, e)
+        with fault_at(f'{step.node.op} "{step.node.name}" in WebAssembly'):
+            linear_kernel(step.node, "wasm").emit(step, e)
         steps.append(e.end())
         pieces.append(e.pieces)
     for weight in plan.weights:

@@ -21,7 +21,7 @@ from ...emit.wgsl.cost import palette
 from ...emit.wgsl.device import DEVICES, Device
 from ...emit.wgsl.shader import MAX_BINDING, Dispatch, Slice
 from ...emit.wgsl.weights import halved, store
-from ...errors import PlanError
+from ...errors import PlanError, fault_at
 from ...graph.graph import Graph, Node
 from ...kernels import gpu_kernel
 from ...ops import alias_start, bound
@@ -127,7 +127,8 @@ def _lower(node: Node, graph: Graph, device: Device) -> list[Dispatch]:
         if size > MAX_BINDING and not (isinstance(node.attrs, MatMul) and name == node.inputs[1]):
             raise PlanError(f"%{name}: {size >> 20} MiB exceed the {MAX_BINDING >> 20} MiB that "
                             "every WebGPU device can bind; leave the target webgpu out")
-    return kernel.lower(node, graph, device)
+    with fault_at(f'{node.op} "{node.name}" in WGSL'):
+        return kernel.lower(node, graph, device)
 
 
 def roots_of(graph: Graph) -> dict[str, tuple[str, int]]:
