@@ -24,11 +24,13 @@ from ..ops.reduce import Normalize, Reduce
 from .algebra import ONE, affine, compact, rewrite, size, times
 from .draft import Draft
 
-MAX_SIZE = 64  # primitives; a larger operand is not looked into
+MAX_SIZE = 64  # primitives; a larger operand is not looked into, nor a deeper one
 
 
 def fuse_normalize(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     found = _Finder(graph)
+    if not found.variances:
+        return graph
     draft = Draft(graph)
     for node in graph.nodes:
         if not isinstance(node.attrs, Pointwise) or not _replace(draft, found, node):
@@ -75,20 +77,22 @@ class _Finder:
             return None
         return maker.inputs[0] if maker.attrs.expr in squares else None
 
-    def expand(self, node: Node, leaves: list[str], shape: tuple[int, ...]) -> Expr:
+    def expand(self, node: Node, leaves: list[str], shape: tuple[int, ...],
+               depth: int = MAX_SIZE) -> Expr:
         """The expression of `node` over `leaves`, to which the values that it reads are appended.
 
         A pointwise producer is written out if `node` alone reads it, if it is x - m, or if its
-        shape is smaller than `shape`, so that it costs little to repeat.
+        shape is smaller than `shape`, so that it costs little to repeat. `depth`: how many
+        producers are written out in each other.
         """
         parts: list[Expr] = []
         for name in node.inputs:
             maker = self.makers.get(name)
             part = None
-            if maker is not None and isinstance(maker.attrs, Pointwise) and (
+            if depth and maker is not None and isinstance(maker.attrs, Pointwise) and (
                     name in self.centred or len(self.readers[name]) == 1
                     or self.graph.shape(name) != shape):
-                part = self.expand(maker, leaves, shape)
+                part = self.expand(maker, leaves, shape, depth - 1)
             if part is None or size(part) > MAX_SIZE:
                 if name not in leaves:
                     leaves.append(name)

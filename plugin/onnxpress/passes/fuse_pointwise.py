@@ -25,17 +25,20 @@ MAX_SIZE = 48  # primitives; chosen by trial
 
 def fuse_pointwise(graph: Graph, note: Callable[[str, str], None]) -> Graph:
     draft = Draft(graph)
-    readers = graph.consumers()
+    shared = {name for name, readers in graph.consumers().items() if all(
+        isinstance(r.attrs, Pointwise) and graph.shape(r.name) == graph.shape(name)
+        for r in readers)}
     for node in graph.nodes:
         if isinstance(node.attrs, Pointwise):
-            node = _absorb(draft, readers, node, note)
+            node = _absorb(draft, shared, node, note)
         draft.keep(node)
     return draft.finish()
 
 
-def _absorb(draft: Draft, readers: dict[str, list[Node]], node: Node,
+def _absorb(draft: Draft, shared: set[str], node: Node,
             note: Callable[[str, str], None]) -> Node:
-    """`node` with every producer merged that can be, in the order of its operands."""
+    """`node` with every producer merged that can be, in the order of its operands. `shared`: the
+    values that only pointwise operators of their own shape read."""
     refused: set[str] = set()
     while True:
         for name in node.inputs:
@@ -45,7 +48,7 @@ def _absorb(draft: Draft, readers: dict[str, list[Node]], node: Node,
             if draft.shape(name) != draft.shape(node.name):
                 continue
             merged = _merge(node, maker)
-            reason = _refusal(draft, readers, node, maker, merged)
+            reason = _refusal(draft, shared, node, maker, merged)
             if reason is None:
                 node = merged
                 break
@@ -67,8 +70,7 @@ def _merge(node: Node, maker: Node) -> Node:
     return Node(Pointwise(expr=expr), kept, node.outputs)
 
 
-def _refusal(draft: Draft, readers: dict[str, list[Node]], node: Node, maker: Node,
-             merged: Node) -> str | None:
+def _refusal(draft: Draft, shared: set[str], node: Node, maker: Node, merged: Node) -> str | None:
     """Why `maker` is not merged into `node`: "" if no reader would expect it, None if it is."""
     expr = Pointwise.of(maker).expr
     cheap = uses_only(expr, CHEAP)
@@ -77,10 +79,7 @@ def _refusal(draft: Draft, readers: dict[str, list[Node]], node: Node, maker: No
     if draft.uses[maker.name] > 1:
         computed = [n for n in maker.inputs if n not in draft.constants]
         light = cheap and size(expr) <= 2 and len(computed) == 1
-        if not light or hosts(draft, maker) or any(
-            not isinstance(r.attrs, Pointwise) or draft.shape(r.name) != draft.shape(maker.name)
-            for r in readers[maker.name]
-        ):
+        if not light or hosts(draft, maker) or maker.name not in shared:
             return ""
     uses = sum(count(Pointwise.of(node).expr, i) for i, n in enumerate(node.inputs)
                if n == maker.name)

@@ -114,7 +114,7 @@ class _Sink:
         moving = [n for n in node.inputs if n not in self.graph.constants]
         orders = [self.lifted(n, rank)[1] for n in moving]
         orders.sort(key=lambda perm: perm == identity(rank))
-        return min(orders or [identity(rank)], key=lambda perm: sum(
+        return min(dict.fromkeys(orders) or [identity(rank)], key=lambda perm: sum(
             prod(self.graph.shape(n)) for n in moving if not self.is_free(n, perm)))
 
     # --- nodes ---

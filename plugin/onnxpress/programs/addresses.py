@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+import numpy as np
+
 from ..emit.layout import ALIGN, SLACK, LinearPlan, Packing, Step, Tensor, Weight, round_up
 from ..graph.storage import ELEMENT_BYTES
 from ..weights.encodings import most_scales
@@ -106,17 +108,17 @@ def _allocate(lives: Sequence[Life]) -> list[int]:
     Source: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020,
     algorithm 3.
     """
-    at = [0] * len(lives)
-    placed: list[int] = []
-    for i in sorted(range(len(lives)), key=lambda k: (-lives[k].size, lives[k].first, k)):
-        own = lives[i]
-        busy = sorted((at[j], at[j] + lives[j].size) for j in placed
-                      if lives[j].first <= own.last and own.first <= lives[j].last)
-        offset = 0
-        for start, stop in busy:
-            if offset + own.size <= start:
-                break
-            offset = max(offset, stop)
-        at[i] = offset
-        placed.append(i)
-    return at
+    order = sorted(range(len(lives)), key=lambda k: (-lives[k].size, lives[k].first, k))
+    size, first, last = np.array(
+        [(lives[k].size, lives[k].first, lives[k].last) for k in order], np.int64).reshape(-1, 3).T
+    at = np.zeros(len(order), np.int64)  # in this order
+    for i in range(len(order)):
+        busy = np.flatnonzero((first[:i] <= last[i]) & (first[i] <= last[:i]))
+        busy = busy[np.argsort(at[busy])]
+        ends = np.maximum.accumulate(np.append(0, at[busy] + size[busy]))  # where each gap begins
+        roomy = np.append(ends[:-1] + size[i] <= at[busy], True)
+        at[i] = ends[np.argmax(roomy)]
+    offsets = [0] * len(order)
+    for k, offset in zip(order, at.tolist(), strict=True):
+        offsets[k] = offset
+    return offsets

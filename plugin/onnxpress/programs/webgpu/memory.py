@@ -8,6 +8,8 @@ value takes the buffer over.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ...emit.wgsl.shader import MAX_BINDING, Slice
 
 OFFSET_ALIGN = 256  # minStorageBufferOffsetAlignment
@@ -62,24 +64,23 @@ def place_values(lives: Mapping[str, Life], first_buffer: int) -> tuple[
     A value takes the free buffer that fits most tightly, or else the largest free buffer, which
     then grows.
     """
-    sizes: list[int] = []
-    busy_until: list[int] = []
+    sizes, busy_until = np.zeros((2, len(lives)), np.int64)
+    count = 0
     places: dict[str, Binding] = {}
     for name, life in sorted(lives.items(), key=lambda item: item[1].first):
-        free = [i for i, last in enumerate(busy_until) if last < life.first]
-        fitting = [i for i in free if sizes[i] >= life.size]
-        if fitting:
-            slot = min(fitting, key=lambda i: sizes[i])
-        elif free:
-            slot = max(free, key=lambda i: sizes[i])
+        free = np.flatnonzero(busy_until[:count] < life.first)
+        fitting = free[sizes[free] >= life.size]
+        if fitting.size:
+            slot = int(fitting[np.argmin(sizes[fitting])])
+        elif free.size:
+            slot = int(free[np.argmax(sizes[free])])
         else:
-            slot = len(sizes)
-            sizes.append(0)
-            busy_until.append(0)
+            slot = count
+            count += 1
         sizes[slot] = max(sizes[slot], life.size)
         busy_until[slot] = life.last
         places[name] = Binding(first_buffer + slot, 0, life.size)
-    return places, sizes
+    return places, sizes[:count].tolist()
 
 
 def lifetimes(inputs: Sequence[tuple[str, int]], outputs: Sequence[str],
