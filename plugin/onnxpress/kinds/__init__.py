@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 
 from .base import Given, Kind
 
-HELPERS = {"base"}  # modules here that are no kind
+HELPERS = {"base", "colours", "resample"}  # modules here that are no kind
 
 
 def _found() -> Iterator[Kind]:

@@ -5,27 +5,35 @@ is always encoded anew, without metadata.
 """
 
 import io
+import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from math import floor, prod
+from math import ceil, floor, prod
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import SpecError, did_you_mean
 from ..pack.values import from_json
 from .base import Fields, Given, Kind, Shapes, Words
+from .colours import Space, converter, space_of
+from .resample import resample
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 1024  # of a published sample; the browser resizes up to 4 megapixels exactly
 QUALITY = 90
+STRIP = 1 << 20  # pixels that are converted at a time
+ORIENTATION = 0x0112  # the tag of EXIF, and what each of its values asks for
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
 THUMBNAIL = 128  # pixels a side
 CARD = (480, 320)  # width and height of a picture in a gallery
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 Channels = Literal["rgb", "bgr", "gray"]
 Layout = Literal["nchw", "nhwc"]
@@ -202,7 +210,7 @@ def bounds(rule: Preprocessing) -> tuple[float, float]:
 
 
 def open_picture(source: Path | bytes, where: str) -> Image.Image:
-    """The picture upright, in sRGB, on white.
+    """The picture upright, in sRGB, on white. At most two copies of it are in memory at a time.
 
     Raises:
         SpecError: not a PNG, JPEG or WebP picture, damaged, or too large.
@@ -210,13 +218,16 @@ def open_picture(source: Path | bytes, where: str) -> Image.Image:
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             image = Image.open(stream, formats=FORMATS)
         if prod(image.size) > MAX_PIXELS:
             raise SpecError(f"{where}: the picture has {prod(image.size):,} pixels; "
                             f"a sample has at most {MAX_PIXELS:,}")
+        space = space_of(image, _png_chunk(source, b"cICP") if image.format == "PNG" else None)
         image.load()
-        return _plain(ImageOps.exif_transpose(image))
+        turn = _turn(image)
+        image = _plain(image, space)
+        return image.transpose(turn) if turn is not None else image
     except UnidentifiedImageError:
         raise SpecError(f"{where}: this is not a PNG, JPEG or WebP picture") from None
     except Image.DecompressionBombError:
@@ -227,35 +238,72 @@ def open_picture(source: Path | bytes, where: str) -> Image.Image:
         raise SpecError(f"{where}: the picture is damaged ({error})") from None
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """8-bit RGB without metadata."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I"):  # 16-bit grey
-        image = Image.fromarray((np.asarray(image, np.float64) / 257).round().astype(np.uint8))
-    if profile and image.mode in ("RGB", "L", "CMYK"):
-        image = _to_srgb(image, profile)
-    if image.mode in ("RGBA", "LA", "PA", "P") or "transparency" in image.info:
-        over = image.convert("RGBA")
-        image = Image.new("RGBA", over.size, "white")
-        image.alpha_composite(over)
-    image = image.convert("RGB")
-    return Image.frombytes("RGB", image.size, image.tobytes())
+def _png_chunk(source: Path | bytes, name: bytes) -> bytes | None:
+    """The content of a chunk of a PNG, before its pixels."""
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] == name:
+                return file.read(length)
+            file.seek(length + 4, io.SEEK_CUR)
+    return None
 
 
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What sets it upright: EXIF of a JPEG or a PNG. Browsers read no XMP, and Chromium and Firefox
+    no EXIF of a WebP."""
+    exif = Image.Exif()
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"),
-                                         outputMode="RGB") or image
-    except (ImageCms.PyCMSError, OSError):
-        return image  # a broken profile: the pixels count as sRGB, as in browsers
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exif.load(b"" if image.format == "WEBP" else image.info.get("exif", b""))
+            return TURNS.get(exif.get(ORIENTATION, 1))
+    except (KeyError, OSError, SyntaxError, TypeError, ValueError, struct.error):
+        return None  # broken EXIF counts as absent
+
+
+def _plain(image: Image.Image, space: Space | bytes | None) -> Image.Image:
+    """8-bit RGB without metadata, strip by strip."""
+    clear = image.has_transparency_data
+    grey = image.mode.startswith("I") or image.mode in ("1", "L", "LA", "La")
+    colours = "L" if grey else image.mode if image.mode == "CMYK" else "RGB"
+    convert = converter(space, colours)
+    if image.mode == "RGB" and space is None and not clear:
+        image.info.clear()
+        return image
+    out = Image.new("RGB", image.size, "white")
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        if strip.mode.startswith("I"):  # 16-bit grey: Chromium keeps the higher byte, as Pillow
+            strip = Image.fromarray((np.asarray(strip) >> 8).astype(np.uint8))  # does in colours
+        mask = strip.convert("RGBA").getchannel("A") if clear else None
+        flat = strip.convert("RGBA").convert(colours) if clear else strip.convert(colours)
+        out.paste(convert(flat), (0, top), mask)
+    return out
 
 
 def publish(image: Image.Image) -> bytes:
     """The WebP file that visitors get."""
-    image = image.copy()
-    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    return encode(image)
+    size = _bounded(image.width, image.height)
+    return encode(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2) if size else image)
+
+
+def _bounded(width: int, height: int) -> tuple[int, int] | None:
+    """The size that Image.thumbnail gives, which would copy the whole picture first; None where the
+    picture is small enough."""
+    aspect = width / height
+    if max(width, height) <= MAX_SIDE:
+        return None
+
+    def nearest(side: float, error: Callable[[int], float]) -> int:
+        return max(1, min(floor(side), ceil(side), key=error))
+
+    if aspect >= 1:
+        return MAX_SIDE, nearest(MAX_SIDE / aspect,
+                                 lambda n: abs(aspect - MAX_SIDE / n) if n else 0)
+    return nearest(MAX_SIDE * aspect, lambda n: abs(aspect - n / MAX_SIDE)), MAX_SIDE
 
 
 def encode(image: Image.Image) -> bytes:
@@ -273,28 +321,22 @@ def thumbnail(image: Image.Image, width: int, height: int) -> bytes:
 def fit(image: Image.Image, rule: Preprocessing, size: tuple[int, int]) -> Image.Image:
     """The part of the picture that the model sees, at `size` (height, width)."""
     height, width = size
-    resample = FILTERS[rule.filter]
     if rule.resize == "stretch":
-        return _resize(image, (width, height), resample)
-    if rule.resize.startswith("shorter:"):
+        across, down = width, height
+    elif rule.resize.startswith("shorter:"):
         wanted, short = int(rule.resize.removeprefix("shorter:")), min(image.size)
-        sides = [max(1, side * wanted // short) for side in image.size]
+        across, down = (max(1, side * wanted // short) for side in image.size)
     else:
         choose = max if rule.resize == "cover" else min
         scale = choose(width / image.width, height / image.height)
-        sides = [max(1, floor(side * scale + 0.5)) for side in image.size]
-    scaled = _resize(image, sides, resample)
-    left, top = (sides[0] - width) // 2, (sides[1] - height) // 2
+        across, down = (max(1, floor(side * scale + 0.5)) for side in image.size)
+    left, top = (across - width) // 2, (down - height) // 2
+    columns = range(max(left, 0), min(left + width, across))
+    rows = range(max(top, 0), min(top + height, down))
     out = Image.new("RGB", (width, height), (int(rule.pad),) * 3)
-    out.paste(scaled, (-left, -top))
+    seen = resample(np.asarray(image), (across, down), columns, rows, rule.filter)
+    out.paste(Image.fromarray(seen), (columns.start - left, rows.start - top))
     return out
-
-
-def _resize(image: Image.Image, size: Sequence[int], resample: Image.Resampling) -> Image.Image:
-    """Columns first, then rows: Pillow 13 changes the order of its passes with the proportions,
-    earlier releases and the browser's resample.js do not, and each pass rounds."""
-    width, height = size
-    return image.resize((width, image.height), resample).resize((width, height), resample)
 
 
 def to_tensor(image: Image.Image, rule: Preprocessing) -> np.ndarray:
