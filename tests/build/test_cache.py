@@ -14,13 +14,17 @@ from typing import Any
 from uuid import uuid4
 
 import fsspec
+import onnx
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from onnxpress.build.builds import demo_keys
 from onnxpress.build.cache import DAY, Cache, key_of, write_entry
+from onnxpress.build.card_sources import local_files
 from onnxpress.build.shared_cache import fetch_entry, store_entry
 from onnxpress.errors import PackError
+from onnxpress.model.external import external_files
 from onnxpress.spec import load_demo
+from support.onnx_models import floats, model, node
 from support.paths import SPECS
 from support.site_folder import content
 
@@ -76,6 +80,35 @@ def test_the_key_follows_a_model_whose_size_and_time_stay(tmp_path: Path) -> Non
     (tmp_path / "net.onnx").write_bytes(b"Trained")
     os.utime(tmp_path / "net.onnx", ns=(before.st_atime_ns, before.st_mtime_ns))
     assert demo_keys(demo, Cache(tmp_path)) != first
+
+
+def test_the_key_follows_weights_beside_the_model(tmp_path: Path) -> None:
+    save(tmp_path / "net.onnx", "parts/net.onnx_data")
+    (tmp_path / "a.yml").write_text("title: T\ntask: tensor\nmodel: net.onnx\n")
+    demo = load_demo(tmp_path / "a.yml", tmp_path)
+    data = tmp_path / "parts/net.onnx_data"
+    assert local_files(demo.card.sources[0]) == [tmp_path / "net.onnx", data]
+    first = demo_keys(demo, Cache(tmp_path))
+    data.write_bytes(data.read_bytes()[::-1])
+    assert demo_keys(demo, Cache(tmp_path)) != first
+
+
+def save(path: Path, location: str) -> None:
+    """A model whose two weights lie in the file `location` beside it."""
+    net = model([node("Add", "x a", "h"), node("Mul", "h b")], {"x": (300,)},
+                weights={"a": floats(300), "b": floats(300)})
+    (path.parent / location).parent.mkdir(exist_ok=True)
+    onnx.save_model(net, path, save_as_external_data=True, location=location, size_threshold=0)
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"\x0a\x08location\x12", b"\x0a\x08location\x12\xff\xff\xff\xff\xff\xff",
+    b"\x0a\x08location\x12\x03\xff\xfe\xfd", b"\x0a\x08location\x12\x00",
+    b"\x0a\x08location\x12\x02a\0"])
+def test_a_broken_model_names_no_files(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(content)
+    assert external_files(tmp_path / "net.onnx") == []
+    assert external_files(tmp_path / "none.onnx") == []
 
 
 def test_what_earlier_versions_left_does_not_matter(tmp_path: Path) -> None:

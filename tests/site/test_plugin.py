@@ -4,11 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from onnxpress.build.builds import Builds
+from support.onnx_models import floats, model, node
 from support.site_folder import content, copy_site, missing_files, run, tags
 
 DEMO_PAGES = {"material": "sums/index.html", "mkdocs": "sums/index.html",
@@ -219,6 +221,37 @@ def test_an_unexpected_exception_ends_the_build_with_a_sentence(
     with pytest.raises(Abort):
         build(load_config(str(small / "mkdocs.yml")))
     assert "unexpected KeyError (test_plugin.py:" in caplog.text and "Traceback" not in caplog.text
+
+
+def test_specs_and_models_stay_off_the_site(small: Path) -> None:
+    """MkDocs copies all that lies in docs_dir. A model may be worth much, and may have been trained
+    on what nobody may publish."""
+    nets = small / "docs/nets"
+    nets.mkdir()
+    net = model([node("Add", "x w")], {"x": (300,)}, weights={"w": floats(300)})
+    onnx.save_model(net, nets / "net.onnx", save_as_external_data=True, location="net.bin",
+                    size_threshold=0)
+    (nets / "page.onnx").write_bytes(
+        model([node("Relu", "x")], {"x": (2,)}).SerializeToString())
+    (nets / "other.onnx").write_bytes(b"no demo's")
+    spec = "title: T\ntask: tensor\nmodel: {}.onnx\n"
+    (small / "docs/net.yml").write_text(spec.format("nets/net"))
+    (small / "docs/index.md").write_text(f"```onnx-demo\n{spec.format('nets/page')}```\n")
+    shutil.move(small / "models", small / "docs/models")
+    set_option(small, "models: docs/models")
+
+    def published() -> set[str]:
+        done = run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml")
+        assert done.returncode == 0, done.stderr
+        return {name for name in content(small / "site")
+                if name.endswith((".onnx", ".bin", ".yml", ".py")) and "assets" not in name}
+
+    assert published() == {"nets/other.onnx"}, "what no demo names is the author's own matter"
+    config = small / "mkdocs.yml"
+    config.write_text(config.read_text().replace("models: docs/models",
+                                                 "models: docs/models, publish_sources: true"))
+    assert published() > {"net.yml", "nets/net.onnx", "nets/net.bin", "nets/page.onnx",
+                          "models/tint.yml"}
 
 
 def test_the_cache_must_stay_out_of_docs_dir(small: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import SpecError, UnavailableError
 from ..model.download import fetch
+from ..model.external import external_files
 from ..spec import Card, Source
 from ..spec.files import package_path
 from .cache import FRONTENDS, versions
@@ -53,11 +54,12 @@ def local_files(source: Source) -> list[Path]:
     """The local files that decide the model's content. For a URL its pinned hash decides it."""
     files: dict[Path, None] = {}
     for part in filter(None, (source, source.weights)):
-        if part.file:
-            files[part.file] = None
+        found = part.file
         if part.package:
             with suppress(SpecError):  # if it is not installed, another source is used
-                files[package_path(part.package, part.where)] = None
+                found = package_path(part.package, part.where)
+        if found:
+            files |= dict.fromkeys([found, *external_files(found)])
         if part.python:
             files |= dict.fromkeys(sorted(part.python.parent.glob("*.py")))
     return list(files)

@@ -6,7 +6,7 @@ the packs and fills the slots that fences left in pages. Nothing is written belo
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import wraps
 from html import escape
@@ -21,6 +21,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.utils import get_relative_url
 
 from ..build.builds import Builds, Built, workers
+from ..build.card_sources import local_files
 from ..build.display import choose_display
 from ..errors import OnnxPressError, PackError, SpecError, did_you_mean, within
 from ..spec import Demo, Rules, is_demo, load_demo, parse_demo
@@ -39,6 +40,7 @@ class OnnxPressConfig(Config):
     models = c.Type(str, default="models")  # model cards, labels and recipes, beside mkdocs.yml
     recipes = c.ListOfItems(c.Type(str), default=[])  # further folders of recipes
     inline_recipes = c.Type(bool, default=False)  # whether specs inside pages may name recipes
+    publish_sources = c.Type(bool, default=False)  # specs and models that lie in docs_dir
     cache_dir = c.Type(str, default=".cache/onnxpress")
     cache = c.Type(str, default="")  # a URL or folder that machines share, asked after cache_dir
     concurrency = c.Type(int, default=0)  # child processes; 0: one per processor
@@ -63,6 +65,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
     def __init__(self) -> None:
         self._builds: Builds | None = None
         self.demos: dict[str, Demo] = {}  # by the page that shows it
+        self.inline: list[Demo] = []  # whose specs stand in pages
         self.slots = Slots()
         self.page: Any = None
         self.order: list[str] = []  # pages in the order of the navigation
@@ -106,7 +109,8 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
     def on_files(self, files: Files, *, config: Any) -> Files:
         if not self.config.enabled:
             return files
-        self.slots, self.demos, self.begin = Slots(), {}, time.monotonic()
+        self.slots, self.demos, self.inline = Slots(), {}, []
+        self.begin = time.monotonic()
         specs = [(f, f.abs_src_path) for f in files if f.abs_src_path and self._is_spec(f)]
         for file, source in specs:
             where = _shown(source, config)
@@ -122,11 +126,28 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
                                 "rename one of them")
             self.demos[uri] = demo
             self.builds.start(demo)
+            if not self.config.publish_sources:
+                files.remove(file)
             if files.get_file_from_path(uri) is None:
                 files.append(File.generated(config, uri, content=""))
+        self._withhold(files, self.demos.values())
         for url, file in shared_files().items():
             files.append(_published(config, url, file))
         return files
+
+    def _withhold(self, files: Files, demos: Iterable[Demo]) -> None:
+        """Takes the files that the demos' models are made of out of the site, cards and recipes
+        too. MkDocs would copy all that lies in docs_dir."""
+        if self.config.publish_sources:
+            return
+        models = self.models.resolve()
+        sources = {path.resolve() for demo in demos for source in demo.card.sources
+                   for path in local_files(source)}
+        for file in list(files):
+            if file.abs_src_path and not file.is_documentation_page():
+                path = Path(file.abs_src_path).resolve()
+                if path in sources or path.is_relative_to(models):
+                    files.remove(file)
 
     def on_nav(self, nav: Any, *, config: Any, files: Files) -> None:
         self.order = [page.file.src_uri for page in nav.pages]
@@ -147,6 +168,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             return
         begin = time.monotonic()
         builts = self.builds.join()
+        self._withhold(files, self.inline)
         for url, file in pack_files(builts.values()).items():
             files.append(_published(config, url, file))
         urls = {demo.name: file.url for uri, demo in sorted(self.demos.items(), key=self._place)
@@ -210,6 +232,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             demo = parse_demo(text, self.slots.inline_name(uri, text), self.models, base=folder,
                               where=f"{uri}, onnx-demo fence", rules=rules)
             self.builds.start(demo)
+            self.inline.append(demo)
             return self.slots.add(Slot(kind, demo.name, url))
         known = [demo.name for demo in self.demos.values()]
         if name not in known:
