@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from . import words
 from .errors import PlanError, UnsupportedError, plain
 from .graph.graph import Graph
 from .importer.model import import_model
@@ -20,19 +21,20 @@ from .model.simplify import simplify
 from .model.source import ModelProto, load_model
 from .model.spill import model_bytes, spilled_arrays
 from .ops import OPS
-from .pack.proof import Golden
+from .pack.targets import Targets
 from .passes import run_passes
 from .programs import js
 from .programs.program import AnyProgram
 from .programs.wasm import build as wasm
 from .programs.webgpu import build as webgpu
 from .proof.choose import choose
-from .proof.golden import MARGIN, QUANTIZED_FLOOR, Bounds, draw, golden, ranges
+from .proof.departure import first_departure
 from .proof.half import add_half
 from .proof.int8 import add_int8
+from .proof.measure import JS_WORK, Measured, Question, measure
 from .proof.sample_files import check_feeds
-from .proof.trace import Trace, f16_range, trace
-from .proof.verify import Expected, Proof, Reference, expect, require
+from .proof.trace import f16_range
+from .proof.verify import Row, require
 from .runtime import write_runtime
 from .targets import TARGETS
 from .tasks import PLAIN as PLAIN_ANSWER
@@ -118,12 +120,15 @@ def assemble(model: ModelProto, folder: Path, options: Options,
     programs = _programs(graph, options.targets, note)
     folder.mkdir(parents=True, exist_ok=True)
     progress("running in float64")
-    measured = measure(model, graph, options)
+    facts = statistics(graph, model_bytes(model))
+    measured = _measure(model, graph, options, facts.flops, note)
     expected, seen = measured.expected, measured.trace
     written, proof = choose(graph, programs, options.weights, folder, expected, seen.means, note,
                             progress)
     rows, targets = list(proof.rows), written.targets
-    proven = require(rows, options.name)
+    proven = require(rows, options.name, expected.yardstick,
+                     lambda: first_departure(model, graph, expected.inputs[0]))
+    _note_unrun(targets, rows, facts.flops, note)
     f16 = f16_range(graph, seen.peaks)
     if f16.holds and targets.webgpu and not expected.quantized:
         progress("proving values in f16")
@@ -132,15 +137,15 @@ def assemble(model: ModelProto, folder: Path, options: Options,
         f16 = replace(f16, holds=row.holds, proof=row.kept())
         proven += [row.kept()] if row.holds else []
     if targets.wasm:
-        target, rows = add_int8(graph, written, targets.wasm, expected, seen, measured.bounds,
+        target, rows = add_int8(graph, written, targets.wasm, expected, seen, measured.draw,
                                 note, progress)
         targets = replace(targets, wasm=target)
-        proven += require(rows, options.name)
+        proven += require(rows, options.name, expected.yardstick)
     return Manifest(
         name=options.name, onnxpress=FORMAT, inputs=ports(graph, graph.inputs),
         outputs=ports(graph, graph.outputs), weights=written.weights, targets=targets, f16=f16,
         golden=measured.golden(proof), proof=tuple(proven), notes=tuple(note.entries),
-        statistics=statistics(graph, model_bytes(model)))
+        yardstick=expected.yardstick, statistics=facts)
 
 
 def ports(graph: Graph, names: Sequence[str]) -> tuple[Port, ...]:
@@ -175,25 +180,8 @@ def _programs(graph: Graph, targets: Sequence[str], note: Notes) -> list[AnyProg
     return programs
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What a pack is compared with. `expected`: onnxruntime's results and the graph's own in
-    float64, for a random input and the samples. `bounds`: of the random input."""
-
-    expected: Expected
-    trace: Trace
-    bounds: Bounds
-
-    def golden(self, proof: Proof) -> Golden:
-        """The outputs of the published program, so that the error of an encoding costs no
-        tolerance."""
-        if self.expected.quantized:
-            return golden(self.bounds, proof.first, metric="l2", tolerance=QUANTIZED_FLOOR)
-        return golden(self.bounds, proof.first, metric="peak",
-                      tolerance=MARGIN * self.expected.tolerance)
-
-
-def measure(model: ModelProto, graph: Graph, options: Options) -> Measured:
+def _measure(model: ModelProto, graph: Graph, options: Options, flops: int, note: Notes
+             ) -> Measured:
     """The results of `model` and `graph` on random inputs and on the samples.
 
     Raises:
@@ -201,13 +189,18 @@ def measure(model: ModelProto, graph: Graph, options: Options) -> Measured:
     """
     given = ports(graph, graph.inputs)
     check_feeds(options.feeds, {port.name: port.shape for port in given})
-    bounds = ranges(given, options.bounds)
-    inputs = [draw(given, bounds), *options.feeds]
-    seen = trace(graph, inputs)
-    quantized = any(n.op_type == "QuantizeLinear" for n in model.graph.node)
-    reference = Reference(model.SerializeToString(), spilled_arrays(model))
-    expected = expect(reference, inputs, seen.outputs, quantized=quantized, answer=options.answer)
-    return Measured(expected, seen, bounds)
+    return measure(Question(model, spilled_arrays(model), graph, flops, given, options.bounds,
+                            options.feeds, options.answer), note)
+
+
+def _note_unrun(targets: Targets, rows: Sequence[Row], flops: int, note: Notes) -> None:
+    """Says in so many words which programs no row of the proof has run."""
+    if targets.js and not any(row.target == "js" for row in rows):
+        note("js", f"its program was not run at the build: one run takes {words.flops(flops)}, and "
+                   f"a build runs {words.flops(int(JS_WORK))} in JavaScript; a device checks it")
+    if targets.webgpu:
+        note("webgpu", "its programs were not run at the build, which needs no GPU; a device "
+                       "compiles and checks them before it shows a result")
 
 
 def statistics(graph: Graph, onnx_bytes: int) -> Statistics:

@@ -29,5 +29,5 @@ TARGETS: Mapping[str, Target] = {target.name: target for target in (
         "int16-relaxed": "WebAssembly, products of 16 bits, relaxed SIMD",
         "int16-simd128": "WebAssembly, products of 16 bits, SIMD",
     }, separate=False),
-    Target("js", "JavaScript"),
+    Target("js", "JavaScript", {"module": "JavaScript"}),
 )}

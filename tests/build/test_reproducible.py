@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 from onnxpress.compiler import Options, press
-from onnxpress.proof.verify import Reference
+from onnxpress.proof.yardstick import Reference
 from support.onnx_models import model, node
 from support.site_folder import content, copy_site
 

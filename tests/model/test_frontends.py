@@ -19,7 +19,8 @@ from onnxpress.files import read_file
 from onnxpress.manifest.pack import Pack
 from onnxpress.model.frontends.recipe import run_recipe
 from onnxpress.model.source import load_card_model, load_model
-from onnxpress.proof.verify import QUANTIZED_L2, TOLERANCE, Reference
+from onnxpress.proof.verify import QUANTIZED_L2, TOLERANCE
+from onnxpress.proof.yardstick import Reference
 from onnxpress.run.browser import Browser
 from onnxpress.run.wasmtime import WasmProgram
 from onnxpress.spec import Card, Source

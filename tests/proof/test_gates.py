@@ -171,7 +171,8 @@ def test_a_bias_is_not_fitted_to_the_inputs_of_the_proof(tmp_path: Path) -> None
 def test_biases_take_the_mean_of_the_rounding_away(tmp_path: Path) -> None:
     source = model([node("Conv", "x w b", "y")], {"x": [1, 64, 4, 4]}, weights={
         "w": normal(96, 64, 1, 1, scale=0.1), "b": normal(96)})
-    manifest = press(source, tmp_path, Options(weights="int8")).manifest
+    options = Options(weights="int8", bounds={"x": (0.0, 1.0)})
+    manifest = press(source, tmp_path, options).manifest
     graph = lower(source, {}, quiet)
     weights = read_weights(manifest.weights, tmp_path)
     (conv,) = [n for n in graph.nodes if n.op == "conv2d"]

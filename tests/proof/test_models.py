@@ -17,7 +17,7 @@ from onnxpress.compiler import Options, press
 from onnxpress.manifest.pack import Pack
 from onnxpress.model.frontends.recipe import run_recipe
 from onnxpress.model.source import read_model
-from onnxpress.proof.verify import Reference
+from onnxpress.proof.yardstick import Reference
 from onnxpress.run.browser import Browser
 from onnxpress.spec.files import package_path
 from PIL import Image

@@ -8,7 +8,7 @@ import pytest
 from onnxpress.kinds.picture import Preprocessing, fit, to_tensor
 from onnxpress.manifest.manifest import Port
 from onnxpress.pack.values import to_json
-from onnxpress.proof.golden import draw
+from onnxpress.proof.draws import SEEDS, draw
 from onnxpress.run.browser import Browser
 from onnxpress.tasks.image_to_image import to_picture
 from PIL import Image
@@ -40,10 +40,10 @@ def test_golden_inputs_are_the_same_numbers(browser: Browser) -> None:
     bounds = [(-2.5, 1.25), (0.0, 9.0)]
     got = browser.run("""
         import { goldenInputs } from "/runtime/model/golden.js";
-        export const run = ({ ports, ranges }) =>
-          ({ body: goldenInputs({ seed: 1, ranges }, ports) });
-    """, {"ports": to_json(ports), "ranges": bounds}).body
-    wanted = np.concatenate([a.ravel() for a in draw(ports, bounds).values()])
+        export const run = ({ seed, ports, ranges }) =>
+          ({ body: goldenInputs({ seed, ranges }, ports) });
+    """, {"seed": SEEDS[2], "ports": to_json(ports), "ranges": bounds}).body
+    wanted = np.concatenate([a.ravel() for a in draw(ports, bounds, SEEDS[2]).values()])
     np.testing.assert_array_equal(np.frombuffer(got, np.float32), wanted)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from onnxpress.cli import main
 from onnxpress.model.frontends.recipe import run_recipe
-from onnxpress.proof.verify import Reference
+from onnxpress.proof.yardstick import Reference
 from onnxpress.runtime import runtime_files
 from onnxpress.site.export import linked_runtime, pack_gzip
 from onnxpress.words import size

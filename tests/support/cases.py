@@ -28,6 +28,7 @@ from onnxpress.manifest.pack import finish
 from onnxpress.ops import OPS, bound
 from onnxpress.passes import run_passes
 from onnxpress.programs.program import Program
+from onnxpress.proof.draws import Draw
 from onnxpress.proof.golden import golden
 from onnxpress.proof.written import write
 from onnxpress.weights.encodings import plan
@@ -104,11 +105,11 @@ class Case:
         folder.mkdir(parents=True)
         encodings = plan(self.graph.constants, "f32")
         written = write(self.graph, [self.program(target)], encodings, folder)
-        bounds = [(0.0, 1.0)] * len(self.graph.inputs)
+        draw = Draw(1, ((0.0, 1.0),) * len(self.graph.inputs))
         manifest = bare_manifest(
             inputs=ports(self.graph, self.graph.inputs),
             outputs=ports(self.graph, self.graph.outputs), weights=written.weights,
-            targets=written.targets, golden=golden(bounds, [], metric="peak", tolerance=1.0))
+            targets=written.targets, golden=golden(draw, [], metric="peak", tolerance=1.0))
         finish(manifest, folder)
         return manifest
 

@@ -8,7 +8,7 @@ import pytest
 from onnxpress.compiler import Options, press
 from onnxpress.emit.wgsl.device import DISCRETE, TILES
 from onnxpress.graph.expr import call, inp
-from onnxpress.proof.verify import Reference
+from onnxpress.proof.yardstick import Reference
 from onnxpress.run.browser import Browser
 from onnxpress.weights.encodings import LARGE
 from support.graphs import Draw

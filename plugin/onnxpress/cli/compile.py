@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..site.recheck import Recheck
 
 
-ROWS = ("Errors are fractions of the output's peak: of the graph in float64 against onnxruntime, "
+ROWS = ("Errors are fractions of the output's peak: of the graph in float64 against {}, "
         "of each build against that graph.")
 
 
@@ -42,7 +42,7 @@ def run_compile(options: argparse.Namespace) -> None:
     say(size_table([sizes_of(manifest)]))
     table(["proof", "largest error", "required"],
           [[build(row), error(row), required(row)] for row in manifest.proof])
-    say(ROWS)
+    say(ROWS.format(facts_of(manifest).yardstick or "itself"))
     for note in manifest.notes:
         say(f"Note: {note.where}: {note.reason}")
     say(f"{path} is ready to be served beside onnxpress.js")

@@ -11,7 +11,7 @@ from typing import Literal
 
 from ..errors import PackError
 from ..files import FileEntry, json_bytes
-from ..pack.proof import F16, Golden, ProofRow
+from ..pack.proof import F16, Golden, ProofRow, YardstickName
 from ..pack.shapes import KEY
 from ..pack.targets import Targets
 from ..pack.values import from_json, to_json
@@ -77,6 +77,8 @@ class Manifest:
     f16: F16 | None = None
     golden: Golden
     proof: tuple[ProofRow, ...]
+    yardstick: YardstickName = "onnxruntime"
+    """what the graph in float64 was compared with; "graph" where nothing else can run the model"""
     notes: tuple[Note, ...]
     statistics: Statistics | None = None
     demo: Demo | None = None

@@ -46,7 +46,8 @@ class Tolerance:
 class ProofRow:
     """One build, measured at the build time of the pack over all inputs tried; the worst input
     counts. The figures compare with the graph in float64, the row of the graph itself with
-    onnxruntime. Whether a row holds is decided against onnxruntime."""
+    the manifest's yardstick. Rows of rounded weights and of quantized models are decided against
+    the yardstick, all others against the graph in float64."""
 
     target: str
     """"reference" for the graph in float64 itself"""
@@ -66,6 +67,11 @@ class ProofRow:
     holds: bool
     iou: float | None = None
     """of a mask: intersection over union"""
+    excess: float | None = None
+    """the largest error of an element, over the limit of that element"""
+
+
+YardstickName = Literal["onnxruntime", "onnx.reference", "graph"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Literal
 from ..files import FileEntry
 
 EncodingName = Literal["f32", "f16", "int8", "int4"]
-Metric = Literal["cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak"]
+Metric = Literal["cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak", "excess"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,18 @@
-"""The device check's inputs and outputs: random inputs that Python and the browser draw alike.
+"""The device check's outputs, for random inputs that Python and the browser draw alike.
 
 A visitor's device repeats the run, before its first result or right after it. If the outputs are
-too far off, the next target takes over.
+too far off, the next target takes over. An output that is nearly constant would tell nothing, so
+the build draws until each output varies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
-from ..manifest.manifest import Port
 from ..pack.proof import Golden, GoldenOutput
+from .draws import Draw
 
-Bounds = Sequence[tuple[float, float]]  # (smallest, largest value) of each input
-
-SEED = 1
 SAMPLES = 256  # output elements kept per output, evenly spread
 
 # A device may round otherwise than the build machine (fused multiply-adds, Winograd, f16 units): it
@@ -29,52 +27,40 @@ APART = 2
 QUANTIZED_FLOOR = 0.25
 
 
-def ranges(inputs: Sequence[Port], known: Mapping[str, tuple[float, float]]
-           ) -> list[tuple[float, float]]:
-    """The (smallest, largest) random value of each input: `known` by name, or else 0 and 1. The
-    elements of a vector are scaled so that they add up to about 1, as blending weights do."""
-    def one(port: Port) -> tuple[float, float]:
-        if port.name in known:
-            return known[port.name]
-        return (0.0, 2.0 / port.shape[0]) if len(port.shape) == 1 else (0.0, 1.0)
-
-    return [one(port) for port in inputs]
-
-
-def draw(inputs: Sequence[Port], bounds: Bounds) -> dict[str, np.ndarray]:
-    """Input name -> f32 array of random numbers; integer inputs are rounded down. One stream of
-    numbers runs through all inputs.
-
-    Source: xorshift32, G. Marsaglia, "Xorshift RNGs", 2003, with a=13, b=17, c=5.
-    """
-    state, feeds = SEED, {}
-    for port, (low, high) in zip(inputs, bounds, strict=True):
-        count = int(np.prod(port.shape, dtype=np.int64))
-        raw = np.empty(count, np.uint32)
-        for i in range(count):
-            state ^= (state << 13) & 0xFFFFFFFF
-            state ^= state >> 17
-            state ^= (state << 5) & 0xFFFFFFFF
-            raw[i] = state
-        values = low + (raw >> 8) / 2**24 * (high - low)
-        if not port.dtype.startswith("f"):
-            values = np.floor(values)
-        feeds[port.name] = values.astype(np.float32).reshape(port.shape)
-    return feeds
-
-
-def golden(bounds: Bounds, outputs: Sequence[np.ndarray], *, metric: Literal["peak", "l2"],
+def golden(draw: Draw, outputs: Sequence[np.ndarray], *, metric: Literal["peak", "l2"],
            tolerance: float) -> Golden:
-    """What the manifest keeps of `outputs`, the results for the random inputs. Quantized nets take
-    the metric "l2", for there a rounding tie moves single values."""
-    kept = []
-    for output in outputs:
-        flat = np.asarray(output, np.float64).ravel()
-        indices = np.unique(np.linspace(0, len(flat) - 1, min(SAMPLES, len(flat))).astype(int))
-        kept.append(GoldenOutput(tuple(indices.tolist()),
-                                 tuple(float(f"{v:.8g}") for v in flat[indices]),
-                                 float(f"{np.abs(flat).max():.8g}")))
-    return Golden(SEED, tuple(bounds), tuple(kept), metric, tolerance)
+    """What the manifest keeps of `outputs`, the results for the random inputs `draw`. Quantized
+    nets take the metric "l2", for there a rounding tie moves single values."""
+    return Golden(draw.seed, draw.bounds, tuple(map(_kept, outputs)), metric, tolerance)
+
+
+def _kept(output: np.ndarray) -> GoldenOutput:
+    """SAMPLES elements, evenly spread, and the peak. JSON has no NaN and no infinity, so they are
+    left out."""
+    flat = np.asarray(output, np.float64).ravel()
+    whole = np.flatnonzero(np.isfinite(flat))
+    spread = np.linspace(0, len(whole) - 1, min(SAMPLES, len(whole))).astype(int)
+    indices = whole[np.unique(spread)]
+    return GoldenOutput(tuple(indices.tolist()), tuple(float(f"{v:.8g}") for v in flat[indices]),
+                        float(f"{np.abs(flat[whole]).max(initial=0.0):.8g}"))
+
+
+def silent(golden: Golden, others: Sequence[Sequence[np.ndarray]]) -> list[int]:
+    """The numbers of the outputs for which a constant would pass the check. An output of one
+    element is constant if the results for other inputs, `others`, would pass as well."""
+    found = []
+    for k, kept in enumerate(golden.outputs):
+        values = np.asarray(kept.values)
+        level = values.mean() if golden.metric == "l2" else (
+            (values.max() + values.min()) / 2 if len(values) else 0.0)
+        tries = [np.full(len(values), level), np.zeros(len(values))]
+        if len(values) == 1:
+            tries = [np.ravel(outputs[k])[list(kept.indices)] for outputs in others] + tries[1:]
+        scale = kept.peak
+        if any(_error(golden.metric, kept, np.asarray(t, np.float64)) <= golden.tolerance
+               for t in tries) or not scale:
+            found.append(k)
+    return found
 
 
 def golden_distance(golden: Golden, outputs: Sequence[np.ndarray]) -> float:
@@ -85,13 +71,15 @@ def golden_distance(golden: Golden, outputs: Sequence[np.ndarray]) -> float:
         ValueError: there are not as many outputs as kept ones.
         IndexError: an output is shorter than the kept one.
     """
-    worst = 0.0
-    for want, got in zip(golden.outputs, outputs, strict=True):
-        values = np.asarray(want.values, np.float64)
-        difference = got[np.asarray(want.indices, np.int64)].astype(np.float64) - values
-        if golden.metric == "l2":
-            error = np.linalg.norm(difference) / (np.linalg.norm(values) or 1.0)
-        else:
-            error = np.abs(difference).max(initial=0.0) / (want.peak or 1.0)
-        worst = max(worst, float(np.nan_to_num(error, nan=np.inf)))
-    return worst
+    return max((_error(golden.metric, kept, got[np.asarray(kept.indices, np.int64)])
+                for kept, got in zip(golden.outputs, outputs, strict=True)), default=0.0)
+
+
+def _error(metric: str, kept: GoldenOutput, got: np.ndarray) -> float:
+    values = np.asarray(kept.values, np.float64)
+    difference = got.astype(np.float64) - values
+    if metric == "l2":
+        error = np.linalg.norm(difference) / (np.linalg.norm(values) or 1.0)
+    else:
+        error = np.abs(difference).max(initial=0.0) / (kept.peak or 1.0)
+    return float(np.nan_to_num(error, nan=np.inf))

@@ -26,7 +26,8 @@ from ..programs.program import Program
 from ..programs.wasm.int8 import INTEGERS, Integers, build, candidates, mark, work
 from ..weights.shards import read_steps, stream_weights
 from ..words import beside
-from .golden import APART, QUANTIZED_FLOOR, Bounds, golden, golden_distance
+from .draws import Draw
+from .golden import APART, QUANTIZED_FLOOR, golden, golden_distance
 from .trace import COVERED, Trace
 from .verify import Expected, Row, prove_build, run_build, same_top1, worst_gate
 from .written import Written
@@ -45,14 +46,14 @@ PAYS = 0.85
 class Proven:
     """A proven pack, as far as this module reads it. `graph` has the published biases. `steps`:
     name of a tensor that is stored in int8 -> (i8 array, scale per index of its last axis).
-    `bounds`: of the random input, as in `golden`."""
+    `draw`: of the random input."""
 
     written: Written
     graph: Graph
     steps: Mapping[str, tuple[np.ndarray, np.ndarray]]
     expected: Expected
     trace: Trace
-    bounds: Bounds
+    draw: Draw
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,9 @@ class Trial:
 
 
 def add_int8(graph: Graph, pack: Written, target: WasmTarget, expected: Expected, trace: Trace,
-             bounds: Bounds, note: AddNote, progress: Callable[[str], None]
+             draw: Draw, note: AddNote, progress: Callable[[str], None]
              ) -> tuple[WasmTarget, list[Row]]:
-    """The target with the builds that hold, and their rows. `bounds`: of the random input, as in
-    `golden`.
+    """The target with the builds that hold, and their rows. `draw`: of the random input.
 
     Raises:
         PackError: a shard cannot be read, or a build cannot be written.
@@ -81,7 +81,7 @@ def add_int8(graph: Graph, pack: Written, target: WasmTarget, expected: Expected
     stored = stream_weights(pack.weights, pack.folder, steps)
     biases = {name: array for name, array in stored if array.ndim < 2}
     graph = replace(graph, constants={**graph.constants, **biases})
-    proven = Proven(pack, graph, steps, expected, trace, bounds)
+    proven = Proven(pack, graph, steps, expected, trace, draw)
     for integers in INTEGERS:
         progress(f"proving {integers.name} products")
         target, more = _add(proven, target, integers, note)
@@ -249,6 +249,6 @@ def _golden(pack: Proven, first: Sequence[np.ndarray]) -> Golden:
     side."""
     tolerance = QUANTIZED_FLOOR
     if not pack.expected.quantized:
-        exact = golden(pack.bounds, pack.expected.exact[0], metric="l2", tolerance=0.0)
+        exact = golden(pack.draw, pack.expected.exact[0], metric="l2", tolerance=0.0)
         tolerance = float(f"{APART * golden_distance(exact, first):.2g}")
-    return golden(pack.bounds, first, metric="l2", tolerance=tolerance)
+    return golden(pack.draw, first, metric="l2", tolerance=tolerance)

@@ -33,21 +33,24 @@ LEAST_PIXELS = 16
 class Trace:
     """Facts about the values in a graph.
 
-    `outputs`: for each input, in the graph's order. `peaks`: step -> the largest magnitude that it
-    computes. `means`: convolution or matrix product over LEAST_PIXELS -> its mean input, [C].
-    `ranges`: value -> for each share in COVERED, bounds of that share of its elements. `powers`:
-    value -> its mean square.
+    `outputs`: for each input, in the graph's order; `further`: for each further input. `peaks`:
+    step -> the largest magnitude that it computes, on all of them. `means`: convolution or matrix
+    product over LEAST_PIXELS -> its mean input, [C]. `ranges`: value -> for each share in COVERED,
+    bounds of that share of its elements. `powers`: value -> its mean square.
     """
 
     outputs: Sequence[Sequence[np.ndarray]]
+    further: Sequence[Sequence[np.ndarray]]
     peaks: Mapping[str, float]
     means: Mapping[str, np.ndarray]
     ranges: Mapping[str, np.ndarray]
     powers: Mapping[str, float]
 
 
-def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
-    """The facts about `graph` over all `inputs`."""
+def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]],
+          further: Sequence[Mapping[str, np.ndarray]] = ()) -> Trace:
+    """The facts about `graph` over all `inputs`, which are like a visitor's, and the peaks and
+    outputs for `further` ones."""
     peaks: dict[str, float] = {}
     sums: dict[str, np.ndarray] = {}
     ranges: dict[str, np.ndarray] = {}
@@ -58,12 +61,18 @@ def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
             ranges[name] = _wider(ranges.get(name), values)
             squares[name] = squares.get(name, 0.0) + float(np.square(values).mean())
 
-    def watch(node: Node, operands: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
+    def largest(node: Node, operands: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
         step = node.name.removesuffix(BARE)
         peak = max(_magnitude(r) for r in results)
         if isinstance(node.attrs, Pointwise):
             peak = max(peak, _largest_part(node.attrs.expr, operands))
+        if isinstance(node.attrs, Product):
+            peak = max(peak, _magnitude(operands[1]))
         peaks[step] = max(peaks.get(step, 0.0), peak)
+
+    def watch(node: Node, operands: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
+        largest(node, operands, results)
+        step = node.name.removesuffix(BARE)
         if step == node.name:
             for name, values in zip(node.outputs, results, strict=True):
                 measure(name, values)
@@ -71,14 +80,14 @@ def trace(graph: Graph, inputs: Sequence[Mapping[str, np.ndarray]]) -> Trace:
             x = operands[0].reshape(-1, operands[0].shape[-1])
             if len(x) >= LEAST_PIXELS:
                 sums[step] = sums.get(step, 0.0) + x.mean(0)
-            peaks[step] = max(peaks[step], _magnitude(operands[1]))
 
-    apart = _split_epilogues(graph)
+    apart = split_epilogues(graph)
     for feeds in inputs:
         for name in graph.inputs:
             measure(name, np.asarray(feeds[name], np.float64))
     outputs = [list(interpret(apart, feeds, watch).values()) for feeds in inputs]
-    return Trace(outputs, peaks, {n: _coarse(s / len(inputs)) for n, s in sums.items()},
+    others = [list(interpret(apart, feeds, largest).values()) for feeds in further]
+    return Trace(outputs, others, peaks, {n: _coarse(s / len(inputs)) for n, s in sums.items()},
                  {n: _coarse(r) for n, r in ranges.items()},
                  {n: float(_coarse(np.asarray(s / len(inputs)))) for n, s in squares.items()})
 
@@ -117,8 +126,8 @@ LOOKED_AT = 1 << 17
 BARE = "#sum"  # ends the name of a step before its epilogue
 
 
-def _split_epilogues(graph: Graph) -> Graph:
-    """The graph with every epilogue as a node of its own, so that the trace sees its operand."""
+def split_epilogues(graph: Graph) -> Graph:
+    """The graph with every epilogue as a node of its own, so that its operand is seen."""
     nodes: list[Node] = []
     values = dict(graph.values)
     for node in graph.nodes:
@@ -149,7 +158,9 @@ def _largest_part(expr: Expr, operands: Sequence[np.ndarray]) -> float:
     peak = max((_magnitude(v) for e, v in parts.items() if e.args), default=0.0)
     if peak <= F16_MAX / HEADROOM:
         return peak
-    error = np.abs(np.asarray(evaluate(expr, [_half(a) for a in operands]), np.float64) - exact)
+    with np.errstate(all="ignore"):
+        rough = np.asarray(evaluate(expr, [_half(a) for a in operands]), np.float64)
+        error = np.abs(rough - exact)
     return 0.0 if _magnitude(error) <= HARMED * _magnitude(exact) else peak
 
 

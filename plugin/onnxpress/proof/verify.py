@@ -1,53 +1,53 @@
-"""The proof: a pack's published bytes are run and compared with onnxruntime on the same inputs.
+"""The proof: a pack's published bytes are run and compared, element by element.
 
-Both WebAssembly builds run through wasmtime, with weights decoded from the shards; the graph also
-runs through the float64 interpreter. A breach is an error and nothing is published.
+The chain has two links. The graph runs in float64 and is compared with the yardstick, onnxruntime
+as a rule. Every build then runs with weights decoded from the shards and is compared with that
+graph: WebAssembly in wasmtime, JavaScript in V8. A breach is an error and nothing is published.
 
-onnxruntime's last bits depend on the processor, and a manifest must not. So onnxruntime decides
-whether a row holds, but the figures that the manifest keeps compare with the graph in float64. The
-first row bounds the distance between the two.
+onnxruntime's last bits depend on the processor, and a manifest must not. So the figures of builds
+compare with float64, and the row of the graph itself is kept in powers of 2.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import onnxruntime
 
 from ..errors import ProofError
 from ..graph.graph import Graph
 from ..ops.interpret import interpret
-from ..pack.proof import ProofRow
+from ..pack.proof import ProofRow, YardstickName
 from ..pack.targets import WasmTarget
 from ..pack.weights import Metric
+from ..run.javascript import open_js
 from ..run.wasmtime import open_program
 from ..tasks.base import Answer, Gate
 from ..tasks.gates import choose_gate, cosine, psnr
 from ..weights.shards import read_weights, stream_weights
 from ..words import beside
+from .limits import F32_MAX, excess
 from .written import Written
 
 Feeds = Mapping[str, np.ndarray]
+Outputs = Sequence[np.ndarray]
 
-TOLERANCE = 1e-4  # of the output's peak, f32 weights; source: decision 0006
-# Nearer than this, onnxruntime and float64 count as equal: max error over peak and relative L2, dB.
-NOTED, NOTED_DB = 1e-5, 80.0
+TOLERANCE = 1e-4  # of the output's peak, for a device; source: decision 0006
+# Nearer than this, the yardstick and float64 count as equal: max error over peak, relative L2,
+# share of the limit, dB.
+NOTED, NOTED_SHARE, NOTED_DB = 1e-5, 1 / 4, 80.0
 # A net can be ill-conditioned: then onnxruntime's own f32 result is far from float64's, and another
 # f32 implementation may be a few times that distance away from it. Source: decision 0006.
 CONDITION, TOLERANCE_CAP = 4, 5e-4
 # Relative L2 of quantized nets, whose activations lie on an integer grid: one rounding tie moves
 # all values after it. Source: decision 0006; the value was chosen, not measured.
 QUANTIZED_L2 = 0.08
-# A quantized net may move onnxruntime's own result further than that when the input moves by NOISE.
-# Then that distance is the scale: two results that are each so far from the truth are sqrt(2) times
-# as far apart, and the distance is itself an estimate from DRAWS draws. Source: decision 0006.
-NOISE, DRAWS, APART = 1e-7, 4, 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """How far some outputs are from others; the worst input counts. `same_top1` is about samples
-    and None where the task names no classes; `iou` is about masks."""
+    and None where the task names no classes; `iou` is about masks. `excess`: the largest error of
+    an element over its limit, where elements have limits."""
 
     max_error_over_peak: float
     relative_l2: float
@@ -55,6 +55,7 @@ class Figures:
     same_top1: bool | None
     psnr_db: float
     iou: float | None = None
+    excess: float | None = None
 
     def of(self, metric: str) -> float:
         """The figure of that name.
@@ -71,8 +72,9 @@ class Figures:
 @dataclass(frozen=True, slots=True)
 class Row:
     """One build. `figures` compare it with the graph in float64; the row of the graph itself
-    compares with onnxruntime. `limit` bounds the figure that `judged` names. `found` is that figure
-    against onnxruntime, and it decides whether the row holds."""
+    compares with the yardstick. `limit` bounds the figure that `judged` names. `found` is the
+    figure that decides whether the row holds: of rounded builds and quantized nets against the
+    yardstick. `fault`: the element that is furthest off, in words."""
 
     target: str
     build: str
@@ -81,6 +83,7 @@ class Row:
     limit: float
     found: float
     holds: bool
+    fault: str = ""
 
     @property
     def same_top1(self) -> bool | None:
@@ -97,83 +100,42 @@ class Row:
                         short("max_error_over_peak", f.max_error_over_peak),
                         short("relative_l2", f.relative_l2), short("cosine", f.cosine),
                         f.same_top1, short("psnr_db", f.psnr_db), self.judged, self.limit,
-                        self.holds, None if f.iou is None else short("iou", f.iou))
-
-
-class Reference:
-    """onnxruntime on the original model. `arrays` are weights that the model names and does not
-    hold."""
-
-    def __init__(self, model_bytes: bytes, arrays: Mapping[str, np.ndarray] | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        # Without VNNI, onnxruntime's kernels of whole numbers let sums of u8 * s8 saturate at i16.
-        # Further optimizations put these kernels in place of QDQ, or fail where sums must be exact.
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.add_session_config_entry("session.x64quantprecision", "1")
-        # Idle threads that spin would take the processor from other builds.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.arrays = {n: onnxruntime.OrtValue.ortvalue_from_numpy(a)
-                       for n, a in (arrays or {}).items()}
-        if arrays:
-            options.add_external_initializers(list(self.arrays), list(self.arrays.values()))
-            # Packed copies would double the memory of large weights.
-            options.add_session_config_entry("session.disable_prepacking", "1")
-        self.session = onnxruntime.InferenceSession(model_bytes, options,
-                                                    providers=["CPUExecutionProvider"])
-        self.types = {i.name: i.type for i in self.session.get_inputs()}
-
-    def run(self, feeds: Feeds) -> list[np.ndarray]:
-        """Outputs in the model's order and layout."""
-        cast = {name: array.astype(_dtype(self.types[name])) for name, array in feeds.items()}
-        return [np.asarray(output) for output in self.session.run(None, cast)]
-
-
-def _dtype(kind: str) -> np.dtype:
-    name = kind.removeprefix("tensor(").removesuffix(")")
-    return np.dtype({"float": "float32", "double": "float64"}.get(name, name))
+                        self.holds, None if f.iou is None else short("iou", f.iou),
+                        None if f.excess is None else short("excess", f.excess))
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a graph must give for `inputs`: `wanted` are onnxruntime's outputs, `exact` the graph's
-    own in float64. The first input is random, the others are samples. `tolerance` bounds the error
-    over the peak or, of a quantized net, the relative L2 error."""
+    """What a graph must give for `inputs`: `wanted` are the yardstick's outputs, `exact` the
+    graph's own in float64. The first input is random, the others are samples. `tolerance`, over the
+    peak, is what a device is held to; of a quantized net it bounds the relative L2 error.
+
+    `further` are other random inputs, for builds that round nothing which the model does not round.
+    `limits`: for each of `inputs` and `further`, how far each element of each output of such a
+    build may be from float64; `moves`: how far float64 may be from the yardstick. `js_runs`: on how
+    many inputs the JavaScript program runs."""
 
     inputs: Sequence[Feeds]
-    wanted: Sequence[Sequence[np.ndarray]]
-    exact: Sequence[Sequence[np.ndarray]]
+    wanted: Sequence[Outputs]
+    exact: Sequence[Outputs]
+    further: Sequence[Feeds]
+    further_wanted: Sequence[Outputs]
+    further_exact: Sequence[Outputs]
+    limits: Sequence[Outputs]
+    moves: Sequence[Outputs]
     quantized: bool
     tolerance: float
     answer: Answer
-
-
-def expect(reference: Reference, inputs: Sequence[Feeds], exact: Sequence[Sequence[np.ndarray]], *,
-           quantized: bool, answer: Answer) -> Expected:
-    """What every encoding of a graph is compared with; `exact` are the graph's outputs for
-    `inputs` in float64."""
-    wanted = [reference.run(feeds) for feeds in inputs]
-    if quantized:
-        moved = max(_movement(reference, *pair) for pair in zip(inputs, wanted, strict=True))
-        tolerance = _at_least(APART * moved, QUANTIZED_L2)
-    else:
-        tolerance = _tolerance(exact, wanted)
-    return Expected(inputs, wanted, _shaped(exact, wanted), quantized, tolerance, answer)
-
-
-def _movement(reference: Reference, feeds: Feeds, wanted: Sequence[np.ndarray]) -> float:
-    """How far, in relative L2, the reference's result moves with noise of 1e-7 on its input."""
-    random = np.random.default_rng(0)
-    moved = [reference.run({name: array + NOISE * random.standard_normal(array.shape)
-                            for name, array in feeds.items()}) for _ in range(DRAWS)]
-    return max(_relative_l2(g, w) for g, w in _pairs(moved, [wanted] * DRAWS))
+    names: Sequence[str]
+    yardstick: YardstickName
+    js_runs: int
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A row for the graph in float64, and one for each WebAssembly build as published. Without
-    WebAssembly, the second row is about the graph with the published weights. `first` are the
-    outputs of the last row for the first input."""
+    """A row for the graph in float64, and one for each build that was run as published. Where none
+    was, the second row is about the graph with the published weights. `first` are the outputs of
+    one of these builds, or of that graph, for the first input."""
 
     rows: Sequence[Row]
     first: Sequence[np.ndarray]
@@ -185,29 +147,43 @@ def prove(pack: Written, graph: Graph, expected: Expected) -> Proof:
     Raises:
         PackError: a file cannot be read.
     """
-    rows = [_row("reference", "float64", expected.exact, expected, lossy=False)]
+    rows = [_reference_row(expected)]
     lossy = not all(np.array_equal(array, graph.constants[name])
                     for name, array in stream_weights(pack.weights, pack.folder))
-    wasm = pack.targets.wasm
-    if wasm is None:
+    first: Sequence[np.ndarray] = ()
+    wasm, js = pack.targets.wasm, pack.targets.js
+    if wasm and rows[0].holds:
+        for build in wasm.files:
+            row, first = prove_build(pack, wasm, build, expected, lossy)
+            rows.append(row)
+            if not row.holds:
+                return Proof(rows, first)
+    inputs = _inputs(expected, lossy)[: expected.js_runs] if js and rows[0].holds else ()
+    if js and inputs:
+        program = open_js(js, pack.weights, pack.folder)
+        got = [program.run([feeds[place.name] for place in js.inputs]) for feeds in inputs]
+        rows.append(_row("js", "module", got, expected, lossy))
+        first = first or got[0]
+    if not first:
         published = replace(graph, constants=read_weights(pack.weights, pack.folder))
         got = [list(interpret(published, feeds).values()) for feeds in expected.inputs]
         rows.append(_row("reference", "published weights", got, expected, lossy))
-        return Proof(rows, got[0])
-    first: Sequence[np.ndarray] = ()
-    for build in wasm.files:
-        row, first = prove_build(pack, wasm, build, expected, lossy)
-        rows.append(row)
-        if not row.holds:
-            break
+        first = got[0]
     return Proof(rows, first)
+
+
+def _inputs(expected: Expected, lossy: bool) -> Sequence[Feeds]:
+    """The inputs on which a build runs: a lossy one is judged on inputs like a visitor's alone."""
+    if lossy or expected.quantized:
+        return expected.inputs
+    return [*expected.inputs, *expected.further]
 
 
 def prove_build(pack: Written, wasm: WasmTarget, build: str, expected: Expected, lossy: bool
                 ) -> tuple[Row, list[np.ndarray]]:
     """The row of a WebAssembly build, and its outputs for the first input. `wasm` describes the
     build, whose file is in the pack's folder. `lossy`: it rounds where the model does not."""
-    got = run_build(pack, wasm, build, expected.inputs)
+    got = run_build(pack, wasm, build, _inputs(expected, lossy))
     return _row("wasm", build, got, expected, lossy), got[0]
 
 
@@ -225,18 +201,13 @@ def judge_half(got: Sequence[Sequence[np.ndarray]], expected: Expected) -> Row:
     return _row("webgpu", "f16", got, expected, lossy=True)
 
 
-def _shaped(exact: Sequence, wanted: Sequence) -> list[list[np.ndarray]]:
-    """`exact` in the model's own shapes."""
-    return [[np.reshape(e, w.shape) for e, w in zip(es, ws, strict=True)]
-            for es, ws in zip(exact, wanted, strict=True)]
-
-
-def _tolerance(exact: Sequence, wanted: Sequence) -> float:
+def device_tolerance(exact: Sequence[Outputs], wanted: Sequence[Outputs]) -> float:
+    """Of the output's peak, what a device is held to before its margin."""
     distance = max(peak_error(e, w) for e, w in _pairs(exact, wanted))
-    return min(_at_least(CONDITION * distance, TOLERANCE), TOLERANCE_CAP)
+    return min(at_least(CONDITION * distance, TOLERANCE), TOLERANCE_CAP)
 
 
-def _at_least(needed: float, limit: float) -> float:
+def at_least(needed: float, limit: float) -> float:
     """`limit`, doubled until it is at least `needed`: all processors arrive at the same number."""
     while limit < needed < np.inf:
         limit *= 2
@@ -244,14 +215,27 @@ def _at_least(needed: float, limit: float) -> float:
 
 
 def _pairs(got: Sequence, wanted: Sequence) -> list[tuple[np.ndarray, np.ndarray]]:
-    return [(np.asarray(g, np.float64).reshape(w.shape), np.asarray(w, np.float64))
-            for gs, ws in zip(got, wanted, strict=True) for g, w in zip(gs, ws, strict=True)]
+    return [_agreed(g, w)
+            for gs, ws in zip(got, wanted, strict=False) for g, w in zip(gs, ws, strict=True)]
+
+
+def _agreed(got: np.ndarray, want: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both in float64 and in the shape of `want`. Where both hold the same infinity or no number,
+    both are 0 here; beyond f32 a number is an infinity."""
+    want = np.asarray(want, np.float64)
+    got = np.asarray(got, np.float64).reshape(want.shape)
+    if np.isfinite(want).all() and np.abs(want).max(initial=0.0) <= F32_MAX:
+        return got, want
+    one, other = (np.where(np.abs(a) > F32_MAX, np.copysign(np.inf, a), a) for a in (got, want))
+    same = (np.isnan(one) & np.isnan(other)) | (np.isinf(other) & (one == other))
+    return np.where(same, 0.0, one), np.where(same, 0.0, other)
 
 
 def peak_error(got: np.ndarray, want: np.ndarray) -> float:
     """The largest error over the peak of `want`."""
-    peak = float(np.abs(want).max(initial=0)) or 1.0
-    error = np.abs(np.asarray(got, np.float64).reshape(want.shape) - want)
+    peak = float(np.abs(want[np.isfinite(want)]).max(initial=0)) or 1.0
+    with np.errstate(invalid="ignore"):
+        error = np.abs(np.asarray(got, np.float64).reshape(want.shape) - want)
     return float(np.nan_to_num(error.max(initial=0), nan=np.inf)) / peak
 
 
@@ -259,28 +243,62 @@ def _row(target: str, build: str, got: Sequence, expected: Expected, lossy: bool
     return (_lossy_row if lossy else _exact_row)(target, build, got, expected)
 
 
+def _reference_row(expected: Expected) -> Row:
+    """The row of the graph in float64, against the yardstick."""
+    exact = [*expected.exact, *expected.further_exact]
+    wanted = [*expected.wanted, *expected.further_wanted]
+    figures = _figures(expected.exact, expected.wanted, expected.answer)
+    if expected.quantized:
+        return Row("reference", "float64", _noted(figures), "relative_l2", expected.tolerance,
+                   figures.relative_l2, figures.relative_l2 <= expected.tolerance)
+    found, fault = worst_element(exact, wanted, expected.moves, expected, wanted=True)
+    return Row("reference", "float64", _noted(replace(figures, excess=found)), "excess", 1.0, found,
+               found <= 1, fault)
+
+
 def _exact_row(target: str, build: str, got: Sequence, expected: Expected) -> Row:
     """The row of a build that rounds nothing which the model does not round."""
-    answer, limit = expected.answer, expected.tolerance
-    found = _figures(got, expected.wanted, answer)
-    figures = (_noted(found) if got is expected.exact else _figures(got, expected.exact, answer))
-    judged: Metric = "relative_l2" if expected.quantized else "max_error_over_peak"
-    same = expected.quantized or found.same_top1 is not False
-    return Row(target, build, figures, judged, limit, found.of(judged),
-               found.of(judged) <= limit and same)
+    exact = [*expected.exact, *expected.further_exact]
+    count = min(len(got), len(expected.exact))
+    figures = _figures(got[:count], expected.exact[:count], expected.answer)
+    if expected.quantized:
+        found = _figures(got, expected.wanted, expected.answer).relative_l2
+        return Row(target, build, figures, "relative_l2", expected.tolerance, found,
+                   found <= expected.tolerance)
+    found, fault = worst_element(exact, got, expected.limits, expected)
+    same = figures.same_top1 is not False
+    return Row(target, build, replace(figures, excess=found), "excess", 1.0, found,
+               found <= 1 and same, fault)
+
+
+def worst_element(exact: Sequence[Outputs], others: Sequence[Outputs], limits: Sequence[Outputs],
+                  expected: Expected, wanted: bool = False) -> tuple[float, str]:
+    """(the largest error over its limit, that element in words) between the graph in float64 and
+    other results: the yardstick's if `wanted`, else a build's."""
+    worst, words = 0.0, ""
+    whose = expected.yardstick if wanted else "this build"
+    for es, gs, ls in zip(exact, others, limits, strict=False):
+        for name, e, g, limit in zip(expected.names, es, gs, ls, strict=True):
+            over = excess(g, e, limit)
+            at = int(over.argmax()) if over.size else 0
+            if over.size and over[at] > worst:
+                worst = float(over[at])
+                words = (f'element {at} of "{name}" is {np.ravel(e)[at]:.6g} in float64 and '
+                         f"{np.ravel(g)[at]:.6g} by {whose}, at most {limit[at]:.2g} apart")
+    return worst, words
 
 
 def _lossy_row(target: str, build: str, got: Sequence, expected: Expected) -> Row:
     """The row of a build that rounds weights or values. The gate that is nearest to not holding
     decides; the figure of its metric is about the outputs that the gate is for."""
-    answer = expected.answer
-    gate, value = worst_gate(got, expected.wanted, answer)
-    exact = gate_figures(got, expected.exact, answer)
-    figures = _figures(got, expected.exact, answer)
+    answer, count = expected.answer, len(got)
+    gate, value = worst_gate(got, expected.wanted[:count], answer)
+    exact = gate_figures(got, expected.exact[:count], answer)
+    figures = _figures(got, expected.exact[:count], answer)
     for metric in {worst(exact)[0].metric, gate.metric}:
         _, kept = worst([one for one in exact if one[0].metric == metric])
         figures = replace(figures, **{metric: kept})
-    same = same_top1(got, expected.wanted, answer) is not False
+    same = same_top1(got, expected.wanted[:count], answer) is not False
     return Row(target, build, figures, gate.metric, gate.limit, value,
                value >= gate.limit and same)
 
@@ -288,17 +306,19 @@ def _lossy_row(target: str, build: str, got: Sequence, expected: Expected) -> Ro
 def _figures(got: Sequence, wanted: Sequence, answer: Answer) -> Figures:
     pairs = _pairs(got, wanted)
     return Figures(max(peak_error(g, w) for g, w in pairs),
-                   max(_relative_l2(g, w) for g, w in pairs),
+                   max(relative_l2(g, w) for g, w in pairs),
                    min(cosine(g, w) for g, w in pairs), same_top1(got, wanted, answer),
                    min(psnr(g, w) for g, w in pairs))
 
 
 def _noted(figures: Figures) -> Figures:
-    """Bounds of onnxruntime's distance from float64, so coarse that all processors arrive at the
+    """Bounds of the yardstick's distance from float64, so coarse that all processors arrive at the
     same ones."""
-    return replace(figures, max_error_over_peak=_at_least(figures.max_error_over_peak, NOTED),
-                   relative_l2=_at_least(figures.relative_l2, NOTED),
-                   psnr_db=min(NOTED_DB, 10.0 * (figures.psnr_db // 10)))
+    return replace(figures, max_error_over_peak=at_least(figures.max_error_over_peak, NOTED),
+                   relative_l2=at_least(figures.relative_l2, NOTED),
+                   psnr_db=min(NOTED_DB, 10.0 * (figures.psnr_db // 10)),
+                   excess=None if figures.excess is None else at_least(figures.excess,
+                                                                       NOTED_SHARE))
 
 
 def gate_figures(got: Sequence, wanted: Sequence, answer: Answer, first: int = 0
@@ -333,21 +353,28 @@ def same_top1(got: Sequence, wanted: Sequence, answer: Answer) -> bool | None:
                for g, w in zip(got[1:], wanted[1:], strict=True))
 
 
-def _relative_l2(got: np.ndarray, want: np.ndarray) -> float:
+def relative_l2(got: np.ndarray, want: np.ndarray) -> float:
+    """The norm of the errors over the norm of `want`; infinite where a value is not finite."""
     error = float(np.linalg.norm(got - want) / (np.linalg.norm(want) or 1))
     return error if np.isfinite(error) else float("inf")
 
 
-def require(rows: Sequence[Row], name: str) -> list[ProofRow]:
-    """The rows as the manifest keeps them.
+def require(rows: Sequence[Row], name: str, yardstick: str = "onnxruntime",
+            departs: Callable[[], str] = lambda: "") -> list[ProofRow]:
+    """The rows as the manifest keeps them. `departs` says which node departs from the yardstick
+    first; it takes a run, so it is only asked where the graph itself does.
 
     Raises:
         ProofError: one does not hold.
     """
     for row in rows:
-        if not row.holds:
-            hint = " (top-1 differs)" if row.same_top1 is False else ""
-            found = beside(row.found, row.limit, digits=3)
-            raise ProofError(f"{name}: {row.target} {row.build} differs from onnxruntime: "
-                             f"{row.judged} is {found}, the limit is {row.limit:.3g}{hint}")
+        if row.holds:
+            continue
+        graph = row.target == "reference"
+        hint = " (top-1 differs)" if row.same_top1 is False else ""
+        found = beside(row.found, row.limit, digits=3)
+        whom = yardstick if graph or row.judged != "excess" else "the graph in float64"
+        what = row.fault or f"{row.judged} is {found}, the limit is {row.limit:.3g}{hint}"
+        advice = departs() if graph else ""
+        raise ProofError(f"{name}: {row.target} {row.build} differs from {whom}: {what}{advice}")
     return [row.kept() for row in rows]

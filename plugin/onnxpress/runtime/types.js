@@ -16,6 +16,8 @@
  * @property {F16} [f16]
  * @property {Golden} golden
  * @property {ProofRow[]} proof
+ * @property {"onnxruntime"|"onnx.reference"|"graph"} [yardstick]  what the graph in float64 was
+ *   compared with; "graph" where nothing else can run the model
  * @property {Note[]} notes
  * @property {Statistics} [statistics]
  * @property {Demo} [demo]  absent where a pack was compiled without a spec
@@ -41,8 +43,8 @@
  * @property {"f32"|"f16"|"int8"|"int4"} encoding
  * @property {number} bytes  of all shards, as downloaded
  * @property {boolean} holds
- * @property {"cosine"|"psnr_db"|"iou"|"relative_l2"|"max_error_over_peak"} judged  the name of
- *   the figure
+ * @property {"cosine"|"psnr_db"|"iou"|"relative_l2"|"max_error_over_peak"|"excess"} judged  the
+ *   name of the figure
  * @property {number} value
  * @property {number} limit
  * @property {boolean|null} same_top1  whether every sample keeps its first class; null where the
@@ -209,7 +211,8 @@
 /**
  * @typedef {Object} ProofRow  One build, measured at the build time of the pack over all inputs
  *   tried; the worst input counts. The figures compare with the graph in float64, the row of the
- *   graph itself with onnxruntime. Whether a row holds is decided against onnxruntime.
+ *   graph itself with the manifest's yardstick. Rows of rounded weights and of quantized models are
+ *   decided against the yardstick, all others against the graph in float64.
  * @property {string} target  "reference" for the graph in float64 itself
  * @property {string} build
  * @property {number} max_error_over_peak  the largest error, over the output's largest magnitude
@@ -218,11 +221,12 @@
  * @property {boolean|null} same_top1  whether every sample keeps its first class; null where the
  *   model names no classes
  * @property {number} psnr_db
- * @property {"cosine"|"psnr_db"|"iou"|"relative_l2"|"max_error_over_peak"} judged  the figure
- *   that decides
+ * @property {"cosine"|"psnr_db"|"iou"|"relative_l2"|"max_error_over_peak"|"excess"} judged  the
+ *   figure that decides
  * @property {number} limit  of that figure
  * @property {boolean} holds
  * @property {number} [iou]  of a mask: intersection over union
+ * @property {number} [excess]  the largest error of an element, over the limit of that element
  */
 /**
  * @typedef {Object} Note  A decision of the compiler.

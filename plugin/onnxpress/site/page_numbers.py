@@ -16,6 +16,8 @@ from ..words import beside, count, exponent, flops, percent_width, significant, 
 
 BUILDS = {"reference": "The graph in float64",
           **{build: title for t in TARGETS.values() for build, title in t.builds.items()}}
+YARDSTICKS = {"onnxruntime": "onnxruntime", "onnx.reference": "ONNX's own reference implementation",
+              "graph": ""}
 UNKNOWN = Statistics(onnx_bytes=0, parameters=0, flops=0, operators={})
 
 
@@ -42,7 +44,8 @@ class TriedWords:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Sizes and counts for the section "How it was compiled". `half`: a sentence on f16, or empty.
-    `inputs`: on what the proof ran. `top1`: whether rows of the proof tell the first class."""
+    `inputs`: on what the proof ran. `top1`: whether rows of the proof tell the first class.
+    `yardstick`: what the graph in float64 was compared with, or empty."""
 
     weights_bytes: int
     encoding: str
@@ -53,6 +56,7 @@ class Facts:
     targets: Sequence[TargetSizes]
     inputs: str
     top1: bool
+    yardstick: str
 
 
 def facts_of(manifest: Manifest) -> Facts:
@@ -76,7 +80,8 @@ def facts_of(manifest: Manifest) -> Facts:
         flops=statistics.flops,
         targets=targets,
         inputs=inputs,
-        top1=any(row.same_top1 is not None for row in manifest.proof))
+        top1=any(row.same_top1 is not None for row in manifest.proof),
+        yardstick=YARDSTICKS[manifest.yardstick])
 
 
 def program_bytes(manifest: Manifest, target: str) -> int:
@@ -121,6 +126,7 @@ FIGURES: Mapping[Metric, Figure] = {
     "iou": Figure("IoU", "shared area", _decimals, 4, more=True),
     "relative_l2": Figure("relative L2", "relative L2", significant, 2),
     "max_error_over_peak": Figure("error", "error", exponent, 2),
+    "excess": Figure("error over its limit", "error of an element over its limit", significant, 2),
 }
 
 

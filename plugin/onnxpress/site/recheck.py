@@ -1,6 +1,6 @@
 """The proof of a built pack from its files alone: their hashes, and the golden outputs.
 
-Programs run in wasmtime and, on request, in Node.
+Programs run in wasmtime and, on request, in V8.
 """
 
 import hashlib
@@ -16,8 +16,9 @@ from ..manifest.manifest import Manifest, read_manifest
 from ..manifest.sense import require_sense
 from ..pack.targets import Arithmetic
 from ..pack.values import to_json
-from ..proof.golden import draw, golden_distance
-from ..run.node import golden_error
+from ..proof.draws import draw
+from ..proof.golden import golden_distance
+from ..run.javascript import open_js
 from ..run.wasmtime import open_program
 from ..tasks import TASKS
 from ..words import beside
@@ -76,15 +77,16 @@ def recheck(path: Path, js: bool = False) -> Recheck:
     golden, targets = manifest.golden, manifest.targets
     files = set(_verified(to_json(manifest), path.parent))
     checks = []
+    feeds = list(draw(manifest.inputs, golden.ranges, golden.seed).values())
     if targets.wasm:
-        feeds = list(draw(manifest.inputs, golden.ranges).values())
         for build in targets.wasm.files:
             outputs = open_program(targets.wasm, manifest.weights, path.parent, build).run(feeds)
             about = targets.wasm.program(build)
             own = about.golden if isinstance(about, Arithmetic) and about.golden else golden
             checks.append(Check(f"wasm {build}", golden_distance(own, outputs), own.tolerance))
     if js and targets.js:
-        checks.append(Check("js", golden_error(path, targets.js), golden.tolerance))
+        outputs = open_js(targets.js, manifest.weights, path.parent).run(feeds)
+        checks.append(Check("js", golden_distance(golden, outputs), golden.tolerance))
     for check in checks:
         if not check.error <= check.tolerance:
             found = beside(check.error, check.tolerance, digits=3)

@@ -108,7 +108,7 @@ def _in_dawn(pack: Pack, options: argparse.Namespace) -> Facts:
 
 
 def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
-    from ...proof.golden import draw
+    from ...proof.draws import draw
     from ...run.wasmtime import ALONE, open_program
 
     manifest, count = pack.manifest, options.runs
@@ -119,7 +119,8 @@ def _in_wasmtime(pack: Pack, options: argparse.Namespace) -> Facts:
     begin = time.perf_counter()
     program = open_program(wasm, manifest.weights, pack.folder, build)
     load = 1e3 * (time.perf_counter() - begin)
-    feeds = list(draw(manifest.inputs, manifest.golden.ranges).values())
+    golden = manifest.golden
+    feeds = list(draw(manifest.inputs, golden.ranges, golden.seed).values())
     step = program.exports["step"]
     first, *runs = [_ms(program.run, feeds) for _ in range(count + 1)]
     best = [min(_ms(step, program.store, i, *ALONE) for _ in range(count))

@@ -5,8 +5,8 @@ export const SHAPES = {
   Manifest: {
     name: "text", onnxpress: ["word", 1], inputs: ["list", "Port"], outputs: ["list", "Port"],
     weights: "Weights", targets: "Targets", "f16?": "F16", golden: "Golden",
-    proof: ["list", "ProofRow"], notes: ["list", "Note"], "statistics?": "Statistics",
-    "demo?": "Demo", "oneFile?": "OneFile",
+    proof: ["list", "ProofRow"], "yardstick?": ["word", "onnxruntime", "onnx.reference", "graph"],
+    notes: ["list", "Note"], "statistics?": "Statistics", "demo?": "Demo", "oneFile?": "OneFile",
   },
   Port: {
     name: "text", shape: ["list", "count"],
@@ -18,7 +18,7 @@ export const SHAPES = {
   },
   Tried: {
     encoding: ["word", "f32", "f16", "int8", "int4"], bytes: "count", holds: "flag",
-    judged: ["word", "cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak"],
+    judged: ["word", "cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak", "excess"],
     value: "number", limit: "number", same_top1: ["either", "flag", "nothing"], reason: "text",
   },
   Shard: { url: "text", bytes: "count", sha256: "text", "packed?": "Packed" },
@@ -65,8 +65,8 @@ export const SHAPES = {
   ProofRow: {
     target: "text", build: "text", max_error_over_peak: "number", relative_l2: "number",
     cosine: "number", same_top1: ["either", "flag", "nothing"], psnr_db: "number",
-    judged: ["word", "cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak"],
-    limit: "number", holds: "flag", "iou?": "number",
+    judged: ["word", "cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak", "excess"],
+    limit: "number", holds: "flag", "iou?": "number", "excess?": "number",
   },
   Note: { where: "text", reason: "text" },
   Statistics: {

@@ -20,7 +20,7 @@ export async function checkGolden(run, golden, ports) {
 }
 
 /**
- * Draws from 0 (included) to 1 (excluded), as proof/golden.py does.
+ * Draws from 0 (included) to 1 (excluded), as proof/draws.py does.
  * Source: Marsaglia, "Xorshift RNGs", 2003 (xorshift32).
  * @param {number} seed
  */
