@@ -14,7 +14,8 @@ ENGINES = ("chromium", "firefox", "dawn", "lavapipe")
 # and sweeps over shapes, of which the table of cases has the telling ones.
 SLOW = (
     "bench/", "build/test_builds", "build/test_display", "build/test_pool",
-    "build/test_reproducible", "cli/", "model/test_frontends", "model/test_recipes",
+    "build/test_reproducible", "cases/test_random_models.py::test_many", "cli/",
+    "model/test_frontends", "model/test_recipes",
     "ops/test_interpret", "pack/test_pack", "pack/test_shards", "passes/test_models", "proof/",
     "runtime/test_size", "site/test_dedupe", "site/test_export", "site/test_page",
     "site/test_plugin", "wasm/test_chain", "wasm/test_conv", "wasm/test_exchange",
@@ -23,8 +24,9 @@ SLOW = (
 
 # In Chromium: what a visitor meets on a sound page, and every case on every target.
 SOUND = (
-    "cases/test_in_browser.py::test_case", "kinds/", "runtime/test_data", "runtime/test_element",
-    "runtime/test_load", "runtime/test_targets", "site/test_page",
+    "cases/test_in_browser.py::test_case", "cases/test_random_in_browser.py::test_some", "kinds/",
+    "runtime/test_data", "runtime/test_element", "runtime/test_load", "runtime/test_targets",
+    "site/test_page",
 )
 
 

@@ -70,6 +70,14 @@ def test_shape_arithmetic_is_computed_on_the_way() -> None:
     assert graph.shape("y") == (2, 12)
 
 
+@pytest.mark.parametrize("outputs", [("y", "z"), ("z", "y"), ("a", "z", "y"), ("y", "z", "a")])
+def test_outputs_may_be_one_value(outputs: tuple[str, ...]) -> None:
+    net = model([node("Neg", "x", "a"), node("Identity", "a", "y"), node("Identity", "a", "z")],
+                {"x": (2,)}, outputs=outputs)
+    got = interpret(import_model(net), {"x": np.array([1, -2])})
+    assert {name: list(array) for name, array in got.items()} == {n: [-1, 2] for n in outputs}
+
+
 def test_weights_listed_as_inputs_stay_weights() -> None:
     net = model([node("Add", "x w")], {"x": (2,), "w": (2,)}, weights={"w": floats(2)})
     net.ir_version = 3

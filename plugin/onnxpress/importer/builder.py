@@ -41,6 +41,7 @@ class Builder:
         self.arrays: dict[str, np.ndarray] = {}
         self.nodes: dict[str, Node] = {}  # by each of their outputs
         self.made: dict[str, Node | None] = {}  # since `begin`; None for a constant
+        self.published: dict[str, str] = {}  # old name -> the output that took its place
         self.reserved = reserved
         self.stem = self.where = "model"
         self.folded = 0
@@ -118,6 +119,7 @@ class Builder:
 
     def publish(self, name: str, wanted: str, kept: Sequence[str]) -> None:
         """Makes the value `name` known as the output `wanted`. Names in `kept` stay."""
+        name = self.published.get(name, name)
         if name == wanted:
             return
         if name in self.arrays:
@@ -128,6 +130,7 @@ class Builder:
         else:
             self.values[wanted] = self.values.pop(name)
             self._rename({name: wanted})
+            self.published[name] = wanted
 
     def _rename(self, names: Mapping[str, str]) -> None:
         """Old name -> new name, in all nodes; their order stays."""
