@@ -105,7 +105,8 @@ def test_a_window_of_a_strip_costs_no_more_than_the_window() -> None:
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize(("size", "source"), [((32, 48), (131, 77)), ((48, 32), (31, 200)),
-                                              ((40, 40), (40, 40))])
+                                              ((40, 40), (40, 40)), ((32, 48), (20_000, 4)),
+                                              ((48, 32), (4, 20_000))])
 def test_the_browser_gets_the_same_input(browser: Browser, rule: Preprocessing,
                                          size: tuple[int, int], source: tuple[int, int]) -> None:
     width, height = source

@@ -33,7 +33,8 @@ def graph_of(name: str) -> Graph:
 @pytest.mark.parametrize("target", ["webgpu", "wasm", "js"])
 def test_the_runtime_and_a_program_fit_the_budget(name: str, target: str) -> None:
     names = ["onnxpress.js", "worker.js", "tasks/image-classification.js",
-             "tasks/image-to-image.js"] + [f"targets/{target}.js"] * (target != "wasm")
+             "tasks/image-to-image.js", "kinds/picture/worker.js"]
+    names += [f"targets/{target}.js"] * (target != "wasm")
     program = BUILDERS[target](graph_of(name))
     scripts = sum(len(brotli.compress(runtime_files()[name])) for name in names)
     for content, _suffix in program.files.values():

@@ -24,7 +24,7 @@ export interface Given<Value = any, Seen = any, Options extends { input: string 
   faults: string[];
   /** @throws PressError with one of `faults` */
   read(file: Blob, title: string): Promise<Value>;
-  see(value: Value, options: Options): Seen;
+  see(value: Value, options: Options): Promise<Seen>;
   /** In the input's shape. */
   toTensor(seen: Seen, options: Options): Float32Array;
   /** Where values can come as a stream; a view that has `film` shows them. */

@@ -1,9 +1,11 @@
 /** Pictures: a file -> pixels, upright, in sRGB, on white; or a sentence that says why not. */
 import { PressError } from "../errors.js";
-import { contextOf } from "../dom/elements.js";
+import { canvas } from "../dom/elements.js";
 import { formatBytes } from "../dom/format.js";
 import { hasCameras, openCamera, takePicture } from "./picture/camera.js";
 import { film } from "./picture/film.js";
+import { ask } from "./picture/helper.js";
+import { paint, readPixels } from "./picture/surface.js";
 import { fit, toTensor } from "./picture/tensor.js";
 
 /**
@@ -15,6 +17,7 @@ import { fit, toTensor } from "./picture/tensor.js";
  * @property {string} title
  * @property {HTMLCanvasElement} canvas  the whole picture, for the eye
  * @property {() => Pixels} pixels
+ * @property {(image: PictureInput) => Promise<Pixels>} see  the part that the model gets
  */
 
 /** @type {import("./contract.d.ts").Given<Picture, Pixels, PictureInput, Camera>} */
@@ -33,7 +36,7 @@ const given = {
   accept: "image/*",
   faults: ["picture", "camera"],
   read: readPicture,
-  see: (picture, image) => fit(picture.pixels(), image),
+  see: (picture, image) => picture.see(image),
   toTensor,
   live: {
     words: {
@@ -54,10 +57,10 @@ const given = {
 export const kind = { name: "picture", given };
 
 /**
- * The browser reduces larger pictures first, which bounds memory (a 100-megapixel photo has 400 MB
- * of pixels). Up to this size the resizing is exactly Pillow's.
+ * A picture of more pixels is decoded and scaled in a worker. Below that, and so for every sample,
+ * the page is done before a worker has started.
  */
-const MAX_PIXELS = 4e6;
+const MANY = 1024 * 1024;
 
 /** How files begin that are no pictures. @type {[RegExp, string][]} */
 const OTHERS = [
@@ -81,7 +84,8 @@ export async function readPicture(blob, title) {
   try {
     const image = await loadImage(url);
     if (!image) throw new PressError("picture", await complaint(blob, name));
-    return paint(image, title);
+    const large = image.naturalWidth * image.naturalHeight > MANY;
+    return (large && await readAside(blob, title)) || readHere(image, title);
   } finally {
     URL.revokeObjectURL(url);
   }
@@ -101,31 +105,31 @@ function loadImage(url) {
 }
 
 /** @param {HTMLImageElement} image @param {string} title @returns {Picture} */
-function paint(image, title) {
-  const { naturalWidth, naturalHeight } = image;
-  const scale = Math.min(1, Math.sqrt(MAX_PIXELS / (naturalWidth * naturalHeight)));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(naturalWidth * scale));
-  canvas.height = Math.max(1, Math.round(naturalHeight * scale));
-  const context = contextOf(canvas, { willReadFrequently: true });
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(image, 0, 0, canvas.width, canvas.height);
-  return { title, canvas, pixels: () => readPixels(context) };
+function readHere(image, title) {
+  const surface = document.createElement("canvas");
+  const size = { width: image.naturalWidth, height: image.naturalHeight };
+  const context = paint(image, size, surface);
+  return {
+    title, canvas: surface, pixels: () => readPixels(context),
+    see: async (options) => fit(readPixels(context), options),
+  };
 }
 
-/** @param {CanvasRenderingContext2D} context @returns {Pixels} */
-function readPixels(context) {
-  const { width, height } = context.canvas;
-  const rgba = context.getImageData(0, 0, width, height).data;
-  const data = new Uint8ClampedArray(width * height * 3);
-  for (let i = 0, o = 0; o < data.length; i += 4, o += 3) {
-    data[o] = rgba[i];
-    data[o + 1] = rgba[i + 1];
-    data[o + 2] = rgba[i + 2];
-  }
-  return { data, width, height };
+/**
+ * @param {Blob} blob
+ * @param {string} title
+ * @returns {Promise<Picture|null>} null where a worker cannot read it, such as an SVG
+ */
+async function readAside(blob, title) {
+  const answer = await ask("decode", { blob });
+  if (!answer) return null;
+  const { pixels, whole } = answer;
+  const surface = canvas(whole.width, whole.height);
+  surface.getContext("bitmaprenderer")?.transferFromImageBitmap(whole);
+  return {
+    title, canvas: surface, pixels: () => pixels,
+    see: async (image) => (await ask("fit", { pixels, image }))?.pixels ?? fit(pixels, image),
+  };
 }
 
 /**

@@ -162,9 +162,9 @@ export class LiveDemo {
     return this.#hand(await given.read(file, name), null);
   }
 
-  /** @param {unknown} value @param {Sample|null} sample @returns {() => void} */
-  #hand(value, sample) {
-    const seen = this.#taking().see(value, this.options);
+  /** @param {unknown} value @param {Sample|null} sample @returns {Promise<() => void>} */
+  async #hand(value, sample) {
+    const seen = await this.#taking().see(value, this.options);
     return () => {
       this.#handed = { value, seen };
       this.sample = sample;

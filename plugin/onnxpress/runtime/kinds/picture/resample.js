@@ -6,6 +6,7 @@
 
 /** @typedef {{data: Uint8ClampedArray, width: number, height: number}} Pixels  RGB, 3 bytes each */
 /** @typedef {"bilinear"|"bicubic"} Filter */
+/** @typedef {{begin: number, end: number}} Span */
 
 const BITS = 22; // of a weight's fraction
 
@@ -29,17 +30,18 @@ function bicubic(x) {
 }
 
 /**
- * For each output position: the first input position and the weights from there on.
+ * For each output position of the window: the first input position and the weights from there on.
  * @param {number} from  input positions
  * @param {number} to  output positions
+ * @param {Span} window  of the output positions
  * @param {Filter} filter
  */
-function taps(from, to, filter) {
+function taps(from, to, { begin, end: until }, filter) {
   const { support, weight } = FILTERS[filter];
   const scale = from / to;
   const stretch = Math.max(scale, 1);
-  return Array.from({ length: to }, (_, i) => {
-    const center = (i + 0.5) * scale;
+  return Array.from({ length: until - begin }, (_, i) => {
+    const center = (begin + i + 0.5) * scale;
     const first = Math.max(0, Math.trunc(center - support * stretch + 0.5));
     const end = Math.min(from, Math.trunc(center + support * stretch + 0.5));
     const raw = Array.from({ length: end - first }, (_, k) =>
@@ -58,20 +60,20 @@ function taps(from, to, filter) {
  * @param {Uint8ClampedArray} data  [outer, from, inner]
  * @param {number} outer
  * @param {number} from
- * @param {number} to
  * @param {number} inner
- * @param {Filter} filter
- * @returns {Uint8ClampedArray} [outer, to, inner]
+ * @param {ReturnType<typeof taps>} steps  one for each output position
+ * @param {number} begin  the input position that the data begin with
+ * @returns {Uint8ClampedArray} [outer, steps, inner]
  */
-function pass(data, outer, from, to, inner, filter) {
+function pass(data, outer, from, inner, steps, begin = 0) {
+  const to = steps.length;
   const out = new Uint8ClampedArray(outer * to * inner);
-  const steps = taps(from, to, filter);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < to; i++) {
       const { first, weights } = steps[i];
       for (let c = 0; c < inner; c++) {
         let sum = 1 << (BITS - 1);
-        let at = (o * from + first) * inner + c;
+        let at = (o * from + first - begin) * inner + c;
         for (let k = 0; k < weights.length; k++, at += inner) sum += data[at] * weights[k];
         out[(o * to + i) * inner + c] = sum >> BITS;
       }
@@ -81,16 +83,27 @@ function pass(data, outer, from, to, inner, filter) {
 }
 
 /**
+ * A window of the resized picture. What lies outside of it is never made: a picture of 20,000 x 4
+ * pixels that fills a square would be a million pixels wide.
  * @param {Pixels} pixels
- * @param {number} width
- * @param {number} height
+ * @param {{width: number, height: number}} whole  the picture's size after resizing
+ * @param {Span} columns  of the window, within the whole
+ * @param {Span} rows
  * @param {Filter} [filter]
  * @returns {Pixels}
  */
-export function resample(pixels, width, height, filter = "bilinear") {
-  let { data } = pixels;
-  if (width !== pixels.width) data = pass(data, pixels.height, pixels.width, width, 3, filter);
-  if (height !== pixels.height) data = pass(data, 1, pixels.height, height, width * 3, filter);
+export function resample(pixels, whole, columns, rows, filter = "bilinear") {
+  const width = columns.end - columns.begin, height = rows.end - rows.begin;
+  const down = taps(pixels.height, whole.height, rows, filter);
+  const { first: top } = down[0];
+  const { first, weights } = down[height - 1];
+  const count = first + weights.length - top; // rows of the picture that the window needs
+  let data = pixels.data.subarray(3 * pixels.width * top, 3 * pixels.width * (top + count));
+  if (width !== pixels.width || whole.width !== width) {
+    data = pass(data, count, pixels.width, 3, taps(pixels.width, whole.width, columns, filter));
+  }
+  if (whole.height !== pixels.height) data = pass(data, 1, count, width * 3, down, top);
+  else data = data.subarray(3 * width * (rows.begin - top), 3 * width * (rows.end - top));
   return { data, width, height };
 }
 

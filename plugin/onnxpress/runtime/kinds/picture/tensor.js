@@ -18,8 +18,11 @@ export const ORDER = { rgb: [0, 1, 2], bgr: [2, 1, 0], gray: [0, 0, 0] };
  */
 export function fit(pixels, image) {
   const { size: [height, width], filter, pad = 0 } = image;
-  const { width: w, height: h, left, top } = placement(pixels, image);
-  return crop(resample(pixels, w, h, filter), left, top, width, height, pad);
+  const { left, top, ...whole } = placement(pixels, image);
+  const columns = { begin: Math.max(left, 0), end: Math.min(left + width, whole.width) };
+  const rows = { begin: Math.max(top, 0), end: Math.min(top + height, whole.height) };
+  const seen = resample(pixels, whole, columns, rows, filter);
+  return crop(seen, left - columns.begin, top - rows.begin, width, height, pad);
 }
 
 /**
@@ -121,9 +124,12 @@ export function toImageData(values, shape, { layout, channels, range }) {
 /** @param {Pixels} pixels @returns {ImageData} */
 export function pixelsToImageData({ data, width, height }) {
   const image = new ImageData(width, height);
+  const rgba = image.data;
   for (let i = 0, o = 0; i < data.length; i += 3, o += 4) {
-    image.data.set(data.subarray(i, i + 3), o);
-    image.data[o + 3] = 255;
+    rgba[o] = data[i];
+    rgba[o + 1] = data[i + 1];
+    rgba[o + 2] = data[i + 2];
+    rgba[o + 3] = 255;
   }
   return image;
 }
