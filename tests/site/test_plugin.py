@@ -254,6 +254,30 @@ def test_specs_and_models_stay_off_the_site(small: Path) -> None:
                           "models/tint.yml"}
 
 
+HOOK = """
+from mkdocs.plugins import event_priority
+
+@event_priority(-100)
+def on_files(files, config):
+    assert all(file.abs_src_path and file.content_bytes is not None for file in files)
+
+@event_priority(-100)
+def on_env(env, config, files):
+    on_files(files, config)
+"""
+
+
+def test_every_file_has_a_path(small: Path) -> None:
+    """mkdocs-static-i18n asks each file for it; a file that is kept in memory has none."""
+    (small / "docs/tint.yml").write_text("title: T\ntask: tensor\nmodel: tint\n")
+    (small / "hook.py").write_text(HOOK)
+    with (small / "mkdocs.yml").open("a") as config:
+        config.write("hooks: [hook.py]\n")
+    done = run(small, "mkdocs", "build", "--strict", "-f", "mkdocs.yml")
+    assert done.returncode == 0, done.stderr
+    assert (small / "site/tint/index.html").is_file()
+
+
 def test_the_cache_must_stay_out_of_docs_dir(small: Path) -> None:
     set_option(small, "cache_dir: docs/.cache")
     assert "cache_dir: docs/.cache lies in docs_dir" in refusal(small)

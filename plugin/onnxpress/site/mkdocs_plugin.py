@@ -4,7 +4,10 @@ Jobs start when the files are known, and run beside MkDocs' own work on pages. `
 the packs and fills the slots that fences left in pages. Nothing is written below docs_dir.
 """
 
+import atexit
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -24,6 +27,7 @@ from ..build.builds import Builds, Built, workers
 from ..build.card_sources import local_files
 from ..build.display import choose_display
 from ..errors import OnnxPressError, PackError, SpecError, did_you_mean, within
+from ..files import write_atomically
 from ..spec import Demo, Rules, is_demo, load_demo, parse_demo
 from ..words import size
 from . import page as html
@@ -67,6 +71,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         self.demos: dict[str, Demo] = {}  # by the page that shows it
         self.inline: list[Demo] = []  # whose specs stand in pages
         self.slots = Slots()
+        self._folder: Path | None = None  # the published files that no pack holds
         self.page: Any = None
         self.order: list[str] = []  # pages in the order of the navigation
         self.serving = False
@@ -105,6 +110,17 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             config.markdown_extensions.append("onnxpress")
         config.mdx_configs["onnxpress"] = {"render": self._render}
 
+    def _made(self, config: Any, uri: str, file: Path | bytes) -> File:
+        """A file of the site, given by its path or its content. The content lies on the disk, for
+        other plugins ask every file for its path."""
+        if isinstance(file, bytes):
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="onnxpress-"))
+                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+            content, file = file, self._folder / uri
+            write_atomically(file, content)
+        return File.generated(config, uri, abs_src_path=str(file))
+
     @told
     def on_files(self, files: Files, *, config: Any) -> Files:
         if not self.config.enabled:
@@ -129,10 +145,10 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             if not self.config.publish_sources:
                 files.remove(file)
             if files.get_file_from_path(uri) is None:
-                files.append(File.generated(config, uri, content=""))
+                files.append(self._made(config, uri, b""))
         self._withhold(files, self.demos.values())
         for url, file in shared_files().items():
-            files.append(_published(config, url, file))
+            files.append(self._made(config, ASSETS + url, file))
         return files
 
     def _withhold(self, files: Files, demos: Iterable[Demo]) -> None:
@@ -170,7 +186,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         builts = self.builds.join()
         self._withhold(files, self.inline)
         for url, file in pack_files(builts.values()).items():
-            files.append(_published(config, url, file))
+            files.append(self._made(config, ASSETS + url, file))
         urls = {demo.name: file.url for uri, demo in sorted(self.demos.items(), key=self._place)
                 if (file := files.get_file_from_path(uri))}
         for file in files.documentation_pages():
@@ -254,13 +270,6 @@ def _content(slot: Slot, builts: Mapping[str, Built], urls: Mapping[str, str]) -
         return html.bench(built, base)
     parts = {"onnx-lead": html.lead, "onnx-compiled": html.compiled, "onnx-model": html.model}
     return parts[slot.kind](built)
-
-
-def _published(config: Any, url: str, file: Path | bytes) -> File:
-    """The file at `url` below ASSETS, given by its path or its content."""
-    if isinstance(file, bytes):
-        return File.generated(config, ASSETS + url, content=file)
-    return File.generated(config, ASSETS + url, abs_src_path=str(file))
 
 
 def _pattern(glob: str) -> str:
