@@ -51,7 +51,7 @@ class Drawn:
 
 
 def drawn(seeds: Iterable[int]) -> list[Drawn]:
-    """The models of these seeds, but for those that the importer refuses."""
+    """The models of these seeds, without the ones that the importer refuses."""
     found = []
     for seed in seeds:
         model, inputs, wanted = sketch(seed).model()

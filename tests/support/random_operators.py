@@ -7,7 +7,7 @@ from support.random_models import Recipe, Sketch
 
 
 def _narrow(s: Sketch, x: str) -> bool:
-    """Whether the type is one of those that ONNX's sums do not take."""
+    """Whether ONNX's sums do not take the type."""
     return s.values[x].dtype.itemsize == 1
 
 
