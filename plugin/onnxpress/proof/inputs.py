@@ -10,9 +10,9 @@ from ..manifest.manifest import Port
 from .draws import FLOATS, Draw, draw
 from .golden import golden, silent
 
-# Operations of all further draws together: they add some seconds to a build. A further draw with
+# Operations of all further draws together; they add some seconds to a build. A further draw with
 # other ranges is always tried, for it shows how large values become.
-WORK = 4e9
+WORK = 2e9
 
 Arrays = Mapping[str, np.ndarray]
 Outputs = Sequence[np.ndarray]
@@ -42,15 +42,15 @@ class _Run:
         return all(np.isfinite(output).all() for output in self.outputs)
 
 
-def choose_draws(proposed: Sequence[Draw], inputs: Sequence[Port], flops: int,
+def choose_draws(proposed: Sequence[Draw], inputs: Sequence[Port], work: int,
                  run: Callable[[Arrays], Outputs | None], *, metric: Literal["peak", "l2"],
                  tolerance: float) -> Chosen:
     """The first draw for which each output varies so much that no constant would pass the device
     check within `tolerance`, or else the draw with the most such outputs. Draws with finite outputs
     come before all others.
 
-    `run(feeds)` gives the model's outputs, or None where these inputs cannot be run. `flops`: of
-    one run.
+    `run(feeds)` gives the model's outputs, or None where these inputs cannot be run. `work`: the
+    operations of one run.
     """
     runs: list[_Run] = []
     for k, one in enumerate(proposed):
@@ -69,7 +69,7 @@ def choose_draws(proposed: Sequence[Draw], inputs: Sequence[Port], flops: int,
     best = min(range(len(fit)), key=lambda k: len(mute[k]))
     others = [r for k, r in enumerate(fit) if k != best]
     wide = [r for r in others if r.draw.bounds != fit[best].draw.bounds]
-    count = min(len(FLOATS) - 1, max(min(len(wide), 1), int(WORK // max(flops, 1))))
+    count = min(len(FLOATS) - 1, max(min(len(wide), 1), int(WORK // max(work, 1))))
     # The widest ranges first: they show the largest values.
     order = sorted(others, key=lambda r: -sum(high - low for low, high in r.draw.bounds))
     return Chosen(fit[best].draw, fit[best].feeds, [r.feeds for r in order[:count]], mute[best])

@@ -83,6 +83,11 @@ def _in_type(node: Node, operands: Sequence[np.ndarray], exact: np.ndarray, dtyp
     return np.asarray(exact).astype(dtype).astype(np.float64)
 
 
+def has_functions(graph: Graph) -> bool:
+    """Whether a library may compute a step of `graph` with functions of its own; see ABOUT_ONE."""
+    return any(map(_about_one, split_epilogues(graph).nodes))
+
+
 def _about_one(node: Node) -> bool:
     return isinstance(node.attrs, Pointwise) and bool(
         ABOUT_ONE.intersection(primitives(node.attrs.expr)))

@@ -15,7 +15,7 @@ from ..tasks.base import Answer
 from .draws import Draw, proposals
 from .golden import MARGIN, QUANTIZED_FLOOR, golden
 from .inputs import Arrays, Chosen, Outputs, choose_draws
-from .limits import SMALLEST, SMALLEST_F16, UNIT, chain, limit, relative, rounded
+from .limits import SMALLEST, SMALLEST_F16, UNIT, chain, has_functions, limit, relative, rounded
 from .trace import Trace, trace
 from .verify import (
     QUANTIZED_L2,
@@ -28,8 +28,9 @@ from .verify import (
 )
 from .yardstick import Yardstick, yardsticks
 
-# Operations of all runs with rounding noise together; they add some seconds to a build.
-NOISE_WORK, MOST_NOISE = 4e9, 4
+# Operations of all runs with rounding noise together; they add some seconds to a build. An element
+# of a value takes numpy as long as PER_ELEMENT operations of a matrix product.
+NOISE_WORK, MOST_NOISE, PER_ELEMENT = 4e9, 4, 100
 # Operations that the JavaScript program runs at a build: V8 does about 1e9 in a second.
 JS_WORK = 4e9
 # A quantized net may move onnxruntime's own result further than its limit when the input moves by
@@ -53,6 +54,13 @@ class Question:
     known: Mapping[str, tuple[float, float]]
     samples: Sequence[Arrays]
     answer: Answer
+
+    @property
+    def work(self) -> int:
+        """Of one run of the graph in float64, in operations of a matrix product."""
+        made = [name for node in self.graph.nodes for name in node.outputs]
+        elements = sum(int(np.prod(self.graph.shape(n))) for n in (*self.graph.inputs, *made))
+        return self.flops + PER_ELEMENT * elements
 
     @property
     def quantized(self) -> bool:
@@ -126,7 +134,7 @@ def _choose(asked: Question) -> tuple[Yardstick, Chosen]:
             except ProofError:
                 return None
 
-        chosen = choose_draws(proposed, asked.ports, asked.flops, run, metric=metric,
+        chosen = choose_draws(proposed, asked.ports, asked.work, run, metric=metric,
                               tolerance=tolerance)
         if chosen.ran:
             return yardstick, chosen
@@ -161,7 +169,7 @@ def _limits(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs]
             ) -> list[list[np.ndarray]]:
     """For each input and output: how far each element of a build in f32 may be from `exact`."""
     share = chain(asked.graph)
-    runs = int(NOISE_WORK // (max(asked.flops, 1) * len(inputs)))
+    runs = int(NOISE_WORK // (asked.work * len(inputs)))
     noisy = [[rounded(asked.graph, feeds, seed) for seed in range(min(runs, MOST_NOISE))]
              for feeds in inputs] if runs else [[rounded(asked.graph, inputs[0], 0)]]
     found = [[limit(e, [m[k] for m in moved], share) for k, e in enumerate(es)]
@@ -182,15 +190,15 @@ def _moves(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
     halves = any(value.dtype == "f16" for value in asked.graph.values.values())
     share = chain(asked.graph, half=True) if halves else UNIT
     least = SMALLEST_F16 if halves else SMALLEST
-    cheap = halves or asked.flops * len(inputs) <= NOISE_WORK
+    other = halves or (has_functions(asked.graph) and asked.work * len(inputs) <= NOISE_WORK)
     found = []
     for feeds, es, ws, ls in zip(inputs, exact, wanted, limits, strict=True):
-        moved = [rounded(asked.graph, feeds, 0, library=True)] if cheap else []
+        moved = [rounded(asked.graph, feeds, 0, library=True)] if other else []
         again = yardstick.again(feeds)
         with np.errstate(invalid="ignore"):
             others = [[m[k] for m in moved] + ([] if again is None else [np.ravel(e) + (
                 np.ravel(again[k]).astype(np.float64) - np.ravel(w))])
                 for k, (e, w) in enumerate(zip(es, ws, strict=True))]
-        found.append([np.maximum(own, limit(e, other, share, least=least))
-                      for e, other, own in zip(es, others, ls, strict=True)])
+        found.append([np.maximum(own, limit(e, moves, share, least=least))
+                      for e, moves, own in zip(es, others, ls, strict=True)])
     return found
