@@ -102,6 +102,8 @@ def _truth(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
+# JavaScript computes in f64. Where a result jumps, its operands are rounded to f32 first, as the
+# other targets and onnxruntime have them: 0.35 / 0.1 is 3.5 in f32, but 3.4999999 in f64.
 # Names that end in `_` are helper functions: emit/js/helpers.js and emit/wgsl/expr.py hold them.
 PRIMS: dict[str, Prim] = {
     p.name: p
@@ -117,10 +119,10 @@ PRIMS: dict[str, Prim] = {
         Prim("neg", 1, np.negative, "(-{0})", "(-{0})"),
         Prim("abs", 1, np.abs, "Math.abs({0})", "abs({0})"),
         Prim("sqrt", 1, np.sqrt, "Math.sqrt({0})", "sqrt({0})"),
-        Prim("floor", 1, np.floor, "Math.floor({0})", "floor({0})"),
-        Prim("ceil", 1, np.ceil, "Math.ceil({0})", "ceil({0})"),
-        Prim("trunc", 1, np.trunc, "Math.trunc({0})", "trunc({0})"),
-        Prim("round", 1, np.rint, "round_({0})", "round({0})"),  # halves go to even
+        Prim("floor", 1, np.floor, "Math.floor(Math.fround({0}))", "floor({0})"),
+        Prim("ceil", 1, np.ceil, "Math.ceil(Math.fround({0}))", "ceil({0})"),
+        Prim("trunc", 1, np.trunc, "Math.trunc(Math.fround({0}))", "trunc({0})"),
+        Prim("round", 1, np.rint, "round_(Math.fround({0}))", "round({0})"),  # halves go to even
         Prim("exp", 1, np.exp, "Math.exp({0})", "exp({0})"),
         Prim("log", 1, np.log, "Math.log({0})", "log_({0})"),
         Prim("sin", 1, np.sin, "Math.sin({0})", "sin_({0})"),
@@ -136,9 +138,12 @@ PRIMS: dict[str, Prim] = {
         Prim("acosh", 1, np.arccosh, "Math.acosh({0})", "acosh_({0})"),
         Prim("atanh", 1, np.arctanh, "Math.atanh({0})", "atanh_({0})"),
         Prim("erf", 1, _erf, "erf_({0})", "erf_({0})"),
-        Prim("eq", 2, _truth(np.equal), "+({0} === {1})", "f32({0} == {1})"),
-        Prim("lt", 2, _truth(np.less), "+({0} < {1})", "f32({0} < {1})"),
-        Prim("le", 2, _truth(np.less_equal), "+({0} <= {1})", "f32({0} <= {1})"),
+        Prim("eq", 2, _truth(np.equal), "+(Math.fround({0}) === Math.fround({1}))",
+             "f32({0} == {1})"),
+        Prim("lt", 2, _truth(np.less), "+(Math.fround({0}) < Math.fround({1}))",
+             "f32({0} < {1})"),
+        Prim("le", 2, _truth(np.less_equal), "+(Math.fround({0}) <= Math.fround({1}))",
+             "f32({0} <= {1})"),
         Prim("isnan", 1, _truth(np.isnan), "+({0} !== {0})", "isnan_({0})"),
         Prim("isinf", 1, _truth(np.isinf), "+(Math.abs({0}) === Infinity)", "isinf_({0})"),
         Prim(

@@ -82,6 +82,10 @@ def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None
 
 def _opset(model: ModelProto) -> int:
     versions = [o.version for o in model.opset_import if o.domain in DOMAINS]
+    others = [o.domain for o in model.opset_import]
+    if others and not versions:
+        raise UnsupportedError(f'all operators are of the domain "{others[0]}", which is not '
+                               "supported; export the model with standard ONNX operators")
     if not versions:
         raise ModelError("the model names no opset; it is not an ONNX model, or it is cut short")
     if versions[0] not in OPSETS:
