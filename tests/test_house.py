@@ -45,6 +45,7 @@ GATES = {
     "safetensors": {"model/frontends/weights.py"},
     "onnxsim": {"model/simplify.py"},
     "onnxruntime": {"proof/yardstick.py"},
+    "wgpu": {"run/wgsl.py"},
     "py_mini_racer": {"run/javascript.py"},
     "wasmtime": {"run/wasmtime.py"},
     "urllib.request": {"model/download.py"},

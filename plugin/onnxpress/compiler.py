@@ -35,6 +35,7 @@ from .proof.measure import JS_WORK, Measured, Question, measure
 from .proof.sample_files import check_feeds
 from .proof.trace import f16_range
 from .proof.verify import Row, require
+from .run.wgsl import compile_shaders
 from .runtime import write_runtime
 from .targets import TARGETS
 from .tasks import PLAIN as PLAIN_ANSWER
@@ -155,14 +156,20 @@ def ports(graph: Graph, names: Sequence[str]) -> tuple[Port, ...]:
 
 def compile_model(path: Path, folder: Path, options: Options,
                   progress: Progress = lambda stage: None) -> Pack:
-    """The pack of a model file with the browser runtime beside it, ready to be served.
+    """The pack of a model file with the browser runtime beside it, ready to be served. Shaders are
+    compiled where the package wgpu is installed; `progress` hears whether they were.
 
     Raises:
         OnnxPressError: see `assemble`.
+        ProofError: a shader is not valid.
     """
     with TemporaryDirectory(prefix="onnxpress-", ignore_cleanup_errors=True) as scratch:
         model = load_model(path, options.shapes, Path(scratch))
-        pack = press(model, folder, options, progress)
+        manifest = assemble(model, folder, options, progress)
+    webgpu = manifest.targets.webgpu
+    if webgpu:
+        progress(str(compile_shaders([folder / file.url for file in webgpu.files.values()])))
+    pack = finish(manifest, folder)
     write_runtime(folder, tuple(pack.manifest.targets.named()))
     return pack
 

@@ -109,7 +109,9 @@ def _add_verify(commands) -> None:
                        "Prove built packs again: every file's hash, and every program's results.")
     command.add_argument("folder", type=Path, metavar="DIR")
     command.add_argument("--js", action="store_true",
-                         help="run the JavaScript program too, in Node")
+                         help="run the JavaScript program too, in V8")
+    command.add_argument("--webgpu", action="store_true",
+                         help="compile the shaders too, where the package wgpu is installed")
     command.add_argument("--json", action="store_true")
 
 

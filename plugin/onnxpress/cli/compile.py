@@ -51,7 +51,7 @@ def run_compile(options: argparse.Namespace) -> None:
 def run_verify(options: argparse.Namespace) -> None:
     from ..site.recheck import find_packs, recheck
 
-    found = [recheck(path, options.js) for path in find_packs(options.folder)]
+    found = [recheck(path, options.js, options.webgpu) for path in find_packs(options.folder)]
     if options.json:
         say_json([_verified_json(one) for one in found])
         return
@@ -67,6 +67,8 @@ def run_verify(options: argparse.Namespace) -> None:
               [[f"  {row.build}", beside(row.error, row.tolerance, exponent, 2),
                 exponent(row.tolerance)]
                for row in one.checks])
+        if one.shaders:
+            say(f"  WebGPU: {one.shaders}")
         if facts.half:
             say(f"  {facts.half}")
 
@@ -76,4 +78,5 @@ def _verified_json(one: "Recheck") -> dict[str, Any]:
     return {"manifest": str(one.path), "files": one.files, "bytes": manifest.weights.bytes,
             "encoding": manifest.weights.encoding, "tried": to_json(manifest.weights.tried),
             "f16": to_json(manifest.f16), "proof": to_json(manifest.proof),
-            "checks": [asdict(check) for check in one.checks]}
+            "checks": [asdict(check) for check in one.checks],
+            "shaders": asdict(one.shaders) if one.shaders else None}

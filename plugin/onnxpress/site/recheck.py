@@ -20,6 +20,7 @@ from ..proof.draws import draw
 from ..proof.golden import golden_distance
 from ..run.javascript import open_js
 from ..run.wasmtime import open_program
+from ..run.wgsl import Compiled, compile_shaders
 from ..tasks import TASKS
 from ..words import beside
 from .dedupe import find_manifests
@@ -42,12 +43,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Recheck:
-    """A pack whose files have their hashes and whose programs pass `checks`. `files`: how many."""
+    """A pack whose files have their hashes and whose programs pass `checks`. `files`: how many.
+    `shaders`: what became of WebGPU's shaders, where that was asked."""
 
     path: Path
     manifest: Manifest
     files: int
     checks: list[Check]
+    shaders: Compiled | None = None
 
 
 def find_packs(folder: Path) -> list[Path]:
@@ -65,12 +68,13 @@ def find_packs(folder: Path) -> list[Path]:
     return found
 
 
-def recheck(path: Path, js: bool = False) -> Recheck:
+def recheck(path: Path, js: bool = False, webgpu: bool = False) -> Recheck:
     """Runs the pack: one check per WebAssembly build, and with `js` one of the JavaScript program.
+    With `webgpu` the shaders are compiled.
 
     Raises:
         PackError: a file is missing, or its content is not the published one.
-        ProofError: a program's error exceeds the tolerance.
+        ProofError: a program's error exceeds the tolerance, or a shader is not valid.
     """
     manifest = read_manifest(path)
     require_sense(manifest, str(path))
@@ -92,7 +96,10 @@ def recheck(path: Path, js: bool = False) -> Recheck:
             found = beside(check.error, check.tolerance, digits=3)
             raise ProofError(f"{path}: {check.build} is off by {found}; "
                              f"{check.tolerance:.3g} is allowed")
-    return Recheck(path, manifest, len(files), checks)
+    shaders = None
+    if webgpu and targets.webgpu:
+        shaders = compile_shaders([path.parent / f.url for f in targets.webgpu.files.values()])
+    return Recheck(path, manifest, len(files), checks, shaders)
 
 
 def _verified(part: Any, folder: Path) -> Iterator[str]:
