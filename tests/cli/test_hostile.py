@@ -127,7 +127,7 @@ def test_a_model_is_compiled_or_refused_in_a_sentence(
 def check_sentence(said: str) -> None:
     assert 0 < len(said) <= LONGEST
     assert said.isprintable() and "::" not in said
-    assert "unexpected" not in said or "[ONNXRuntimeError]" in said or "float32" in said
+    assert "unexpected" not in said
 
 
 def test_an_unexpected_exception_names_the_node(
