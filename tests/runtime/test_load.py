@@ -143,6 +143,25 @@ def test_every_type_of_onnx_has_its_array(site: PageServer, tab: Tab) -> None:
                     "BigInt64Array", "BigUint64Array"], True]
 
 
+@pytest.mark.parametrize("dtype, array, last", [
+    ("i64", "BigInt64Array", "-16777216n"), ("u64", "BigUint64Array", "16777216n"),
+    ("i32", "Int32Array", "-16777216"), ("u32", "Uint32Array", "16777216")])
+def test_an_integer_that_f32_would_round_is_refused(
+        site: PageServer, tab: Tab, dtype: str, array: str, last: str) -> None:
+    got = tab.js(f"""(async () => {{
+      const {{ readInputs }} = await import("/rt/tensors.js");
+      const ports = [{{ name: "id", shape: [2], dtype: "{dtype}" }}];
+      const read = (...values) => readInputs(ports, {{ id: {array}.from(values) }});
+      const good = [...read({last}, {last})[0]].map(String);
+      try {{ read({last}, {last} * 2{last.endswith("n") * "n"}); }}
+      catch (e) {{ return [good, e.message]; }}
+    }})()""")
+    number = last.rstrip("n")
+    assert got == [[number, number],
+                   f'run(): input "id" holds {2 * int(number)} at place 1; give integers from '
+                   "-16777216 to 16777216, which this model computes with exactly."]
+
+
 def test_integers_end_where_their_type_does(site: PageServer, tab: Tab) -> None:
     """The f32 nearest to the largest i32, 2**31, would become the least one in a typed array."""
     got = tab.js("""(async () => {

@@ -10,6 +10,8 @@ const NUMBERS = {
 };
 const ARRAYS = { ...NUMBERS, i64: BigInt64Array, u64: BigUint64Array };
 
+const EXACT = 2 ** 24; // integers up to here are exact in f32
+
 /**
  * Converting a BigInt costs a call.
  * @param {TypedArray} values
@@ -67,12 +69,28 @@ function requireArray(value, port) {
 }
 
 /**
+ * Programs compute in f32, which would round a larger integer without a word.
+ * @param {TypedArray} values
+ * @param {import("./types.js").Port} port
+ * @throws {PressError} "input": an integer is not exact in f32
+ */
+function requireExact(values, { name, dtype }) {
+  if (!["i32", "u32", "i64", "u64"].includes(dtype)) return;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] <= EXACT && values[i] >= -EXACT) continue;
+    throw new PressError("input", `run(): input "${name}" holds ${values[i]} at place ${i}; `
+      + `give integers from -${EXACT} to ${EXACT}, which this model computes with exactly.`);
+  }
+}
+
+/**
  * @param {import("./types.js").Port[]} ports
  * @param {Object<string, TypedArray>} inputs
  * @param {Float32Array[]|null} [spare] an earlier result that nobody reads any more: new memory
  *   costs more than a copy
  * @returns {Float32Array[]} copies, in the order of the ports
- * @throws {PressError} "input": a name is missing or unknown, an array of a wrong type or length
+ * @throws {PressError} "input": a name is missing or unknown, an array of a wrong type or length,
+ *   or an integer is too large
  */
 export function readInputs(ports, inputs, spare) {
   for (const name of Object.keys(inputs ?? {})) {
@@ -85,6 +103,7 @@ export function readInputs(ports, inputs, spare) {
     /** @type {unknown} */
     const value = inputs?.[port.name];
     requireArray(value, port);
+    requireExact(value, port);
     if (isBig(value)) return Float32Array.from(value, Number);
     const copy = spare?.[i] ?? new Float32Array(value.length);
     copy.set(value);
