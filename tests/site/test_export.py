@@ -26,7 +26,7 @@ from support.tab import Tab
 
 DEMO = "document.querySelector('onnx-demo')"
 ROOT = f"{DEMO}.shadowRoot"
-WORKER = '  () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));'
+WORKER = '  () => startModule(new URL("./worker.js", import.meta.url)));'
 PIXEL = f"""(() => {{ const c = {ROOT}.querySelector(".after canvas");
   return [...c.getContext("2d").getImageData(9, 9, 1, 1).data]; }})()"""
 EXPECTED = f"""(async () => {{ const image = {DEMO}.querySelectorAll(".onnx-poster img")[1];

@@ -1,7 +1,7 @@
 /**
  * An error that a person can act on: the message says where, what, and what instead.
- * `code` is for programs: manifest, outdated, download, integrity, browser, target, input, golden,
- * prepare, threads, picture, frames, disposed, webgpu-lost and others of webgpu-.
+ * `code` is for programs: manifest, outdated, download, integrity, browser, target, options,
+ * input, golden, prepare, threads, picture, frames, disposed, webgpu-lost and others of webgpu-.
  */
 export class PressError extends Error {
   /**

@@ -1,4 +1,6 @@
 /** onnxpress in a page: `load` for programs, `<onnx-demo>` for people. */
+import { PressError } from "./errors.js";
+import { manifestUrl } from "./load/manifest.js";
 import { firstVisit } from "./load/store.js";
 import { watchAttempts } from "./model/attempts.js";
 import { openModel } from "./model/model.js";
@@ -6,12 +8,15 @@ import { openInWorker } from "./model/remote.js";
 import { OnnxDemo } from "./page/element.js";
 import { planFrames } from "./tasks.js";
 
-export { PressError } from "./errors.js";
-export { OnnxDemo };
+export { OnnxDemo, PressError };
 
 /** See api.d.ts. @type {typeof import("./api.d.ts").load} */
 export async function load(url, options = {}) {
-  const href = new URL(url, document.baseURI).href;
+  if (Object(options) !== options) {
+    throw new PressError("options", `load(): the options are ${options}; give an object, or ` +
+      "leave them out.");
+  }
+  const href = manifestUrl(url);
   const asked = new URLSearchParams(location.search).get("target");
   const target = (options.target ?? "auto") === "auto" ? (asked ?? "auto") : options.target;
   const attempts = watchAttempts(href);

@@ -10,6 +10,7 @@ import { TARGETS } from "../targets.js";
 import { h } from "../dom/elements.js";
 import { isAbort, sentence } from "../errors.js";
 import { fetchManifest } from "../load/fetch.js";
+import { manifestUrl } from "../load/manifest.js";
 import { formatBytes } from "../dom/format.js";
 import { load } from "../onnxpress.js";
 import { measure } from "./measure.js";
@@ -62,7 +63,7 @@ class OnnxBench extends HTMLElement {
   }
 
   get #url() {
-    return new URL(this.getAttribute("src") ?? "", document.baseURI).href;
+    return manifestUrl(this.getAttribute("src") ?? "");
   }
 
   async #describe() {

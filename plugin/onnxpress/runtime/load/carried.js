@@ -15,6 +15,20 @@ export const IN_PAGE = Boolean(carried);
 /** @param {string} url absolute @returns {string} the URL to load the file from */
 export const place = (url) => carried?.files[url] ?? url;
 
+/** A page's policy for scripts; null where it has none, or allows none of this name. */
+let policy = null;
+try {
+  const { trustedTypes } = /** @type {any} */ (globalThis);
+  policy = trustedTypes?.createPolicy("onnxpress", {
+    createScriptURL: (/** @type {string} */ url) => url }) ?? null;
+} catch {
+  // A worker is refused then.
+}
+
+/** @param {URL} url  of a script of the runtime @returns {Worker} */
+export const startModule = (url) =>
+  new Worker(policy?.createScriptURL(url.href) ?? url, { type: "module" });
+
 /**
  * Starts a worker.
  * @param {string} script  its file, below the runtime's folder

@@ -2,7 +2,7 @@
 import { place } from "./carried.js";
 import { PressError, factsOf, isAbort } from "../errors.js";
 import { alone } from "./locks.js";
-import { requireManifest } from "./manifest.js";
+import { manifestUrl, requireManifest } from "./manifest.js";
 import { inTime, looksLikeHtml, request, unlessAborted } from "./request.js";
 import { Store } from "./store.js";
 
@@ -263,6 +263,7 @@ async function sha256(bytes) {
  * @throws {PressError} "download" or "manifest"
  */
 export async function fetchManifest(url, { signal, fresh = false } = {}) {
+  manifestUrl(url);
   /** @param {RequestCache} cache @param {number[]} [waits] */
   const read = async (cache, waits) => (
     parse(await request(url, { name: url, cache, waits, signal }), url));

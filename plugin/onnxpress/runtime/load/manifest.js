@@ -6,6 +6,24 @@ import { misfitOf } from "./sense.js";
 const FORMAT = 1;
 
 /**
+ * @param {string|URL} url  absolute, or relative to the page or `base`
+ * @param {string} [base]
+ * @returns {string} absolute
+ * @throws {PressError} "manifest": it is no address
+ */
+export function manifestUrl(url, base = globalThis.document?.baseURI) {
+  try {
+    return new URL(url, base).href;
+  } catch {
+    throw new PressError("manifest", `"${shorten(String(url))}" is no address; give the URL of a ` +
+      "manifest.json that onnxpress wrote.");
+  }
+}
+
+/** @param {string} text */
+const shorten = (text) => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
+/**
  * @param {any} value as JSON.parse gives it
  * @param {string} url for the message
  * @returns {import("../types.js").Manifest}

@@ -57,7 +57,7 @@ export class Meter {
 
   /** @param {number} fraction 0..1 */
   #report(fraction) {
-    this.#fraction = Math.max(this.#fraction, fraction);
+    if (fraction > this.#fraction) this.#fraction = Math.min(1, fraction); // not so with NaN
     this.#onProgress({
       state: this.#state, fraction: this.#fraction, loaded: this.#loaded, total: this.#total,
       target: this.#target,

@@ -1,5 +1,5 @@
 /** The page's end of its worker: calls and their answers, events, and when the worker ends. */
-import { startScript } from "../load/carried.js";
+import { startModule, startScript } from "../load/carried.js";
 import { PressError, gone, unpackError } from "../errors.js";
 
 const LINGER = 60_000; // ms that a worker keeps the files of unfinished downloads
@@ -19,7 +19,7 @@ const LINGER = 60_000; // ms that a worker keeps the files of unfinished downloa
 let shared = null;
 
 const startWorker = () => startScript("worker.js",
-  () => new Worker(new URL("../worker.js", import.meta.url), { type: "module" }));
+  () => startModule(new URL("../worker.js", import.meta.url)));
 
 export class Host {
   /** @type {Worker|null} */

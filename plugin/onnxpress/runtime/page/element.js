@@ -7,6 +7,7 @@
  * result fallback error. Parts: frame stage view caveat controls samples choose camera run progress
  * error status badge save.
  */
+import { manifestUrl } from "../load/manifest.js";
 import { Panel } from "./panel.js";
 import { createPicker } from "./picker.js";
 import { Save } from "./save.js";
@@ -172,9 +173,15 @@ export class OnnxDemo extends Base {
     if (wake) addEventListener("pageshow", wake, { once: true });
   };
 
+  /** As it is written where it is no address: a run says so. */
   get #url() {
     const name = this.getAttribute("name");
-    return name ? new URL(`./demos/${name}.json`, import.meta.url).href
-      : new URL(this.getAttribute("src") ?? "", document.baseURI).href;
+    const [url, base] = name ? [`./demos/${name}.json`, import.meta.url]
+      : [this.getAttribute("src") ?? "", document.baseURI];
+    try {
+      return manifestUrl(url, base);
+    } catch {
+      return url;
+    }
   }
 }

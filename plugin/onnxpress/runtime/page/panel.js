@@ -170,7 +170,7 @@ export class Panel {
 
   /** @param {import("../types.js").Progress} progress */
   setProgress({ state, fraction, loaded, total }) {
-    this.meter.value = fraction;
+    if (Number.isFinite(fraction)) this.meter.value = fraction;
     if (state === "fetching" && total) {
       const share = `${formatBytes(loaded)} of ${formatBytes(total)}`;
       this.doing.textContent = `Downloading the model: ${share}`;

@@ -73,6 +73,7 @@ export class Save {
 
   /** @param {number} share  0..1 of the bytes to download */
   #show(share) {
+    if (!Number.isFinite(share)) return;
     this.meter.value = share;
     this.words.textContent = `Downloading, ${Math.floor(100 * share)} %`;
   }

@@ -1,5 +1,5 @@
 /** The page's end of the worker for large pictures. */
-import { startScript } from "../../load/carried.js";
+import { startModule, startScript } from "../../load/carried.js";
 
 const LINGER = 60_000; // ms that the worker stays without work
 
@@ -17,7 +17,7 @@ let ending;
 const start = () => new Promise((resolve) => {
   try {
     const worker = startScript("kinds/picture/worker.js",
-      () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+      () => startModule(new URL("./worker.js", import.meta.url)));
     worker.addEventListener("message", ({ data }) => {
       if (data.ready) resolve(worker);
       else settle(data.id, data.answer);

@@ -3,7 +3,7 @@
  * elements that the build has found to be needed elsewhere. This side does the first part; peer.js
  * does the others.
  */
-import { startScript } from "../../load/carried.js";
+import { startModule, startScript } from "../../load/carried.js";
 import { openPart } from "./part.js";
 
 /** Parts that this side does. */
@@ -11,7 +11,7 @@ export const HERE = 1;
 
 /** @returns {Worker} that runs peer.js */
 export const startWorker = () => startScript("targets/wasm/peer.js",
-  () => new Worker(new URL("./peer.js", import.meta.url), { type: "module" }));
+  () => startModule(new URL("./peer.js", import.meta.url)));
 
 /**
  * @param {import("../../types.js").WasmTarget} about

@@ -1,5 +1,5 @@
 /** A program on several threads that share its memory; thread.js is the other end. */
-import { startScript } from "../../load/carried.js";
+import { startModule, startScript } from "../../load/carried.js";
 import { onHeap } from "../common/linear.js";
 import { heapOf, instantiate, memoryOf } from "../../load/instance.js";
 import { placer } from "./place.js";
@@ -12,7 +12,7 @@ export const HERE = 0;
 
 /** @returns {Worker} that runs thread.js */
 export const startWorker = () => startScript("targets/wasm/thread.js",
-  () => new Worker(new URL("./thread.js", import.meta.url), { type: "module" }));
+  () => startModule(new URL("./thread.js", import.meta.url)));
 
 /**
  * @param {import("../../types.js").WasmTarget} about

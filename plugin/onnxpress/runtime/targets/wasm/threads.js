@@ -23,7 +23,8 @@ export function threadsHere(asked, { threads: paying, workers = 1, most_workers:
   }
   const shared = sharesMemory();
   if (auto) {
-    const cores = navigator.hardwareConcurrency ?? 1;
+    const said = navigator.hardwareConcurrency; // some browsers hide it: absent, 0 or NaN
+    const cores = said >= 1 ? Math.floor(said) : 1;
     const free = cores > FEW ? Math.max(FEW, cores >> 1) : cores;
     return { threads: Math.min(shared ? paying : workers, free) };
   }
