@@ -105,7 +105,7 @@ def test_a_model_that_gives_other_numbers_is_not_published(tmp_path: Path) -> No
     with pytest.raises(ProofError, match=said):
         require(rows, "net")
     departs = first_departure(tampered(), graph, expected.inputs[0])
-    assert re.match(r'; MatMul "y" departs first: \S+, not \S+; ', departs)
+    assert re.match(r'; MatMul "y" departs first, \S+ and not \S+: cut the model', departs)
 
 
 @pytest.mark.parametrize("target, build", [("wasm", "wasm relaxed"), ("js", "js module")])
@@ -118,7 +118,7 @@ def test_a_program_with_other_weights_is_not_published(tmp_path: Path, target: s
     lossless = replace(graph, constants=read_weights(manifest.weights, tmp_path))
     rows = prove(Written(tmp_path, manifest.weights, manifest.targets), lossless, expected).rows
     assert rows[0].holds
-    with pytest.raises(ProofError, match=f"net: {build} differs from the graph in float64: elem"):
+    with pytest.raises(ProofError, match=f"net: {build} differs from the graph in .*; report it"):
         require(rows, "net")
 
 

@@ -284,7 +284,7 @@ def worst_element(exact: Sequence[Outputs], others: Sequence[Outputs], limits: S
             if over.size and over[at] > worst:
                 worst = float(over[at])
                 words = (f'element {at} of "{name}" is {np.ravel(e)[at]:.6g} in float64 and '
-                         f"{np.ravel(g)[at]:.6g} by {whose}, at most {limit[at]:.2g} apart")
+                         f"{np.ravel(g)[at]:.6g} by {whose}, {limit[at]:.1g} apart at most")
     return worst, words
 
 
@@ -359,6 +359,10 @@ def relative_l2(got: np.ndarray, want: np.ndarray) -> float:
     return error if np.isfinite(error) else float("inf")
 
 
+FAULT = "; report it as a fault of onnxpress"
+UNRUN = {"onnx.reference": "; onnxruntime cannot run this model: export it so that it can"}
+
+
 def require(rows: Sequence[Row], name: str, yardstick: str = "onnxruntime",
             departs: Callable[[], str] = lambda: "") -> list[ProofRow]:
     """The rows as the manifest keeps them. `departs` says which node departs from the yardstick
@@ -375,6 +379,6 @@ def require(rows: Sequence[Row], name: str, yardstick: str = "onnxruntime",
         found = beside(row.found, row.limit, digits=3)
         whom = yardstick if graph or row.judged != "excess" else "the graph in float64"
         what = row.fault or f"{row.judged} is {found}, the limit is {row.limit:.3g}{hint}"
-        advice = departs() if graph else ""
+        advice = (departs() or UNRUN.get(yardstick, FAULT)) if graph else FAULT
         raise ProofError(f"{name}: {row.target} {row.build} differs from {whom}: {what}{advice}")
     return [row.kept() for row in rows]
