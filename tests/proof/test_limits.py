@@ -6,9 +6,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
-from onnxpress.compiler import Options, lower, press
+from onnxpress.compiler import Options, lower, ports, press
 from onnxpress.manifest.manifest import Manifest
+from onnxpress.proof import measure
 from onnxpress.proof.limits import F32_MAX, ROOM, UNIT, chain, excess, limit, rounded
+from onnxpress.tasks import PLAIN
 from support.onnx_models import model, node
 
 F16 = TensorProto.FLOAT16
@@ -150,3 +152,19 @@ def test_rounding_noise_is_what_f32_rounds() -> None:
     noise = np.square(rounded(graph, {"x": x}, 0)[0] - exact).mean() ** 0.5
     assert real / 4 < noise < 10 * real
     assert chain(graph) < 1e-5
+
+
+def test_samples_of_a_large_net_are_held_to_a_share_of_the_peak(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise for each sample would take as long as all else. Random inputs get theirs all the same.
+    """
+    monkeypatch.setattr(measure, "NOISE_WORK", 1.0)
+    source = model([node("MatMul", "x w")], {"x": [4, 8]}, weights={"w": normal(8, 8)})
+    graph = lower(source, {}, lambda where, why: None)
+    sample = {"x": normal(4, 8, seed=1)}
+    ask = measure.Question(source, {}, graph, 10**4, ports(graph, graph.inputs), {"x": (-1, 1)},
+                           [sample], PLAIN)
+    expected = measure.measure(ask, lambda where, why: None).expected
+    random, held = (limits[0] for limits in expected.limits[:2])
+    assert len(set(random)) > 1
+    assert set(held) == {1e-4 * np.abs(expected.exact[1][0]).max()}

@@ -122,11 +122,11 @@ def check(pressed: Pressed, target: str, browser: Browser) -> None:
 
 
 def test_a_pack_is_complete_and_proven(pressed: Pressed) -> None:
-    assert set(pressed.manifest.manifest.targets.named()) == {"webgpu", "wasm", "js"}
-    assert {row.build for row in pressed.manifest.manifest.proof} >= {"relaxed", "simd128"}
-    assert all(row.holds for row in pressed.manifest.manifest.proof)
+    assert set(pressed.pack.manifest.targets.named()) == {"webgpu", "wasm", "js"}
+    assert {row.build for row in pressed.pack.manifest.proof} >= {"relaxed", "simd128"}
+    assert all(row.holds for row in pressed.pack.manifest.proof)
     # Whole numbers beyond 2048 do not fit f16.
-    assert not (pressed.net.quantized and pressed.manifest.manifest.targets.webgpu.checks)
+    assert not (pressed.net.quantized and pressed.pack.manifest.targets.webgpu.checks)
 
 
 def test_wasm(pressed: Pressed, browser: Browser) -> None:
@@ -135,7 +135,7 @@ def test_wasm(pressed: Pressed, browser: Browser) -> None:
 
 @pytest.mark.parametrize("target", ["js", "webgpu"])
 def test_light_targets(pressed: Pressed, target: str, browser: Browser) -> None:
-    if pressed.manifest.manifest.statistics.flops > HEAVY[target]:
+    if pressed.pack.manifest.statistics.flops > HEAVY[target]:
         pytest.skip("long on this target: a full test")
     check(pressed, target, browser)
 
@@ -143,6 +143,6 @@ def test_light_targets(pressed: Pressed, target: str, browser: Browser) -> None:
 @pytest.mark.large
 @pytest.mark.parametrize("target", ["js", "webgpu"])
 def test_heavy_targets(pressed: Pressed, target: str, browser: Browser) -> None:
-    if pressed.manifest.manifest.statistics.flops <= HEAVY[target]:
+    if pressed.pack.manifest.statistics.flops <= HEAVY[target]:
         pytest.skip("short on this target: test_light_targets runs it")
     check(pressed, target, browser)

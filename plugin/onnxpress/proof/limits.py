@@ -117,21 +117,11 @@ def chain(graph: Graph, half: bool = False) -> float:
     return float(np.hypot(UNIT * np.sqrt(terms + 1), UNIT_F16 * np.sqrt(halves) * half))
 
 
-def relative(exact: np.ndarray, moved: np.ndarray) -> float:
-    """The distance of two results, over the size of `exact`; elements that are not finite do not
-    count."""
-    exact, moved = np.ravel(exact), np.ravel(moved)
-    held = np.isfinite(exact) & np.isfinite(moved)
-    size = float(np.linalg.norm(exact[held]))
-    return float(np.linalg.norm(moved[held] - exact[held])) / size if size else 0.0
-
-
-def limit(exact: np.ndarray, moved: Sequence[np.ndarray], share: float, level: float = 0.0,
+def limit(exact: np.ndarray, moved: Sequence[np.ndarray], share: float,
           least: float = SMALLEST) -> np.ndarray:
     """f64, flat: how far each element of `exact` may be off. `moved`: other results that are as
-    right. `share`: relative error of every element. `level`: error of every element over the root
-    mean square of all. `least`: absolute error of every element. Infinite where one of `moved` is
-    not finite, for there the type of a target ends."""
+    right. `share`: relative error of every element. `least`: absolute error of every element.
+    Infinite where one of `moved` is not finite, for there the type of a target ends."""
     exact = np.ravel(exact)
     off = np.zeros(exact.shape)
     held = np.abs(exact) <= F32_MAX
@@ -141,10 +131,8 @@ def limit(exact: np.ndarray, moved: Sequence[np.ndarray], share: float, level: f
         off += np.square(np.where(held, other, 0.0) - np.where(held, exact, 0.0))
     off = np.where(held, off / max(len(moved), 1), 0.0)
     size = np.where(held, np.abs(exact), 0.0)
-    power = float(np.square(size).sum()) / max(int(held.sum()), 1)
     own = np.maximum(np.sqrt(off), share * size)  # it may move more than its like: they saturate
-    limits = ROOM * np.maximum(np.maximum(_shared(size, off, held), own),
-                               level * np.sqrt(power)) + least
+    limits = ROOM * np.maximum(_shared(size, off, held), own) + least
     return np.where(held | ~np.isfinite(exact), limits, np.inf)
 
 

@@ -15,7 +15,7 @@ from ..tasks.base import Answer
 from .draws import Draw, proposals
 from .golden import MARGIN, QUANTIZED_FLOOR, golden
 from .inputs import Arrays, Chosen, Outputs, choose_draws
-from .limits import SMALLEST, SMALLEST_F16, UNIT, chain, has_functions, limit, relative, rounded
+from .limits import SMALLEST, SMALLEST_F16, UNIT, chain, has_functions, limit, rounded
 from .trace import Trace, trace
 from .verify import (
     QUANTIZED_L2,
@@ -24,6 +24,7 @@ from .verify import (
     Proof,
     at_least,
     device_tolerance,
+    peak_of,
     relative_l2,
 )
 from .yardstick import Yardstick, yardsticks
@@ -106,7 +107,7 @@ def measure(asked: Question, note: AddNote) -> Measured:
         moved = max(_movement(yardstick, *pair) for pair in zip(inputs, wanted, strict=False))
         tolerance = at_least(APART * moved, QUANTIZED_L2)
     else:
-        limits = _limits(asked, every, exact)
+        limits = _limits(asked, every, exact, wanted)
         moves = _moves(asked, every, exact, wanted, limits, yardstick)
         tolerance = device_tolerance(exact[: len(inputs)], wanted[: len(inputs)])
     count = len(inputs)
@@ -165,19 +166,24 @@ def _fraction(array: np.ndarray) -> bool:
     return bool((array != np.floor(array)).any())
 
 
-def _limits(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs]
-            ) -> list[list[np.ndarray]]:
-    """For each input and output: how far each element of a build in f32 may be from `exact`."""
+def _limits(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
+            wanted: Sequence[Outputs]) -> list[list[np.ndarray]]:
+    """For each input and output: how far each element of a build in f32 may be from `exact`. Of a
+    large net only random inputs run with noise; samples are held to a share of the peak."""
     share = chain(asked.graph)
-    runs = int(NOISE_WORK // (asked.work * len(inputs)))
-    noisy = [[rounded(asked.graph, feeds, seed) for seed in range(min(runs, MOST_NOISE))]
-             for feeds in inputs] if runs else [[rounded(asked.graph, inputs[0], 0)]]
-    found = [[limit(e, [m[k] for m in moved], share) for k, e in enumerate(es)]
-             for es, moved in zip(exact, noisy, strict=False)]
-    # One run is all that a large net gets: other inputs move as much, relatively.
-    shares = [relative(e, m) for e, m in zip(exact[0], noisy[0][0], strict=True)]
-    return found + [[limit(e, [], share, level) for e, level in zip(es, shares, strict=True)]
-                    for es in exact[len(found):]]
+    runs = min(int(NOISE_WORK // (asked.work * len(inputs))), MOST_NOISE)
+    found = []
+    for k, (feeds, es, ws) in enumerate(zip(inputs, exact, wanted, strict=True)):
+        if not runs and 1 <= k <= len(asked.samples):
+            found.append(_of_peak(es, device_tolerance([es], [ws])))
+            continue
+        noisy = [rounded(asked.graph, feeds, seed) for seed in range(max(runs, 1))]
+        found.append([limit(e, [m[i] for m in noisy], share) for i, e in enumerate(es)])
+    return found
+
+
+def _of_peak(outputs: Outputs, tolerance: float) -> list[np.ndarray]:
+    return [np.full(o.size, tolerance * peak_of(o)) for o in outputs]
 
 
 def _moves(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
@@ -192,13 +198,13 @@ def _moves(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
     least = SMALLEST_F16 if halves else SMALLEST
     other = halves or (has_functions(asked.graph) and asked.work * len(inputs) <= NOISE_WORK)
     found = []
-    for feeds, es, ws, ls in zip(inputs, exact, wanted, limits, strict=True):
+    for feeds, es, ws, own in zip(inputs, exact, wanted, limits, strict=True):
         moved = [rounded(asked.graph, feeds, 0, library=True)] if other else []
         again = yardstick.again(feeds)
         with np.errstate(invalid="ignore"):
             others = [[m[k] for m in moved] + ([] if again is None else [np.ravel(e) + (
                 np.ravel(again[k]).astype(np.float64) - np.ravel(w))])
                 for k, (e, w) in enumerate(zip(es, ws, strict=True))]
-        found.append([np.maximum(own, limit(e, moves, share, least=least))
-                      for e, moves, own in zip(es, others, ls, strict=True)])
+        found.append([np.maximum(known, limit(e, moves, share, least=least))
+                      for e, moves, known in zip(es, others, own, strict=True)])
     return found

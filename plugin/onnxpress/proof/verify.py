@@ -231,9 +231,14 @@ def _agreed(got: np.ndarray, want: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(same, 0.0, one), np.where(same, 0.0, other)
 
 
+def peak_of(output: np.ndarray) -> float:
+    """The largest magnitude of a finite element."""
+    return float(np.abs(output[np.isfinite(output)]).max(initial=0))
+
+
 def peak_error(got: np.ndarray, want: np.ndarray) -> float:
     """The largest error over the peak of `want`."""
-    peak = float(np.abs(want[np.isfinite(want)]).max(initial=0)) or 1.0
+    peak = peak_of(want) or 1.0
     with np.errstate(invalid="ignore"):
         error = np.abs(np.asarray(got, np.float64).reshape(want.shape) - want)
     return float(np.nan_to_num(error.max(initial=0), nan=np.inf)) / peak
