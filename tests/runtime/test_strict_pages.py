@@ -2,9 +2,11 @@
 sentence on the page says what is missing."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from onnxpress.runtime import runtime_files
 from support.browsers import NAMES, open_browser
 from support.firefox import Firefox
 from support.page_server import PUBLISHED, PageServer
@@ -143,6 +145,31 @@ def test_a_sandboxed_frame_works_or_says_what_is_missing(
         assert (state, text.split("\n")[:2]) == ("done", RED)
     else:
         assert state == "late" and text.strip('"').endswith(LACKS)
+
+
+# --- pages from a disk ---
+
+
+def test_a_page_from_a_disk_says_that_it_needs_a_server(visitor: Tab | Firefox,
+                                                        tmp_path: Path) -> None:
+    """Chromium loads no module there; Firefox does, and fetches nothing."""
+    for name, content in runtime_files().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "page.html").write_text("""<!doctype html><link rel="icon" href="data:,">
+      <link rel="stylesheet" href="onnxpress.css">
+      <script type="module" src="onnxpress.js"></script>
+      <onnx-demo src="manifest.json"><p class="onnx-poster">The poster</p></onnx-demo>""",
+                                        encoding="utf-8", newline="\n")
+    visitor.open((tmp_path / "page.html").as_uri())
+    late = f"{AFTER}.content !== 'none' && {AFTER}.visibility === 'visible'"
+    visitor.wait(f"!!customElements.get('onnx-demo') || {late}")
+    if visitor.js(late):
+        assert visitor.js(f"{AFTER}.content").strip('"').endswith(LACKS)
+    else:
+        assert ends(visitor)["fault"].endswith(
+            "a page that was opened from a disk may not load other files. Open it from a server, "
+            "or use a page of onnxpress export.")
 
 
 # --- no scripts, odd values ---

@@ -74,6 +74,7 @@ async function once(url, { name, bytes, cache, signal, take }) {
     });
   } catch (error) {
     if (error instanceof PressError) throw error;
+    if (url.startsWith("file:")) throw onDisk(name);
     const broken = `the connection broke after ${got}${bytes ? ` of ${bytes}` : ""} bytes`;
     const what = watch.silent ? SILENT : response ? broken : unreachable(url);
     throw failed(name, what, error);
@@ -88,6 +89,13 @@ async function once(url, { name, bytes, cache, signal, take }) {
 function failed(name, what, cause) {
   return new PressError("download", `${name}: ${what}. Check the network and try again.`,
     { cause, file: name });
+}
+
+/** @param {string} name */
+function onDisk(name) {
+  return new PressError("download", `${name}: a page that was opened from a disk may not load ` +
+    "other files. Open it from a server, or use a page of onnxpress export.",
+    { file: name, final: true });
 }
 
 /** @param {string} name @param {number} status of HTTP */
