@@ -87,4 +87,5 @@ def _shaders(path: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(_compile(map(Path, sys.argv[2:]))), "utf-8")
+    found = json.dumps(_compile(map(Path, sys.argv[2:])))
+    Path(sys.argv[1]).write_text(found, "utf-8", newline="\n")
