@@ -265,3 +265,4 @@ ELEMENTS: tuple[Recipe, ...] = (
     logic, where, cast, bits, clip, slopes, several, functions, transpose, transpose, reshape,
     reshape, squeeze, slice_, slice_, gather, concat, split, pad, expand, tile, blocks, flatten,
     triangle, one_hot)
+TAILS: tuple[Recipe, ...] = (smooth, plain, arithmetic, clip, slopes)

@@ -96,7 +96,7 @@ class Sketch:
                if n not in self.weights and v.dtype.kind in kinds
                and ranks[0] <= v.ndim <= ranks[1] and (not exact or n in self.exact)]
         if fit and self.chance(0.9):
-            return self.one(fit[-3:])
+            return fit[-1] if self.chance() else self.one(fit[-3:])
         return self.input(self.array(self.shape(*ranks), self.one(kinds)))
 
     def partner(self, x: str, constant: float = 0.5) -> str:

@@ -2,7 +2,7 @@
 list of all: RECIPES. See random_models.py."""
 
 import numpy as np
-from support.random_elements import ELEMENTS
+from support.random_elements import ELEMENTS, TAILS
 from support.random_models import Recipe, Sketch
 
 
@@ -146,11 +146,12 @@ def convolution(s: Sketch) -> bool:
 def transposed(s: Sketch) -> bool:
     x = s.pick(ranks=(3, 4))
     _, c, *sizes = s.values[x].shape
-    group = s.one((1, 1, c))
+    group = s.one((1, c))
     kernel = [s.integer(1, 4) for _ in sizes]
     w = s.array((c, s.one((1, 2, 3)), *kernel), "f")
-    return s.add("ConvTranspose", [x, s.weight(w)], group=group,
-                 strides=[s.integer(1, 3) for _ in sizes],
+    apart = {"dilations": [s.integer(1, 2) for _ in sizes]} if s.chance(0.2) else {}
+    return s.add("ConvTranspose", [x, s.weight(w) if s.chance(0.7) else s.input(w)], group=group,
+                 strides=[s.integer(1, 3) for _ in sizes], **apart,
                  pads=[s.integer(0, (k - 1) // 2) for k in (*kernel, *kernel)])
 
 
@@ -182,8 +183,13 @@ def resize(s: Sketch) -> bool:
 
 RECIPES: tuple[Recipe, ...] = (
     *ELEMENTS, reduce, reduce, extreme, top, total, softmax, hardmax, layer_norm, channel_norm,
-    lp_norm, response, matmul, gemm, einsum, convolution, convolution, transposed, pool,
+    lp_norm, response, matmul, gemm, einsum, convolution, convolution, transposed, transposed, pool,
     global_pool, resize)
+
+
+# Operators that may run the pointwise operator behind them.
+HOSTS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "InstanceNormalization", "LayerNormalization",
+         "GroupNormalization")
 
 
 def sketch(seed: int) -> Sketch:
@@ -194,7 +200,8 @@ def sketch(seed: int) -> Sketch:
         drawn.input(drawn.array((*image, drawn.integer(3, 9)), "f"))
     wanted = drawn.integer(1, 5)
     for _ in range(40):
-        drawn.one(RECIPES)(drawn)
+        hosts = drawn.nodes and drawn.nodes[-1].op_type in HOSTS
+        drawn.one(TAILS if hosts and drawn.chance(0.6) else RECIPES)(drawn)
         if len(drawn.nodes) == wanted:
             break
     return drawn

@@ -91,6 +91,9 @@ def epilogue_of(node: Node) -> Expr | None:
 
 
 def finished(node: Node, result: np.ndarray, extras: list[np.ndarray]) -> np.ndarray:
-    """The array `result` after the node's epilogue, whose other operands are `extras`."""
+    """The array `result` after the node's epilogue, whose other operands are `extras`. An epilogue
+    may leave the result unread."""
     epilogue = epilogue_of(node)
-    return result if epilogue is None else evaluate(epilogue, [result, *extras])
+    if epilogue is None:
+        return result
+    return np.broadcast_to(evaluate(epilogue, [result, *extras]), result.shape)
