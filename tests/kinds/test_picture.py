@@ -202,6 +202,9 @@ def test_a_published_sample_is_bounded_and_says_nothing_of_its_camera() -> None:
         assert image.size == (MAX_SIDE, 3)
         assert not image.getexif()
     assert publish(large) == content, "same picture, same bytes"
+    small = open_picture(saved(RED, "JPEG", exif=exif, xmp=XMP, comment=b"secret"), "small")
+    with Image.open(io.BytesIO(publish(small))) as image:
+        assert not image.getexif() and not {"xmp", "comment"} & image.info.keys()
 
 
 def test_the_bound_is_thumbnail_s() -> None:
