@@ -57,6 +57,13 @@ def test_truncated_model_is_refused(tmp_path: Path) -> None:
         read_model(tmp_path / "m.onnx")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match=r"m\.onnx: this is not a plain file"):
+        read_model(tmp_path / "m.onnx")
+
+
 def test_external_data_inside_the_folder_is_read(tmp_path: Path) -> None:
     values = np.arange(6, dtype=np.float32)
     (tmp_path / "w.bin").write_bytes(values.tobytes())

@@ -118,6 +118,8 @@ def read_model(path: Path) -> ModelProto:
     try:
         if path.stat().st_size > MAX_MODEL_BYTES:
             raise ModelError(f"{path.name}: over 2 GiB; keep the weights as external data")
+        if not path.is_file() and not path.is_dir():  # reading a pipe may wait for ever
+            raise ModelError(f"{path}: this is not a plain file")
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
