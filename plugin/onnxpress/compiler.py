@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -14,7 +15,9 @@ import numpy as np
 from . import words
 from .errors import PlanError, UnsupportedError, plain
 from .graph.graph import Graph
+from .importer.functions import require_few
 from .importer.model import import_model
+from .limits import LIMITS, Limits
 from .manifest.manifest import FORMAT, Dtype, Manifest, Note, Port, Statistics
 from .manifest.pack import Pack, finish
 from .model.simplify import simplify
@@ -45,6 +48,8 @@ from .weights.encodings import PLAIN
 BUILDERS: Mapping[str, Callable[[Graph], AnyProgram]] = {
     "webgpu": webgpu.build, "wasm": wasm.build, "js": js.build}
 
+GIGA, TERA = 1e9, 1e12
+WIDTH = 32  # bytes: a value in float64, the value made of it, and two halfway results
 Progress = Callable[[str], None]
 
 
@@ -55,7 +60,7 @@ class Options:
     `feeds`: samples, on which the pack is proven beside random inputs. `bounds`: input -> (low,
     high) of its random values. `answer`: the meaning of the outputs, which decides how exact an
     encoding must be. `admit`: refuses outputs, by name and shape, before anything is compiled.
-    `simplify`: whether onnxsim is asked.
+    `simplify`: whether onnxsim is asked. `limits`: what a run of the model may take.
     """
 
     name: str = "model"
@@ -67,6 +72,7 @@ class Options:
     answer: Answer = PLAIN_ANSWER
     admit: Callable[[Mapping[str, tuple[int, ...]]], Any] = lambda outputs: None
     simplify: bool = True
+    limits: Limits = LIMITS
 
 
 @dataclass
@@ -89,6 +95,7 @@ def lower(model: ModelProto, shapes: Mapping[str, tuple[int, ...]], note: Notes,
     Raises:
         ModelError, UnsupportedError: the model cannot be read or run.
     """
+    require_few(model)
     simple = simplify(model, shapes, note, simplified)
     return run_passes(import_model(simple, shapes, spilled_arrays(model)), note)
 
@@ -117,6 +124,7 @@ def assemble(model: ModelProto, folder: Path, options: Options,
     progress("reading")
     graph = lower(model, options.shapes, note, options.simplify)
     options.admit({name: graph.shape(name) for name in graph.outputs})
+    require_room(graph, options.limits)
     progress("compiling")
     programs = _programs(graph, options.targets, note)
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,6 +155,41 @@ def assemble(model: ModelProto, folder: Path, options: Options,
         outputs=ports(graph, graph.outputs), weights=written.weights, targets=targets, f16=f16,
         golden=measured.golden(proof), proof=tuple(proven), notes=tuple(note.entries),
         yardstick=expected.yardstick, statistics=facts)
+
+
+def require_room(graph: Graph, limits: Limits) -> None:
+    """That a run of the graph in float64 keeps within the limits, as its shapes tell.
+
+    Raises:
+        UnsupportedError: it does not; the message has the number.
+    """
+    flops, held = flops_of(graph), bytes_held(graph, WIDTH)
+    if flops > TERA * limits.teraflop:
+        raise UnsupportedError(f"a run takes {flops / TERA:.3g} teraflop: "
+                               f"{limits.told('teraflop')}")
+    if held > GIGA * limits.gigabytes:
+        raise UnsupportedError(f"a run in float64 needs {held / GIGA:.3g} GB: "
+                               f"{limits.told('gigabytes')}")
+
+
+def flops_of(graph: Graph) -> int:
+    """The floating-point operations of one run."""
+    return int(sum(OPS[n.op].flops(n, [graph.shape(i) for i in n.inputs]) for n in graph.nodes))
+
+
+def bytes_held(graph: Graph, width: int) -> int:
+    """The most bytes that the values of a run hold at a time, constants included; `width` bytes for
+    an element. A value is dropped after the last node that reads it."""
+    last = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
+    sizes = {name: width * prod(value.shape) for name, value in graph.values.items()}
+    held = sum(sizes[name] for name in {*graph.inputs, *graph.constants})
+    most = held
+    for i, node in enumerate(graph.nodes):
+        held += sum(sizes[name] for name in node.outputs)
+        most = max(most, held)
+        done = {n for n in (*node.inputs, *node.outputs) if last.get(n, i) == i}
+        held -= sum(sizes[name] for name in done.difference(graph.outputs))
+    return most
 
 
 def ports(graph: Graph, names: Sequence[str]) -> tuple[Port, ...]:
@@ -212,9 +255,8 @@ def _note_unrun(targets: Targets, rows: Sequence[Row], flops: int, note: Notes) 
 
 def statistics(graph: Graph, onnx_bytes: int) -> Statistics:
     """The sizes of a model whose ONNX file and weights take `onnx_bytes`."""
-    flops = sum(OPS[n.op].flops(n, [graph.shape(i) for i in n.inputs]) for n in graph.nodes)
     counts: dict[str, int] = {}
     for node in graph.nodes:
         counts[node.op] = counts.get(node.op, 0) + 1
     parameters = int(sum(c.size for c in graph.constants.values()))
-    return Statistics(onnx_bytes, parameters, int(flops), counts)
+    return Statistics(onnx_bytes, parameters, flops_of(graph), counts)

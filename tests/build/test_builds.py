@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from onnxpress.build.builds import Builds, Built
+from onnxpress.limits import Limits
 from onnxpress.manifest.pack import finish
 from onnxpress.spec import Card, Demo, Source
 from support.manifests import bare_manifest
@@ -15,7 +16,8 @@ MODEL = b"the model from the web"
 PIN = hashlib.sha256(MODEL).hexdigest()
 
 
-def press(demo: Demo, folder: Path, downloads: Path, progress: Callable[..., None]) -> None:
+def press(demo: Demo, folder: Path, downloads: Path, progress: Callable[..., None],
+          limits: Limits) -> None:
     """A pack that says what it is made from; workers import it from here."""
     progress("proving int8", 0.5)
     here = (downloads / PIN).is_file()

@@ -30,14 +30,15 @@ BUILD = """
 import os, sys, time
 from pathlib import Path
 from onnxpress.build.pool import Pool
+from onnxpress.limits import Limits
 from onnxpress.model.child import run_child
 
-def job(folder):
+def job(tell, folder):
     Path(folder, f"worker-{os.getpid()}").touch()
     run_child("slow", folder)
 
 if __name__ == "__main__":
-    pool = Pool(1, print)
+    pool = Pool(1, print, Limits())
     pool.submit(job, sys.argv[1])
     time.sleep(100)
 """

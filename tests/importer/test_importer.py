@@ -231,8 +231,8 @@ SENTENCES = {
     "range bomb": (
         model([node("Range", "a b c", "r"), node("Gather", "x r")], {"x": (2,)},
               weights={"a": np.array(0, INT), "b": np.array(2**62, INT), "c": np.array(1, INT)}),
-        {}, 'Range node "the_range" (opset 13): it counts 4611686018427387904 numbers; a page '
-            "cannot hold more than 67108864"),
+        {}, 'Range node "the_range" (opset 13): it needs a constant of '
+            "4611686018427387904 elements; a page cannot hold more than 67108864"),
     "resize bomb": (
         model([node("Resize", "x _ _ s")], IMAGE, weights={"s": ints(1, 4, 2**40, 9)}), {},
         'Resize node "the_resize" (opset 13): it makes an axis of 1099511627776; 32768 is the '

@@ -6,13 +6,13 @@ interpreter's lock.
 
 import os
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import PackError
+from ..errors import PackError, within
+from ..limits import LIMITS, Limits
 from ..manifest.demo import Demo as DemoFacts
 from ..manifest.manifest import Manifest, read_manifest
 from ..model.download import offline
@@ -58,16 +58,17 @@ class Builds:
 
     `start` may be called again for the same demo. `join` waits for all of them. `concurrency`:
     child processes. `shared`: the URL of a cache behind `folder`, or "". `press`: by default the
-    compiler, which only child processes load.
+    compiler, which only child processes load. `limits`: of each model.
     """
 
     def __init__(self, folder: Path, concurrency: int, display: Display, shared: str = "",
-                 press: Press | None = None) -> None:
+                 press: Press | None = None, limits: Limits = LIMITS) -> None:
         self.cache = Cache(folder)
         self.shared = shared
         self.concurrency = concurrency
         self.display = display
         self.press = press
+        self.limits = limits
         self._pool: Pool | None = None
         self._entries: dict[str, Path | Future[tuple[Path, float]]] = {}
         self._demos: dict[str, tuple[Demo, str]] = {}
@@ -85,7 +86,8 @@ class Builds:
             self.display.stage(demo.name, "queued")
             folder = self.cache.room(partial(self._note, "cache"))
             found = self._workers().submit(run_job, Job(
-                self.press, demo, keys, folder, self._downloads(demo, folder), self.shared))
+                self.press, demo, keys, folder, self._downloads(demo, folder), self.shared,
+                self.limits))
         self._entries[keys[0]] = found
 
     def _find(self, demo: Demo, keys: tuple[str, ...]) -> Path | None:
@@ -134,17 +136,14 @@ class Builds:
         entry = self._entries[key]
         if isinstance(entry, Path):
             return entry, 0.0
-        try:
+        with within(demo.where):
             folder, seconds = entry.result()
-        except BrokenProcessPool:
-            raise PackError(f"{demo.where}: the compiling process ended without a message; "
-                            "it may have run out of memory") from None
         self.cache.used.add(folder.name)
         return folder, seconds
 
     def _workers(self) -> Pool:
         if self._pool is None:
-            self._pool = Pool(self.concurrency, self._hear)
+            self._pool = Pool(self.concurrency, self._hear, self.limits)
         return self._pool
 
     def _hear(self, kind: str, *facts: Any) -> None:

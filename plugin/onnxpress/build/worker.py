@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackError, within
+from ..limits import Limits
 from ..spec import Demo
 from ..words import size
 from .cache import is_whole, write_entry
 from .card_sources import first_available
+from .pool import Tell
 
 FOUND = "found again"
 M_MMAP_THRESHOLD = -3  # malloc.h
 
-# (demo, folder of the pack, folder of downloads, progress) -> anything; fills the folder.
-Press = Callable[[Demo, Path, Path, Callable[..., None]], Any]
+# (demo, folder of the pack, folder of downloads, progress, limits) -> anything; fills the folder.
+Press = Callable[[Demo, Path, Path, Callable[..., None], Limits], Any]
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,14 @@ class Job:
     folder: Path
     downloads: Path
     shared: str
+    limits: Limits
 
 
-_events: Any = None
 _unreadable: set[str] = set()  # shared caches
 
 
-def listen(queue: Any) -> None:
-    """Prepares this child process and sends its events to `queue`.
-
-    Events: ("stage", name, stage, part, detail), ("done", name, how, seconds), ("note", about,
-    text).
-    """
-    global _events
-    _events = queue
+def prepare() -> None:
+    """Prepares this child process."""
     # numpy's BLAS reads this when it is loaded. Several threads that wait for each other are slower
     # than one thread where other processes use the processors.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -67,41 +63,45 @@ def _return_freed_memory() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 8 << 20)
 
 
-def run_job(job: Job) -> tuple[Path, float]:
+def run_job(tell: Tell, job: Job) -> tuple[Path, float]:
     """The cache entry for the first source that can be reached, and the seconds it took.
 
-    The seconds are 0 if the entry was in the cache.
+    The seconds are 0 if the entry was in the cache. Events: ("stage", name, stage, part, detail),
+    ("done", name, how, seconds), ("note", about, text).
 
     Raises:
         OnnxPressError: the demo cannot be built; the message names the spec.
     """
+    prepare()
     begin, demo = time.monotonic(), job.demo
     with within(demo.where):
-        index = first_available(demo.card, job.downloads, lambda done, total: _stage(
-            demo, "downloading", done / total if total else None, size(done)))
-        entry, how = _entry(job, job.keys[index])
+        index = first_available(demo.card, job.downloads, lambda done, total: tell(
+            "stage", demo.name, "downloading", done / total if total else None, size(done)))
+        entry, how = _entry(tell, job, job.keys[index])
     seconds = time.monotonic() - begin
-    _events.put(("done", demo.name, how, seconds))
+    tell("done", demo.name, how, seconds)
     return entry, 0.0 if how == FOUND else seconds
 
 
-def _entry(job: Job, key: str) -> tuple[Path, str]:
+def _entry(tell: Tell, job: Job, key: str) -> tuple[Path, str]:
     """The entry of `key`, and where it came from in words."""
     entry = job.folder / "packs" / key
     if is_whole(entry, key):
         return entry, FOUND
-    found = job.shared and _ask_shared("fetch_entry", job, key, job.folder, _note_damage)
+    found = job.shared and _ask_shared(tell, "fetch_entry", job, key, job.folder,
+                                       lambda text: tell("note", text, text))
     if found:
         return found, "taken from the shared cache"
     press = job.press or _compiler()
     entry = write_entry(job.folder, key, lambda part: press(
-        job.demo, part, job.downloads, lambda *stage: _stage(job.demo, *stage)))
+        job.demo, part, job.downloads, lambda *stage: tell("stage", job.demo.name, *stage),
+        job.limits))
     if job.shared:
-        _ask_shared("store_entry", job, key, entry)
+        _ask_shared(tell, "store_entry", job, key, entry)
     return entry, "compiled and proven"
 
 
-def _ask_shared(name: str, job: Job, *arguments: Any) -> Any:
+def _ask_shared(tell: Tell, name: str, job: Job, *arguments: Any) -> Any:
     """The result of a function of build/shared_cache.py; None and a note if the store fails."""
     from . import shared_cache  # loads fsspec, only where there is a shared cache
 
@@ -113,16 +113,8 @@ def _ask_shared(name: str, job: Job, *arguments: Any) -> Any:
         about = {"fetch_entry": "read", "store_entry": "write"}[name]
         if about == "read":
             _unreadable.add(job.shared)
-        _events.put(("note", about, str(error)))
+        tell("note", about, str(error))
         return None
-
-
-def _note_damage(text: str) -> None:
-    _events.put(("note", text, text))
-
-
-def _stage(demo: Demo, *stage: Any) -> None:
-    _events.put(("stage", demo.name, *stage))
 
 
 def _compiler() -> Press:

@@ -9,17 +9,20 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import TRACEBACK, sentence
+from ..limits import LIMITS, Limits
 from ..targets import TARGETS
 from ..tasks import TASKS
 from ..weights.encodings import PLAIN, WEIGHTS
 from . import bench, build, compile, dedupe, export, inspect, new, serve
-from .arguments import CACHE, cache_place, count, counts, shape, target_list
+from .arguments import CACHE, cache_place, count, counts, positive, shape, target_list
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     _write_utf8()
     options = parser().parse_args(arguments)
+    if "gigabytes" in options:
+        options.limits = Limits(options.gigabytes, options.minutes, options.teraflop)
     try:
         return options.run(options) or 0
     except KeyboardInterrupt:
@@ -74,6 +77,7 @@ def _add_build(commands) -> None:
     _add_places(command)
     command.add_argument("--jobs", type=int, default=0,
                          help="child processes (default: one per processor)")
+    _add_limits(command)
     _add_json(command)
 
 
@@ -84,6 +88,7 @@ def _add_export(commands) -> None:
     command.add_argument("--html", type=Path, required=True, metavar="FILE")
     command.set_defaults(jobs=1)
     _add_places(command)
+    _add_limits(command)
     _add_json(command)
 
 
@@ -101,6 +106,7 @@ def _add_compile(commands) -> None:
                          help="one array per input name, as the model takes it, to prove and "
                               "calibrate on; may be repeated")
     _add_shapes(command)
+    _add_limits(command)
     _add_json(command)
 
 
@@ -191,6 +197,15 @@ def _add_places(command: argparse.ArgumentParser) -> None:
     command.add_argument("--cache", type=cache_place, metavar="DIR|URL", default=(CACHE, ""),
                          help="where packs are kept: a folder, or the URL of a cache that machines "
                               f"share (s3://…), which is asked after the folder {CACHE}")
+
+
+def _add_limits(command: argparse.ArgumentParser) -> None:
+    for name, what in (("gigabytes", "memory of the compiling process"),
+                       ("minutes", "time to compile a model"),
+                       ("teraflop", "10^12 floating-point operations of one run")):
+        default = getattr(LIMITS, name)
+        command.add_argument(f"--{name}", type=positive, default=default, metavar="N",
+                             help=f"the most {what} (default: {default:g})")
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:

@@ -28,6 +28,16 @@ def count(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
+    return number
+
+
 def counts(text: str) -> tuple[int, ...]:
     return tuple(map(count, text.split(",")))
 

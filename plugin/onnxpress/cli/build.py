@@ -41,11 +41,12 @@ def page_path(built: Built, out: Path) -> Path:
 
 
 def build_demos(specs: Sequence[Path], options: argparse.Namespace) -> list[Built]:
-    """One pack per spec, in the same order. Reads `models`, `recipes`, `cache` and
-    `jobs` of `options`."""
+    """One pack per spec, in the same order. Reads `models`, `recipes`, `cache`,
+    `jobs` and `limits` of `options`."""
     demos = [read_spec(spec, options.models, options.recipes) for spec in specs]
     folder, shared = options.cache
-    builds = Builds(folder.resolve(), workers(options.jobs), open_display(), shared)
+    builds = Builds(folder.resolve(), workers(options.jobs), open_display(), shared,
+                    limits=options.limits)
     try:
         for demo in demos:
             builds.start(demo)

@@ -4,7 +4,8 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..errors import plain
+from ..build.pool import Pool, Tell
+from ..errors import fault_at, plain
 from ..pack.values import to_json
 from ..site.page_numbers import build, error, facts_of, required
 from ..site.sizes import size_table, sizes_of
@@ -12,6 +13,7 @@ from ..words import beside, exponent
 from .output import open_display, say, say_json, table
 
 if TYPE_CHECKING:
+    from ..manifest.manifest import Manifest
     from ..site.recheck import Recheck
 
 
@@ -20,21 +22,15 @@ ROWS = ("Errors are fractions of the output's peak: of the graph in float64 agai
 
 
 def run_compile(options: argparse.Namespace) -> None:
-    from ..compiler import Options, compile_model
-    from ..proof.sample_files import read_sample
-
-    feeds = [read_sample(path) for path in options.sample]
     display = open_display()
+    pool = Pool(1, lambda kind, *stage: display.stage(plain(options.model.name), *stage),
+                options.limits)
     try:
-        pack = compile_model(
-            options.model, options.out,
-            Options(name=options.model.stem, targets=options.targets, weights=options.weights,
-                    shapes=dict(options.shape), feeds=feeds,
-                    simplify=options.simplify),
-            lambda *stage: display.stage(plain(options.model.name), *stage))
+        manifest = pool.submit(_compile, options).result()
     finally:
+        pool.close()
         display.close()
-    manifest, path = pack.manifest, options.out / "manifest.json"
+    path = options.out / "manifest.json"
     if options.json:
         say_json({**sizes_of(manifest).json(), "manifest": str(path),
                   "proof": to_json(manifest.proof), "notes": to_json(manifest.notes)})
@@ -46,6 +42,21 @@ def run_compile(options: argparse.Namespace) -> None:
     for note in manifest.notes:
         say(f"Note: {note.where}: {note.reason}")
     say(f"{path} is ready to be served beside onnxpress.js")
+
+
+def _compile(tell: Tell, options: argparse.Namespace) -> "Manifest":
+    """In a child process: the manifest of the pack that is now in `options.out`."""
+    from ..compiler import Options, compile_model
+    from ..proof.sample_files import read_sample
+
+    with fault_at(options.model.name):
+        feeds = [read_sample(path) for path in options.sample]
+        return compile_model(
+            options.model, options.out,
+            Options(name=options.model.stem, targets=options.targets, weights=options.weights,
+                    shapes=dict(options.shape), feeds=feeds, simplify=options.simplify,
+                    limits=options.limits),
+            lambda *stage: tell("stage", *stage)).manifest
 
 
 def run_verify(options: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from ..errors import SpecError, did_you_mean
 from ..files import write_file
 from ..graph.graph import Graph
 from ..kinds.base import Shapes
+from ..limits import LIMITS, Limits
 from ..manifest import demo as facts
 from ..manifest.manifest import Manifest, Note
 from ..manifest.pack import Pack, finish
@@ -39,7 +40,7 @@ UNTRAINED = ("The weights are untrained: they are drawn from a seeded generator.
 
 
 def press_demo(demo: Demo, folder: Path, downloads: Path,
-               progress: Progress = lambda stage: None) -> Pack:
+               progress: Progress = lambda stage: None, limits: Limits = LIMITS) -> Pack:
     """The pack of `demo` in `folder`; models from the web are kept in `downloads`.
 
     Raises:
@@ -49,10 +50,11 @@ def press_demo(demo: Demo, folder: Path, downloads: Path,
     progress("loading the model")
     with TemporaryDirectory(prefix="onnxpress-", ignore_cleanup_errors=True) as scratch:
         loaded = load_card_model(demo.card, downloads, demo.shapes, Path(scratch))
-        return _press(demo, loaded, folder, progress)
+        return _press(demo, loaded, folder, progress, limits)
 
 
-def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress) -> Pack:
+def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress,
+           limits: Limits) -> Pack:
     shapes = input_shapes(loaded.model, demo.shapes)
     check_names(demo, shapes)
     entry = find_entry(demo, shapes)
@@ -62,7 +64,8 @@ def _press(demo: Demo, loaded: Loaded, folder: Path, progress: Progress) -> Pack
     manifest = assemble(loaded.model, folder, Options(
         demo.name, demo.targets, demo.weights, fixed, feeds,
         {entry.name: entry.given.bounds(entry.options)} if entry else {},
-        _answer(demo, loaded.model), partial(shown_output, demo), demo.simplify), progress)
+        _answer(demo, loaded.model), partial(shown_output, demo), demo.simplify, limits),
+        progress)
     progress("drawing results")
     output = shown_output(demo, {port.name: port.shape for port in manifest.outputs})
     stage = _Stage(demo, TASKS[demo.task], entry, loaded.source.trained, folder, published_run(

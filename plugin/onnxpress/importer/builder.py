@@ -20,14 +20,13 @@ from ..ops.attrs import Quant, Shaped
 from ..ops.move import Expand, Reshape, Slice, Transpose
 from ..ops.pointwise import Pointwise, quant_of
 from ..ops.reduce import Reduce
-from .call import Call
+from .call import GROWTH, Call
 
 NUMPY = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "bool": np.bool_, "i8": np.int8,
          "u8": np.uint8, "i16": np.int16, "u16": np.uint16, "i32": np.int32, "u32": np.uint32,
          "i64": np.int64, "u64": np.uint64}
 NAMES = {np.dtype(v): k for k, v in NUMPY.items()}
 EXACT = 2**24  # integers up to here are exact in f32
-GROWTH = 2**26  # elements that a folded constant may add to its operands': 256 MiB of f32
 TOTAL = 2**29  # elements of all folded constants together; no model file holds more
 LARGEST = 2**30  # elements of one value at run time: 4 GiB, which is all that wasm addresses
 

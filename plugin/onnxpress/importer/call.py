@@ -6,6 +6,8 @@ from typing import Any
 
 from ..errors import ModelError, UnsupportedError, did_you_mean
 
+GROWTH = 2**26  # elements that a node's constant may add to its operands': 256 MiB of f32
+
 # TensorProto.DataType -> our name.
 DTYPES = {1: "f32", 2: "u8", 3: "i8", 4: "u16", 5: "i16", 6: "i32", 7: "i64", 9: "bool", 10: "f16",
           11: "f64", 12: "u32", 13: "u64"}
@@ -40,6 +42,16 @@ class Call:
     def refused(self, sentence: str) -> UnsupportedError:
         """The error that the node cannot be compiled, for the reason in `sentence`."""
         return UnsupportedError(f"{self.where}: {sentence}")
+
+    def require_small(self, count: int) -> None:
+        """That the node may have a constant of `count` elements.
+
+        Raises:
+            UnsupportedError: a page cannot hold it.
+        """
+        if count > GROWTH:
+            raise self.refused(f"it needs a constant of {count} elements; a page cannot hold "
+                               f"more than {GROWTH}")
 
     def input(self, index: int) -> str:
         """The name of a required input."""

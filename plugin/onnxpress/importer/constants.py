@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from .builder import GROWTH, Builder, convert
+from .builder import Builder, convert
 from .call import Call
 
 
@@ -48,15 +48,13 @@ def range_(b: Builder, call: Call) -> str:
         raise call.bad("its start, limit and delta must be single numbers")
     start, limit, delta = ends
     count = max(0, int(np.ceil((float(limit) - float(start)) / float(delta))))
-    if count > GROWTH:
-        raise call.refused(f"it counts {count} numbers; a page cannot hold more than {GROWTH}")
+    call.require_small(count)
     return b.constant((start + np.arange(count) * delta).astype(start.dtype))
 
 
 def eye_like(b: Builder, call: Call) -> str:
     rows, cols = b.shape(call.input(0))
-    if rows * cols > GROWTH:
-        raise call.refused(f"it makes a {rows}x{cols} matrix; a page cannot hold it")
+    call.require_small(rows * cols)
     to = call.dtype("dtype", b.dtype(call.input(0)))
     return b.constant(convert(np.eye(rows, cols, call.integer("k", 0)), to))
 

@@ -6,7 +6,7 @@ importer/lowerings.py. Values that depend on constants alone are computed on the
 
 import re
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,21 +18,18 @@ from onnx import (
     NodeProto,
     TensorProto,
     ValueInfoProto,
-    defs,
-    helper,
-    inliner,
     numpy_helper,
-    shape_inference,
 )
 
-from ..errors import ModelError, OnnxPressError, UnsupportedError, did_you_mean
+from ..errors import ModelError, UnsupportedError, did_you_mean
 from ..graph.graph import Graph, Value, check
 from .builder import Builder
 from .call import DTYPES, OTHER_DTYPES, Call
+from .functions import inline_functions
 from .lowerings import LOWERINGS
+from .nodes import DOMAINS, all_nodes, check_attributes, guarded, node_name
 
 OPSETS = range(9, 24)
-DOMAINS = ("", "ai.onnx")
 UNROLL = "loops are not supported; unroll it when exporting the model"
 ADVICE = {
     **dict.fromkeys(("Loop", "Scan"), UNROLL),
@@ -56,7 +53,7 @@ def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None
     """
     opset = _opset(model)
     _check_text(model.graph)
-    model = _inline_functions(model, opset)
+    model = inline_functions(model, opset)
     graph = model.graph
     weights = _weights(graph, arrays or {})
     free = [i for i in graph.input if i.name not in weights]
@@ -98,7 +95,7 @@ def _check_text(graph: GraphProto) -> None:
     """Refuses names that are not UTF-8, which protobuf hands over as bytes, and names with line
     breaks or other control characters."""
     names = [v.name for v in (*graph.input, *graph.output, *graph.initializer)]
-    for node in _nodes(graph.node):
+    for node in all_nodes(graph.node):
         names += (node.name, node.op_type, node.domain, *node.input, *node.output)
         names += (a.name for a in node.attribute)
     odd = next((n for n in names if not isinstance(n, str)), None)
@@ -108,97 +105,6 @@ def _check_text(graph: GraphProto) -> None:
     if odd is not None:
         raise ModelError(f'the name "{odd}" holds a line break or another control character; '
                          "rename it when exporting the model")
-
-
-def _inline_functions(model: ModelProto, opset: int) -> ModelProto:
-    """The model without functions.
-
-    Its own functions are inlined. So are operators that have no lowering here, if ONNX defines them
-    by other operators. The inliner passes on only the attributes that a node writes, so the others'
-    defaults are written first.
-    """
-    if model.functions:
-        model = _guarded("the model's functions", _inline_own_functions, model)
-    ours = {n.op_type for n in model.graph.node if n.domain in DOMAINS} - LOWERINGS.keys()
-    defined = [op for op in sorted(ours) if _is_function(_schema(op, opset))]
-    if not defined:
-        return model
-    for node in model.graph.node:
-        schema = _schema(node.op_type, opset)
-        if node.op_type in defined and schema is not None:
-            _check_attributes(node, opset)
-            _write_defaults(node, (a.default_value for a in schema.attributes.values()))
-    try:
-        return inliner.inline_selected_functions(_typed(model), [("", op) for op in defined], False,
-                                                 True)
-    except Exception as error:  # onnx's own exceptions share no class
-        raise UnsupportedError(f"{', '.join(defined)}: ONNX defines this operator by others, but "
-                               "cannot do so for these inputs; export the model without it"
-                               ) from error
-
-
-def _inline_own_functions(model: ModelProto) -> ModelProto:
-    """The model with its own functions inlined."""
-    defaults = {(f.domain, f.name, f.overload): f.attribute_proto for f in model.functions}
-    for nodes in (model.graph.node, *(f.node for f in model.functions)):
-        for node in _nodes(nodes):
-            _write_defaults(node, defaults.get((node.domain, node.op_type, node.overload), ()))
-    return inliner.inline_local_functions(model)
-
-
-def _write_defaults(node: NodeProto, defaults: Iterable[AttributeProto]) -> None:
-    """Adds to the node the attributes with a default that it leaves out."""
-    written = {a.name for a in node.attribute}
-    node.attribute.extend(a for a in defaults
-                          if a.type != AttributeProto.UNDEFINED and a.name not in written)
-
-
-def _nodes(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    """The nodes, and the nodes of their subgraphs."""
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(n for a in node.attribute for n in a.g.node)
-
-
-def _typed(model: ModelProto) -> ModelProto:
-    """The model with the type of every value. Some functions' bodies depend on these types."""
-    typed = shape_inference.infer_shapes(model)
-    known = {i.name for i in typed.graph.input}
-    typed.graph.value_info.extend(
-        helper.make_tensor_value_info(w.name, w.data_type, list(w.dims))
-        for w in typed.graph.initializer if w.name not in known)
-    return typed
-
-
-def _schema(op: str, opset: int) -> defs.OpSchema | None:
-    try:
-        return defs.get_schema(op, opset)
-    except defs.SchemaError:
-        return None
-
-
-def _check_attributes(node: NodeProto, opset: int) -> None:
-    """Refuses an attribute from another opset, which would be ignored silently."""
-    schema = _schema(node.op_type, opset)
-    known = list(schema.attributes) if schema else [a.name for a in node.attribute]
-    odd = next((a.name for a in node.attribute if a.name not in known), None)
-    if odd is not None:
-        raise ModelError(f'{node.op_type} node "{_name(node)}": opset {opset} does not define its '
-                         f'attribute "{odd}".{did_you_mean(odd, known)}')
-
-
-def _name(node: NodeProto) -> str:
-    return node.name or next((o for o in node.output if o), "?")
-
-
-def _is_function(schema: defs.OpSchema | None) -> bool:
-    """Whether ONNX defines the operator by other operators."""
-    # onnx's type stubs leave out these two properties of OpSchema.
-    return schema is not None and (
-        schema.has_function  # pyright: ignore[reportAttributeAccessIssue]
-        or schema.has_context_dependent_function)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _weights(graph: GraphProto, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -214,7 +120,7 @@ def _array(tensor: TensorProto, where: str) -> np.ndarray:
         raise ModelError(f"{where} lie in an external file that was not loaded; store the model "
                          "with its weights in one file")
     _dtype(tensor.data_type, where)
-    return _guarded(where, numpy_helper.to_array, tensor)
+    return guarded(where, numpy_helper.to_array, tensor)
 
 
 def _dtype(code: int, where: str) -> str:
@@ -303,7 +209,7 @@ def _reads(node: NodeProto) -> set[str]:
 
 
 def _decode(node: NodeProto, env: Env, used: set[str], opset: int) -> Call:
-    name = _name(node)
+    name = node_name(node)
     outputs = tuple(o if o in used else "" for o in node.output)
     call = Call(node.op_type, name, opset, tuple(node.input), outputs, {})
     if node.domain not in DOMAINS:
@@ -316,7 +222,7 @@ def _decode(node: NodeProto, env: Env, used: set[str], opset: int) -> Call:
     again = next((o for o in outputs if o and o in env), None)
     if again is not None:
         raise call.bad(f'it makes "{again}" a second time')
-    _check_attributes(node, opset)
+    check_attributes(node, opset)
     attrs = {a.name: _attribute(a, call) for a in node.attribute}
     return replace(call, inputs=tuple(env[i] if i else "" for i in node.input), attrs=attrs)
 
@@ -350,7 +256,7 @@ def _apply(call: Call, builder: Builder) -> tuple[str, ...]:
         near = "" if call.op in ADVICE else did_you_mean(call.op, list(LOWERINGS))
         raise call.refused(f"{advice}.{near.replace('Did you mean', 'The nearest that is:')}"
                            .replace('"?', '".'))
-    results = _guarded(call.where, lowering, builder, call)
+    results = guarded(call.where, lowering, builder, call)
     return (results,) if isinstance(results, str) else results
 
 
@@ -368,19 +274,6 @@ def _branch(node: NodeProto, call: Call, env: Env, builder: Builder) -> tuple[st
     _lower(graph.node, names, scope, builder, call.opset, inner=True)
     builder.begin(call)
     return tuple(scope[n] for n in names)
-
-
-def _guarded(where: str, function: Callable[..., Any], *args: Any) -> Any:
-    """function(*args); an exception that malformed data causes becomes a ModelError."""
-    try:
-        return function(*args)
-    except OnnxPressError:
-        raise
-    except MemoryError:
-        raise
-    except Exception as error:
-        said = str(error) if isinstance(error, ValueError) else f"it is malformed ({error!r})"
-        raise ModelError(f"{where}: {said}") from error
 
 
 def _finish(builder: Builder, inputs: list[str], outputs: list[str], env: Env) -> Graph:

@@ -255,6 +255,7 @@ def one_hot(b: Builder, call: Call) -> str:
     depth = int(known.reshape(-1)[0]) if known is not None and known.size == 1 else 0
     if depth < 1 or b.shape(call.input(2)) != (2,):
         raise call.bad("its depth must be 1 at least and its values must be two")
+    call.require_small(depth)
     rank = b.rank(indices) + 1
     axis = call.axis(call.integer("axis", -1), rank)
     at = list(b.shape(indices))
@@ -281,6 +282,7 @@ def trilu(b: Builder, call: Call) -> str:
     """x where a constant triangle is 1, and 0 elsewhere."""
     x, k = call.input(0), b.known_ints(call, 1, "k")
     rows, cols = b.shape(x)[-2:]
+    call.require_small(rows * cols)
     ones, at = np.ones((rows, cols), np.float32), k[0] if k else 0
     mask = np.triu(ones, at) if call.integer("upper", 1) else np.tril(ones, at)
     return b.pointwise(lambda v, m: prim("select", m, v, 0), x, b.constant(mask))

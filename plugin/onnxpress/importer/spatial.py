@@ -1,6 +1,7 @@
 """Convolutions and pools: NCHW outside, NHWC inside. A single spatial axis gets an H of 1."""
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -232,6 +233,7 @@ def _lp_pool(b: Builder, call: Call, image: str, win: Window, size: tuple[int, i
     bottom, right = (
         max(0, (size[a] - 1) * win.strides[a] + win.extent[a] - (h, w)[a] - win.pads[a])
         for a in range(2))
+    call.require_small(prod(win.kernel) * c)
     ones = b.constant(np.ones((*win.kernel, 1, c), np.float32))
     attrs = Conv2d(strides=win.strides, pads=(top, left, bottom, right), dilations=win.dilations,
                    groups=c, pad_mode="zero")

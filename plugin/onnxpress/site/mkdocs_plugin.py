@@ -28,6 +28,7 @@ from ..build.card_sources import local_files
 from ..build.display import choose_display
 from ..errors import OnnxPressError, PackError, SpecError, did_you_mean, within
 from ..files import write_atomically
+from ..limits import Limits
 from ..spec import Demo, Rules, is_demo, load_demo, parse_demo
 from ..words import size
 from . import page as html
@@ -48,6 +49,7 @@ class OnnxPressConfig(Config):
     cache_dir = c.Type(str, default=".cache/onnxpress")
     cache = c.Type(str, default="")  # a URL or folder that machines share, asked after cache_dir
     concurrency = c.Type(int, default=0)  # child processes; 0: one per processor
+    limits = c.Type(dict, default={})  # of each model: gigabytes, minutes, teraflop
 
 
 def told(hook: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +103,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             if shared and "://" not in shared:
                 shared = str(root / shared)
             self._builds = Builds(cache, workers(self.config.concurrency), choose_display(log),
-                                  shared)
+                                  shared, limits=Limits.of(self.config.limits, "limits"))
         config.extra_css += [f"{ASSETS}onnxpress.css", f"{ASSETS}pages.css"]
         script = c.ExtraScriptValue(f"{ASSETS}onnxpress.js")
         script["type"] = "module"
