@@ -16,7 +16,7 @@ import onnxruntime
 from onnx import ModelProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-OPSET = 21
+OPSET = 23
 LENGTHS = (1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 11)
 MOST = 900  # elements of a value
 LARGEST = 1e4
@@ -34,7 +34,7 @@ Recipe = Callable[["Sketch"], bool]
 class Sketch:
     """A model being drawn. `values` holds every value that a node may read, `inputs` and
     `weights` the arrays of inputs and initializers; `exact` names the values that are equal in any
-    arithmetic."""
+    arithmetic, and `constant` the results that depend on no input."""
 
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
@@ -44,6 +44,7 @@ class Sketch:
         self.inputs: dict[str, np.ndarray] = {}
         self.weights: dict[str, np.ndarray] = {}
         self.exact: set[str] = set()
+        self.constant: set[str] = set()
 
     # --- draws ---
 
@@ -93,7 +94,7 @@ class Sketch:
              exact: bool = False) -> str:
         """A value that depends on an input, preferably one that exists."""
         fit = [n for n, v in self.values.items()
-               if n not in self.weights and v.dtype.kind in kinds
+               if n not in {*self.weights, *self.constant} and v.dtype.kind in kinds
                and ranks[0] <= v.ndim <= ranks[1] and (not exact or n in self.exact)]
         if fit and self.chance(0.9):
             return fit[-1] if self.chance() else self.one(fit[-3:])
@@ -145,14 +146,14 @@ class Sketch:
             [numpy_helper.from_array(self.weights[n], n) for n in held])
         return helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(OWN, 1)],
-            ir_version=10, functions=self.functions)
+            ir_version=11, functions=self.functions)
 
     def model(self) -> tuple[ModelProto, dict[str, np.ndarray], dict[str, np.ndarray]]:
         """(the model, its inputs, what its outputs must be)"""
         made = [o for n in self.nodes for o in n.output]
         read = {i for n in self.nodes for i in n.input}
-        outputs = [n for n in made if n not in read]
-        outputs += [n for n in made if n in read and self.chance(0.1)]
+        outputs = [n for n in made if n not in read or self.chance(0.1)]
+        outputs = [n for n in outputs if n not in self.constant]
         used = [n for n in (*self.inputs, *self.weights) if n in read]
         model = self._model(self.nodes, used, outputs)
         return (model, {n: a for n, a in self.inputs.items() if n in read},

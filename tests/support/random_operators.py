@@ -3,7 +3,7 @@ list of all: RECIPES. See random_models.py."""
 
 import numpy as np
 from support.random_elements import ELEMENTS, TAILS
-from support.random_models import Recipe, Sketch
+from support.random_models import LENGTHS, Recipe, Sketch
 
 
 def _narrow(s: Sketch, x: str) -> bool:
@@ -115,6 +115,44 @@ def einsum(s: Sketch) -> bool:
     return s.add("Einsum", [x, y], equation=s.one(("ij,jk->ik", "ij,jk->ki", "ij,jk->k")))
 
 
+def rms_norm(s: Sketch) -> bool:
+    x = s.pick(ranks=(1, 5))
+    shape = s.values[x].shape
+    axis = s.integer(0, len(shape) - 1)
+    return s.add("RMSNormalization", [x, s.weight(s.array(shape[axis:], "f"))], axis=axis,
+                 epsilon=0.5)
+
+
+def attention(s: Sketch) -> bool:
+    """Of [batch, heads, tokens, size]; several heads may share a key and value."""
+    shared, heads, batch, size = s.one((1, 2)), s.one((1, 2, 3)), s.one((1, 2)), s.one((1, 4, 5))
+    tokens, others = s.one((1, 3, 7)), s.one((1, 2, 5))
+    names = [s.input(s.array((batch, h, n, size), "f"))
+             for h, n in ((heads * shared, tokens), (heads, others), (heads, others))]
+    if s.chance(0.3):
+        names.append(s.input(s.array((tokens, others), "f")))
+    return s.add("Attention", names, **({"is_causal": 1} if s.chance(0.3) else {}),
+                 **({"scale": 0.25} if s.chance() else {}))
+
+
+def hamming(s: Sketch) -> bool:
+    """A function of ONNX whose attributes have defaults, as a factor of a value."""
+    x = s.pick(ranks=(1, 3))
+    length = s.ints(s.values[x].shape[-1])
+    written = {"periodic": s.integer(0, 1)} if s.chance() else {}
+    if not s.add("HammingWindow", [length], **written):
+        return False
+    s.constant.add(s.nodes[-1].output[0])
+    return s.add("Mul", [x, s.nodes[-1].output[0]])
+
+
+def center(s: Sketch) -> bool:
+    x = s.pick(("f", "i"), (1, 4))
+    axes = [a for a in range(s.values[x].ndim) if s.chance(0.6)] or [0]
+    return s.add("CenterCropPad", [x, s.ints([s.one(LENGTHS) for _ in axes])], axes=axes,
+                 exact=True)
+
+
 def _window(s: Sketch, sizes: tuple[int, ...], most: int = 3) -> dict[str, list[int] | str]:
     """kernel_shape, strides, dilations and pads of a window over `sizes`."""
     attrs: dict[str, list[int] | str] = {
@@ -183,8 +221,8 @@ def resize(s: Sketch) -> bool:
 
 RECIPES: tuple[Recipe, ...] = (
     *ELEMENTS, reduce, reduce, extreme, top, total, softmax, hardmax, layer_norm, channel_norm,
-    lp_norm, response, matmul, gemm, einsum, convolution, convolution, transposed, transposed, pool,
-    global_pool, resize)
+    rms_norm, attention, hamming, center, lp_norm, response, matmul, gemm, einsum, convolution,
+    convolution, transposed, transposed, pool, global_pool, resize)
 
 
 # Operators that may run the pointwise operator behind them.
@@ -202,6 +240,6 @@ def sketch(seed: int) -> Sketch:
     for _ in range(40):
         hosts = drawn.nodes and drawn.nodes[-1].op_type in HOSTS
         drawn.one(TAILS if hosts and drawn.chance(0.6) else RECIPES)(drawn)
-        if len(drawn.nodes) == wanted:
+        if len(drawn.nodes) >= wanted:
             break
     return drawn
