@@ -151,8 +151,13 @@ SENTENCES = {
         model([node("Relu", "x")], {"x": (0, 2)}), {},
         'input "x": dimension 0 is 0; it must be 1 at least'),
     "opset": (
-        model([node("Relu", "x")], {"x": (2,)}, opset=8), {},
-        "opset 8 is not supported; convert the model to an opset from 9 to 23"),
+        model([node("Relu", "x")], {"x": (2,)}, opset=6), {},
+        "opset 6 is not supported; convert the model to an opset from 7 to 28"),
+    "an operator of another meaning": (
+        model([node("BatchNormalization", "x s s s s", spatial=0)], {"x": (1, 2, 3)},
+              weights={"s": floats(2)}, opset=8), {},
+        'BatchNormalization node "the_batchnormalization" (opset 8): it normalizes each position '
+        "on its own; export the model to opset 9"),
     "no opset": (
         ModelProto(), {},
         "the model names no opset; it is not an ONNX model, or it is cut short"),

@@ -77,6 +77,13 @@ class Call:
         """An attribute that is a number."""
         return float(self._get(name, default, (int, float), "a number"))
 
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """An attribute that is a list of numbers."""
+        value = self._get(name, _REQUIRED, (list, tuple), "numbers")
+        if not all(isinstance(v, int | float) for v in value):
+            raise self.bad(f'attribute "{name}" must be numbers, it is {value}')
+        return tuple(map(float, value))
+
     def integers(self, name: str, default: Sequence[int] | None = _REQUIRED,
                  count: int | None = None) -> tuple[int, ...]:
         """An attribute that is a list of integers, `count` of them. `default` None stands for an

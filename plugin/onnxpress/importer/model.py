@@ -18,6 +18,7 @@ from onnx import (
     NodeProto,
     TensorProto,
     ValueInfoProto,
+    defs,
     numpy_helper,
 )
 
@@ -27,9 +28,10 @@ from .builder import Builder
 from .call import DTYPES, OTHER_DTYPES, Call
 from .functions import inline_functions
 from .lowerings import LOWERINGS
-from .nodes import DOMAINS, all_nodes, check_attributes, guarded, node_name
+from .nodes import DOMAINS, all_nodes, check_attributes, guarded, node_name, schema_of
 
-OPSETS = range(9, 24)
+# The newest is the last whose changes were read. The `onnx` package may know newer ones.
+OPSETS = range(7, 29)
 UNROLL = "loops are not supported; unroll it when exporting the model"
 ADVICE = {
     **dict.fromkeys(("Loop", "Scan"), UNROLL),
@@ -51,8 +53,8 @@ def import_model(model: ModelProto, shapes: Mapping[str, tuple[int, ...]] | None
         ModelError: the model is malformed, or an input's shape is not known.
         UnsupportedError: an operator, attribute or type cannot be compiled.
     """
-    opset = _opset(model)
     _check_text(model.graph)
+    opset = _opset(model)
     model = inline_functions(model, opset)
     graph = model.graph
     weights = _weights(graph, arrays or {})
@@ -85,10 +87,17 @@ def _opset(model: ModelProto) -> int:
                                "supported; export the model with standard ONNX operators")
     if not versions:
         raise ModelError("the model names no opset; it is not an ONNX model, or it is cut short")
-    if versions[0] not in OPSETS:
-        raise UnsupportedError(f"opset {versions[0]} is not supported; convert the model to an "
-                               f"opset from {OPSETS[0]} to {OPSETS[-1]}")
-    return versions[0]
+    opset, newest = versions[0], max(OPSETS[-1], defs.onnx_opset_version())
+    if not OPSETS[0] <= opset <= newest:
+        raise UnsupportedError(f"opset {opset} is not supported; convert the model to an opset "
+                               f"from {OPSETS[0]} to {newest}")
+    for node in all_nodes(model.graph.node):
+        schema = schema_of(node.op_type, opset) if node.domain in DOMAINS else None
+        if schema is not None and schema.since_version > OPSETS[-1]:
+            raise UnsupportedError(
+                f'{node.op_type} node "{node_name(node)}": opset {schema.since_version} changed '
+                f"this operator; convert the model to opset {OPSETS[-1]}")
+    return opset
 
 
 def _check_text(graph: GraphProto) -> None:

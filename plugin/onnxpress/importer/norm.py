@@ -22,6 +22,8 @@ def batch_norm(b: Builder, call: Call) -> str:
     channel."""
     if call.integer("training_mode", 0) or any(call.outputs[1:]):
         raise call.refused("it is in training mode; export the model for inference")
+    if call.integer("spatial", 1) != 1:
+        raise call.refused("it normalizes each position on its own; export the model to opset 9")
     x, eps = call.input(0), call.number("epsilon", 1e-5)
     scale, shift, mean, var = (call.input(i) for i in range(1, 5))
     rank = b.rank(x)

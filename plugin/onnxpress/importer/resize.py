@@ -80,7 +80,9 @@ def sampling(call: Call) -> Mode:
 def target(b: Builder, call: Call, shape: tuple[int, ...]) -> tuple[list[int], list[float]]:
     """(size, scale) of every output axis."""
     if call.op == "Upsample" or call.opset < 11:
-        scales, sizes = b.known(call, 1, "scales"), None
+        scales = (np.array(call.numbers("scales")) if call.opset < 9
+                  else b.known(call, 1, "scales"))
+        sizes = None
     else:
         scales, sizes = b.known(call, 2, "scales"), b.known_ints(call, 3, "sizes")
     axes = [call.axis(a, len(shape)) for a in call.integers("axes", None)] or range(len(shape))

@@ -158,16 +158,25 @@ def divide(a: Expr, b: Expr, *, dtype: str = "f32") -> Expr:
 
 def modulo(a: Expr, b: Expr, *, fmod: int = 0, dtype: str = "f32") -> Expr:
     """The remainder with the sign of b, or of a if `fmod`."""
-    if fmod:
-        return a - b * (trunc(a / b) if dtype in FLOATS else divide(a, b, dtype=dtype))
+    if dtype not in FLOATS and fmod:
+        return a - b * divide(a, b, dtype=dtype)
     if dtype in FLOATS:
-        return a - b * floor(a / b)
+        # An infinite b leaves a as it is; or it is the result itself, where the signs differ.
+        apart = 0 if fmod else lt(a, 0) * lt(0, b) + lt(0, a) * lt(b, 0)
+        left = a - b * (trunc if fmod else floor)(a / b)
+        return select(call("isinf", b) * (1 - call("isinf", a)), select(apart, b, a), left)
     return a - b * floor((a + select(lt(b, 0), -0.5, 0.5)) / b)
 
 
 def shift(a: Expr, b: Expr, *, direction: str, dtype: str) -> Expr:
-    scale = rounded(call("pow", 2, b))
-    return wrap(a * scale, dtype) if direction == "LEFT" else floor((a + 0.5) / scale)
+    """`a` times 2^b, or divided by it and rounded down. Where b is negative or has no bit left to
+    keep, the sign alone is left: -1 of a negative number to the right, else 0."""
+    bits = BITS[dtype]
+    inside = le(0, b) * lt(b, bits)
+    scale = rounded(call("pow", 2, select(inside, b, 0)))
+    if direction == "LEFT":
+        return select(inside, wrap(a * scale, dtype), 0)
+    return select(inside, floor((a + 0.5) / scale), -lt(a, 0))
 
 
 def invert(x: Expr, *, dtype: str) -> Expr:
