@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 from onnxpress.cli import main
-from onnxpress.errors import LONGEST
+from onnxpress.compiler import Options, press
+from onnxpress.errors import LONGEST, FaultError
 from support.onnx_models import floats, model, node
 
 INT16, INT32, UINT8 = TensorProto.INT16, TensorProto.INT32, TensorProto.UINT8
@@ -89,7 +90,7 @@ HOSTILE: dict[str, tuple[Callable[[], ModelProto], str]] = {
                       {"x": (2, 800_000)}), COMPILED),
     "a far stride of a pool": (lambda: strided("MaxPool"), COMPILED),
     "a far stride of a convolution": (lambda: strided("Conv"), COMPILED),
-    "a function that calls itself": (endless, "the model's functions: it is malformed"),
+    "a function that calls itself": (endless, 'the function "F" calls itself'),
     "an operator of a far domain": (foreign, 'operators of the domain "far" are not supported'),
     "no number": (lambda: model([node("Add", "x w")], X, weights={"w": floats(4) * np.nan}), "?"),
     "infinite masks": (lambda: model([node("Add", "x w")], X, weights={
@@ -130,19 +131,26 @@ def check_sentence(said: str) -> None:
     assert "unexpected" not in said
 
 
+def broken(*_: object, **__: object) -> None:
+    raise ZeroDivisionError("division\nby zero")
+
+
 def test_an_unexpected_exception_names_the_node(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any other exception is a fault of onnxpress, and is told as such."""
-    (tmp_path / "m.onnx").write_bytes(model([node("Relu", "x")], X).SerializeToString())
+    monkeypatch.setattr("onnxpress.programs.js.linear_kernel", broken)
+    with pytest.raises(FaultError, match=r'pointwise "y" in JavaScript: unexpected '
+                       r"ZeroDivisionError \(test_hostile\.py:.*please report it"):
+        press(model([node("Relu", "x")], X), tmp_path, Options(simplify=False))
 
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("onnxpress.programs.js.JsModule.encode", broken)
-    compiled = ("compile", str(tmp_path / "m.onnx"), "--out", str(tmp_path), "--no-simplify")
+def test_an_unexpected_exception_of_a_command_is_a_sentence(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr("onnxpress.cli.compile.open_display", broken)
+    compiled = ("compile", str(tmp_path / "m.onnx"), "--out", str(tmp_path))
     assert main(compiled) == 1
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "unexpected ZeroDivisionError (test_hostile.py:" in said and "please report it" in said
+    assert said.startswith("onnxpress: unexpected ZeroDivisionError (test_hostile.py:")
     monkeypatch.setenv("ONNXPRESS_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         main(compiled)

@@ -22,6 +22,7 @@ from ..errors import FaultError, UnsupportedError, sentence
 from ..limits import Limits
 
 SAFE = {"PYTHONSAFEPATH": "1"}  # the environment of every process that is started here
+_starting = Lock()  # the environment is one for all threads
 PERIOD = 0.25  # seconds between two looks at a process's memory
 GIGABYTE = 1e9
 
@@ -142,16 +143,17 @@ class _Child:
 @contextmanager
 def _environment() -> Iterator[None]:
     """Starts processes with SAFE. multiprocessing takes no environment of their own."""
-    before = {name: os.environ.get(name) for name in SAFE}
-    os.environ.update(SAFE)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with _starting:
+        before = {name: os.environ.get(name) for name in SAFE}
+        os.environ.update(SAFE)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 def _serve(pipe: Connection) -> None:
