@@ -23,8 +23,10 @@ import numpy as np
 from ..graph.expr import evaluate
 from ..graph.graph import Graph, Node
 from ..ops import OPS, bound
+from ..ops.conv import Conv2d
 from ..ops.interpret import interpret
 from ..ops.pointwise import Pointwise, primitives
+from ..ops.reduce import Normalize
 from .trace import split_epilogues
 
 Arrays = Mapping[str, np.ndarray]
@@ -37,6 +39,10 @@ DEVIATIONS = 6
 # far from float64 as this one. Source: decision 0006.
 IMPLEMENTATIONS = 4
 ROOM = DEVIATIONS * IMPLEMENTATIONS
+# How much more Winograd's F(4x4, 3x3) rounds than direct sums, as a root mean square over a tile.
+# The products round independently, so it is sqrt(sum of A^2 B^2 G^2 / 9). Source of the matrices A,
+# B, G: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", 2015.
+WINOGRAD = 11
 LEAST = 64  # elements of like size whose mean square is taken; it is then within a third
 # Targets may take smaller numbers for 0. Sources: WGSL, section 15.7.2; IEEE 754.
 SMALLEST, SMALLEST_F16 = 2.0**-126, 2.0**-24
@@ -63,8 +69,8 @@ def rounded(graph: Graph, feeds: Arrays, seed: int, library: bool = False) -> li
             dtype = np.float16 if is_half(name) else np.float32
             result = _in_type(node, operands, exact, dtype)
             # Kernels of f16 add up in f32.
-            terms = min(ulps, 1.0) if dtype is np.float16 else ulps
-            least = UNIT if library and _about_one(node) else 0.0
+            terms = min(ulps, 1.0) if dtype is np.float16 else ulps * _factor(node, operands)
+            least = UNIT if library and _about_one(node) else _inside(node, operands)
             kept[name] = _noisy(result, terms, dtype, random, least) if ulps else result
 
     given = {name: _noisy(np.asarray(feeds[name], np.float64), 1.0,
@@ -88,13 +94,42 @@ def has_functions(graph: Graph) -> bool:
     return any(map(_about_one, split_epilogues(graph).nodes))
 
 
+def rounds(graph: Graph) -> bool:
+    """Whether a step of `graph` makes whole numbers of fractions."""
+    def fractions(node: Node) -> bool:
+        sums = not isinstance(node.attrs, Pointwise) and OPS[node.op].ulps(
+            bound(node, graph), [graph.shape(i) for i in node.inputs]) > 0
+        return sums or any(graph.values[n].dtype[0] == "f" for n in node.inputs)
+
+    return any(fractions(node) for node in graph.nodes
+               if any(graph.values[n].dtype[0] in "iu" for n in node.outputs))
+
+
 def _about_one(node: Node) -> bool:
     return isinstance(node.attrs, Pointwise) and bool(
         ABOUT_ONE.intersection(primitives(node.attrs.expr)))
 
 
+def _factor(node: Node, operands: Sequence[np.ndarray]) -> float:
+    """What a kernel may add to the square of a sum's rounding."""
+    if not isinstance(node.attrs, Conv2d) or node.attrs.groups != 1:
+        return 1.0
+    sides = np.shape(operands[1])[:2]
+    return WINOGRAD**2 if set(node.attrs.strides) == {1} and max(sides) <= 3 < sum(sides) else 1.0
+
+
+def _inside(node: Node, operands: Sequence[np.ndarray]) -> float | np.ndarray:
+    """The rounding of values inside a step that are larger than its result: a norm subtracts a mean
+    before or after it has scaled."""
+    if not isinstance(node.attrs, Normalize):
+        return 0.0
+    x, scale = (np.asarray(o, np.float64) for o in operands[:2])
+    spread = np.sqrt(x.var(node.attrs.axes, keepdims=True) + node.attrs.eps)
+    return UNIT * np.abs(x * scale / spread)
+
+
 def _noisy(values: np.ndarray, ulps: float, dtype: type, random: np.random.Generator,
-           least: float = 0.0) -> np.ndarray:
+           least: float | np.ndarray = 0.0) -> np.ndarray:
     """`values` plus noise of sqrt(ulps) roundings, each relative to the element or to the root mean
     square of its channel, whichever is larger: a sum that cancels has rounded larger numbers. The
     noise is at least as large as `least`."""
@@ -156,6 +191,17 @@ def _shared(size: np.ndarray, off: np.ndarray, held: np.ndarray) -> np.ndarray:
     shares = np.where(large, off / np.where(large, np.square(size), 1.0), 0.0)
     share = np.bincount(at, shares, group + 1) / np.maximum(np.bincount(at, large, group + 1), 1)
     return np.sqrt(np.maximum(mean[at], share[at] * np.square(size)))
+
+
+def beyond(exact: np.ndarray, dtype: str) -> np.ndarray:
+    """bool, flat: which elements leave the range of an integer type; ONNX does not say what they
+    become."""
+    flat = np.ravel(exact)
+    if dtype[0] not in "iu":
+        return np.zeros(flat.shape, bool)
+    bits = int(dtype[1:]) - (dtype[0] == "i")
+    with np.errstate(invalid="ignore"):
+        return ~((flat >= -(2.0**bits) * (dtype[0] == "i")) & (flat < 2.0**bits))
 
 
 def excess(got: np.ndarray, exact: np.ndarray, limits: np.ndarray) -> np.ndarray:

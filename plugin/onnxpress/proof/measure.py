@@ -15,7 +15,17 @@ from ..tasks.base import Answer
 from .draws import Draw, proposals
 from .golden import MARGIN, QUANTIZED_FLOOR, golden
 from .inputs import Arrays, Chosen, Outputs, choose_draws
-from .limits import SMALLEST, SMALLEST_F16, UNIT, chain, has_functions, limit, rounded
+from .limits import (
+    SMALLEST,
+    SMALLEST_F16,
+    UNIT,
+    beyond,
+    chain,
+    has_functions,
+    limit,
+    rounded,
+    rounds,
+)
 from .trace import Trace, trace
 from .verify import (
     QUANTIZED_L2,
@@ -109,6 +119,8 @@ def measure(asked: Question, note: AddNote) -> Measured:
     else:
         limits = _limits(asked, every, exact, wanted)
         moves = _moves(asked, every, exact, wanted, limits, yardstick)
+        for each in (limits, moves):
+            _free_beyond(asked.graph, exact, each)
         tolerance = device_tolerance(exact[: len(inputs)], wanted[: len(inputs)])
     count = len(inputs)
     return Measured(Expected(
@@ -182,6 +194,13 @@ def _limits(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
     return found
 
 
+def _free_beyond(graph: Graph, exact: Sequence[Outputs], limits: Sequence[Outputs]) -> None:
+    """Elements beyond their integer type get no limit."""
+    for es, ls in zip(exact, limits, strict=True):
+        for name, e, kept in zip(graph.outputs, es, ls, strict=True):
+            kept[beyond(e, graph.values[name].dtype)] = np.inf
+
+
 def _of_peak(outputs: Outputs, tolerance: float) -> list[np.ndarray]:
     return [np.full(o.size, tolerance * peak_of(o)) for o in outputs]
 
@@ -197,6 +216,9 @@ def _moves(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
     share = chain(asked.graph, half=True) if halves else UNIT
     least = SMALLEST_F16 if halves else SMALLEST
     other = halves or (has_functions(asked.graph) and asked.work * len(inputs) <= NOISE_WORK)
+    # A fraction beside a whole number becomes this number in one library, the next in another.
+    whole = rounds(asked.graph)
+    steps = [whole and asked.graph.values[n].dtype[0] in "iu" for n in asked.graph.outputs]
     found = []
     for feeds, es, ws, own in zip(inputs, exact, wanted, limits, strict=True):
         moved = [rounded(asked.graph, feeds, 0, library=True)] if other else []
@@ -205,6 +227,6 @@ def _moves(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
             others = [[m[k] for m in moved] + ([] if again is None else [np.ravel(e) + (
                 np.ravel(again[k]).astype(np.float64) - np.ravel(w))])
                 for k, (e, w) in enumerate(zip(es, ws, strict=True))]
-        found.append([np.maximum(known, limit(e, moves, share, least=least))
-                      for e, moves, known in zip(es, others, own, strict=True)])
+        found.append([np.maximum(known, limit(e, moves, share, least=1.0 if whole else least))
+                      for e, moves, known, whole in zip(es, others, own, steps, strict=True)])
     return found
