@@ -1,7 +1,7 @@
 # make site   builds the demo site into site/     make quick      tests without a browser, at each save
 # make serve  serves it on localhost:8000         make test       these and the main tests in Chromium
 # make lint   checks style and types              make test-full  all tests: every engine, large nets
-# make clean  removes what these made
+# make clean  removes what these made         make fuzz       hostile files, for SECONDS, from SEED on
 # Each target sets up what it needs in .venv. PYTHON chooses the interpreter (3.11 or newer), JOBS the
 # number of test processes, PYTEST_ARGS adds to pytest's arguments.
 
@@ -15,7 +15,7 @@ export NO_MKDOCS_2_WARNING := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # every child process would compile the package again
 
-.PHONY: site serve lint quick test test-rest test-full clean
+.PHONY: site serve lint quick test test-rest test-full fuzz clean
 
 site: .venv/demos
 	$(BIN)/mkdocs build --strict
@@ -29,7 +29,7 @@ lint: .venv/lint
 	$(BIN)/python tests/support/tsc.py
 
 # NumPy's threads in two test processes would wait for each other.
-quick test test-rest test-full: export OPENBLAS_NUM_THREADS := 1
+quick test test-rest test-full fuzz: export OPENBLAS_NUM_THREADS := 1
 
 quick: .venv/test
 	$(PYTEST) -m quick
@@ -46,6 +46,13 @@ test-rest: .venv/test
 test-full: .venv/test
 	$(INSTALL) chromium firefox dawn lavapipe
 	$(PYTEST)
+
+# A fault prints the command that repeats it: make fuzz ONLY=models SEED=1 NUMBER=31.
+SECONDS ?= 60
+SEED ?= 1
+fuzz: .venv/test
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(NUMBER),--number $(NUMBER))
 
 .venv/bin/pip:
 	@test -n "$(PYTHON)" || { echo "onnxpress needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }

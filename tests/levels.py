@@ -15,12 +15,15 @@ ENGINES = ("chromium", "firefox", "dawn", "lavapipe")
 SLOW = (
     "bench/", "build/test_builds", "build/test_display", "build/test_pool",
     "build/test_reproducible", "cases/test_random_models.py::test_many", "cli/",
-    "kinds/test_picture.py::test_a_large", "model/test_frontends", "model/test_recipes",
+    "fuzz/", "kinds/test_picture.py::test_a_large", "model/test_frontends", "model/test_recipes",
     "ops/test_interpret", "pack/test_pack", "pack/test_shards", "passes/test_models", "proof/",
     "runtime/test_size", "site/test_dedupe", "site/test_export", "site/test_page",
     "site/test_plugin", "wasm/test_chain", "wasm/test_conv", "wasm/test_exchange",
     "wasm/test_int8.py::test_channels", "wasm/test_kernels",
 )
+
+# Without a browser, but minutes long.
+LONG = ("fuzz/test_fuzz.py::test_many",)
 
 # In Chromium: what a visitor meets on a sound page, and every case on every target.
 SOUND = (
@@ -41,7 +44,7 @@ def level(item: pytest.Item) -> str:
     """quick, test or full."""
     needed = engines(item)
     name = item.nodeid.removeprefix("tests/")
-    if item.get_closest_marker("large") or needed - {"chromium"}:
+    if item.get_closest_marker("large") or needed - {"chromium"} or name.startswith(LONG):
         return "full"
     if needed:
         return "test" if name.startswith(SOUND) else "full"

@@ -64,6 +64,18 @@ def test_a_pipe_is_no_model(tmp_path: Path) -> None:
         read_model(tmp_path / "m.onnx")
 
 
+@pytest.mark.parametrize("name", ["w.bin", "Add", "y"])
+def test_a_name_that_is_no_text_is_refused(name: str, tmp_path: Path) -> None:
+    """protobuf hands over such a name as bytes, which no part of the compiler expects."""
+    content = model(location="w.bin").SerializeToString()
+    assert name.encode() in content
+    spoiled = content.replace(name.encode(), b"\xff" * len(name))
+    (tmp_path / "m.onnx").write_bytes(spoiled)
+    (tmp_path / "w.bin").write_bytes(np.arange(4, dtype="<f4").tobytes())
+    with pytest.raises(ModelError, match=r"the file is damaged: its .* is not UTF-8 text"):
+        read_model(tmp_path / "m.onnx")
+
+
 def test_external_data_inside_the_folder_is_read(tmp_path: Path) -> None:
     values = np.arange(6, dtype=np.float32)
     (tmp_path / "w.bin").write_bytes(values.tobytes())

@@ -144,14 +144,23 @@ def read_model(path: Path) -> ModelProto:
 
 
 def _tensors(message: Any) -> Iterator[TensorProto]:
-    """The tensors at every depth of a protobuf message: weights, attributes, branches."""
+    """The tensors at every depth of a protobuf message: weights, attributes, branches.
+
+    Raises:
+        ModelError: a name in the message is no text.
+    """
+    for field, value in message.ListFields():
+        parts = value if field.is_repeated else (value,)
+        if field.message_type:
+            for part in parts:
+                yield from _tensors(part)
+        elif field.type == field.TYPE_STRING:
+            for part in parts:
+                if isinstance(part, bytes):  # protobuf hands over a name that it cannot read
+                    raise ModelError(f"the file is damaged: its {field.name} "
+                                     f'"{part.decode(errors="replace")}" is not UTF-8 text')
     if isinstance(message, TensorProto):
         yield message
-        return
-    for field, value in message.ListFields():
-        if field.message_type:
-            for part in value if field.is_repeated else (value,):
-                yield from _tensors(part)
 
 
 def _external(tensor: TensorProto, model: Path) -> bytes:
