@@ -7,7 +7,7 @@ import numpy as np
 
 from ..graph.expr import Expr, const
 from ..graph.expr import call as prim
-from ..ops.pointwise import FLOATS, absolute, divide, eq, exp, log, select, sqrt, whole
+from ..ops.pointwise import FLOATS, absolute, divide, eq, exp, integer, log, select, sqrt
 from ..ops.reduce import ArgMax, Softmax
 from ..ops.topk import TopK
 from .builder import Builder
@@ -58,7 +58,7 @@ def reduce(b: Builder, call: Call) -> str:
     if integers and kind == "mean":
         x = b.pointwise(lambda total: divide(total, const(count), dtype=dtype), x)
     elif after is not None:
-        x = b.pointwise(lambda v: whole(after(v)) if integers else after(v), x)
+        x = b.pointwise(lambda v: integer(after(v), dtype) if integers else after(v), x)
     return squeezed(b, call, x, axes)
 
 
@@ -69,8 +69,9 @@ def log_sum_exp(b: Builder, call: Call) -> str:
     peak = b.reduce(x, "max", axes)
     shift = b.pointwise(lambda m: select(prim("isinf", m), 0, m), peak)
     total = b.reduce(b.pointwise(lambda v, m: exp(v - m), x, shift), "sum", axes)
-    integers = b.dtype(x) not in FLOATS
-    out = b.pointwise(lambda t, m: whole(log(t) + m) if integers else log(t) + m, total, shift)
+    dtype = b.dtype(x)
+    out = b.pointwise(lambda t, m: log(t) + m if dtype in FLOATS else integer(log(t) + m, dtype),
+                      total, shift)
     return squeezed(b, call, out, axes)
 
 

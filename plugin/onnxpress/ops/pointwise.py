@@ -104,13 +104,20 @@ def whole(x: Expr) -> Expr:
     return select(le(absolute(x - near), absolute(x) * 2.0**-18), near, trunc(x))
 
 
+def integer(x: Expr, dtype: str) -> Expr:
+    """The real number x as an integer of its type. Where the type has none, such as for infinity
+    and NaN, ONNX defines nothing; it is the least one, as in onnxruntime on x86."""
+    near, (low, high) = whole(x), limits(dtype)
+    return select(le(low, near) * le(near, high), near, low)
+
+
 def power(x: Expr, y: Expr, *, dtype: str = "f32") -> Expr:
     """x ** y; common constant exponents avoid `pow`, which targets approximate. An integer x gives
     an integer."""
     if dtype not in FLOATS:
         exact = y.op == "const" and y.value in (1, 2, 3, 4)
         real = power(x, y)
-        return wrap(real if exact else whole(real), dtype)
+        return wrap(real, dtype) if exact else integer(real, dtype)
     if y.op == "const":
         simple = {2.0: lambda: x * x, 0.5: lambda: sqrt(x), 1.0: lambda: x, 3.0: lambda: x * x * x,
                   -1.0: lambda: 1 / x, -0.5: lambda: 1 / sqrt(x), 4.0: lambda: (x * x) * (x * x)}
