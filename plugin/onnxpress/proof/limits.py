@@ -94,6 +94,15 @@ def has_functions(graph: Graph) -> bool:
     return any(map(_about_one, split_epilogues(graph).nodes))
 
 
+def ends_about_one(graph: Graph, output: str) -> bool:
+    """Whether the last step before an output, apart from moves, is such a function: then another
+    library's result may be a rounding of 1 off, or 0 where it stops early."""
+    makers, name = split_epilogues(graph).producers(), output
+    while name in makers and (OPS[makers[name].op].moves or not OPS[makers[name].op].kernel):
+        name = makers[name].inputs[0]
+    return name in makers and _about_one(makers[name])
+
+
 def rounds(graph: Graph) -> bool:
     """Whether a step of `graph` makes whole numbers of fractions."""
     def fractions(node: Node) -> bool:

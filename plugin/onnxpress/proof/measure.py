@@ -16,11 +16,13 @@ from .draws import Draw, proposals
 from .golden import MARGIN, QUANTIZED_FLOOR, golden
 from .inputs import Arrays, Chosen, Outputs, choose_draws
 from .limits import (
+    ROOM,
     SMALLEST,
     SMALLEST_F16,
     UNIT,
     beyond,
     chain,
+    ends_about_one,
     has_functions,
     limit,
     rounded,
@@ -218,7 +220,9 @@ def _moves(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
     other = halves or (has_functions(asked.graph) and asked.work * len(inputs) <= NOISE_WORK)
     # A fraction beside a whole number becomes this number in one library, the next in another.
     whole = rounds(asked.graph)
-    steps = [whole and asked.graph.values[n].dtype[0] in "iu" for n in asked.graph.outputs]
+    leasts = [1.0 if whole and asked.graph.values[n].dtype[0] in "iu"
+              else max(least, ROOM * UNIT) if ends_about_one(asked.graph, n) else least
+              for n in asked.graph.outputs]
     found = []
     for feeds, es, ws, own in zip(inputs, exact, wanted, limits, strict=True):
         moved = [rounded(asked.graph, feeds, 0, library=True)] if other else []
@@ -227,6 +231,6 @@ def _moves(asked: Question, inputs: Sequence[Arrays], exact: Sequence[Outputs],
             others = [[m[k] for m in moved] + ([] if again is None else [np.ravel(e) + (
                 np.ravel(again[k]).astype(np.float64) - np.ravel(w))])
                 for k, (e, w) in enumerate(zip(es, ws, strict=True))]
-        found.append([np.maximum(known, limit(e, moves, share, least=1.0 if whole else least))
-                      for e, moves, known, whole in zip(es, others, own, steps, strict=True)])
+        found.append([np.maximum(known, limit(e, moves, share, least=most))
+                      for e, moves, known, most in zip(es, others, own, leasts, strict=True)])
     return found
