@@ -1,7 +1,8 @@
 # make site   builds the demo site into site/     make quick      tests without a browser, at each save
 # make serve  serves it on localhost:8000         make test       these and the main tests in Chromium
 # make lint   checks style and types              make test-full  all tests: every engine, large nets
-# make clean  removes what these made         make fuzz       hostile files, for SECONDS, from SEED on
+# make fuzz   spoils files, for SECONDS       make constraints  writes the tested versions
+# make clean  removes what these made
 # Each target sets up what it needs in .venv. PYTHON chooses the interpreter (3.11 or newer), JOBS the
 # number of test processes, PYTEST_ARGS adds to pytest's arguments.
 
@@ -15,7 +16,7 @@ export NO_MKDOCS_2_WARNING := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # every child process would compile the package again
 
-.PHONY: site serve lint quick test test-rest test-full fuzz clean
+.PHONY: site serve lint quick test test-rest test-full fuzz constraints clean
 
 site: .venv/demos
 	$(BIN)/mkdocs build --strict
@@ -53,6 +54,10 @@ SEED ?= 1
 fuzz: .venv/test
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(NUMBER),--number $(NUMBER))
+
+# After the tests: the versions that they ran with.
+constraints: .venv/test
+	PYTHONPATH=tests $(BIN)/python -m support.constraints
 
 .venv/bin/pip:
 	@test -n "$(PYTHON)" || { echo "onnxpress needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }

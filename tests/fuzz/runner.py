@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,11 @@ def _start(case: Case, folder: Path) -> _Child:
         try:
             os.close(pipe)
             _serve(case, folder, there)
-        finally:
             os._exit(0)
+        except BaseException:  # of the mutator itself; log.txt has it
+            traceback.print_exc()
+        finally:
+            os._exit(1)
     os.close(there)
     return _Child(case, folder, process, pipe, time.monotonic() + WALL)
 
