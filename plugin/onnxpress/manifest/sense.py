@@ -85,7 +85,7 @@ def _linear(about: Linear, manifest: Manifest, place: str) -> Iterator[Fault]:
 
 def _golden(golden: Golden, manifest: Manifest, place: str) -> Iterator[Fault]:
     yield from _equal(len(golden.ranges), len(manifest.inputs), f"{place}.ranges")
-    yield from _at_most(len(golden.outputs), len(manifest.outputs), f"{place}.outputs")
+    yield from _equal(len(golden.outputs), len(manifest.outputs), f"{place}.outputs")
     for k, (kept, port) in enumerate(zip(golden.outputs, manifest.outputs, strict=False)):
         yield from _equal(len(kept.values), len(kept.indices), f"{place}.outputs[{k}].values")
         yield from _at_most(max(kept.indices, default=-1), prod(port.shape) - 1,

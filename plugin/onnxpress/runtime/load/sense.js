@@ -101,7 +101,7 @@ function* linearMisfits(about, { inputs, outputs, weights }, place) {
  */
 function* goldenMisfits(golden, { inputs, outputs }, place) {
   yield* equal(golden.ranges.length, inputs.length, `${place}.ranges`);
-  yield* atMost(golden.outputs.length, outputs.length, `${place}.outputs`);
+  yield* equal(golden.outputs.length, outputs.length, `${place}.outputs`);
   for (const [k, { indices, values }] of golden.outputs.entries()) {
     yield* equal(values.length, indices.length, `${place}.outputs[${k}].values`);
     const most = Math.max(-1, ...indices);
