@@ -97,7 +97,7 @@ def _start(case: Case, folder: Path) -> _Child:
             os.close(pipe)
             _serve(case, folder, there)
             os._exit(0)
-        except BaseException:  # of the mutator itself; log.txt has it
+        except BaseException:  # of the mutator itself; the log has it
             traceback.print_exc()
         finally:
             os._exit(1)

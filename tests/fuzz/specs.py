@@ -142,7 +142,7 @@ def _picture() -> bytes:
 
 
 def sound_project(folder: Path) -> Path:
-    """A project whose spec docs/demo.yml can be built."""
+    """A project whose spec can be built."""
     project = _project(folder)
     _write(project, CLASSES, CARD, WORDS.encode(), _picture())
     return project
@@ -258,7 +258,7 @@ def _bytes(draw: Draw, data: bytes) -> bytes:
 
 
 def run(folder: Path) -> None:
-    """`onnxpress build docs/demo.yml`, or a page with the spec in a fence; and the demo's element
+    """`onnxpress build SPEC`, or a page with the spec in a fence; and the demo's element
     on its page."""
     project = folder / "project"
     how = json.loads((project / "how.json").read_text())
