@@ -125,6 +125,7 @@ def test_verify_answers_with_a_sentence(spoiled: dict[str, Any], pack: Path) -> 
      'golden.metric: it must be "peak" or "l2", not "max"'),
     (lambda m: m.update(inputs={}), "inputs: it must be a list, not an object"),
     (lambda m: m["golden"].update(ranges=[]), "golden.ranges: 1 is needed here, not 0"),
+    (lambda m: m["golden"].update(seed=2**40), "golden.seed: at most 4294967295 is possible"),
     (lambda m: m["golden"].update(outputs=[]), "golden.outputs: 1 is needed here, not 0"),
     (lambda m: m["targets"]["js"]["outputs"][0].update(offset=10**9),
      r"targets.js.outputs\[0\].offset: at most \d+ is possible here"),

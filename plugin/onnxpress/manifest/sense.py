@@ -15,6 +15,7 @@ SCALE_BYTES = {"int8": 4, "int4": 2}  # of a scale
 PAGE_ELEMENTS = 65536 // 4  # f32 elements of a page of WebAssembly's memory
 MOST_PAGES = 65536  # pages that 32 bits can address
 MOST_ELEMENTS = MOST_PAGES * PAGE_ELEMENTS
+MOST_SEED = 2**32 - 1  # xorshift32's state has 32 bits
 
 
 def require_sense(manifest: Manifest, where: str) -> None:
@@ -84,6 +85,7 @@ def _linear(about: Linear, manifest: Manifest, place: str) -> Iterator[Fault]:
 
 
 def _golden(golden: Golden, manifest: Manifest, place: str) -> Iterator[Fault]:
+    yield from _at_most(golden.seed, MOST_SEED, f"{place}.seed")
     yield from _equal(len(golden.ranges), len(manifest.inputs), f"{place}.ranges")
     yield from _equal(len(golden.outputs), len(manifest.outputs), f"{place}.outputs")
     for k, (kept, port) in enumerate(zip(golden.outputs, manifest.outputs, strict=False)):

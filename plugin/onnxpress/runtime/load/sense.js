@@ -13,6 +13,7 @@ import { ENCODINGS } from "./decode.js";
 const PAGE_ELEMENTS = 65536 / 4; // f32 elements of a page of WebAssembly's memory
 const MOST_PAGES = 65536; // pages that 32 bits can address
 const MOST_ELEMENTS = MOST_PAGES * PAGE_ELEMENTS;
+const MOST_SEED = 2 ** 32 - 1; // xorshift32's state has 32 bits
 
 /** @param {Manifest} manifest @returns {Fault|null} the first part that fits no other */
 export function misfitOf(manifest) {
@@ -100,6 +101,7 @@ function* linearMisfits(about, { inputs, outputs, weights }, place) {
  * @returns {Generator<Fault>}
  */
 function* goldenMisfits(golden, { inputs, outputs }, place) {
+  yield* atMost(golden.seed, MOST_SEED, `${place}.seed`);
   yield* equal(golden.ranges.length, inputs.length, `${place}.ranges`);
   yield* equal(golden.outputs.length, outputs.length, `${place}.outputs`);
   for (const [k, { indices, values }] of golden.outputs.entries()) {
