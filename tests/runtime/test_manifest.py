@@ -140,6 +140,20 @@ def test_a_sentence_names_the_place(pack: Path, spoil: Any, sentence: str) -> No
         recheck(pack / "one.json")
 
 
+@pytest.mark.parametrize("spoil", [
+    lambda wasm: wasm["weights"][0].update(pack=""),
+    lambda wasm: wasm["weights"][0].update(args=[1, 2, 3]),
+])
+def test_a_program_that_does_not_fit_its_manifest_ends_in_a_sentence(
+        pack: Path, spoil: Any) -> None:
+    """No check of the manifest alone can see this: the program decides what it exports."""
+    manifest = json.loads((pack / "manifest.json").read_text("utf-8"))
+    spoil(manifest["targets"]["wasm"])
+    (pack / "one.json").write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(PackError, match=r"one.json: wasm \w+ does not fit its manifest \(.*\); "):
+        recheck(pack / "one.json")
+
+
 RUN = """
 import { PressError, load } from "/runtime/onnxpress.js";
 import { createDemo } from "/runtime/page/demo.js";

@@ -4,13 +4,15 @@ Programs run in wasmtime and, on request, in V8.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import PackError, ProofError
+from ..errors import TRACEBACK, OnnxPressError, PackError, ProofError, plain
 from ..files import FileEntry, read_file
 from ..manifest.manifest import Manifest, read_manifest
 from ..manifest.sense import require_sense
@@ -84,12 +86,15 @@ def recheck(path: Path, js: bool = False, webgpu: bool = False) -> Recheck:
     feeds = list(draw(manifest.inputs, golden.ranges, golden.seed).values())
     if targets.wasm:
         for build in targets.wasm.files:
-            outputs = open_program(targets.wasm, manifest.weights, path.parent, build).run(feeds)
+            with _fitting(f"{path}: wasm {build}"):
+                program = open_program(targets.wasm, manifest.weights, path.parent, build)
+                outputs = program.run(feeds)
             about = targets.wasm.program(build)
             own = about.golden if isinstance(about, Arithmetic) and about.golden else golden
             checks.append(Check(f"wasm {build}", golden_distance(own, outputs), own.tolerance))
     if js and targets.js:
-        outputs = open_js(targets.js, manifest.weights, path.parent).run(feeds)
+        with _fitting(f"{path}: js"):
+            outputs = open_js(targets.js, manifest.weights, path.parent).run(feeds)
         checks.append(Check("js", golden_distance(golden, outputs), golden.tolerance))
     for check in checks:
         if not check.error <= check.tolerance:
@@ -100,6 +105,25 @@ def recheck(path: Path, js: bool = False, webgpu: bool = False) -> Recheck:
     if webgpu and targets.webgpu:
         shaders = compile_shaders([path.parent / f.url for f in targets.webgpu.files.values()])
     return Recheck(path, manifest, len(files), checks, shaders)
+
+
+@contextmanager
+def _fitting(where: str) -> Iterator[None]:
+    """The files of a program have their hashes, so what fails inside is what the manifest says of
+    it: a function that is not there, a place outside of memory.
+
+    Raises:
+        PackError: something failed; `where` begins the message.
+    """
+    try:
+        yield
+    except OnnxPressError:
+        raise
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        raise PackError(f"{where} does not fit its manifest ({type(error).__name__}: "
+                        f"{plain(error)}); build the pack again") from error
 
 
 def _verified(part: Any, folder: Path) -> Iterator[str]:
