@@ -154,6 +154,29 @@ def test_a_program_that_does_not_fit_its_manifest_ends_in_a_sentence(
         recheck(pack / "one.json")
 
 
+PLACE = """
+import { placeWeights } from "%s";
+import { placer } from "%s";
+const about = { staging: 0, weights: [{ tensor: "w", offset: 0, pack: "none", args: [] }] };
+const place = placer(about, {}, new WebAssembly.Memory({ initial: 1 }));
+async function* weights() {
+  yield { name: "w", stored: { encoding: "f32", shape: [1], bytes: new Uint8Array(4) } };
+}
+await placeWeights(about, Promise.resolve({ place }), weights()).catch((error) => (
+  console.log(`${error.name}: ${error.message}`)));
+"""
+
+
+def test_a_browser_says_so_too(tmp_path: Path) -> None:
+    modules = [(RUNTIME / f"targets/{name}.js").as_uri()
+               for name in ("common/linear", "wasm/place")]
+    (tmp_path / "place.mjs").write_text(PLACE % tuple(modules), "utf-8")
+    done = subprocess.run([find_node(), "place.mjs"], cwd=tmp_path, encoding="utf-8",
+                          capture_output=True, check=True)
+    assert done.stdout.strip() == ('PressError: the program cannot take the constant "w": '
+                                   "it and its manifest are of different builds")
+
+
 RUN = """
 import { PressError, load } from "/runtime/onnxpress.js";
 import { createDemo } from "/runtime/page/demo.js";

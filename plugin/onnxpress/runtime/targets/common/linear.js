@@ -11,7 +11,7 @@
  * @property {(inputs: Float32Array[]) => Promise<number[]>} profile  milliseconds of each step
  * @property {() => void} [end]  ends its threads
  */
-import { PressError, gone } from "../../errors.js";
+import { PressError, gone, isAbort } from "../../errors.js";
 
 /**
  * Places the constants in the order of their arrival.
@@ -19,14 +19,21 @@ import { PressError, gone } from "../../errors.js";
  * @param {Promise<Program>} compiling  may still be under way while the first weights arrive
  * @param {AsyncIterable<Constant>} weights
  * @returns {Promise<Program>}
- * @throws {PressError} "prepare": a constant does not arrive
+ * @throws {PressError} "prepare": a constant does not arrive, or the program cannot take it
  */
 export async function placeWeights(about, compiling, weights) {
   // A failure is reported below, where the promise is awaited.
   compiling.catch(() => {});
   const waiting = new Set(about.weights.map((slot) => slot.tensor));
   for await (const constant of weights) {
-    await (await compiling).place(constant);
+    const program = await compiling;
+    try {
+      await program.place(constant);
+    } catch (error) {
+      if (error instanceof PressError || isAbort(error)) throw error;
+      throw new PressError("prepare", `the program cannot take the constant "${constant.name}": ` +
+        "it and its manifest are of different builds", { cause: error });
+    }
     waiting.delete(constant.name);
   }
   for (const name of waiting) {
