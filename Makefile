@@ -1,8 +1,8 @@
 # make site   builds the demo site into site/     make quick      tests without a browser, at each save
 # make serve  serves it on localhost:8000         make test       these and the main tests in Chromium
 # make lint   checks style and types              make test-full  all tests: every engine, large nets
-# make fuzz   spoils files, for SECONDS       make constraints  writes the tested versions
-# make clean  removes what these made
+# make fuzz   spoils files, for SECONDS           make constraints  writes the tested versions
+# make clean  removes what these made             make conformance  runs ONNX's own node tests
 # Each target sets up what it needs in .venv. PYTHON chooses the interpreter (3.11 or newer), JOBS the
 # number of test processes, PYTEST_ARGS adds to pytest's arguments.
 
@@ -16,7 +16,7 @@ export NO_MKDOCS_2_WARNING := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # every child process would compile the package again
 
-.PHONY: site serve lint quick test test-rest test-full fuzz constraints clean
+.PHONY: site serve lint quick test test-rest test-full fuzz constraints conformance clean
 
 site: .venv/demos
 	$(BIN)/mkdocs build --strict
@@ -43,6 +43,11 @@ test: .venv/test
 test-rest: .venv/test
 	$(INSTALL) chromium firefox dawn lavapipe
 	$(PYTEST) -m "full and not large"
+
+# Runs ONNX's node tests on every target anew: the table and the page of the site.
+conformance: .venv/test
+	$(INSTALL) chromium
+	PYTHONPATH=tests $(BIN)/python -m conformance
 
 test-full: .venv/test
 	$(INSTALL) chromium firefox dawn lavapipe

@@ -15,6 +15,7 @@ ENGINES = ("chromium", "firefox", "dawn", "lavapipe")
 SLOW = (
     "bench/", "build/test_builds", "build/test_display", "build/test_pool",
     "build/test_reproducible", "cases/test_random_models.py::test_many", "cli/",
+    "conformance/test_conformance.py::test_no_node_test_is_wrong",
     "fuzz/", "kinds/test_picture.py::test_a_large", "model/test_frontends", "model/test_recipes",
     "ops/test_interpret", "pack/test_pack", "pack/test_shards", "passes/test_models", "proof/",
     "runtime/test_size", "site/test_dedupe", "site/test_export", "site/test_page",

@@ -182,7 +182,10 @@ def shift(a: Expr, b: Expr, *, direction: str, dtype: str) -> Expr:
     inside = le(0, b) * lt(b, bits)
     scale = rounded(call("pow", 2, select(inside, b, 0)))
     if direction == "LEFT":
-        return select(inside, wrap(a * scale, dtype), 0)
+        moved = a * scale
+        if dtype == "i32":  # a power of two, or a few bits of one, stays exact beyond 2^31
+            moved = moved - 2.0 ** 32 * floor((moved + 2.0 ** 31) * 2.0 ** -32)
+        return select(inside, wrap(moved, dtype), 0)
     return select(inside, floor((a + 0.5) / scale), -lt(a, 0))
 
 
