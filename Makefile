@@ -58,7 +58,7 @@ SECONDS ?= 60
 SEED ?= 1
 fuzz: .venv/test
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED) \
-		$(if $(ONLY),--only $(ONLY)) $(if $(NUMBER),--number $(NUMBER))
+		$(if $(ONLY),--only $(ONLY)) $(if $(NUMBER),--number $(NUMBER) --count 1)
 
 # After the tests: the versions that they ran with.
 constraints: .venv/test

@@ -24,8 +24,8 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
     """One case of each mutator in turn, until the time is over."""
     end = time.monotonic() + options.seconds
     named = [options.only] if options.only else list(MUTATORS)
-    numbers = itertools.count(options.number or 0)
-    for number in itertools.islice(numbers, None if options.number is None else 1):
+    first, count = options.number or 0, options.count
+    for number in itertools.count(first) if count is None else range(first, first + count):
         for name in named:
             if time.monotonic() > end:
                 return
@@ -37,14 +37,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=MUTATORS, help="one mutator")
-    parser.add_argument("--number", type=int, help="one case of it, whose files are kept")
+    parser.add_argument("--number", type=int, help="the first case")
+    parser.add_argument("--count", type=int, help="how many cases of each; the files of one stay")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     endings = []
     with TemporaryDirectory(prefix="onnxpress-fuzz-") as folder:
         for ending in run(cases(options), Path(folder), options.jobs):
             endings.append(ending)
-            if ending.fault or options.number is not None:
+            if ending.fault or options.count == 1:
                 sys.stdout.write(f"{ending}\n  said: {ending.said}\n")
                 keep(Path(folder, ending.case.name))
                 sys.stdout.flush()

@@ -1,4 +1,8 @@
-"""Runs cases in forked children, several at a time, and judges how each one ended."""
+"""Runs cases in forked children, several at a time, and judges how each one ended.
+
+The parent is a process of its own: where it had run V8, onnxruntime or other engines with threads,
+its children would wait for threads that they lack.
+"""
 
 import json
 import os
