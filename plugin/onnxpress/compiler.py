@@ -3,6 +3,7 @@
 `press` is the whole build of one model.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -20,6 +21,7 @@ from .importer.model import import_model
 from .limits import LIMITS, Limits
 from .manifest.manifest import FORMAT, Dtype, Manifest, Note, Port, Statistics
 from .manifest.pack import Pack, finish
+from .manifest.sheet import NOT_RUN
 from .model.simplify import simplify
 from .model.source import ModelProto, load_model
 from .model.spill import model_bytes, spilled_arrays
@@ -246,11 +248,11 @@ def _measure(model: ModelProto, graph: Graph, options: Options, flops: int, note
 def _note_unrun(targets: Targets, rows: Sequence[Row], flops: int, note: Notes) -> None:
     """Says in so many words which programs no row of the proof has run."""
     if targets.js and not any(row.target == "js" for row in rows):
-        note("js", f"its program was not run at the build: one run takes {words.flops(flops)}, and "
-                   f"a build runs {words.flops(int(JS_WORK))} in JavaScript; a device checks it")
+        note("js", f"its program was {NOT_RUN}: one run takes {words.flops(flops)}, and a build "
+                   f"runs {words.flops(int(JS_WORK))} in JavaScript; a device checks it")
     if targets.webgpu:
-        note("webgpu", "its programs were not run at the build, which needs no GPU; a device "
-                       "compiles and checks them before it shows a result")
+        note("webgpu", f"its programs were {NOT_RUN}, which needs no GPU; a device compiles and "
+                       "checks them before it shows a result")
 
 
 def statistics(graph: Graph, onnx_bytes: int) -> Statistics:
@@ -259,4 +261,5 @@ def statistics(graph: Graph, onnx_bytes: int) -> Statistics:
     for node in graph.nodes:
         counts[node.op] = counts.get(node.op, 0) + 1
     parameters = int(sum(c.size for c in graph.constants.values()))
-    return Statistics(onnx_bytes, parameters, flops_of(graph), counts)
+    digest = hashlib.sha256(str(graph).encode()).hexdigest()
+    return Statistics(onnx_bytes, parameters, flops_of(graph), counts, digest)

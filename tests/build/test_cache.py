@@ -17,9 +17,9 @@ import fsspec
 import onnx
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from onnxpress.build.builds import demo_keys
 from onnxpress.build.cache import DAY, Cache, key_of, write_entry
 from onnxpress.build.card_sources import local_files
+from onnxpress.build.origin import demo_keys
 from onnxpress.build.shared_cache import fetch_entry, store_entry
 from onnxpress.errors import PackError
 from onnxpress.model.external import external_files

@@ -11,7 +11,7 @@ import pytest
 from onnxpress.demo.demo import press_demo
 from onnxpress.errors import PackError
 from onnxpress.manifest.manifest import Manifest, read_manifest
-from onnxpress.manifest.schema import manifest_schema
+from onnxpress.manifest.schema import json_schema
 from onnxpress.manifest.sense import misfits
 from onnxpress.pack.shapes import Record
 from onnxpress.pack.values import faults, from_json, to_json
@@ -88,8 +88,9 @@ def test_python_and_browsers_find_the_same(spoiled: dict[str, Any], tmp_path: Pa
 
 def test_the_schema_admits_what_the_check_admits(spoiled: dict[str, Any], pack: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    validator = jsonschema.Draft202012Validator(manifest_schema())
-    validator.check_schema(manifest_schema())
+    schema = json_schema(Manifest, "A manifest")
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.check_schema(schema)
     validator.validate(json.loads((pack / "manifest.json").read_text("utf-8")))
     for what, value in spoiled.items():
         fault = next(faults(Record(Manifest), value), None)

@@ -5,8 +5,9 @@ interpreter's lock.
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,25 +16,27 @@ from ..errors import PackError, within
 from ..limits import LIMITS, Limits
 from ..manifest.demo import Demo as DemoFacts
 from ..manifest.manifest import Manifest, read_manifest
+from ..manifest.sheet import Origin
 from ..model.download import offline
 from ..spec import Demo
-from .cache import Cache, key_of
-from .card_sources import first_available, local_files, pinned
+from .cache import Cache
+from .card_sources import first_available
 from .display import Display
+from .origin import demo_origins
 from .pool import Pool
 from .worker import Job, Press, run_job
-
-PROSE = ("where", "description", "card", "samples")
 
 
 @dataclass(frozen=True)
 class Built:
-    """A demo and its pack in the cache folder `folder`; `seconds` it took to build, 0 if cached."""
+    """A demo and its pack in the cache folder `folder`; `seconds` it took to build, 0 if cached.
+    `origin`: what the pack is made of."""
 
     demo: Demo
     folder: Path
     manifest: Manifest
     seconds: float = 0.0
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def shown(self) -> DemoFacts:
@@ -71,14 +74,15 @@ class Builds:
         self.limits = limits
         self._pool: Pool | None = None
         self._entries: dict[str, Path | Future[tuple[Path, float]]] = {}
-        self._demos: dict[str, tuple[Demo, str]] = {}
+        self._demos: dict[str, tuple[Demo, Sequence[Origin]]] = {}
         self._asked: set[str] = set()
         self._noted: set[str] = set()
 
     def start(self, demo: Demo) -> None:
         """Finds the demo's pack or begins to build it."""
-        keys = demo_keys(demo, self.cache)
-        self._demos[demo.name] = (demo, keys[0])
+        origins = demo_origins(demo, self.cache)
+        keys = tuple(origin.key for origin in origins)
+        self._demos[demo.name] = (demo, origins)
         if keys[0] in self._entries:
             return
         found: Any = self._find(demo, keys)
@@ -118,8 +122,8 @@ class Builds:
             OnnxPressError: of the first demo that failed.
         """
         try:
-            return {name: _built(demo, *self._wait(demo, key))
-                    for name, (demo, key) in self._demos.items()}
+            return {name: _built(demo, origins, *self._wait(demo, origins[0].key))
+                    for name, (demo, origins) in self._demos.items()}
         finally:
             self._demos.clear()
             self.close()
@@ -167,22 +171,7 @@ def workers(asked: int) -> int:
     return min(asked or os.cpu_count() or 1, 61)
 
 
-def demo_keys(demo: Demo, cache: Cache) -> tuple[str, ...]:
-    """One cache key per source of the demo's card: a hash of everything that decides the pack.
-
-    Prose changes pages but no packs, so it stays out. A key covers the sources before its own too,
-    because the pack's notes name them.
-    """
-    plain = {k: v for k, v in asdict(demo).items() if k not in PROSE}
-    sources = demo.card.sources
-    return tuple(key_of({
-        "demo": plain,
-        "sources": [pinned(source) for source in sources[: n + 1]],
-        "samples": [[s.title, s.licence, s.author, s.source] for s in demo.samples],
-        "files": [cache.digest(path) for path in (*local_files(sources[n]),
-                                                  *(s.path for s in demo.samples))],
-    }) for n in range(len(sources)))
-
-
-def _built(demo: Demo, folder: Path, seconds: float) -> Built:
-    return Built(demo, folder, read_manifest(folder / "manifest.json"), seconds)
+def _built(demo: Demo, origins: Sequence[Origin], folder: Path, seconds: float) -> Built:
+    """The pack in `folder`, whose name is its key."""
+    origin = next((one for one in origins if one.key == folder.name), Origin())
+    return Built(demo, folder, read_manifest(folder / "manifest.json"), seconds, origin)

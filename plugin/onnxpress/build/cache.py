@@ -54,7 +54,7 @@ class Cache:
         facts = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
         known = self._digests.get(path)
         if known is None or known[0] != facts:
-            known = self._digests[path] = (facts, _sha256(path))
+            known = self._digests[path] = (facts, sha256_of(path))
         return known[1]
 
     def room(self, note: Callable[[str], None]) -> Path:
@@ -102,7 +102,7 @@ def write_entry(folder: Path, key: str, make: Callable[[Path], Any]) -> Path:
     with _part(folder) as part:
         make(part)
         with _writing(folder):
-            files = {p.name: _sha256(p) for p in sorted(part.iterdir())}
+            files = {p.name: sha256_of(p) for p in sorted(part.iterdir())}
             text = json.dumps({"key": key, "files": files})
             (part / LISTING).write_text(text, "utf-8", newline="\n")
         return _put(part, folder, key)
@@ -187,7 +187,8 @@ def versions(tools: Sequence[str]) -> str:
     return lines
 
 
-def _sha256(path: Path) -> str | None:
+def sha256_of(path: Path) -> str | None:
+    """The sha256 of the file, or None if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -195,7 +196,7 @@ def _sha256(path: Path) -> str | None:
         return None
 
 
-def is_whole(entry: Path, key: str, digest: Callable[[Path], str | None] = _sha256) -> bool:
+def is_whole(entry: Path, key: str, digest: Callable[[Path], str | None] = sha256_of) -> bool:
     """Whether the folder holds exactly the files that were written under `key`."""
     listing = _read_json(entry / LISTING)
     try:

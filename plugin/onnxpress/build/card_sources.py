@@ -52,17 +52,19 @@ def _obtain(source: Source, downloads: Path,
 
 def local_files(source: Source) -> list[Path]:
     """The local files that decide the model's content. For a URL its pinned hash decides it."""
-    files: dict[Path, None] = {}
-    for part in filter(None, (source, source.weights)):
-        found = part.file
-        if part.package:
-            with suppress(SpecError):  # if it is not installed, another source is used
-                found = package_path(part.package, part.where)
-        if found:
-            files |= dict.fromkeys([found, *external_files(found)])
-        if part.python:
-            files |= dict.fromkeys(sorted(part.python.parent.glob("*.py")))
-    return list(files)
+    parts = filter(None, (source, source.weights))
+    return list(dict.fromkeys(path for part in parts for path in files_of(part)))
+
+
+def files_of(source: Source) -> list[Path]:
+    """As `local_files`, without the weights of a recipe."""
+    found = source.file
+    if source.package:
+        with suppress(SpecError):  # if it is not installed, another source is used
+            found = package_path(source.package, source.where)
+    if found:
+        return [found, *external_files(found)]
+    return sorted(source.python.parent.glob("*.py")) if source.python else []
 
 
 def pinned(source: Source | None) -> dict[str, Any] | None:

@@ -112,8 +112,9 @@ def _add_compile(commands) -> None:
 
 def _add_verify(commands) -> None:
     command = _command(commands, "verify", compile.run_verify,
-                       "Prove built packs again: every file's hash, and every program's results.")
-    command.add_argument("folder", type=Path, metavar="DIR")
+                       "Prove built packs again: every file's hash, every program's results, and "
+                       "the proof sheet. A published site is downloaded first.")
+    command.add_argument("place", metavar="DIR|URL")
     command.add_argument("--js", action="store_true",
                          help="run the JavaScript program too, in V8")
     command.add_argument("--webgpu", action="store_true",

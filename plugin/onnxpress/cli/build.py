@@ -10,7 +10,8 @@ from typing import Any
 from ..build.builds import Builds, Built, workers
 from ..errors import PackError
 from ..site import page
-from ..site.publish import pack_files, shared_files
+from ..site.proof_sheet import FOLDER
+from ..site.publish import pack_files, shared_files, sheets_in
 from ..site.sizes import size_table, sizes_of, total_json
 from .arguments import read_spec
 from .output import open_display, say, say_json
@@ -64,10 +65,15 @@ def write_folder(builts: list[Built], out: Path) -> None:
         PackError: `out` cannot be written.
     """
     try:
-        for url, file in {**shared_files(), **pack_files(builts)}.items():
+        packs = pack_files(builts)
+        for url, file in {**shared_files(), **packs}.items():
             _put(out / url, file if isinstance(file, bytes) else file.read_bytes())
+        sheets = sheets_in(packs)
         for built in builts:
-            _put(page_path(built, out), page.standalone(built, "").encode())
+            name, sheet = built.demo.name, sheets[built.demo.name]
+            link = f"{FOLDER}{name}.html"
+            _put(page_path(built, out), page.standalone(built, "", sheet, link).encode())
+            _put(out / link, page.standalone_proof(sheet, "../", f"../{name}.html").encode())
     except OSError as error:
         raise PackError(f"{out}: cannot be written: {error.strerror}") from None
 

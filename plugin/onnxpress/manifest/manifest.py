@@ -52,6 +52,8 @@ class Statistics:
     """floating-point operations of one run"""
     operators: Mapping[str, int]
     """how many steps each operator has"""
+    graph: str = ""
+    """the sha256 of the simplified graph as text, which `onnxpress explain` prints"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""The JSON Schema of a manifest (draft 2020-12), for whoever reads or makes packs with other tools.
+"""The JSON Schema of a manifest and of a proof sheet (draft 2020-12), for whoever reads or makes
+packs with other tools.
 
 It says what pack/values.py checks, and so what the browser checks at load.
 """
@@ -19,7 +20,6 @@ from ..pack.shapes import (
     records_below,
     text_of,
 )
-from .manifest import Manifest
 
 PLAIN: dict[str, dict[str, Any]] = {
     "text": {"type": "string"}, "number": {"type": "number"}, "flag": {"type": "boolean"},
@@ -27,12 +27,12 @@ PLAIN: dict[str, dict[str, Any]] = {
 }
 
 
-def manifest_schema() -> dict[str, Any]:
-    """The schema, with a definition for each type."""
-    top, *others = records_below(Manifest)
+def json_schema(kind: type, title: str) -> dict[str, Any]:
+    """The schema of a dataclass, with a definition for each type below it."""
+    top, *others = records_below(kind)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A manifest of onnxpress",
+        "title": title,
         **_record(top),
         "$defs": {kind.__name__: _record(kind) for kind in others},
     }

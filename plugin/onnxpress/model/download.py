@@ -1,9 +1,11 @@
-"""Pinned downloads over https. No other file of the package touches the network.
+"""Pinned downloads over https, and what `onnxpress verify URL` reads. No other file of the package
+touches the network.
 
-A downloaded file is named by its sha256. An incomplete or wrong file never gets that name.
+A pinned file is named by its sha256. An incomplete or wrong file never gets that name.
 """
 
 import hashlib
+import io
 import ipaddress
 import os
 import socket
@@ -11,7 +13,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ from ..errors import ModelError, UnavailableError
 
 TIMEOUT_SECONDS = 20
 CHUNK = 1 << 20  # bytes
+GONE = (404, 410)  # the server has no such file
 
 
 def admit(url: str) -> None:
@@ -94,6 +97,49 @@ def fetch(url: str, sha256: str, folder: Path, limit: int, admit: Callable[[str]
     finally:
         Path(part).unlink(missing_ok=True)
     return path
+
+
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+def admit_asked(url: str) -> Callable[[str], None]:
+    """What decides on the URLs that `url` leads to, which a person has named: this machine's own
+    server, which may speak http, leads to itself alone; others are as for `admit`."""
+    if urlsplit(url).hostname not in LOCAL:
+        return admit
+
+    def admit_local(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.hostname not in LOCAL or parts.scheme not in ("http", "https"):
+            raise ModelError(f"{url}: the server of this machine leads to another one")
+
+    return admit_local
+
+
+def read_url(url: str, limit: int, admit: Callable[[str], None] = admit) -> bytes | None:
+    """The content at `url`, which no hash pins; None if the server has no such file (404, 410).
+
+    Raises:
+        ModelError: the URL is refused, or the content is longer than `limit` bytes.
+        UnavailableError: the file cannot be fetched now.
+    """
+    if offline():
+        raise UnavailableError(f"{url}: not fetched, ONNXPRESS_OFFLINE is set")
+    admit(url)
+    opener = urllib.request.build_opener(_Redirects(admit))
+    request = urllib.request.Request(url, headers={"User-Agent": "onnxpress"})
+    out = io.BytesIO()
+    try:
+        with opener.open(request, timeout=TIMEOUT_SECONDS) as body:
+            _copy(body, out, url, limit, lambda done, total: None)
+    except urllib.error.HTTPError as error:
+        if error.code in GONE:
+            return None
+        raise UnavailableError(f"{url}: cannot be fetched ({error.code} {error.reason})") from error
+    except (OSError, HTTPException) as error:
+        raise UnavailableError(
+            f"{url}: cannot be fetched ({getattr(error, 'reason', error)})") from error
+    return out.getvalue()
 
 
 def _copy(body: HTTPResponse, out: IO[bytes], url: str, limit: int,

@@ -69,6 +69,8 @@ class ProofRow:
     """of a mask: intersection over union"""
     excess: float | None = None
     """the largest error of an element, over the limit of that element"""
+    outputs: tuple[float, ...] = ()
+    """`max_error_over_peak` of each output, where the model has several"""
 
 
 YardstickName = Literal["onnxruntime", "onnx.reference", "graph"]

@@ -56,6 +56,7 @@ class Figures:
     psnr_db: float
     iou: float | None = None
     excess: float | None = None
+    outputs: tuple[float, ...] = ()  # the first figure of each output, where there are several
 
     def of(self, metric: str) -> float:
         """The figure of that name.
@@ -101,7 +102,8 @@ class Row:
                         short("relative_l2", f.relative_l2), short("cosine", f.cosine),
                         f.same_top1, short("psnr_db", f.psnr_db), self.judged, self.limit,
                         self.holds, None if f.iou is None else short("iou", f.iou),
-                        None if f.excess is None else short("excess", f.excess))
+                        None if f.excess is None else short("excess", f.excess),
+                        tuple(float(f"{value:.4g}") for value in f.outputs))
 
 
 @dataclass(frozen=True)
@@ -309,11 +311,13 @@ def _lossy_row(target: str, build: str, got: Sequence, expected: Expected) -> Ro
 
 
 def _figures(got: Sequence, wanted: Sequence, answer: Answer) -> Figures:
-    pairs = _pairs(got, wanted)
-    return Figures(max(peak_error(g, w) for g, w in pairs),
+    pairs, several = _pairs(got, wanted), len(wanted[0])
+    errors = [peak_error(g, w) for g, w in pairs]
+    return Figures(max(errors),
                    max(relative_l2(g, w) for g, w in pairs),
                    min(cosine(g, w) for g, w in pairs), same_top1(got, wanted, answer),
-                   min(psnr(g, w) for g, w in pairs))
+                   min(psnr(g, w) for g, w in pairs), outputs=tuple(
+                       max(errors[i::several]) for i in range(several) if several > 1))
 
 
 def _noted(figures: Figures) -> Figures:
@@ -323,7 +327,8 @@ def _noted(figures: Figures) -> Figures:
                    relative_l2=at_least(figures.relative_l2, NOTED),
                    psnr_db=min(NOTED_DB, 10.0 * (figures.psnr_db // 10)),
                    excess=None if figures.excess is None else at_least(figures.excess,
-                                                                       NOTED_SHARE))
+                                                                       NOTED_SHARE),
+                   outputs=tuple(at_least(value, NOTED) for value in figures.outputs))
 
 
 def gate_figures(got: Sequence, wanted: Sequence, answer: Answer, first: int = 0

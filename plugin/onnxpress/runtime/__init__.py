@@ -12,7 +12,7 @@ from .bundle import bundle
 
 RUNTIME = Path(__file__).parent
 PAGES = ("onnxpress.js", "worker.js")
-TOOLS = ("bench/element.js",)
+TOOLS = ("bench/element.js", "proof/element.js")
 
 
 def runtime_files(targets: Iterable[str] = TARGETS) -> Mapping[str, bytes]:

@@ -227,6 +227,8 @@
  * @property {boolean} holds
  * @property {number} [iou]  of a mask: intersection over union
  * @property {number} [excess]  the largest error of an element, over the limit of that element
+ * @property {number[]} [outputs]  `max_error_over_peak` of each output, where the model has
+ *   several
  */
 /**
  * @typedef {Object} Note  A decision of the compiler.
@@ -239,6 +241,8 @@
  * @property {number} parameters
  * @property {number} flops  floating-point operations of one run
  * @property {{[name: string]: number}} operators  how many steps each operator has
+ * @property {string} [graph]  the sha256 of the simplified graph as text, which `onnxpress
+ *   explain` prints
  */
 /**
  * @typedef {Object} Demo  What `<onnx-demo>` shows around the model.

@@ -19,6 +19,7 @@ from ..errors import PackError
 from ..files import FileEntry, json_bytes, read_file, write_atomically, write_file
 from ..manifest.manifest import FORMAT, Manifest, read_manifest
 from ..pack.values import from_json, to_json
+from .proof_sheet import check_sheet, expect_manifest, settle_sheet
 
 FOLDER = "onnxpress-files"
 PAGE_PARTS = re.compile(r".+-page-[0-9a-f]{12}\.json")  # as site/publish.py names them
@@ -67,6 +68,8 @@ def dedupe(site: Path) -> Report:
                         "published site")
     _check_links(site)
     wanted = _distinct_files(packs, site)
+    for pack in packs:
+        check_sheet(pack.path, pack.manifest)
     before = _total(wanted)
     places = _places(wanted, site / FOLDER)
     for sha, place in places.items():
@@ -173,14 +176,18 @@ def _rewrite(pack: Published, places: Mapping[str, Path]) -> Published:
             url = os.path.relpath(place, pack.path.parent)
             moved[entry.sha256] = PurePosixPath(Path(url)).as_posix()
     if not moved:
+        settle_sheet(pack.path, pack.manifest)  # an earlier run may have been cut short here
         return pack
     value, parts = _moved(pack.value, moved), _moved(pack.parts, moved)
     if parts:
         stem = value["oneFile"]["url"].rpartition("-")[0]
         file = write_file(pack.path.parent, stem, json_bytes(parts), "json")
         value["oneFile"] |= to_json(file)
+    manifest = from_json(Manifest, value, str(pack.path))
+    expect_manifest(pack.path, json_bytes(value))
     write_atomically(pack.path, json_bytes(value))
-    return Published(pack.path, from_json(Manifest, value, str(pack.path)), value, parts)
+    settle_sheet(pack.path, manifest)
+    return Published(pack.path, manifest, value, parts)
 
 
 def _moved(value: Any, urls: Mapping[str, str]) -> Any:

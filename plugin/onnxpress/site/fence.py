@@ -19,7 +19,8 @@ from ..manifest.manifest import read_manifest
 from .page import element, message
 from .publish import published_packs
 
-FENCES = ("onnx-demo", "onnx-gallery", "onnx-bench", "onnx-lead", "onnx-compiled", "onnx-model")
+FENCES = ("onnx-demo", "onnx-gallery", "onnx-bench", "onnx-lead", "onnx-compiled", "onnx-model",
+          "onnx-proof")
 RENDER = "onnxpress_render"  # the attribute of a Markdown object
 USUAL_ASSETS = ("docs/assets/onnxpress", "demos/assets/onnxpress")
 OPENING = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)$")

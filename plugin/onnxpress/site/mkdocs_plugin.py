@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from html import escape
 from pathlib import Path
@@ -20,7 +20,7 @@ from mkdocs.config import config_options as c
 from mkdocs.config.base import Config
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, get_plugin_logger
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.utils import get_relative_url
 
 from ..build.builds import Builds, Built, workers
@@ -29,12 +29,13 @@ from ..build.display import choose_display
 from ..errors import OnnxPressError, PackError, SpecError, did_you_mean, within
 from ..files import write_atomically
 from ..limits import Limits
+from ..manifest.sheet import Sheet
 from ..spec import Demo, Rules, is_demo, load_demo, parse_demo
 from ..words import size
 from . import page as html
-from .publish import ASSETS, pack_files, shared_files
+from .publish import ASSETS, pack_files, shared_files, sheets_in
 from .sizes import size_table, sizes_of, total_json
-from .slots import Slot, Slots, demo_page
+from .slots import Slot, Slots, demo_page, proof_page
 
 log = get_plugin_logger("onnxpress")
 
@@ -71,6 +72,7 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
     def __init__(self) -> None:
         self._builds: Builds | None = None
         self.demos: dict[str, Demo] = {}  # by the page that shows it
+        self.proofs: dict[str, Demo] = {}  # by the page of its proof sheet
         self.inline: list[Demo] = []  # whose specs stand in pages
         self.slots = Slots()
         self._folder: Path | None = None  # the published files that no pack holds
@@ -112,7 +114,8 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
             config.markdown_extensions.append("onnxpress")
         config.mdx_configs["onnxpress"] = {"render": self._render}
 
-    def _made(self, config: Any, uri: str, file: Path | bytes) -> File:
+    def _made(self, config: Any, uri: str, file: Path | bytes,
+              inclusion: InclusionLevel = InclusionLevel.UNDEFINED) -> File:
         """A file of the site, given by its path or its content. The content lies on the disk, for
         other plugins ask every file for its path."""
         if isinstance(file, bytes):
@@ -121,13 +124,13 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
                 atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
             content, file = file, self._folder / uri
             write_atomically(file, content)
-        return File.generated(config, uri, abs_src_path=str(file))
+        return File.generated(config, uri, abs_src_path=str(file), inclusion=inclusion)
 
     @told
     def on_files(self, files: Files, *, config: Any) -> Files:
         if not self.config.enabled:
             return files
-        self.slots, self.demos, self.inline = Slots(), {}, []
+        self.slots, self.demos, self.proofs, self.inline = Slots(), {}, {}, []
         self.begin = time.monotonic()
         specs = [(f, f.abs_src_path) for f in files if f.abs_src_path and self._is_spec(f)]
         for file, source in specs:
@@ -148,6 +151,10 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
                 files.remove(file)
             if files.get_file_from_path(uri) is None:
                 files.append(self._made(config, uri, b""))
+            proof = _proof_uri(uri)
+            if files.get_file_from_path(proof) is None:
+                files.append(self._made(config, proof, b"", InclusionLevel.NOT_IN_NAV))
+                self.proofs[proof] = demo
         self._withhold(files, self.demos.values())
         for url, file in shared_files().items():
             files.append(self._made(config, ASSETS + url, file))
@@ -172,6 +179,11 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
 
     def on_page_markdown(self, markdown: str, *, page: Any, config: Any, files: Files) -> str:
         self.page = page
+        proven = self.proofs.get(page.file.src_uri)
+        if proven:
+            page.meta.setdefault("title", escape(html.proof_title(proven.title)))
+            page.meta.setdefault("search", {"exclude": True})
+            return proof_page(proven)
         demo = self.demos.get(page.file.src_uri)
         if not self.config.enabled or demo is None:
             return markdown
@@ -187,14 +199,18 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         begin = time.monotonic()
         builts = self.builds.join()
         self._withhold(files, self.inline)
-        for url, file in pack_files(builts.values()).items():
+        packs = pack_files(builts.values())
+        for url, file in packs.items():
             files.append(self._made(config, ASSETS + url, file))
         urls = {demo.name: file.url for uri, demo in sorted(self.demos.items(), key=self._place)
                 if (file := files.get_file_from_path(uri))}
+        proofs = {demo.name: file.url for uri, demo in self.demos.items()
+                  if (file := files.get_file_from_path(_proof_uri(uri)))}
+        site = Published(builts, sheets_in(packs), urls, proofs)
         for file in files.documentation_pages():
             if file.page and file.page.content:
                 file.page.content = self.slots.fill(
-                    file.page.content, lambda slot: _content(slot, builts, urls))
+                    file.page.content, lambda slot: _content(slot, site))
         self._sum_up(list(builts.values()))
         log.debug(f"waited {time.monotonic() - begin:.2f} s for packs")
 
@@ -260,18 +276,38 @@ class OnnxPressPlugin(BasePlugin[OnnxPressConfig]):
         return self.slots.add(Slot(kind, name, url))
 
 
-def _content(slot: Slot, builts: Mapping[str, Built], urls: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class Published:
+    """What slots are filled with, by the demo's name: packs, their proof sheets, and the URLs of
+    the pages with the demo and with its sheet."""
+
+    builts: Mapping[str, Built]
+    sheets: Mapping[str, Sheet]
+    urls: Mapping[str, str]
+    proofs: Mapping[str, str]
+
+
+def _content(slot: Slot, site: Published) -> str:
     base = get_relative_url(ASSETS, slot.page)
     if slot.kind == "onnx-gallery":
-        hrefs = {name: get_relative_url(url, slot.page) for name, url in urls.items()}
-        return html.gallery([builts[name] for name in urls], base, hrefs)
-    built = builts[slot.name]
+        hrefs = {name: get_relative_url(url, slot.page) for name, url in site.urls.items()}
+        return html.gallery([site.builts[name] for name in site.urls], base, hrefs)
+    built, sheet = site.builts[slot.name], site.sheets[slot.name]
     if slot.kind == "onnx-demo":
         return html.element(slot.name, built.shown, base)
     if slot.kind == "onnx-bench":
         return html.bench(built, base)
-    parts = {"onnx-lead": html.lead, "onnx-compiled": html.compiled, "onnx-model": html.model}
-    return parts[slot.kind](built)
+    if slot.kind == "onnx-proof":
+        return html.proof(sheet, base)
+    if slot.kind == "onnx-compiled":
+        link = get_relative_url(site.proofs[slot.name], slot.page)
+        return html.compiled(built, sheet, link)
+    return {"onnx-lead": html.lead, "onnx-model": html.model}[slot.kind](built)
+
+
+def _proof_uri(uri: str) -> str:
+    """The page of the proof sheet of the demo whose page is `uri`."""
+    return uri.removesuffix(".md") + "/proof.md"
 
 
 def _pattern(glob: str) -> str:

@@ -13,10 +13,12 @@ from markupsafe import Markup
 
 from ..build.builds import Built
 from ..manifest.demo import Demo as DemoFacts
+from ..manifest.sheet import Sheet
 from ..spec import Source
 from ..tasks import TASKS
 from ..tasks.base import Draw
 from .page_numbers import FILTERS, facts_of
+from .sheet_words import key_figure, sheet_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 IMAGE = Markup('<img src="{src}" alt="{alt}" width="{width}" height="{height}">')
@@ -73,11 +75,23 @@ def lead(built: Built) -> Markup:
     return _render("lead.html", paragraphs=paragraphs)
 
 
-def compiled(built: Built, carried: bool = False) -> Markup:
-    """Sizes, proof and notes. `carried`: the page itself holds the pack."""
+def compiled(built: Built, sheet: Sheet | None = None, link: str = "") -> Markup:
+    """Sizes, proof and notes, and one line of the proof sheet, whose page is at `link`. No sheet:
+    the page itself holds the pack."""
     manifest = built.manifest
     return _render("compiled.html", model=built.demo.card, facts=facts_of(manifest),
-                   proof=manifest.proof, notes=manifest.notes, carried=carried)
+                   proof=manifest.proof, notes=manifest.notes, carried=sheet is None,
+                   link=link, figure=key_figure(sheet) if sheet else "")
+
+
+def proof(sheet: Sheet, base: str) -> Markup:
+    """The whole proof sheet. `base` as in `element`."""
+    return _render("proof.html", sheet=sheet, words=sheet_words(sheet), base=base)
+
+
+def proof_title(title: str) -> str:
+    """The title of the page of a proof sheet."""
+    return f"Proof sheet: {title}"
 
 
 def model(built: Built) -> Markup:
@@ -107,9 +121,16 @@ def gallery(builts: Iterable[Built], base: str, hrefs: Mapping[str, str]) -> Mar
     return _render("gallery.html", base=base, cards=cards)
 
 
-def standalone(built: Built, base: str) -> str:
-    """A whole HTML page, for `onnxpress build`."""
-    return _render("standalone.html", title=built.demo.title, base=base, body=_body(built, base))
+def standalone(built: Built, base: str, sheet: Sheet, link: str) -> str:
+    """A whole HTML page, for `onnxpress build`. `link`: the page of the sheet."""
+    return _render("standalone.html", title=built.demo.title, base=base,
+                   body=_body(built, base, sheet=sheet, link=link))
+
+
+def standalone_proof(sheet: Sheet, base: str, back: str) -> str:
+    """A whole HTML page with a proof sheet; `back`: the demo's page."""
+    body = Markup('<p><a href="{}">{}</a></p>').format(back, sheet.title) + proof(sheet, base)
+    return _render("standalone.html", title=proof_title(sheet.title), base=base, body=body)
 
 
 def chart(facts: Mapping[str, Any], steps: Iterable[Mapping[str, Any]]) -> str:
@@ -129,11 +150,12 @@ def one_file(built: Built, pictures: Mapping[str, str], **parts: Any) -> str:
     return _render("export.html", title=built.demo.title, body=_body(built, "", pictures), **parts)
 
 
-def _body(built: Built, base: str, pictures: Mapping[str, str] | None = None) -> Markup:
+def _body(built: Built, base: str, pictures: Mapping[str, str] | None = None,
+          sheet: Sheet | None = None, link: str = "") -> Markup:
     """`pictures`: the poster's data: URLs, in a page that holds the pack."""
     return Markup("\n").join((
         lead(built), element(built.demo.name, built.shown, base, pictures or {}),
-        Markup("<h2>How it was compiled</h2>"), compiled(built, pictures is not None),
+        Markup("<h2>How it was compiled</h2>"), compiled(built, sheet, link),
         Markup("<h2>The model</h2>"), model(built)))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..manifest.manifest import Manifest, Statistics
-from ..pack.proof import ProofRow
+from ..pack.proof import F16, ProofRow
 from ..pack.weights import Metric, Tried, WeightTensor
 from ..targets import TARGETS
 from ..tasks import TASKS
@@ -74,8 +74,8 @@ def facts_of(manifest: Manifest) -> Facts:
     return Facts(
         weights_bytes=weights.bytes,
         encoding=weights.encoding or _main_encoding(weights.tensors),
-        tried=[_tried(row) for row in weights.tried],
-        half=half_precision(manifest),
+        tried=[tried(row) for row in weights.tried],
+        half=half_precision(manifest.f16),
         parameters=statistics.parameters,
         flops=statistics.flops,
         targets=targets,
@@ -156,7 +156,8 @@ def _limit(figure: Figure, limit: float) -> str:
     return text + figure.unit
 
 
-def _tried(row: Tried) -> TriedWords:
+def tried(row: Tried) -> TriedWords:
+    """An encoding that was tried, in words."""
     reason = f", {row.reason}" if row.reason else ""
     return TriedWords(row.encoding + reason, row.bytes,
                       compared(row.judged, row.value, row.limit, row.same_top1), row.holds)
@@ -170,9 +171,8 @@ def compared(judged: Metric, value: float, limit: float, same_top1: bool | None)
     return text + (", another first class" if same_top1 is False else "")
 
 
-def half_precision(manifest: Manifest) -> str:
+def half_precision(facts: F16 | None) -> str:
     """A sentence on f16, or "" for a pack that says nothing about it."""
-    facts = manifest.f16
     if not facts or not facts.layer:
         return ""
     peak = f"{facts.peak:,.0f}" if facts.peak >= 100 else f"{facts.peak:.3g}"

@@ -16,6 +16,7 @@ from ..errors import TRACEBACK, OnnxPressError, PackError, ProofError, plain
 from ..files import FileEntry, read_file
 from ..manifest.manifest import Manifest, read_manifest
 from ..manifest.sense import require_sense
+from ..manifest.sheet import Sheet
 from ..pack.targets import Arithmetic
 from ..pack.values import to_json
 from ..proof.draws import draw
@@ -26,6 +27,7 @@ from ..run.wgsl import Compiled, compile_shaders
 from ..tasks import TASKS
 from ..words import beside
 from .dedupe import find_manifests
+from .proof_sheet import check_sheet
 from .publish import published_packs
 
 HASHED = re.compile(r".+-([0-9a-f]{12})\.\w+")  # as write_file names files
@@ -46,13 +48,15 @@ class Check:
 @dataclass(frozen=True)
 class Recheck:
     """A pack whose files have their hashes and whose programs pass `checks`. `files`: how many.
-    `shaders`: what became of WebGPU's shaders, where that was asked."""
+    `shaders`: what became of WebGPU's shaders, where that was asked. `sheet`: the pack's proof
+    sheet, which holds; None in packs of older versions."""
 
     path: Path
     manifest: Manifest
     files: int
     checks: list[Check]
     shaders: Compiled | None = None
+    sheet: Sheet | None = None
 
 
 def find_packs(folder: Path) -> list[Path]:
@@ -70,18 +74,30 @@ def find_packs(folder: Path) -> list[Path]:
     return found
 
 
+def verify_files(path: Path) -> tuple[Manifest, Sheet | None, int]:
+    """(the manifest at `path`, its proof sheet, the number of its files), all as published.
+
+    Raises:
+        PackError: a file is missing, or its content is not the published one, or the proof sheet is
+            about another pack.
+    """
+    manifest = read_manifest(path)
+    require_sense(manifest, str(path))
+    sheet = check_sheet(path, manifest)
+    files = {_verify(file, path.parent) for file in named_files(to_json(manifest))}
+    return manifest, sheet, len(files)
+
+
 def recheck(path: Path, js: bool = False, webgpu: bool = False) -> Recheck:
     """Runs the pack: one check per WebAssembly build, and with `js` one of the JavaScript program.
     With `webgpu` the shaders are compiled.
 
     Raises:
-        PackError: a file is missing, or its content is not the published one.
+        PackError: see `verify_files`.
         ProofError: a program's error exceeds the tolerance, or a shader is not valid.
     """
-    manifest = read_manifest(path)
-    require_sense(manifest, str(path))
+    manifest, sheet, files = verify_files(path)
     golden, targets = manifest.golden, manifest.targets
-    files = set(_verified(to_json(manifest), path.parent))
     checks = []
     feeds = list(draw(manifest.inputs, golden.ranges, golden.seed).values())
     if targets.wasm:
@@ -104,7 +120,7 @@ def recheck(path: Path, js: bool = False, webgpu: bool = False) -> Recheck:
     shaders = None
     if webgpu and targets.webgpu:
         shaders = compile_shaders([path.parent / f.url for f in targets.webgpu.files.values()])
-    return Recheck(path, manifest, len(files), checks, shaders)
+    return Recheck(path, manifest, files, checks, shaders, sheet)
 
 
 @contextmanager
@@ -126,28 +142,31 @@ def _fitting(where: str) -> Iterator[None]:
                         f"{plain(error)}); build the pack again") from error
 
 
-def _verified(part: Any, folder: Path) -> Iterator[str]:
-    """Verifies the files that `part` of a manifest names, and yields their URLs.
-
-    A file's hash is stated as a sha256, or by its first digits in the file's name.
-    """
+def named_files(part: Any) -> Iterator[FileEntry | tuple[str, str]]:
+    """The files that `part` of a manifest names: the entry of a file, or its URL and the first
+    digits of its sha256, which are in its name."""
     if isinstance(part, list):
         for inner in part:
-            yield from _verified(inner, folder)
+            yield from named_files(inner)
     if not isinstance(part, Mapping):
         return
     if {"url", "sha256"} <= part.keys():
-        yield _verify_file(FileEntry(part["url"], part["bytes"], part["sha256"]), folder)
+        yield FileEntry(part["url"], part["bytes"], part["sha256"])
         return
     for key, inner in part.items():
         if key in NAMING and isinstance(inner, str) and (match := HASHED.fullmatch(inner)):
-            _verify_name(folder / inner, match[1])
-            yield inner
-        yield from _verified(inner, folder)
+            yield inner, match[1]
+        yield from named_files(inner)
 
 
-def _verify_file(file: FileEntry, folder: Path) -> str:
-    read_file(file, folder)
+def _verify(file: FileEntry | tuple[str, str], folder: Path) -> str:
+    """The file's URL, after its content is verified."""
+    if isinstance(file, tuple):
+        _verify_name(folder / file[0], file[1])
+        return file[0]
+    if len(read_file(file, folder)) != file.bytes:
+        raise PackError(f"{folder / file.url}: it has not the {file.bytes} bytes that the manifest "
+                        "states; build the pack again")
     return file.url
 
 

@@ -56,6 +56,11 @@ def demo_page(demo: Demo, prose: str) -> str:
     return "\n\n".join(part for part in parts if part.strip()) + "\n"
 
 
+def proof_page(demo: Demo) -> str:
+    """The Markdown of the page of a demo's proof sheet."""
+    return f"# Proof sheet: {_as_text(demo.title)}\n\n" + _fence("onnx-proof", demo.name) + "\n"
+
+
 def _fence(kind: str, name: str) -> str:
     return f"```{kind}\n{name}\n```"
 

@@ -114,8 +114,8 @@ def _read_card(path: Path, where: str, rules: Rules) -> tuple[Card, Tree]:
     else:
         parsed = tuple(_source(tree, ("source", i), bases, rules) for i in range(len(sources)))
     prose = {k: value[k] for k in
-             ("title", "description", "author", "homepage", "licence", "citation", "limits")
-             if k in value}
+             ("title", "description", "author", "homepage", "licence", "licences", "citation",
+              "limits") if k in value}
     return Card(name=path.stem, sources=parsed, **prose), tree
 
 
@@ -176,7 +176,7 @@ def _source(tree: Tree, path: tuple[str | int, ...], bases: tuple[Path, ...],
 
 
 def _with_prose(card: Card, value: Mapping[str, Any]) -> Card:
-    own = {k: value[k] for k in ("licence", "citation", "limits") if k in value}
+    own = {k: value[k] for k in ("licence", "licences", "citation", "limits") if k in value}
     return replace(card, title=card.title or value["title"], **own)
 
 

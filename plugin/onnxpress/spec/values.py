@@ -70,7 +70,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Card:
-    """A model and what is known about it."""
+    """A model and what is known about it. `licences`: of "code", "weights" and "data", where they
+    differ from `licence`."""
 
     name: str
     title: str
@@ -81,6 +82,7 @@ class Card:
     licence: str = ""
     citation: str = ""
     limits: str = ""
+    licences: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

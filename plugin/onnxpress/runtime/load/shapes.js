@@ -67,10 +67,12 @@ export const SHAPES = {
     cosine: "number", same_top1: ["either", "flag", "nothing"], psnr_db: "number",
     judged: ["word", "cosine", "psnr_db", "iou", "relative_l2", "max_error_over_peak", "excess"],
     limit: "number", holds: "flag", "iou?": "number", "excess?": "number",
+    "outputs?": ["list", "number"],
   },
   Note: { where: "text", reason: "text" },
   Statistics: {
     onnx_bytes: "count", parameters: "count", flops: "count", operators: ["table", "count"],
+    "graph?": "text",
   },
   Demo: {
     title: "text",
