@@ -29,8 +29,8 @@ GROUND = ("files", "words", "errors")  # every room may import these
 
 # The browser's rooms below runtime/, in the same way. A module beside the folders is a room too, or
 # belongs to the folder of its name.
-BROWSER_STREET = ("worker", "bench", "onnxpress", "page", "tasks", "kinds", "model", "targets",
-                  "load", "dom", "tensors", "errors")
+BROWSER_STREET = ("worker", "bench", "proof", "onnxpress", "page", "tasks", "kinds", "model",
+                  "targets", "load", "dom", "tensors", "errors")
 
 # Who may import what comes from outside, and nobody else.
 GATES = {

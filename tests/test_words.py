@@ -28,7 +28,7 @@ RIDDLES = re.compile(r"\b(that|those) of\b|\bthose (that|which|who|with)\b|\bof 
 ROOTS = (ROOT, PACKAGE, PACKAGE / "runtime", ROOT / "plugin")
 # Names of files that a reader has or makes, or that stand for many.
 EXAMPLES = re.compile(
-    r"^(a|bench|cats?|chart|index|inputs|manifest|net|out|package|sitemap|sums|tint|verb_noun"
+    r"^(a|bench|cats?|chart|index|inputs|manifest|net|out|package|proof|sitemap|sums|tint|verb_noun"
     r"|webgpu_dawn)\."
     r"|[A-Z]{3}|^(Node|core)\.js$|^(\.cache|assets|onnxpress-files|onnxpress|torch)/"
     r"|^(demos/(a|cat)|models/net)")

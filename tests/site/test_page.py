@@ -218,3 +218,21 @@ def test_the_manifest_keeps_a_figure_on_its_side_of_the_limit(value: float, kept
     figures = Figures(0.1, 0.1, value, None, 55.5555)
     found = Row("wasm", "relaxed", figures, "cosine", 0.999, value, value >= 0.999).kept()
     assert (found.cosine, found.psnr_db) == (kept, 55.56)
+
+
+@pytest.mark.parametrize("place", ["a/b/sums/proof/", "rtd/sums/proof.html",
+                                   "plain/proofs/sums.html"])
+def test_a_proof_sheet_asks_this_device_when_it_is_told_to(site: Path, host: PageServer, tab: Tab,
+                                                           place: str) -> None:
+    sheet = "document.querySelector('onnx-proof')"
+    host.requests.clear()
+    tab.open(f"{host.url}/{place}")
+    tab.wait(f"!!{sheet}?.shadowRoot")
+    assert not [path for path in host.requests if "/demos/" in path]
+    tab.js(f"{sheet}.shadowRoot.querySelector('button').click()")
+    tab.wait(f"{sheet}.getAttribute('state') === 'done'", 60)
+    rows = tab.js(f"[...{sheet}.shadowRoot.querySelectorAll('tbody tr')].map((r) => r.innerText)")
+    assert {"WebAssembly", "JavaScript"} <= {row.split()[0] for row in rows if "yes" in row}, rows
+    tab.resize(360, 800)
+    assert tab.js("document.documentElement.scrollWidth") <= 360
+    tab.resize(1280, 900)

@@ -338,3 +338,20 @@ def test_zensical_takes_built_packs(site: Path) -> None:
     again = run(site, "onnxpress.cli", "build", "docs/sums.yml", "--out", "docs/assets/onnxpress")
     assert again.returncode == 0
     assert content(site / "docs/assets") == assets
+
+
+def test_each_demo_has_a_proof_sheet_outside_of_the_navigation(site: Path) -> None:
+    for theme, sheet, demo in (("mkdocs", "sums/proof/index.html", "sums/index.html"),
+                               ("readthedocs", "sums/proof.html", "sums.html"),
+                               ("material", "tint/proof/index.html", "tint/index.html")):
+        out = site / f"out/proof-{theme}"
+        done = run(site, "mkdocs", "build", "-q", "-s", "-f", f"{theme}.yml", "-d", str(out))
+        assert done.returncode == 0, done.stderr
+        page = out / sheet
+        assert not missing_files(out, page)
+        [found] = [a for tag, a in tags(page) if tag == "onnx-proof"]
+        assert (page.parent / (found["src"] or "")).is_file()
+        links = [(out / demo).parent / a["href"] for tag, a in tags(out / demo)
+                 if tag == "a" and "proof" in (a.get("href") or "")]
+        assert [link.resolve() for link in links] == [
+            page.parent.resolve() if theme != "readthedocs" else page.resolve()]

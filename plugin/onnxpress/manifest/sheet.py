@@ -64,7 +64,7 @@ class ProvenFile:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """The licence of one part of what a visitor gets."""
+    """The licence of one part of a demo."""
 
     part: Part
     """page: the runtime and the programs; model: its code and weights, where the card does not tell

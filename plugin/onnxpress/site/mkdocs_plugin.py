@@ -33,6 +33,7 @@ from ..manifest.sheet import Sheet
 from ..spec import Demo, Rules, is_demo, load_demo, parse_demo
 from ..words import size
 from . import page as html
+from .proof_sheet import FOLDER
 from .publish import ASSETS, pack_files, shared_files, sheets_in
 from .sizes import size_table, sizes_of, total_json
 from .slots import Slot, Slots, demo_page, proof_page
@@ -300,8 +301,9 @@ def _content(slot: Slot, site: Published) -> str:
     if slot.kind == "onnx-proof":
         return html.proof(sheet, base)
     if slot.kind == "onnx-compiled":
-        link = get_relative_url(site.proofs[slot.name], slot.page)
-        return html.compiled(built, sheet, link)
+        # Another plugin may have taken the page out.
+        place = site.proofs.get(slot.name, f"{ASSETS}{FOLDER}{slot.name}.json")
+        return html.compiled(built, sheet, get_relative_url(place, slot.page))
     return {"onnx-lead": html.lead, "onnx-model": html.model}[slot.kind](built)
 
 

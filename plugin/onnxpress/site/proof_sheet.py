@@ -1,6 +1,6 @@
 """Where the proof sheet of a pack lies, how it is made of a built demo, and whether it holds.
 
-In a folder of `onnxpress compile` it is proof.json beside manifest.json. In a site, the sheet of
+A folder of `onnxpress compile` has it as `ALONE`, beside the manifest. In a site, the sheet of
 demos/NAME.json is proofs/NAME.json, which is found without a look into the folder: a verifier may
 have a URL only.
 """

@@ -1,8 +1,7 @@
 """A published site or pack -> its packs in a folder, to be proven like a built one.
 
-An address may be that of a manifest, of a page with demos, or of any page of a site that
-onnxpress built. Nothing outside of the address's own host is asked for, and nothing that is
-downloaded is run before its hash is right.
+An address names a manifest, a page with demos, or any page of a site that onnxpress built. Only
+the address's own host is asked. A program runs only after its hash was right.
 """
 
 import json

@@ -14,7 +14,7 @@ import { goldenInputs } from "../model/golden.js";
 import { load } from "../onnxpress.js";
 import { writeOutputs } from "../tensors.js";
 
-const HEAD = ["Target", "Build", "Error", "Allowed", "Agrees"];
+const HEAD = ["Target", "Agrees", "Error", "Allowed", "Build"];
 const ACTIONS = { idle: "Check on this device", running: "Stop", done: "Check again" };
 
 /** @param {string} name */
@@ -105,7 +105,7 @@ class OnnxProof extends HTMLElement {
 }
 
 /**
- * The cells of one target, after the build itself.
+ * The cells of one target.
  * @param {string} url
  * @param {import("../types.js").Manifest} manifest
  * @param {import("../api.d.ts").TargetName} target
@@ -123,8 +123,8 @@ async function check(url, manifest, target, signal) {
     const { build, check: found } = model;
     if (!found || found.maxError === undefined) return ["the check gave no figure"];
     const { maxError, tolerance } = found;
-    return [build, maxError.toExponential(1), tolerance.toExponential(1),
-      maxError <= tolerance ? "yes" : "no"];
+    return [maxError <= tolerance ? "yes" : "no", maxError.toExponential(1),
+      tolerance.toExponential(1), build];
   } finally {
     model.dispose();
   }
