@@ -109,6 +109,15 @@ VALUES = (
     "int8", "auto", "[js]", "constant", "blend", "slider", '"<script>alert(1)</script>"',
     '"\\" onerror=alert(1) x=\\""', "javascript:alert(1)", '"{{ 7*7 }}{% raw %}"', "x", "y",
     "__proto__")
+# Where a spec or a card names a file, and other files to name there.
+NAMED = re.compile(r"dot\.png|net\.onnx|(?<=^model: ).*|(?<=^labels: ).*|(?<=^source: ).*")
+FILES = (
+    "link.txt", "link.png", "linked/secret.txt", "linked/private.png", "../outside/secret.txt",
+    "../../outside/private.png", "../../outside/net.onnx", "linked/net.onnx", "link.onnx",
+    "{python: ../../outside/evil.py}", "{python: ../outside/evil.py}", "{python: linked/evil.py}",
+    "{python: ../docs/evil.py}", "{python: evil.py}", "{file: linked/net.onnx}",
+    "{file: ../../outside/net.onnx}", "{file: link.onnx}", "{package: json/__init__.py}",
+    "/etc/passwd", "package:json/../../../../etc/passwd", "e" * 300 + ".png", ".", "..")
 KEYS = ("title", "task", "model", "labels", "samples", "view", "shapes", "output", "preprocessing",
         "weights", "controls", "source", "file", "python", "image", "range", "initial", "values",
         "threads", "loading", "options", "pad", "filter", "input", "top", "layout", "colours",
@@ -164,7 +173,8 @@ def spoil(draw: Draw, folder: Path) -> str:
     else:
         spec, picture = CLASSES, _bytes(draw, picture)
     _write(project, spec, card, words, picture)
-    how = {"fence": draw.random() < 0.1, "build": draw.randrange(BUILT) == 0}
+    build = draw.randrange(BUILT) == 0 or "another file" in done
+    how = {"fence": draw.random() < 0.1, "build": build}
     (project / "how.json").write_text(json.dumps(how))
     return f"{what}: {done or 'its bytes'}"
 
@@ -187,6 +197,7 @@ def _project(folder: Path) -> Path:
         (project / f"models/{name}.onnx").write_bytes(net.SerializeToString())
     (outside / "secret.txt").write_text(f"{CANARY}\n{CANARY}\n{CANARY}\n")
     (outside / "private.png").write_bytes(_picture())
+    (outside / "net.onnx").write_bytes(_models()["net"].SerializeToString())
     evil = f"from pathlib import Path\nPath({str(project / 'out' / EXECUTED)!r}).touch()\n"
     for place in (outside, project / "docs"):  # neither is a folder of recipes
         (place / "evil.py").write_text(evil)
@@ -194,6 +205,7 @@ def _project(folder: Path) -> Path:
         (place / "linked").symlink_to(outside)
         (place / "link.txt").symlink_to(outside / "secret.txt")
         (place / "link.png").symlink_to(outside / "private.png")
+        (place / "link.onnx").symlink_to(outside / "net.onnx")
     return project
 
 
@@ -211,6 +223,13 @@ def _change(draw: Draw, lines: list[str], at: int) -> str:
         lines.append(draw.choice(VALUES))
         return "a value alone"
     line = lines[at]
+    if draw.random() < 0.2:
+        places = [i for i, text in enumerate(lines) if NAMED.search(text)]
+        if places:
+            at = draw.choice(places)
+            other = draw.choice(FILES)
+            lines[at] = NAMED.sub(lambda _: other, lines[at], count=1)
+            return f"another file, {other[:40]},"
     match draw.randrange(9):
         case 0:
             del lines[at]

@@ -146,3 +146,20 @@ def test_a_broken_promise_is_seen(name: str, tmp_path: Path, monkeypatch: pytest
 def test_the_command_repeats_one_case() -> None:
     said = fuzz("--only", "specs", "--number", 3, "--count", 1)
     assert said.startswith("specs-1-3: ") and "specs: 1 cases" in said
+
+
+WITHOUT_RULES = """
+import runpy, sys
+from onnxpress.spec.files import Rules
+Rules.admit = lambda self, path, where: path
+sys.argv = ["fuzz", "--only", "specs", "--seed", "4", "--count", "200"]
+runpy.run_module("fuzz", run_name="__main__")
+"""
+
+
+def test_the_mutator_of_specs_finds_what_the_rules_hold_off() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_RULES], text=True,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                          capture_output=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "touched: open read" in done.stdout
