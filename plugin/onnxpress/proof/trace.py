@@ -144,7 +144,9 @@ def split_epilogues(graph: Graph) -> Graph:
 
 
 def _magnitude(array: np.ndarray) -> float:
-    return float(np.nan_to_num(np.abs(array).max(initial=0.0), nan=np.inf))
+    """The largest magnitude, without a copy: weights may take a gigabyte in float64."""
+    ends = np.abs([array.min(initial=0.0), array.max(initial=0.0)])
+    return float(np.nan_to_num(ends.max(), nan=np.inf))
 
 
 def _largest_part(expr: Expr, operands: Sequence[np.ndarray]) -> float:
