@@ -26,10 +26,9 @@ from onnxpress.importer.model import import_model
 from onnxpress.manifest.manifest import Manifest
 from onnxpress.manifest.pack import finish
 from onnxpress.ops import OPS, bound
+from onnxpress.pack.proof import Golden, GoldenOutput
 from onnxpress.passes import run_passes
 from onnxpress.programs.program import Program
-from onnxpress.proof.draws import Draw
-from onnxpress.proof.golden import golden
 from onnxpress.proof.written import write
 from onnxpress.weights.encodings import plan
 from support.manifests import bare_manifest
@@ -105,11 +104,13 @@ class Case:
         folder.mkdir(parents=True)
         encodings = plan(self.graph.constants, "f32")
         written = write(self.graph, [self.program(target)], encodings, folder)
-        draw = Draw(1, ((0.0, 1.0),) * len(self.graph.inputs))
+        # Nothing of the outputs is kept: random inputs are not what the rows are about.
+        unchecked = Golden(1, ((0.0, 1.0),) * len(self.graph.inputs),
+                           (GoldenOutput((), (), 0.0),) * len(self.graph.outputs), "peak", 1.0)
         manifest = bare_manifest(
             inputs=ports(self.graph, self.graph.inputs),
             outputs=ports(self.graph, self.graph.outputs), weights=written.weights,
-            targets=written.targets, golden=golden(draw, [], metric="peak", tolerance=1.0))
+            targets=written.targets, golden=unchecked)
         finish(manifest, folder)
         return manifest
 
