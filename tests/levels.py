@@ -13,10 +13,9 @@ ENGINES = ("chromium", "firefox", "dawn", "lavapipe")
 # Without a browser, but too slow for a loop at each save: whole nets, whole sites, child processes,
 # and sweeps over shapes, of which the table of cases has the telling ones.
 SLOW = (
-    "bench/", "build/test_builds", "build/test_display", "build/test_pool",
-    "build/test_reproducible", "cases/test_random_models.py::test_many", "cli/",
-    "conformance/test_conformance.py::test_no_node_test_is_wrong",
-    "fuzz/", "kinds/test_picture.py::test_a_large", "model/test_frontends", "model/test_recipes",
+    "build/test_builds", "build/test_display", "build/test_limits", "build/test_pool",
+    "build/test_reproducible", "cli/", "fuzz/", "kinds/test_picture.py::test_a_large",
+    "model/test_frontends", "model/test_recipes",
     "ops/test_interpret", "pack/test_pack", "pack/test_shards", "passes/test_models", "proof/",
     "runtime/test_size", "site/test_dedupe", "site/test_export", "site/test_page",
     "site/test_plugin", "wasm/test_chain", "wasm/test_conv", "wasm/test_exchange",
@@ -24,11 +23,16 @@ SLOW = (
 )
 
 # Without a browser, but minutes long.
-LONG = ("fuzz/test_fuzz.py::test_many",)
+LONG = (
+    "bench/", "cases/test_random_models.py::test_many",
+    "conformance/test_conformance.py::test_no_node_test_is_wrong", "fuzz/test_fuzz.py::test_many",
+    "proof/test_sheet.py::test_a_changed_byte",
+)
 
 # In Chromium: what a visitor meets on a sound page, and every case on every target.
 SOUND = (
-    "cases/test_in_browser.py::test_case", "cases/test_random_in_browser.py::test_some", "kinds/",
+    "cases/test_in_browser.py::test_case", "cases/test_random_in_browser.py::test_some",
+    "cases/test_scripts_in_browser.py::test_javascript", "kinds/",
     "runtime/test_data", "runtime/test_element", "runtime/test_load", "runtime/test_targets",
     "site/test_page",
 )

@@ -1,33 +1,25 @@
-"""Every case of the table in a browser, on all targets; see support/cases.py."""
+"""Every case of the table in a browser, on WebGPU; see support/cases.py."""
 
 import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from onnxpress.emit.wgsl.device import DEVICES
 from onnxpress.files import json_bytes
 from onnxpress.pack.values import to_json
 from onnxpress.programs.webgpu.merge import parse
 from onnxpress.run.browser import Browser
-from onnxpress.targets import TARGETS
-from support.cases import ROWS, UNSUPPORTED, Case, case, parameters
-from support.packs import run_pack
+from support.cases import ROWS, UNSUPPORTED, Case, case, parameters, run_in_browser
 
 HERE = "integrated"  # the class of GPUs that SwiftShader counts as
 
 
-def run(browser: Browser, row: Case, manifest: Path, target: str) -> np.ndarray:
-    feeds = {n: row.feeds[n].astype(np.float32) for n in row.graph.inputs}
-    return run_pack(browser, manifest, target, feeds)[0].reshape(row.want.shape)
-
-
-@pytest.mark.parametrize(("name", "target"), parameters(TARGETS))
+@pytest.mark.parametrize(("name", "target"), parameters(("webgpu",)))
 def test_case(browser: Browser, name: str, target: str, tmp_path: Path) -> None:
     row = case(name)
     row.pack(target, tmp_path / "pack")
-    row.check(run(browser, row, tmp_path / "pack/manifest.json", target))
+    row.check(run_in_browser(browser, row, tmp_path / "pack/manifest.json", target))
 
 
 def structures(row: Case, kind: str) -> set[tuple[str, ...]]:
@@ -54,6 +46,6 @@ def test_other_classes_of_gpus(browser: Browser, tmp_path: Path) -> None:
             files = about["targets"]["webgpu"]["files"]
             files[HERE] = files[kind]
             (folder / "other.json").write_bytes(json_bytes(about))
-            row.check(run(browser, row, folder / "other.json", "webgpu"),
+            row.check(run_in_browser(browser, row, folder / "other.json", "webgpu"),
                       f"{row.name} for a {kind} GPU")
     assert set(ran) == {"discrete", "mobile"}

@@ -30,8 +30,10 @@ from onnxpress.pack.proof import Golden, GoldenOutput
 from onnxpress.passes import run_passes
 from onnxpress.programs.program import Program
 from onnxpress.proof.written import write
+from onnxpress.run.browser import Browser
 from onnxpress.weights.encodings import plan
 from support.manifests import bare_manifest
+from support.packs import run_pack
 from support.paths import TESTS
 
 FOLDER = TESTS / "cases"
@@ -123,6 +125,12 @@ class Case:
         peak = float(np.abs(self.want[np.isfinite(self.want)]).max(initial=0))
         atol = 0 if self.whole else (ulps + 1) * EPSILON * max(peak, 1.0)
         np.testing.assert_allclose(got, self.want, rtol=0, err_msg=about, atol=atol)
+
+
+def run_in_browser(browser: Browser, row: Case, manifest: Path, target: str) -> np.ndarray:
+    """The row's result, by its pack in a browser."""
+    feeds = {n: row.feeds[n].astype(np.float32) for n in row.graph.inputs}
+    return run_pack(browser, manifest, target, feeds)[0].reshape(row.want.shape)
 
 
 @cache
