@@ -58,19 +58,19 @@ class Pool:
         self._idle.clear()
 
     def _run(self, run: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        child = self._idle.pop() if self._idle else _Child()
-        done = False
+        try:
+            child = self._idle.pop()
+        except IndexError:  # asking first would race with other threads
+            child = _Child()
         try:
             value = child.run(run, arguments, self._hear, self._limits)
-            done = True
         except _JobError as error:
-            done = True
+            self._idle.append(child)
             raise error.args[0] from None
-        finally:
-            if done:
-                self._idle.append(child)
-            else:
-                child.end()
+        except BaseException:
+            child.end()
+            raise
+        self._idle.append(child)
         return value
 
     def _hear(self, kind: str, *facts: Any) -> None:
